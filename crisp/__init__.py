@@ -1,0 +1,3 @@
+"""CRISP: hours of sports video turned into indexed, classified strokes."""
+
+__version__ = "0.1.0"

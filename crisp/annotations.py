@@ -1,0 +1,118 @@
+"""Annotation files: one XML per video, in the layout of TTStroke-21.
+
+``<video><action begin="144" end="276" move="Defensive Forehand Push"/>…</video>``: half-open
+intervals of 0-based frames; ``move`` is absent where only the bounds are known.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree.ElementTree import Element, ElementTree, ParseError, SubElement, indent
+
+import defusedxml
+import defusedxml.ElementTree as safe
+
+from crisp.errors import CrispError, Fault, fail
+from crisp.files import replacing
+
+LARGEST_FILE = 16 * 1024 * 1024  # bytes; an hour of strokes is below 100 kB
+
+
+class Stroke(NamedTuple):
+    """An annotated interval ``[begin, end)`` in frames; ``label`` is empty where none is given."""
+
+    begin: int
+    end: int
+    label: str = ""
+
+
+def is_unknown(label: str) -> bool:
+    """Whether a label says "not annotated" (TTStroke-21 test sets write ``Unknown`` in any case)."""
+    return label.lower() == "unknown"
+
+
+def read(path: str | Path) -> list[Stroke]:
+    """Read the strokes of one annotation file, in file order.
+
+    Parameters
+    ----------
+    path : path to the XML file.
+
+    Returns
+    -------
+    list of Stroke
+        As written: possibly unsorted or overlapping (``crisp check`` judges that).
+
+    Raises
+    ------
+    CrispError
+        If the file is missing, too large, not XML, holds a DOCTYPE, or an action has no
+        whole-number bounds or an empty or negative interval. All faults are listed.
+    """
+    path = Path(path)
+    try:
+        size = path.stat().st_size
+        if size > LARGEST_FILE:
+            raise fail(
+                path,
+                "annotation file is too large",
+                f"at most {LARGEST_FILE} bytes",
+                f"{size} bytes",
+                "check that this is an annotation file",
+            )
+        root = safe.parse(path, forbid_dtd=True).getroot()
+    except FileNotFoundError:
+        raise fail(
+            path, "annotation file is missing", "an XML file", "nothing", "restore it or correct annotations.tsv"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise fail(path, "annotation file cannot be read", found=error) from None
+    except ParseError as error:
+        raise fail(path, "not well-formed XML", "an annotation file", error, "correct the XML at that line") from None
+    except defusedxml.DefusedXmlException:
+        raise fail(
+            path, "XML with a DOCTYPE is refused", "plain <video> elements", "a DOCTYPE", "remove the DOCTYPE"
+        ) from None
+    if root.tag != "video":
+        raise fail(path, "not an annotation file", "root element <video>", f"<{root.tag}>")
+    strokes, faults = [], []
+    for number, action in enumerate(root.iter("action"), start=1):
+        try:
+            strokes.append(_stroke(action))
+        except ValueError as error:
+            faults.append(Fault(f"{path}, action {number}", *error.args))
+    if faults:
+        raise CrispError(*faults)
+    return strokes
+
+
+def _stroke(action: Element) -> Stroke:
+    bounds = {name: action.get(name) for name in ("begin", "end")}
+    for name, text in bounds.items():
+        if text is None or not text.strip().isdecimal():
+            found = "nothing" if text is None else repr(text)
+            raise ValueError(f"bad {name}", "a frame number (0 or more)", found, "correct the XML")
+    begin, end = (int(text) for text in bounds.values() if text)
+    if begin >= end:
+        raise ValueError("empty or negative interval", "begin < end", f"begin={begin} end={end}", "correct the XML")
+    return Stroke(begin, end, " ".join(action.get("move", "").split()))
+
+
+def write(path: str | Path, strokes: list[Stroke]) -> None:
+    """Write an annotation file that a person can edit, sorted by time.
+
+    Parameters
+    ----------
+    path : path to write.
+    strokes : list of Stroke
+    """
+    root = Element("video")
+    for stroke in sorted(strokes):
+        attributes = {"begin": str(stroke.begin), "end": str(stroke.end)}
+        if stroke.label:
+            attributes["move"] = stroke.label
+        SubElement(root, "action", attributes)
+    indent(root)
+    with replacing(path) as beside:
+        ElementTree(root).write(beside, encoding="UTF-8", xml_declaration=True)

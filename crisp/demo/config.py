@@ -1,0 +1,69 @@
+"""Write the tracked tables and annotations of the demo. For developers: users read them, and may edit them."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+
+from crisp import annotations
+from crisp.demo.generate import generate
+from crisp.demo.timeline import FPS, VIDEOS, actions, strokes
+from crisp.errors import CrispError, Fault
+from crisp.files import replacing
+
+
+def write_config(folder: str | Path) -> None:
+    """Write ``videos.tsv``, ``annotations.tsv`` and ``annotations/<video>.xml``.
+
+    Parameters
+    ----------
+    folder : the demo's configuration folder.
+
+    Raises
+    ------
+    CrispError
+        If an annotation file exists already: a person may have corrected it.
+    """
+    folder = Path(folder)
+    files = {video: folder / "annotations" / f"{video.id}.xml" for video in VIDEOS}
+    faults = [
+        Fault(str(path), "annotation file exists", "no file", remedy="remove it if it may be lost")
+        for path in files.values()
+        if path.exists()
+    ]
+    if faults:
+        raise CrispError(*faults)
+    (folder / "annotations").mkdir(parents=True, exist_ok=True)
+    for video, path in files.items():
+        annotations.write(path, strokes(video))
+    _write(folder / "annotations.tsv", annotation_rows())
+    with tempfile.TemporaryDirectory() as scratch:
+        _write(folder / "videos.tsv", video_rows(scratch))
+
+
+def annotation_rows() -> list[tuple[str, ...]]:
+    """Rows of ``annotations.tsv``, header first."""
+    rows: list[tuple[str, ...]] = [("video", "path", "task", "split")]
+    for video in VIDEOS:
+        tasks = ("classification", "detection") if video.detection else ("classification",)
+        rows += [(video.id, f"annotations/{video.id}.xml", task, video.split) for task in tasks]
+    return rows
+
+
+def video_rows(folder: str | Path) -> list[tuple[str, ...]]:
+    """Generate all videos in a folder and return the rows of ``videos.tsv``, header first."""
+    rows: list[tuple[str, ...]] = [("video", "path", "size", "frames", "sha256", "fps", "group", "use", "note")]
+    for video in VIDEOS:
+        data = generate(video.id, folder).read_bytes()
+        length, digest = actions(video)[-1].end, hashlib.sha256(data).hexdigest()
+        note = f"{video.hand}-handed, facing {'right' if video.facing > 0 else 'left'}"
+        path = f"{video.id}.mp4"
+        rows.append((video.id, path, str(len(data)), str(length), digest, str(FPS), video.id, "yes", note))
+    return rows
+
+
+def _write(path: Path, rows: list[tuple[str, ...]]) -> None:
+    text = "".join("\t".join(row) + "\n" for row in rows)
+    with replacing(path) as beside:
+        Path(beside).write_text(text, encoding="utf-8", newline="\n")

@@ -1,0 +1,184 @@
+"""What the player does: the racket paths of the stroke classes, and what happens between strokes.
+
+A stroke is four diagonal moves of equal size: each goes forward or back and, at the same time, up or
+down. Every class has as many moves of each kind and rests between any two of them, so amount, speed and
+overall direction of the motion are alike for all; only the order of the moves tells the classes apart.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+# First word: forward/back, second: up/down. A horizontal flip exchanges F and B, so no two classes
+# may become equal when F and B are exchanged in one of them.
+MOVES = {
+    "Serve Forehand Topspin": ("BFFB", "UUDD"),
+    "Offensive Forehand Hit": ("BBFF", "UUDD"),
+    "Offensive Forehand Loop": ("BBFF", "DDUU"),
+    "Offensive Backhand Flip": ("FFBB", "DUUD"),
+    "Defensive Backhand Push": ("FBBF", "DDUU"),
+}
+LABELS = tuple(MOVES)
+EVEN = (0.25, 0.5, 0.75)  # phases at which one move ends and the next begins
+REACH = 0.125  # size of one move, in body heights
+
+_STEP = {"F": 1.0, "B": -1.0, "U": 1.0, "D": -1.0}
+
+
+class Offset(NamedTuple):
+    """How far the player is from the ready pose.
+
+    Lengths are in body heights, x forward and y up; ``lean`` is in radians; ``stride`` is the phase of
+    the step in turns. All zero is the ready pose.
+    """
+
+    racket_x: float = 0.0
+    racket_y: float = 0.0
+    free_x: float = 0.0
+    free_y: float = 0.0
+    root: float = 0.0
+    crouch: float = 0.0
+    lean: float = 0.0
+    stride: float = 0.0
+
+
+class Style(NamedTuple):
+    """What varies from one action to the next, whatever its class.
+
+    ``scale_x``, ``scale_y`` stretch the path, ``tilt`` (radians) turns it, ``joints`` are the phases between
+    the moves, ``lean``, ``root``, ``crouch`` and ``free`` what the rest of the body does meanwhile.
+    """
+
+    scale_x: float = 1.0
+    scale_y: float = 1.0
+    tilt: float = 0.0
+    joints: tuple[float, float, float] = EVEN
+    lean: float = 0.0
+    root: float = 0.0
+    crouch: float = 0.0
+    free: float = 0.0
+
+
+def path(label: str, phase: float, joints: tuple[float, float, float] = EVEN) -> tuple[float, float]:
+    """Position of the hand on the path of a class.
+
+    Parameters
+    ----------
+    label : one of `LABELS`.
+    phase : time within the stroke, 0 to 1.
+    joints : phases at which the second, third and fourth move begin.
+
+    Returns
+    -------
+    (x, y) : forward and up from where the stroke began, in moves. Closed: (0, 0) at phases 0 and 1.
+    """
+    across, along = 0.0, 0.0
+    bounds = (0.0, *joints, 1.0)
+    for begin, end, horizontal, vertical in zip(bounds[:-1], bounds[1:], *MOVES[label], strict=True):
+        done = ease((phase - begin) / (end - begin))
+        across += _STEP[horizontal] * done
+        along += _STEP[vertical] * done
+    return across, along
+
+
+def ease(phase: float) -> float:
+    """Go from 0 to 1 with a gentle start and end."""
+    phase = min(1.0, max(0.0, phase))
+    return phase * phase * (3.0 - 2.0 * phase)
+
+
+def bump(phase: float) -> float:
+    """Rise from 0 to 1 and return to 0."""
+    return 0.5 - 0.5 * math.cos(2.0 * math.pi * phase)
+
+
+def offset(kind: str, phase: float, frames: int, style: Style) -> Offset:
+    """Where the body is at one moment of an action.
+
+    Parameters
+    ----------
+    kind : one of `LABELS` or of `PASTIMES`.
+    phase : time within the action, 0 to 1; the ready pose at both ends.
+    frames : length of the action, which sets how often a repeated motion is repeated.
+    style : how this one is done.
+    """
+    if kind in MOVES:
+        return _stroke(kind, phase, style)
+    return _PASTIME[kind](phase, max(1, frames // 10), style)
+
+
+def _stroke(label: str, phase: float, style: Style) -> Offset:
+    x, y = path(label, phase, style.joints)
+    x, y = x * style.scale_x * REACH, y * style.scale_y * REACH
+    cos, sin = math.cos(style.tilt), math.sin(style.tilt)
+    rise = bump(phase)
+    return Offset(
+        racket_x=cos * x - sin * y,
+        racket_y=sin * x + cos * y,
+        free_x=0.4 * style.free * rise,
+        free_y=style.free * rise,
+        root=style.root * rise,
+        crouch=style.crouch * rise,
+        lean=style.lean * rise,
+    )
+
+
+def _wait(phase: float, cycles: int, style: Style) -> Offset:
+    turn = math.sin(2.0 * math.pi * cycles * phase)
+    rise = bump(phase)
+    return Offset(
+        racket_x=0.06 * turn * rise,
+        racket_y=-0.08 * rise * style.scale_y,
+        root=0.05 * turn * rise + style.root * rise,
+        crouch=0.02 * bump(cycles * phase),
+        lean=style.lean * rise,
+    )
+
+
+def _bounce(phase: float, cycles: int, style: Style) -> Offset:
+    rise = min(1.0, 5.0 * phase, 5.0 * (1.0 - phase))
+    return Offset(
+        racket_x=-0.03 * rise,
+        racket_y=0.13 * style.scale_y * rise * math.sin(2.0 * math.pi * cycles * phase),
+        free_x=0.4 * style.free * rise,
+        root=style.root * bump(phase),
+        lean=-0.15 * rise,
+    )
+
+
+def _walk(phase: float, cycles: int, style: Style) -> Offset:
+    away = bump(phase)
+    return Offset(
+        racket_x=-0.12 * away + 0.09 * style.scale_x * math.sin(2.0 * math.pi * cycles * phase) * away,
+        racket_y=-0.12 * away,
+        free_x=-0.15 * away - 0.08 * math.sin(2.0 * math.pi * cycles * phase) * away,
+        free_y=-0.1 * away,
+        root=(-0.18 * style.scale_x + style.root) * away,
+        crouch=-0.02 * away,
+        lean=-0.2 * away,
+        stride=cycles * phase,
+    )
+
+
+def _pick_up(phase: float, _cycles: int, style: Style) -> Offset:
+    down = bump(phase)
+    return Offset(
+        racket_x=-0.10 * down,
+        racket_y=-0.08 * down,
+        free_x=0.05 * down,
+        free_y=-0.12 * down,
+        root=(-0.06 + style.root) * down,
+        crouch=0.10 * style.scale_y * down,
+        lean=0.75 * down,
+    )
+
+
+_PASTIME: dict[str, Callable[[float, int, Style], Offset]] = {
+    "wait": _wait,
+    "bounce": _bounce,
+    "walk": _walk,
+    "pick up": _pick_up,
+}
+PASTIMES = tuple(_PASTIME)

@@ -1,0 +1,94 @@
+"""The one way files are written: beside, complete, then put in place.
+
+A killed job leaves at most a ``<name>.tmp-…`` beside a file, never half a file under its real name.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import socket
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from crisp.errors import fail
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Yield a name beside `path` to write to; on success fsync it and put it in place of `path`.
+
+    Raises
+    ------
+    CrispError
+        If the disk is full or the quota is used up. `path` is then as it was before.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path)
+    beside = path.with_name(f"{path.name}.tmp-{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+    try:
+        yield beside
+        with open(beside, "rb") as written:
+            os.fsync(written.fileno())
+        os.replace(beside, path)
+    except OSError as error:
+        if _is_full(error):
+            raise fail(
+                path,
+                "no room to write this file",
+                "free space on its file system",
+                os.strerror(error.errno or errno.ENOSPC),
+                "free some space (or quota), then give the same command again; nothing is lost",
+            ) from None
+        raise
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _is_full(error: OSError) -> bool:
+    """HDF5 reports a full disk as a plain OSError that carries the number in its text only."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    return any(f"errno = {number}," in str(error) for number in (errno.ENOSPC, errno.EDQUOT))
+
+
+def _sweep(path: Path) -> None:
+    """Remove what a killed process of this machine left beside `path`."""
+    for leftover in path.parent.glob(f"{path.name}.tmp-{socket.gethostname()}-*"):
+        pid = leftover.name.split("-")[-2]
+        if pid.isdecimal() and not Path("/proc", pid).exists():
+            leftover.unlink(missing_ok=True)
+
+
+def write_json(path: str | Path, content: Any) -> None:
+    """Write `content` as indented JSON with a final newline."""
+    with replacing(path) as beside:
+        beside.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file that CRISP wrote.
+
+    Raises
+    ------
+    CrispError
+        If it is missing or damaged.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise fail(path, "file is missing", remedy="run snakemake to make it") from None
+    except ValueError as error:
+        raise fail(path, "damaged JSON file", found=error, remedy="delete it and run snakemake again") from None
+
+
+def digest(content: Any) -> str:
+    """SHA-256 of any JSON-like content: one string that changes when the content does."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, default=list)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,154 @@
+"""Dense optical flow by method, and stage `flow`: a video's flow as quantised HDF5 volume.
+
+Frame n's flow goes from frame n-1 to frame n, (dx, dy) in px per frame; frame 0 has none, so
+its row is zero.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import h5py
+import numpy as np
+
+from crisp import storage
+from crisp.errors import fail
+from crisp.parallel import ordered_map
+from crisp.progress import progress
+
+CHUNK = 8  # frames per chunk
+SCALE = 1 / 32  # px per unit of the stored int16: an error of at most 1/64 px, a range of +-1023 px
+METHODS = ("deepflow", "dis", "farneback", "tvl1", "pcaflow")
+BACKENDS = ("auto", "opencv")
+
+PairSolver = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+@functools.cache
+def _solver(method: str) -> PairSolver:
+    """Two successive grey frames (H, W) uint8 to their flow (H, W, 2) float32."""
+    if method == "deepflow":
+        algorithm = cv2.optflow.createOptFlow_DeepFlow()
+    elif method == "dis":
+        algorithm = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    elif method == "farneback":
+        algorithm = cv2.FarnebackOpticalFlow_create()
+    elif method == "tvl1":
+        algorithm = cv2.optflow.createOptFlow_DualTVL1()
+    elif method == "pcaflow":
+        algorithm = cv2.optflow.createOptFlow_PCAFlow()
+    else:
+        raise fail("flow", "unknown flow method", ", ".join(METHODS), method)
+    return lambda previous, current: algorithm.calc(previous, current, None)
+
+
+def resolve_backend(backend: str) -> str:
+    """The backend that `auto` stands for on this machine; any other name stands for itself."""
+    if backend not in BACKENDS:
+        raise fail("flow", "unknown backend", ", ".join(BACKENDS), backend)
+    return "opencv" if backend == "auto" else backend
+
+
+def compute(frames: np.ndarray, method: str = "deepflow", backend: str = "auto") -> np.ndarray:
+    """Optical flow between successive frames.
+
+    Parameters
+    ----------
+    frames : ndarray, (N, H, W) uint8
+        Grey frames, in order.
+    method : {"deepflow", "dis", "farneback", "tvl1", "pcaflow"}
+        `deepflow` is the variational coarse-to-fine solver of Weinzaepfel et al. (ICCV 2013)
+        without its matching stage, as in OpenCV's contrib module.
+    backend : {"auto", "opencv"}
+        What computes it.
+
+    Returns
+    -------
+    ndarray, (N, H, W, 2) float32
+        (dx, dy) in px per frame, from frame n-1 to n; row 0 is zero.
+
+    Raises
+    ------
+    CrispError
+        For an unknown method or backend, or frames of another shape or dtype.
+    """
+    if frames.ndim != 3 or frames.dtype != np.uint8:
+        raise fail("flow", "bad frames", "(N, H, W) uint8", f"{frames.shape} {frames.dtype}", "convert to grey bytes")
+    resolve_backend(backend)
+    solve = _solver(method)
+    cv2.setNumThreads(1)
+    flow = np.zeros((*frames.shape, 2), np.float32)
+    for index in range(1, len(frames)):
+        flow[index] = solve(frames[index - 1], frames[index])
+    return flow
+
+
+def grey(rgb: np.ndarray) -> np.ndarray:
+    """Grey frames (N, H, W) uint8 of RGB frames (N, H, W, 3) uint8."""
+    if len(rgb) == 0:
+        return rgb[..., 0]
+    return np.stack([cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in rgb])
+
+
+def quantise(flow: np.ndarray) -> np.ndarray:
+    """Flow in px as the int16 that is stored; beyond +-1023 px it saturates."""
+    limit = np.iinfo(np.int16)
+    return np.clip(np.floor(flow / SCALE + 0.5), limit.min + 1, limit.max).astype(np.int16)
+
+
+def _range(path: str, method: str, backend: str, bounds: tuple[int, int]) -> np.ndarray:
+    """Quantised flow of frames ``[begin, end)`` of a frames stage file; one frame of overlap is read."""
+    begin, end = bounds
+    first = max(0, begin - 1)
+    with storage.open_stage(path, "frames") as file:
+        frames = grey(storage.read_rows(file["rgb"], first, end))
+    return quantise(compute(frames, method, backend))[begin - first :]
+
+
+def extract(
+    frames: str | Path, target: str | Path, method: str = "deepflow", backend: str = "auto", workers: int = 1
+) -> None:
+    """Compute a video's flow stage file from its frames stage file.
+
+    Dataset `flow`: (N, H, W, 2) int16 with attribute `scale` (px per unit).
+
+    Parameters
+    ----------
+    frames, target : stage files.
+    method, backend : as for :func:`compute`.
+    workers : processes that share the work; the file does not depend on their number.
+
+    Raises
+    ------
+    CrispError
+        If the frames file is missing or damaged, or a worker process is killed.
+    """
+    backend = resolve_backend(backend)
+    with storage.open_stage(frames, "frames") as file:
+        count, height, width = file["rgb"].shape[:3]
+        fps = float(file.attrs["fps"])
+        source = str(file["rgb"].attrs["sha256"])
+    ranges = [(begin, min(begin + CHUNK, count)) for begin in range(0, count, CHUNK)]
+    work = functools.partial(_range, str(frames), method, backend)
+    attributes = {
+        "fps": fps,
+        "method": method,
+        "backend": backend,
+        "frames_sha256": source,
+        "versions": f"opencv {cv2.__version__}",
+    }
+    with storage.create(target, "flow", attributes) as file:
+        flow = storage.Appender(file, "flow", (height, width, 2), "i2", CHUNK, bitshuffle=True)
+        flow.dataset.attrs["scale"] = SCALE
+        for block in progress(ordered_map(work, ranges, workers), f"blocks of {CHUNK} frames", method, len(ranges)):
+            flow.append(block)
+        flow.close()
+
+
+def read(file: h5py.File, begin: int, end: int) -> np.ndarray:
+    """Flow of frames ``[begin, end)`` of an open flow stage file, (n, H, W, 2) float32 in px per frame."""
+    dataset = file["flow"]
+    return storage.read_rows(dataset, begin, end).astype(np.float32) * np.float32(dataset.attrs["scale"])

@@ -1,0 +1,91 @@
+"""Stage `frames`: a video's frames at working size, as an HDF5 volume of RGB bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import cv2
+
+from crisp import storage, video
+from crisp.errors import fail
+from crisp.progress import progress
+
+CHUNK = 16  # frames per chunk; the unit of memory of every preparation job
+
+
+def working_size(width: int, height: int, working_width: int, upscale: bool = False) -> tuple[int, int]:
+    """Working (width, height) in px: the aspect ratio kept, never enlarged unless asked."""
+    if working_width >= width and not upscale:
+        return width, height
+    return working_width, max(1, int(height * working_width / width + 0.5))
+
+
+def extract(
+    path: str | Path,
+    target: str | Path,
+    width: int = 320,
+    upscale: bool = False,
+    frame_step: int = 1,
+    sha256: str = "",
+) -> video.Source:
+    """Decode a video into its frames stage file.
+
+    Dataset `rgb`: (N, H, W, 3) uint8, N the number of frames that really decode (every
+    `frame_step`-th of them).
+
+    Parameters
+    ----------
+    path : of the video.
+    target : of the stage file.
+    width : working width, px; the height follows from the first frame's aspect ratio.
+    upscale : whether frames narrower than `width` are enlarged.
+    frame_step : keep every `frame_step`-th frame.
+    sha256 : expected SHA-256 of the file; empty = any.
+
+    Returns
+    -------
+    crisp.video.Source
+        What was found in the file.
+
+    Raises
+    ------
+    CrispError
+        If the video is missing, unreadable, without a single decodable frame, or another file
+        than the one scanned.
+    """
+    found = video.sha256(path) if Path(path).is_file() else ""
+    if sha256 and found and found != sha256:
+        raise fail(
+            path, "video is not the one that was scanned", f"SHA-256 {sha256}", found, "run crisp scan, then run again"
+        )
+    source = video.Source(Path(path))
+    size = None
+    with storage.create(target, "frames", {}) as file:
+        rgb = None
+        for index, image in enumerate(progress(video.frames(path, source), "frames", Path(path).name)):
+            if index % frame_step:
+                continue
+            if size is None or rgb is None:
+                size = working_size(image.shape[1], image.shape[0], width, upscale)
+                rgb = storage.Appender(file, "rgb", (size[1], size[0], 3), "u1", CHUNK)
+            rgb.append(video.resize(image, *size)[None])
+        assert rgb is not None  # noqa: S101  (video.frames raises when there is no frame)
+        rgb.close()
+        file.attrs["fps"] = source.fps / frame_step
+        for key, value in {
+            "frame_step": frame_step,
+            "source": Path(path).name,
+            "source_size": Path(path).stat().st_size,
+            "source_sha256": found,
+            "source_width": source.width,
+            "source_height": source.height,
+            "claimed_frames": source.claimed,
+            "decoded_frames": source.decoded,
+            "broken_packets": source.broken,
+            "resized_frames": source.resized,
+            "variable_frame_rate": source.variable_rate,
+            "versions": f"av {av.__version__}, opencv {cv2.__version__}",
+        }.items():
+            file.attrs[key] = value
+    return source

@@ -1,0 +1,232 @@
+"""Region of interest: foreground mask, centre of motion and flow statistics, and stage `roi`.
+
+The ROI of Martin et al. (Multimedia Tools and Applications, 2020): a weighted mean of the
+strongest motion and of the mean moving position, on the flow inside the foreground.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+from scipy.ndimage import correlate1d
+
+from crisp import flow as flows
+from crisp import storage
+from crisp.errors import fail
+from crisp.progress import progress
+
+CHUNK = 16  # frames a block
+_KERNEL = np.ones((3, 3), np.uint8)
+
+
+def dilate(mask: np.ndarray) -> np.ndarray:
+    """A stored foreground mask (H, W) uint8 as used: dilated by a 3x3 square."""
+    return cv2.dilate(mask, _KERNEL)
+
+
+def masked(flow: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Flow inside the foreground, as the ROI and the models see it.
+
+    Parameters
+    ----------
+    flow : ndarray, (N, H, W, 2) float32
+        As read back from the stage file, px per frame.
+    mask : ndarray, (N, H, W) uint8
+        As stored; non-zero = foreground.
+
+    Returns
+    -------
+    ndarray, (N, H, W, 2) float32
+        Flow blurred by a 3x3 Gaussian (sigma 0.8, reflect-101), zero outside the dilated mask.
+    """
+    result = np.empty(flow.shape, np.float32)
+    for index in range(len(flow)):
+        blurred = cv2.GaussianBlur(flow[index], (3, 3), 0.8, borderType=cv2.BORDER_REFLECT_101)
+        result[index] = blurred * (dilate(mask[index]) > 0)[..., None]
+    return result
+
+
+def motion_threshold(threshold: float, width: int, fps: float) -> float:
+    """A speed given at 320 px and 120 fps, in px per frame at this width and frame rate."""
+    return threshold * width / 320 * 120 / fps
+
+
+def positions(masked_flow: np.ndarray, alpha: float, theta: float) -> np.ndarray:
+    """Unsmoothed, unclamped ROI centre of each frame by itself.
+
+    Parameters
+    ----------
+    masked_flow : ndarray, (N, H, W, 2) float32
+        From :func:`masked`.
+    alpha : float
+        Weight of the strongest motion ``argmax |dx| + |dy|`` (first in row-major order) against
+        the mean position of the pixels above `theta`.
+    theta : float
+        px per frame.
+
+    Returns
+    -------
+    ndarray, (N, 2) float64
+        (x, y) in px; NaN where nothing moves.
+    """
+    centres = np.full((len(masked_flow), 2), np.nan)
+    for index, field in enumerate(masked_flow):
+        strength = np.abs(field).sum(axis=2)
+        ys, xs = np.nonzero(strength > theta)
+        if len(xs):
+            top_y, top_x = np.unravel_index(int(strength.argmax()), strength.shape)
+            centres[index, 0] = alpha * top_x + (1 - alpha) * xs.mean()
+            centres[index, 1] = alpha * top_y + (1 - alpha) * ys.mean()
+    return centres
+
+
+def carry(centres: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Fill frames without motion: the previous centre, else the first known one, else the image's.
+
+    Frame 0 has no flow and takes frame 1's centre. (N, 2) in, (N, 2) float64 out.
+    """
+    filled = centres.copy()
+    if len(filled) > 1:
+        filled[0] = filled[1]
+    known = np.flatnonzero(~np.isnan(filled[:, 0]))
+    if len(known) == 0:
+        filled[:] = (width / 2, height / 2)
+        return filled
+    # For each frame the last known one before it; before any, the first known one.
+    last = np.maximum.accumulate(np.where(np.isnan(filled[:, 0]), -1, np.arange(len(filled))))
+    return filled[np.where(last < 0, known[0], last)]
+
+
+def smooth(centres: np.ndarray, fps: float) -> np.ndarray:
+    """Centres (N, 2) smoothed over time by a Gaussian of +-1/6 s (reflect-101), float64."""
+    half = math.floor(fps / 6 + 0.5)
+    sigma = 0.3 * (half - 1) + 0.8
+    kernel = np.exp(-(np.arange(-half, half + 1) ** 2) / (2 * sigma**2))
+    return correlate1d(centres, kernel / kernel.sum(), axis=0, mode="mirror")
+
+
+def clamp(centres: np.ndarray, size: tuple[int, int], width: int, height: int) -> np.ndarray:
+    """Centres (N, 2) moved so that a crop of `size` (H, W) lies inside the image.
+
+    Where the crop is larger than the image the centre is the image's.
+    """
+    clamped = np.empty_like(centres)
+    for axis, (crop, image) in enumerate(((size[1], width), (size[0], height))):
+        clamped[:, axis] = image / 2 if crop > image else np.clip(centres[:, axis], crop / 2, image - crop / 2)
+    return clamped
+
+
+def centres(
+    flow: np.ndarray,
+    mask: np.ndarray,
+    size: tuple[int, int],
+    alpha: float = 0.6,
+    fps: float = 120.0,
+    threshold: float = 0.25,
+) -> np.ndarray:
+    """Smoothed ROI centres of a whole video, clamped for a crop.
+
+    Parameters
+    ----------
+    flow : ndarray, (N, H, W, 2) float32
+        px per frame.
+    mask : ndarray, (N, H, W) uint8
+        Foreground; non-zero = foreground.
+    size : (height, width) of the crop, px.
+    alpha : weight of the strongest motion against the mean moving position.
+    fps : frames per second.
+    threshold : speed above which a pixel moves, px per frame at 320 px and 120 fps.
+
+    Returns
+    -------
+    ndarray, (N, 2) float64
+        (x, y) in px.
+
+    Raises
+    ------
+    CrispError
+        If the shapes of flow and mask do not belong together.
+    """
+    if flow.ndim != 4 or flow.shape[-1] != 2 or mask.shape != flow.shape[:3]:
+        raise fail("roi", "flow and mask do not match", "(N, H, W, 2) and (N, H, W)", f"{flow.shape} and {mask.shape}")
+    height, width = mask.shape[1:]
+    raw = positions(masked(flow, mask), alpha, motion_threshold(threshold, width, fps))
+    return clamp(smooth(carry(raw, width, height), fps), size[-2:], width, height)
+
+
+def statistics(masked_flow: np.ndarray) -> np.ndarray:
+    """(max |dx|, mean dx, std dx, max |dy|, mean dy, std dy) of each frame; (N, 6) float32, px per frame."""
+    columns = []
+    for axis in (0, 1):
+        component = masked_flow[..., axis].reshape(len(masked_flow), -1).astype(np.float64)
+        columns += [np.abs(component).max(1), component.mean(1), component.std(1)]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+class Foreground:
+    """Zivkovic's adaptive mixture of Gaussians (MOG2), fed a whole video in order, without shadows."""
+
+    def __init__(self) -> None:
+        self._model = cv2.createBackgroundSubtractorMOG2(history=500, varThreshold=16, detectShadows=False)
+
+    def masks(self, rgb: np.ndarray) -> np.ndarray:
+        """Foreground of the next frames: (n, H, W, 3) uint8 to (n, H, W) uint8, 1 = foreground."""
+        return np.stack([self._model.apply(image) for image in rgb]) // 255
+
+
+def extract(frames: str | Path, flow: str | Path, target: str | Path, alpha: float, threshold: float) -> None:
+    """Compute a video's ROI stage file from its frames and flow.
+
+    Datasets: `mask` (N, H, W) uint8, 1 = foreground, not dilated; `roi_raw` and `roi` (N, 2)
+    float32, unclamped centres (x, y) in px, before and after smoothing; `flow_stats` (N, 6)
+    float32, see :func:`statistics`.
+
+    Parameters
+    ----------
+    frames, flow, target : stage files.
+    alpha, threshold : as for :func:`centres`.
+
+    Raises
+    ------
+    CrispError
+        If a stage file is missing or damaged, or flow and frames differ in length or size.
+    """
+    cv2.setNumThreads(1)
+    with storage.open_stage(frames, "frames") as images, storage.open_stage(flow, "flow") as motion:
+        rgb = images["rgb"]
+        count, height, width = rgb.shape[:3]
+        if motion["flow"].shape[:3] != rgb.shape[:3]:
+            raise fail(
+                flow,
+                "flow does not belong to these frames",
+                f"(frames, height, width) = {rgb.shape[:3]}",
+                motion["flow"].shape[:3],
+                "delete the flow file and run snakemake again",
+            )
+        fps = float(images.attrs["fps"])
+        theta = motion_threshold(threshold, width, fps)
+        attributes = {
+            "fps": fps,
+            "method": str(motion.attrs["method"]),
+            "alpha": alpha,
+            "threshold": threshold,
+            "versions": f"opencv {cv2.__version__}",
+        }
+        with storage.create(target, "roi", attributes) as file:
+            masks = storage.Appender(file, "mask", (height, width), "u1", CHUNK, bitshuffle=True)
+            foreground, raw, stats = Foreground(), [], []
+            for begin in progress(range(0, count, CHUNK), f"blocks of {CHUNK} frames", "roi", -(-count // CHUNK)):
+                end = min(begin + CHUNK, count)
+                mask = foreground.masks(storage.read_rows(rgb, begin, end))
+                seen = masked(flows.read(motion, begin, end), mask)
+                masks.append(mask)
+                raw.append(positions(seen, alpha, theta))
+                stats.append(statistics(seen))
+            masks.close()
+            centre = carry(np.concatenate(raw), width, height)
+            storage.put(file, "roi_raw", centre.astype(np.float32))
+            storage.put(file, "roi", smooth(centre, fps).astype(np.float32))
+            storage.put(file, "flow_stats", np.concatenate(stats))

@@ -1,0 +1,202 @@
+"""Stage files: the HDF5 file that one rule makes for one video, verified when written and when read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import hdf5plugin
+import numpy as np
+
+from crisp import __version__
+from crisp.errors import fail
+from crisp.files import digest, replacing
+from crisp.versions import STAGES
+
+SCHEMA = 1  # of the stage files as a whole; a reader refuses any other
+
+
+class Appender:
+    """One dataset of a stage file that grows along time and is written a whole chunk at a time.
+
+    A chunk that is written twice would be compressed twice and change the file's bytes with the
+    size of the blocks that arrive, so rows wait here until a chunk is full.
+
+    Parameters
+    ----------
+    file : h5py.File
+        Open for writing.
+    name : str
+        Dataset name.
+    row : tuple of int
+        Shape of one row (frame).
+    dtype : str
+    chunk : int
+        Rows per chunk.
+    bitshuffle : bool
+        Shuffle bits rather than bytes before compression (better for small integers).
+    """
+
+    def __init__(
+        self, file: h5py.File, name: str, row: tuple[int, ...], dtype: str, chunk: int, bitshuffle: bool = False
+    ) -> None:
+        blosc = hdf5plugin.Blosc2
+        self.dataset = file.create_dataset(
+            name,
+            shape=(0, *row),
+            maxshape=(None, *row),
+            dtype=dtype,
+            chunks=(chunk, *row),
+            fletcher32=True,
+            **blosc(cname="zstd", clevel=5, filters=blosc.BITSHUFFLE if bitshuffle else blosc.SHUFFLE),
+        )
+        self._chunk = chunk
+        self._waiting = np.empty((0, *row), dtype)
+        self._sha = hashlib.sha256()
+
+    def append(self, rows: np.ndarray) -> None:
+        """Add rows of shape (n, \\*row)."""
+        self._waiting = np.concatenate([self._waiting, rows.astype(self._waiting.dtype, copy=False)])
+        full = len(self._waiting) - len(self._waiting) % self._chunk
+        self._write(full)
+
+    def _write(self, count: int) -> None:
+        if count:
+            begin = len(self.dataset)
+            self.dataset.resize(begin + count, axis=0)
+            self.dataset[begin:] = self._waiting[:count]
+            self._sha.update(np.ascontiguousarray(self._waiting[:count]))
+            self._waiting = self._waiting[count:]
+
+    def close(self) -> None:
+        """Write what still waits and record the SHA-256 of the dataset's values."""
+        self._write(len(self._waiting))
+        self.dataset.attrs["sha256"] = self._sha.hexdigest()
+
+
+def put(file: h5py.File, name: str, array: np.ndarray) -> None:
+    """Write a small array as a whole, with its checksum."""
+    dataset = file.create_dataset(name, data=array, chunks=array.shape if array.size else None, fletcher32=bool(array.size))
+    dataset.attrs["sha256"] = hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
+
+
+@contextmanager
+def create(path: str | Path, kind: str, attributes: dict[str, Any]) -> Iterator[h5py.File]:
+    """Create a stage file: yield it open for writing, then verify every value and put it in place.
+
+    Parameters
+    ----------
+    path : path of the stage file.
+    kind : stage name, a key of :data:`crisp.versions.STAGES`.
+    attributes : provenance to record; values must be numbers, strings or JSON-like.
+
+    Raises
+    ------
+    CrispError
+        If the disk is full or what was written does not read back.
+    """
+    with replacing(path) as beside:
+        with h5py.File(beside, "w", locking=False) as file:
+            file.attrs["schema"] = SCHEMA
+            file.attrs["kind"] = kind
+            file.attrs["stage_version"] = STAGES[kind]
+            file.attrs["crisp"] = __version__
+            yield file
+            for key, value in attributes.items():
+                file.attrs[key] = value if isinstance(value, int | float | str) else json.dumps(value, sort_keys=True)
+            file.attrs["complete"] = True
+        _verify(beside, path)
+
+
+def _verify(beside: Path, path: str | Path) -> None:
+    with h5py.File(beside, "r", locking=False) as file:
+        for name, dataset in _datasets(file):
+            sha = hashlib.sha256()
+            step = dataset.chunks[0] if dataset.chunks else max(1, len(dataset))
+            for begin in range(0, len(dataset), step):
+                sha.update(np.ascontiguousarray(dataset[begin : begin + step]))
+            if sha.hexdigest() != dataset.attrs["sha256"]:
+                raise fail(
+                    path,
+                    f"dataset {name} does not read back as written",
+                    remedy="check the disk and the memory of this machine, then run again",
+                )
+
+
+def _datasets(file: h5py.File) -> list[tuple[str, h5py.Dataset]]:
+    found: list[tuple[str, h5py.Dataset]] = []
+    file.visititems(lambda name, item: found.append((name, item)) if isinstance(item, h5py.Dataset) else None)
+    return found
+
+
+def open_stage(path: str | Path, kind: str) -> h5py.File:
+    """Open a stage file for reading after checking that it is complete and of a known schema.
+
+    Parameters
+    ----------
+    path : path of the stage file.
+    kind : stage name, as given to :func:`create`.
+
+    Returns
+    -------
+    h5py.File
+        Open read-only without a lock. Open it in the process that reads it, after any fork.
+
+    Raises
+    ------
+    CrispError
+        If the file is missing, not HDF5, incomplete, of another stage or another schema.
+    """
+    remedy = f"delete it and run snakemake again: the {kind} rule makes it"
+    try:
+        file = h5py.File(path, "r", locking=False)
+    except FileNotFoundError:
+        raise fail(
+            path, "stage file is missing", f"the {kind} of this video", "nothing", f"run snakemake: the {kind} rule makes it"
+        ) from None
+    except OSError as error:
+        raise fail(path, "stage file cannot be read", "an HDF5 file", str(error)[:200], remedy) from None
+    found = {key: file.attrs.get(key) for key in ("schema", "kind", "complete")}
+    if found != {"schema": SCHEMA, "kind": kind, "complete": True}:
+        file.close()
+        raise fail(path, "not a usable stage file", f"a complete {kind} file of schema {SCHEMA}", found, remedy)
+    return file
+
+
+def identity(path: str | Path, kind: str) -> str:
+    """Digest of a stage file's values and of what tells readers how to take them.
+
+    Two files with equal identity give equal clips, whichever machine or backend made them.
+    """
+    with open_stage(path, kind) as file:
+        content = {name: [dataset.attrs["sha256"], list(dataset.shape)] for name, dataset in _datasets(file)}
+        content["fps"] = float(file.attrs["fps"])
+        return digest(content)
+
+
+def read_rows(dataset: h5py.Dataset, begin: int, end: int) -> np.ndarray:
+    """Rows ``[begin, end)`` of a dataset.
+
+    Raises
+    ------
+    CrispError
+        If the checksum of a chunk is wrong (a damaged disk or an interrupted copy).
+    """
+    try:
+        return dataset[begin:end]
+    except OSError as error:
+        path = dataset.file.filename
+        raise fail(
+            f"{path}, {dataset.name}, frames {begin} to {end}",
+            "damaged data",
+            "a chunk with a good checksum",
+            str(error)[:120],
+            "delete the file and run snakemake again",
+        ) from None
+
+

@@ -1,0 +1,287 @@
+"""A study: one YAML file that says what is prepared, split, trained and decided.
+
+Defaults come from ``schemas/study.schema.yaml`` alone; ``config/README.md`` explains every key.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+
+from crisp import tables
+from crisp.errors import CrispError, Fault, fail
+
+STREAMS = {"rgb": ("rgb",), "flow": ("flow",), "twin": ("rgb", "flow")}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A model and how its clips are made. `size` is (frames, height, width)."""
+
+    name: str
+    model: str
+    size: tuple[int, int, int]
+    flow: str
+    norm_method: str
+    augmentation: bool
+    flip: bool
+    double_softmax: bool
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """The streams the model takes: ``rgb``, ``flow`` or both."""
+        return STREAMS[self.model]
+
+
+@dataclass(frozen=True)
+class Training:
+    """The optimisation: SGD with Nesterov momentum."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    momentum: float
+    weight_decay: float
+    threads: int
+    workers: int
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study with every default filled in; see ``config/README.md`` for the keys."""
+
+    name: str
+    dataset: str
+    data: Path
+    videos_table: Path
+    annotations_table: Path
+    generate: str
+    width: int
+    upscale: bool
+    flow_methods: tuple[str, ...]
+    flow_backend: str
+    roi_alpha: float
+    roi_threshold: float
+    classes: tuple[str, ...]
+    negative_class: str
+    negative_share: float
+    negative_seconds: float
+    split_method: str
+    split_seed: int
+    split_shares: tuple[float, float, float]
+    variants: tuple[Variant, ...]
+    seeds: tuple[int, ...]
+    training: Training
+    decision: str
+    config: dict[str, Any]
+
+    @property
+    def volumes(self) -> Path:
+        """Folder of the data set's volumes."""
+        return Path("results/volumes") / self.dataset
+
+    @property
+    def results(self) -> Path:
+        """Folder of the study's results."""
+        return Path("results/studies") / self.name
+
+    @cached_property
+    def videos(self) -> dict[str, tables.Video]:
+        """Every row of the video table by id, left-out ones included."""
+        return {row.video: row for row in tables.read_videos(self.videos_table)}
+
+    @cached_property
+    def used(self) -> dict[str, tables.Video]:
+        """The videos in use, by id."""
+        return {video: row for video, row in self.videos.items() if row.use}
+
+    @cached_property
+    def annotations(self) -> list[tables.Annotation]:
+        """The annotation rows of the videos in use."""
+        return [row for row in tables.read_annotations(self.annotations_table) if row.video in self.used]
+
+    def source(self, video: str) -> Path:
+        """Path of a raw video."""
+        return self.data / self.videos[video].path
+
+    def annotation_file(self, row: tables.Annotation) -> Path:
+        """Path of an annotation file: beside the table, or else in the data folder."""
+        beside = self.annotations_table.parent / row.path
+        return beside if beside.exists() else self.data / row.path if (self.data / row.path).exists() else beside
+
+    def stage_file(self, video: str, stage: str, method: str = "") -> Path:
+        """Path of a stage file (``frames``, or ``flow`` and ``roi`` with their method)."""
+        return self.volumes / video / (f"{stage}/{method}.h5" if method else f"{stage}.h5")
+
+    def variant(self, name: str) -> Variant:
+        """The variant of that name.
+
+        Raises
+        ------
+        CrispError
+            If the study has no such variant.
+        """
+        for variant in self.variants:
+            if variant.name == name:
+                return variant
+        names = ", ".join(variant.name for variant in self.variants)
+        raise fail(f"study {self.name}", f"no variant {name!r}", names, name, "choose one of them")
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """The JSON schema of a study."""
+    path = Path(__file__).parent / "schemas" / "study.schema.yaml"
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def load(path: str | Path) -> Study:
+    """Read a study file.
+
+    Raises
+    ------
+    CrispError
+        If it is missing, not YAML, or has unknown keys or bad values (all in one list).
+    """
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise fail(path, "study file is missing", "a YAML file", "nothing", "see config/README.md") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise fail(path, "study file cannot be read", "YAML", error, "see config/README.md") from None
+    return resolve(content, str(path))
+
+
+def resolve(content: Any, where: str = "study") -> Study:
+    """Fill in the defaults of a study's content and check it.
+
+    Parameters
+    ----------
+    content : dict
+        As read from YAML; not changed.
+    where : str
+        Name of the file, for messages.
+
+    Raises
+    ------
+    CrispError
+        Listing every unknown key, bad value and contradiction.
+    """
+    config = copy.deepcopy(content)
+    if isinstance(config, dict):
+        _fill(schema(), config)
+    errors = sorted(Draft202012Validator(schema()).iter_errors(config), key=lambda error: list(map(str, error.path)))
+    if errors:
+        raise CrispError(*(_fault(where, error) for error in errors))
+    # A variant is its own keys over the shared ones; `defaults` itself then has nothing left to say.
+    config["variants"] = [{**config["defaults"], **variant} for variant in config["variants"]]
+    study = _study(config)
+    faults = _contradictions(study, where)
+    if faults:
+        raise CrispError(*faults)
+    return study
+
+
+def _fill(part: dict[str, Any], config: dict[str, Any]) -> None:
+    """Set the defaults of a schema's properties, nested objects included, lists not."""
+    for key, rule in part.get("properties", {}).items():
+        if "$ref" in rule:
+            rule = {**schema()["$defs"][rule["$ref"].rsplit("/", 1)[1]], **rule}
+        if "default" in rule:
+            config.setdefault(key, copy.deepcopy(rule["default"]))
+        if isinstance(config.get(key), dict):
+            _fill(rule, config[key])
+
+
+def _fault(where: str, error: Any) -> Fault:
+    place = ".".join(str(part) for part in error.path) or "top level"
+    if error.validator == "additionalProperties":
+        unknown = sorted(set(error.instance) - set(error.schema["properties"]))
+        known = ", ".join(error.schema["properties"])
+        return Fault(f"{where}, {place}", "unknown key", known, ", ".join(map(str, unknown)), "correct the spelling")
+    if error.validator == "required":
+        return Fault(f"{where}, {place}", error.message, remedy="add it; see config/README.md")
+    expected = f"{error.validator} {error.validator_value}"
+    return Fault(f"{where}, {place}", "bad value", expected, repr(error.instance), "see config/README.md")
+
+
+def _study(config: dict[str, Any]) -> Study:
+    dataset, preparation = config["dataset"], config["preparation"]
+    negatives, split = config["negatives"], config["split"]
+    return Study(
+        name=config["study"],
+        dataset=dataset["name"],
+        data=Path(dataset["data"] or Path("data") / dataset["name"]),
+        videos_table=Path(dataset["videos"]),
+        annotations_table=Path(dataset["annotations"]),
+        generate=dataset["generate"],
+        width=preparation["width"],
+        upscale=preparation["upscale"],
+        flow_methods=tuple(preparation["flow_methods"]),
+        flow_backend=preparation["flow_backend"],
+        roi_alpha=float(preparation["roi"]["alpha"]),
+        roi_threshold=float(preparation["roi"]["threshold"]),
+        classes=tuple(config["classes"]),
+        negative_class=negatives["class"],
+        negative_share=float(negatives["share"]),
+        negative_seconds=float(negatives["seconds"]),
+        split_method=split["method"],
+        split_seed=split["seed"],
+        split_shares=tuple(split["shares"]),
+        variants=tuple(Variant(**{**variant, "size": tuple(variant["size"])}) for variant in config["variants"]),
+        seeds=tuple(config["seeds"]),
+        training=Training(**config["training"]),
+        decision=config["decision"],
+        config=config,
+    )
+
+
+def _contradictions(study: Study, where: str) -> list[Fault]:
+    faults = []
+    names = [variant.name.lower() for variant in study.variants]
+    for number, variant in enumerate(study.variants):
+        place = f"{where}, variants.{number} ({variant.name})"
+        if names.index(variant.name.lower()) != number:
+            faults.append(Fault(place, "variant name is taken (ignoring case)", remedy="rename it"))
+        if variant.flow not in study.flow_methods:
+            faults.append(
+                Fault(
+                    place,
+                    f"flow method {variant.flow!r} is not prepared",
+                    f"one of preparation.flow_methods: {', '.join(study.flow_methods)}",
+                    variant.flow,
+                    f"add {variant.flow} to preparation.flow_methods",
+                )
+            )
+    if study.negative_share and study.negative_class not in study.classes:
+        faults.append(
+            Fault(
+                f"{where}, negatives.class",
+                "class of the negatives is not a class of the study",
+                ", ".join(study.classes),
+                repr(study.negative_class),
+                "add it to classes, or set negatives.share to 0",
+            )
+        )
+    if abs(sum(study.split_shares) - 1) > 1e-6:
+        faults.append(
+            Fault(f"{where}, split.shares", "shares do not add up", "1", str(sum(study.split_shares)), "correct them")
+        )
+    return faults
+
+
+def parameters(study: Study) -> dict[str, Any]:
+    """What the volumes of the data set depend on, besides the videos (flow methods only add files)."""
+    return {
+        "width": study.width,
+        "upscale": study.upscale,
+        "roi_alpha": study.roi_alpha,
+        "roi_threshold": study.roi_threshold,
+        "frame_step": {video: row.frame_step for video, row in study.used.items() if row.frame_step != 1},
+    }

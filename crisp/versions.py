@@ -1,0 +1,19 @@
+"""Version of what each stage computes.
+
+Editing Python code makes Snakemake rerun nothing. Raise a number here when a stage's result
+changes: it is a parameter of the stage's rule, so the stage and all that follows run again.
+"""
+
+STAGES = {
+    "demo": 1,
+    "frames": 1,
+    "flow": 1,
+    "roi": 1,
+    "volume": 1,
+    "strokes": 1,
+    "split": 1,
+    "normalisation": 1,
+    "train": 1,
+    "evaluate": 1,
+    "summary": 1,
+}

@@ -1,0 +1,179 @@
+"""Decoding a video file in order, whatever its container claims about itself."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO
+
+import av
+import cv2
+import numpy as np
+
+from crisp.errors import fail
+
+_REMEDY = "replace the file, then run crisp scan; or set use=no for this video in videos.tsv"
+
+
+@dataclass
+class Source:
+    """What is known of a video file. `decoded` and the counts grow while its frames are read.
+
+    Attributes
+    ----------
+    path : of the file.
+    width, height : of the first frame as displayed (rotation applied), px.
+    fps : mean frame rate, frames per second.
+    claimed : frame count the container claims; 0 = none.
+    packets : video packets read so far.
+    decoded : frames decoded so far.
+    broken : packets that failed to decode so far.
+    resized : frames whose size differed from the first one's.
+    variable_rate : whether time stamps are unevenly spaced.
+    """
+
+    path: Path
+    width: int = 0
+    height: int = 0
+    fps: float = 0.0
+    claimed: int = 0
+    packets: int = 0
+    decoded: int = 0
+    broken: int = 0
+    resized: int = 0
+    variable_rate: bool = False
+
+
+def sha256(path: str | Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def count_packets(path: str | Path) -> Source:
+    """Read a file's packets without decoding them: a cheap count of its frames, and its rate.
+
+    Raises
+    ------
+    CrispError
+        If the file is missing, empty, not a video, or has no packet.
+    """
+    source = Source(Path(path))
+    with _opened(path) as file:
+        for _ in _packets(file, source):
+            pass
+    if source.packets == 0:
+        raise fail(path, "video holds no frames", "at least one video packet", "none", _REMEDY)
+    return source
+
+
+def frames(path: str | Path, source: Source | None = None) -> Iterator[np.ndarray]:
+    """Decode a video's frames in display order.
+
+    Decoding goes on after a damaged packet and ends where the data end, so the loop is bounded
+    by the file, never by a count from its header.
+
+    Parameters
+    ----------
+    path : of the video file, under any name.
+    source : Source, optional
+        Filled in along the way.
+
+    Yields
+    ------
+    ndarray, (H, W, 3) uint8
+        RGB, upright. H and W may change in mid-file.
+
+    Raises
+    ------
+    CrispError
+        If the file is missing, empty, not a video, or yields not one frame.
+    """
+    source = source if source is not None else Source(Path(path))
+    source.path = Path(path)
+    stamps: list[int] = []
+    with _opened(path) as file:
+        for packet in _packets(file, source):
+            try:
+                decoded = packet.decode()
+            except av.error.FFmpegError:
+                source.broken += 1
+                continue
+            for frame in decoded:
+                image = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
+                if source.decoded == 0:
+                    source.height, source.width = image.shape[:2]
+                source.decoded += 1
+                source.resized += image.shape[:2] != (source.height, source.width)
+                if frame.pts is not None:
+                    stamps = [*stamps[-1:], frame.pts]
+                    source.variable_rate |= _uneven(stamps, frame.time_base, source.fps)
+                yield np.ascontiguousarray(image)
+    if source.decoded == 0:
+        raise fail(path, "no frame of this video decodes", "at least one frame", f"0 of {source.claimed} claimed", _REMEDY)
+
+
+def _opened(path: str | Path) -> BinaryIO:
+    try:
+        return open(path, "rb")
+    except FileNotFoundError:
+        raise fail(path, "video file is missing", "a video", "nothing", _REMEDY) from None
+    except OSError as error:
+        raise fail(path, "video file cannot be opened", "a readable file", error.strerror, _REMEDY) from None
+
+
+def _uneven(stamps: list[int], time_base: Fraction, fps: float) -> bool:
+    """Whether two successive time stamps are off the mean spacing by more than half a frame."""
+    if len(stamps) < 2 or not fps:
+        return False
+    return abs(float((stamps[1] - stamps[0]) * time_base) * fps - 1) > 0.5
+
+
+def _packets(file: BinaryIO, source: Source) -> Iterator[av.Packet]:
+    """The video packets of an open file, ending with the empty one that flushes the decoder.
+
+    FFmpeg gets the open file and never its name, so that no name (``%04d``, a leading dash, a
+    protocol) can mislead it.
+    """
+    try:
+        container = av.open(file, mode="r", metadata_errors="ignore")
+    except (av.error.FFmpegError, ValueError) as error:
+        size = source.path.stat().st_size
+        raise fail(source.path, "not a video", "a file FFmpeg can open", f"{size} bytes; {error}", _REMEDY) from None
+    with container:
+        stream = _picture_stream(container)
+        if stream is None:
+            raise fail(source.path, "file has no video stream", "moving pictures", "none", _REMEDY)
+        stream.thread_type = "NONE"
+        source.fps = float(stream.average_rate or stream.guessed_rate or 0)
+        seconds = (container.duration or 0) / av.time_base
+        source.claimed = stream.frames or int(seconds * source.fps + 0.5)
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.error.FFmpegError:
+                source.broken += 1
+                return
+            if packet is None:
+                return
+            source.packets += packet.size > 0
+            yield packet
+
+
+def _picture_stream(container: av.container.InputContainer) -> av.VideoStream | None:
+    """The first video stream that is not a cover picture."""
+    for stream in container.streams.video:
+        if not stream.disposition & av.stream.Disposition.attached_pic:
+            return stream
+    return None
+
+
+def resize(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Resize to the working size by area averaging (INTER_AREA); (H, W, 3) uint8 in and out."""
+    if image.shape[:2] == (height, width):
+        return image
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)

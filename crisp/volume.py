@@ -1,0 +1,60 @@
+"""The volume: one HDF5 file per video that joins its stage files by relative external links.
+
+For people and other tools; no rule depends on it. ``h5py.File(volume)["rgb"]`` opens the frames.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+
+from crisp import storage
+
+VOLUME_ATTRIBUTES = ("fps", "source", "source_size", "source_sha256", "claimed_frames", "decoded_frames")
+
+
+def join(folder: str | Path, video: str, methods: list[str]) -> Path:
+    """Write ``<folder>/<video>.h5``, linking the stage files in `folder`.
+
+    Members: `rgb`, and for each flow method `flow/<method>`, `roi/<method>`,
+    `roi_raw/<method>`, `flow_stats/<method>`; `mask` once, as it does not depend on the method.
+
+    Raises
+    ------
+    CrispError
+        If a stage file is missing or incomplete.
+    """
+    folder = Path(folder)
+    links = {"rgb": ("frames.h5", "rgb")}
+    for method in methods:
+        links[f"flow/{method}"] = (f"flow/{method}.h5", "flow")
+        for name in ("roi", "roi_raw", "flow_stats"):
+            links[f"{name}/{method}"] = (f"roi/{method}.h5", name)
+    links["mask"] = (f"roi/{methods[0]}.h5", "mask")
+    for name, _ in set(links.values()):
+        storage.open_stage(folder / name, Path(name).parts[0].removesuffix(".h5")).close()
+    with storage.open_stage(folder / "frames.h5", "frames") as frames:
+        attributes = {key: frames.attrs[key] for key in VOLUME_ATTRIBUTES}
+    target = folder / f"{video}.h5"
+    with storage.create(target, "volume", {}) as file:
+        for key, value in attributes.items():
+            file.attrs[key] = value
+        file.attrs["flow_methods"] = methods
+        for name, (stage_file, dataset) in links.items():
+            file[name] = h5py.ExternalLink(stage_file, dataset)
+    return target
+
+
+def pack(volume: str | Path, target: str | Path) -> None:
+    """Copy a volume and all it links to into one self-contained file."""
+    with storage.open_stage(volume, "volume") as joined, storage.create(target, "volume", {}) as file:
+        for key, value in joined.attrs.items():
+            file.attrs[key] = value
+        joined.visit_links(lambda name: _copy(joined, name, file))
+
+
+def _copy(joined: h5py.File, name: str, file: h5py.File) -> None:
+    if isinstance(joined.get(name, getlink=True), h5py.ExternalLink):
+        file.require_group(str(Path(name).parent))
+        joined.copy(name, file, name, expand_external=True)
