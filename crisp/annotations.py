@@ -66,13 +66,16 @@ def read(path: str | Path) -> list[Stroke]:
         raise fail(
             path, "annotation file is missing", "an XML file", "nothing", "restore it or correct annotations.tsv"
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise fail(path, "annotation file cannot be read", found=error) from None
     except ParseError as error:
         raise fail(path, "not well-formed XML", "an annotation file", error, "correct the XML at that line") from None
     except defusedxml.DefusedXmlException:
         raise fail(
             path, "XML with a DOCTYPE is refused", "plain <video> elements", "a DOCTYPE", "remove the DOCTYPE"
+        ) from None
+    # Expat raises LookupError and ValueError over an encoding it does not know.
+    except (OSError, LookupError, ValueError) as error:
+        raise fail(
+            path, "annotation file cannot be read", "XML in UTF-8", error, "save it again as UTF-8"
         ) from None
     if root.tag != "video":
         raise fail(path, "not an annotation file", "root element <video>", f"<{root.tag}>")

@@ -179,6 +179,12 @@ def identity(path: str | Path, kind: str) -> str:
         return digest(content)
 
 
+def frame_count(path: str | Path) -> int:
+    """Number of frames in a frames stage file."""
+    with open_stage(path, "frames") as file:
+        return len(file["rgb"])
+
+
 def read_rows(dataset: h5py.Dataset, begin: int, end: int) -> np.ndarray:
     """Rows ``[begin, end)`` of a dataset.
 

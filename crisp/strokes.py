@@ -8,8 +8,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from crisp import annotations
 from crisp.errors import CrispError, Fault, fail
 from crisp.files import digest, replacing
@@ -64,7 +62,7 @@ def labels_digest(study: Study) -> str:
 
     White space, comments and the files' dates play no part.
     """
-    return digest([[*row, _parsed(study, row)] for row in _rows(study)])
+    return digest([[row.video, row.task, row.split, _parsed(study, row)] for row in study.annotations])
 
 
 def _parsed(study: Study, row: Annotation) -> object:
@@ -75,5 +73,106 @@ def _parsed(study: Study, row: Annotation) -> object:
         return str(error)
 
 
-def _rows(study: Study) -> list[tuple[str, str, str, str]]:
-    return [(row.video, row.path, row.task, row.split) for row in study.annotations]
+def collect(study: Study, frames: dict[str, int]) -> list[Sample]:
+    """All samples of a study, by video and time.
+
+    Parameters
+    ----------
+    study : Study
+    frames : dict
+        Number of working frames of each used video (as decoded).
+
+    Returns
+    -------
+    list of Sample
+        The strokes of the classification rows, and negatives: the gaps between all annotated
+        strokes of a video (from 0 and to its end, too) cut into consecutive blocks, as many as
+        the study's share asks for.
+
+    Raises
+    ------
+    CrispError
+        If an annotation file is bad, a stroke ends after its video, or an interval is given twice.
+    """
+    samples: list[Sample] = []
+    faults: list[Fault] = []
+    wanted = taken = 0.0
+    for video, rows in _by_video(study).items():
+        strokes, busy = _video_strokes(study, video, rows, frames[video], faults)
+        samples += strokes
+        # Targets are cumulative, so shares hold over the table and a new last row changes no other.
+        wanted += len(strokes) * study.negative_share / (1 - study.negative_share)
+        if study.negative_class and study.negative_share:
+            blocks = _negatives(study, video, frames[video], busy, strokes)
+            chosen = blocks[: max(0, math.floor(wanted - taken + 0.5))]
+            taken += len(chosen)
+            samples += chosen
+    if faults:
+        raise CrispError(*faults)
+    order = {video: position for position, video in enumerate(study.videos)}
+    return sorted(samples, key=lambda sample: (order[sample.video], sample.begin, sample.end))
+
+
+def _by_video(study: Study) -> dict[str, list[Annotation]]:
+    rows: dict[str, list[Annotation]] = {video: [] for video in study.used}
+    for row in study.annotations:
+        rows[row.video].append(row)
+    return rows
+
+
+def _video_strokes(
+    study: Study, video: str, rows: list[Annotation], count: int, faults: list[Fault]
+) -> tuple[list[Sample], list[tuple[int, int]]]:
+    """The samples of a video's classification rows, and every annotated interval of any row."""
+    step = study.videos[video].frame_step
+    strokes: dict[str, Sample] = {}
+    busy = []
+    for row in rows:
+        path = study.annotation_file(row)
+        for stroke in annotations.read(path):
+            # Frame i of the volume is frame i * step of the video.
+            begin, end = -(-stroke.begin // step), -(-stroke.end // step)
+            busy.append((begin, end))
+            where = f"{path}, action begin={stroke.begin} end={stroke.end}"
+            if end > count:
+                faults.append(
+                    Fault(where, "stroke ends after the video", f"end <= {count * step}", str(stroke.end), "correct the XML")
+                )
+            if row.task != "classification":
+                continue
+            sample = f"{video}:{begin}-{end}"
+            if sample in strokes:
+                faults.append(Fault(where, "interval is annotated twice", "one label", remedy="delete one of the two"))
+            kind = "negative" if stroke.label == study.negative_class else "stroke"
+            strokes[sample] = Sample(video, begin, end, stroke.label, kind, sample, row.split)
+    return list(strokes.values()), sorted(busy)
+
+
+def _negatives(
+    study: Study, video: str, count: int, busy: list[tuple[int, int]], strokes: list[Sample]
+) -> list[Sample]:
+    """All negative blocks of a video, in the seeded order in which they are taken."""
+    length = max(1, math.floor(study.negative_seconds * study.videos[video].working_fps + 0.5))
+    blocks = []
+    for begin, end in gaps(busy, count):
+        for start in range(begin, end - length + 1, length):
+            given = _nearest(strokes, start)
+            name = f"{video}:{start}-{start + length}"
+            blocks.append(Sample(video, start, start + length, study.negative_class, "negative", name, given))
+    return sorted(blocks, key=lambda block: digest([study.split_seed, block.sample]))
+
+
+def gaps(busy: list[tuple[int, int]], count: int) -> list[tuple[int, int]]:
+    """Intervals of ``[0, count)`` that no interval of `busy` (sorted by begin) touches."""
+    free, reached = [], 0
+    for begin, end in [*busy, (count, count)]:
+        if begin > reached:
+            free.append((reached, begin))
+        reached = max(reached, end)
+    return free
+
+
+def _nearest(strokes: list[Sample], frame: int) -> str:
+    """The given split of the stroke nearest to a frame: a video's strokes may be in several."""
+    return min(strokes, key=lambda stroke: abs(stroke.begin - frame)).given if strokes else ""
+

@@ -106,6 +106,18 @@ class Study:
         """The annotation rows of the videos in use."""
         return [row for row in tables.read_annotations(self.annotations_table) if row.video in self.used]
 
+    def video(self, name: str) -> tables.Video:
+        """The row of a video.
+
+        Raises
+        ------
+        CrispError
+            If the table has no such video.
+        """
+        if name not in self.videos:
+            raise fail(self.videos_table, f"no video {name!r}", "an id of the column video", name, "check the spelling")
+        return self.videos[name]
+
     def source(self, video: str) -> Path:
         """Path of a raw video."""
         return self.data / self.videos[video].path
@@ -118,6 +130,14 @@ class Study:
     def stage_file(self, video: str, stage: str, method: str = "") -> Path:
         """Path of a stage file (``frames``, or ``flow`` and ``roi`` with their method)."""
         return self.volumes / video / (f"{stage}/{method}.h5" if method else f"{stage}.h5")
+
+    def model_folder(self, variant: str, split: str, seed: int) -> Path:
+        """Folder of a trained model and its evaluation."""
+        return self.results / "models" / variant / split / f"seed-{seed}"
+
+    def normalisation_file(self, variant: Variant, split: str) -> Path:
+        """Path of the normalisation that a flow variant uses."""
+        return self.results / "normalisation" / f"{split}-{variant.flow}-{variant.norm_method}.json"
 
     def variant(self, name: str) -> Variant:
         """The variant of that name.
@@ -202,9 +222,9 @@ def _fill(part: dict[str, Any], config: dict[str, Any]) -> None:
 def _fault(where: str, error: Any) -> Fault:
     place = ".".join(str(part) for part in error.path) or "top level"
     if error.validator == "additionalProperties":
-        unknown = sorted(set(error.instance) - set(error.schema["properties"]))
+        unknown = sorted(map(str, set(error.instance) - set(error.schema["properties"])))
         known = ", ".join(error.schema["properties"])
-        return Fault(f"{where}, {place}", "unknown key", known, ", ".join(map(str, unknown)), "correct the spelling")
+        return Fault(f"{where}, {place}", "unknown key", known, ", ".join(unknown), "correct the spelling")
     if error.validator == "required":
         return Fault(f"{where}, {place}", error.message, remedy="add it; see config/README.md")
     expected = f"{error.validator} {error.validator_value}"

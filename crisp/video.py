@@ -46,6 +46,19 @@ class Source:
     resized: int = 0
     variable_rate: bool = False
 
+    def warnings(self) -> list[str]:
+        """What is unusual about the file, in words; none for a sound one."""
+        found = []
+        if self.claimed != self.decoded:
+            found.append(f"claims {self.claimed} frames, {self.decoded} decode")
+        if self.broken:
+            found.append(f"{self.broken} damaged packets were skipped")
+        if self.resized:
+            found.append(f"{self.resized} frames have another size than the first; all are brought to one size")
+        if self.variable_rate:
+            found.append("variable frame rate: frames are taken in order, at the mean rate")
+        return found
+
 
 def sha256(path: str | Path) -> str:
     """SHA-256 of a file's bytes."""

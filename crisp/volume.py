@@ -10,6 +10,7 @@ from pathlib import Path
 import h5py
 
 from crisp import storage
+from crisp.errors import fail
 
 VOLUME_ATTRIBUTES = ("fps", "source", "source_size", "source_sha256", "claimed_frames", "decoded_frames")
 
@@ -44,6 +45,24 @@ def join(folder: str | Path, video: str, methods: list[str]) -> Path:
         for name, (stage_file, dataset) in links.items():
             file[name] = h5py.ExternalLink(stage_file, dataset)
     return target
+
+
+def remove_from(folder: str | Path, video: str, stage: str) -> list[Path]:
+    """Delete a video's stage files from a stage on; the paths deleted.
+
+    Raises
+    ------
+    CrispError
+        For an unknown stage.
+    """
+    patterns = {"frames": "frames.h5", "flow": "flow/*.h5", "roi": "roi/*.h5", "volume": f"{video}.h5"}
+    if stage not in patterns:
+        raise fail("redo", "unknown stage", ", ".join(patterns), stage, "choose one of them")
+    later = list(patterns.values())[list(patterns).index(stage) :]
+    paths = [path for pattern in later for path in sorted(Path(folder).glob(pattern))]
+    for path in paths:
+        path.unlink()
+    return paths
 
 
 def pack(volume: str | Path, target: str | Path) -> None:

@@ -65,8 +65,8 @@ def build(video: Video) -> Build:
         facing=video.facing,
         hand=video.hand,
         stoop=chance.uniform(0.15, 0.35),
-        grip=chance.uniform(0.2, 0.8),
-        ready=(chance.uniform(0.19, 0.23), chance.uniform(-0.17, -0.13)),
+        grip=chance.uniform(0.5, 1.1),
+        ready=(chance.uniform(0.20, 0.24), chance.uniform(-0.17, -0.13)),
     )
 
 
@@ -85,33 +85,37 @@ def pose(player: Build, offset: Offset) -> Pose:
     """
     unit = player.height
     lean = player.stoop + offset.lean
-    # The shoulder follows the racket a little, as if the trunk helped.
-    lean += 0.5 * offset.racket_x
-    hip = (offset.root - 0.04, 0.49 - offset.crouch + 0.1 * offset.racket_y)
+    # The trunk goes some of the way with the racket; the arm alone would not reach.
+    follow = (0.3 * offset.racket_x, 0.2 * offset.racket_y)
+    hip = (offset.root + follow[0] - 0.04, 0.47 - offset.crouch + min(0.03, follow[1]))
     neck = _move(hip, math.pi / 2 - lean, 0.29)
     head = _move(neck, math.pi / 2 - 0.5 * lean, 0.115)
-    near_side = "right" if player.facing > 0 else "left"
-    body: dict[str, Point] = {"hip": hip, "neck": neck, "head": head}
-    racket = aim = None
-    for depth, shift in (("near", 0.012), ("far", -0.012)):
-        side = near_side if depth == "near" else {"left": "right", "right": "left"}[near_side]
+    near = "right" if player.facing > 0 else "left"
+    far = "left" if near == "right" else "right"
+    body: dict[str, Point] = {
+        "hip": hip,
+        "neck": neck,
+        "head": head,
+        "nose": _part(head, lean, 0.068, -0.003),
+    }
+    racket_hand = (
+        player.ready[0] + offset.racket_x - follow[0],
+        player.ready[1] + offset.racket_y - follow[1],
+    )
+    free_hand = (0.17 + offset.free_x, -0.20 + offset.free_y)
+    for depth, side, shift in (("near", near, 0.012), ("far", far, -0.012)):
         shoulder = (neck[0] - shift, neck[1] - 0.03 - shift)
-        if side == player.hand:
-            aimed = (player.ready[0] + offset.racket_x, player.ready[1] + offset.racket_y)
-        else:
-            aimed = (0.17 + offset.free_x, -0.20 + offset.free_y)
-        wrist, elbow = _limb(shoulder, (neck[0] + aimed[0], neck[1] + aimed[1]), 0.18, 0.17, -1.0)
-        if side == player.hand:
-            aim = math.atan2(wrist[1] - elbow[1], wrist[0] - elbow[0]) + player.grip
-            racket = _move(wrist, aim, 0.125)
+        hand = racket_hand if side == player.hand else free_hand
+        wrist, elbow = _limb(shoulder, (neck[0] + hand[0], neck[1] + hand[1]), 0.20, 0.19, -1.0)
         body |= {f"{side} shoulder": shoulder, f"{side} elbow": elbow, f"{side} wrist": wrist}
         body |= {f"{depth} {part}": body[f"{side} {part}"] for part in ("shoulder", "elbow", "wrist")}
-        body[f"{side} hip"] = (hip[0] - 1.5 * shift, hip[1] - shift)
         body[f"{side} eye"] = _part(head, lean, 0.048, 0.02 - 0.5 * shift)
         body[f"{side} ear"] = _part(head, lean, -0.005, 0.005 - 0.5 * shift)
+        body[f"{side} hip"] = (hip[0] - 1.5 * shift, hip[1] - shift)
         body |= _leg(depth, body[f"{side} hip"], offset)
-    body["nose"] = _part(head, lean, 0.068, -0.003)
-    assert racket is not None and aim is not None
+    # The blade keeps its angle, so that it moves as far in every class.
+    aim = player.grip + offset.turn
+    racket = _move(body[f"{player.hand} wrist"], aim, 0.125)
 
     def to_picture(point: Point) -> Point:
         return (

@@ -6,7 +6,7 @@ import hashlib
 import tempfile
 from pathlib import Path
 
-from crisp import annotations
+from crisp.annotations import write
 from crisp.demo.generate import generate
 from crisp.demo.timeline import FPS, VIDEOS, actions, strokes
 from crisp.errors import CrispError, Fault
@@ -36,7 +36,7 @@ def write_config(folder: str | Path) -> None:
         raise CrispError(*faults)
     (folder / "annotations").mkdir(parents=True, exist_ok=True)
     for video, path in files.items():
-        annotations.write(path, strokes(video))
+        write(path, strokes(video))
     _write(folder / "annotations.tsv", annotation_rows())
     with tempfile.TemporaryDirectory() as scratch:
         _write(folder / "videos.tsv", video_rows(scratch))
@@ -53,7 +53,9 @@ def annotation_rows() -> list[tuple[str, ...]]:
 
 def video_rows(folder: str | Path) -> list[tuple[str, ...]]:
     """Generate all videos in a folder and return the rows of ``videos.tsv``, header first."""
-    rows: list[tuple[str, ...]] = [("video", "path", "size", "frames", "sha256", "fps", "group", "use", "note")]
+    rows: list[tuple[str, ...]] = [
+        ("video", "path", "size", "frames", "sha256", "fps", "group", "use", "note")
+    ]
     for video in VIDEOS:
         data = generate(video.id, folder).read_bytes()
         length, digest = actions(video)[-1].end, hashlib.sha256(data).hexdigest()

@@ -117,7 +117,7 @@ def encode(path: str | Path, pictures: Iterator[np.ndarray]) -> None:
         stream.codec_context.time_base = Fraction(1, FPS)
         for number, picture in enumerate(pictures):
             # OpenCV converts in whole numbers; FFmpeg's scaler differs between processors.
-            planes = cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420)
+            planes = cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420).astype(np.uint8, copy=False)
             frame = av.VideoFrame.from_ndarray(planes, "yuv420p")
             frame.pts = number
             container.mux(stream.encode(frame))

@@ -14,11 +14,11 @@ from typing import NamedTuple
 # First word: forward/back, second: up/down. A horizontal flip exchanges F and B, so no two classes
 # may become equal when F and B are exchanged in one of them.
 MOVES = {
-    "Serve Forehand Topspin": ("BFFB", "UUDD"),
+    "Serve Forehand Topspin": ("BFFB", "DUUD"),
     "Offensive Forehand Hit": ("BBFF", "UUDD"),
     "Offensive Forehand Loop": ("BBFF", "DDUU"),
-    "Offensive Backhand Flip": ("FFBB", "DUUD"),
-    "Defensive Backhand Push": ("FBBF", "DDUU"),
+    "Offensive Backhand Flip": ("FBFB", "UDUD"),
+    "Defensive Backhand Push": ("BFFB", "UDDU"),
 }
 LABELS = tuple(MOVES)
 EVEN = (0.25, 0.5, 0.75)  # phases at which one move ends and the next begins
@@ -30,8 +30,8 @@ _STEP = {"F": 1.0, "B": -1.0, "U": 1.0, "D": -1.0}
 class Offset(NamedTuple):
     """How far the player is from the ready pose.
 
-    Lengths are in body heights, x forward and y up; ``lean`` is in radians; ``stride`` is the phase of
-    the step in turns. All zero is the ready pose.
+    Lengths are in body heights, x forward and y up; ``lean`` and ``turn`` (of the
+    racket) are in radians; ``stride`` is the phase of the step in turns. All zero is the ready pose.
     """
 
     racket_x: float = 0.0
@@ -41,6 +41,7 @@ class Offset(NamedTuple):
     root: float = 0.0
     crouch: float = 0.0
     lean: float = 0.0
+    turn: float = 0.0
     stride: float = 0.0
 
 
@@ -48,7 +49,8 @@ class Style(NamedTuple):
     """What varies from one action to the next, whatever its class.
 
     ``scale_x``, ``scale_y`` stretch the path, ``tilt`` (radians) turns it, ``joints`` are the phases between
-    the moves, ``lean``, ``root``, ``crouch`` and ``free`` what the rest of the body does meanwhile.
+    the moves; ``lean``, ``root``, ``crouch``, ``turn`` (of the racket) and ``free`` are what the rest of the body
+    does meanwhile, ``beats`` when it does so (in turns).
     """
 
     scale_x: float = 1.0
@@ -58,7 +60,9 @@ class Style(NamedTuple):
     lean: float = 0.0
     root: float = 0.0
     crouch: float = 0.0
+    turn: float = 0.0
     free: float = 0.0
+    beats: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
 
 
 def path(label: str, phase: float, joints: tuple[float, float, float] = EVEN) -> tuple[float, float]:
@@ -114,14 +118,17 @@ def _stroke(label: str, phase: float, style: Style) -> Offset:
     x, y = x * style.scale_x * REACH, y * style.scale_y * REACH
     cos, sin = math.cos(style.tilt), math.sin(style.tilt)
     rise = bump(phase)
+    ends = ease(4.0 * phase) * ease(4.0 - 4.0 * phase)
+    root, crouch, lean, turn = (math.sin(2.0 * math.pi * (phase + beat)) * ends for beat in style.beats)
     return Offset(
         racket_x=cos * x - sin * y,
         racket_y=sin * x + cos * y,
         free_x=0.4 * style.free * rise,
         free_y=style.free * rise,
-        root=style.root * rise,
-        crouch=style.crouch * rise,
-        lean=style.lean * rise,
+        root=style.root * root,
+        crouch=style.crouch * crouch,
+        lean=style.lean * lean,
+        turn=style.turn * turn,
     )
 
 

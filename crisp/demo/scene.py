@@ -24,7 +24,15 @@ Colour = tuple[int, int, int]
 _FLOORS = ((168, 92, 70), (120, 128, 140), (150, 120, 88), (96, 120, 104), (140, 80, 96))
 _WALLS = ((206, 206, 198), (178, 194, 208), (200, 186, 160), (150, 168, 160), (188, 176, 190))
 _TABLES = ((30, 84, 150), (24, 104, 84), (44, 60, 120), (20, 90, 120))
-_SHIRTS = ((190, 40, 50), (240, 200, 60), (60, 60, 70), (40, 130, 70), (230, 120, 40), (120, 60, 140), (50, 90, 190))
+_SHIRTS = (
+    (190, 40, 50),
+    (240, 200, 60),
+    (60, 60, 70),
+    (40, 130, 70),
+    (230, 120, 40),
+    (120, 60, 140),
+    (50, 90, 190),
+)
 _SHORTS = ((30, 30, 40), (50, 60, 90), (80, 80, 84), (90, 40, 50))
 _SKINS = ((236, 188, 154), (196, 142, 106), (140, 94, 66), (92, 62, 46))
 _HAIR = ((40, 30, 24), (92, 62, 36), (180, 150, 96), (120, 120, 124))
@@ -83,7 +91,7 @@ class Scene:
         self.player = player
         self.chance = random.Random(f"camera of {video.id}")
         self.noise = np.random.Generator(np.random.PCG64(int(video.id.rpartition("-")[2])))
-        self.hall = self._draw_hall()
+        self.hall = self._draw_hall(random.Random(f"hall of {video.id}"))
         self.camera = (0, 0)
         self.passer = self.chance.uniform(0.0, WIDTH)
 
@@ -116,15 +124,13 @@ class Scene:
         """Let the camera wander by half pixels; rarely, so that the hall mostly stands still."""
         if self.look.shake and self.chance.random() < 0.15:
             limit = self.look.shake
-            self.camera = tuple(
-                min(limit, max(-limit, step + self.chance.randrange(-1, 2))) for step in self.camera
-            )
+            x, y = (min(limit, max(-limit, step + self.chance.randrange(-1, 2))) for step in self.camera)
+            self.camera = x, y
 
-    def _draw_hall(self) -> np.ndarray:
+    def _draw_hall(self, chance: random.Random) -> np.ndarray:
         height, width = (SCALE * (side + 2 * MARGIN) for side in (HEIGHT, WIDTH))
         hall = np.empty((height, width, 3), np.uint8)
         hall[:] = self.look.wall
-        chance = random.Random(f"hall of {self.look}")
         horizon = self.look.horizon
         for left in range(-MARGIN, WIDTH + MARGIN, 40):
             _box(hall, (left, -MARGIN), (left + 1, horizon), _shade(self.look.wall, -14))
@@ -162,7 +168,8 @@ class Scene:
             x = end + facing * leg * unit
             _limb(picture, (x, top), (x, self.player.foot[1]), 2, (60, 60, 64))
         slant = facing * 4.0
-        _polygon(picture, [(end + slant, top - 6.0), (far, top - 6.0), (far, top), (end, top)], self.look.table)
+        board = [(end + slant, top - 6.0), (far, top - 6.0), (far, top), (end, top)]
+        _polygon(picture, board, self.look.table)
         _polygon(picture, [(end, top), (far, top), (far, top + 2.0), (end, top + 2.0)], dark)
         _limb(picture, (end, top), (far, top), 1, (235, 235, 235))
         _limb(picture, (end + slant, top - 6.0), (end, top), 1, (235, 235, 235))
@@ -209,7 +216,8 @@ class Scene:
         unit = self.player.height
         _limb(picture, wrist, pose.racket, 0.03 * unit, (170, 120, 70))
         degrees = math.floor(math.degrees(pose.aim) + 0.5)
-        _ellipse(picture, pose.racket, (0.085 * unit, 0.07 * unit), degrees, _shade(self.look.rubber, dim // 2))
+        rubber = _shade(self.look.rubber, dim // 2)
+        _ellipse(picture, pose.racket, (0.085 * unit, 0.07 * unit), degrees, rubber)
 
 
 def _shade(colour: Colour, step: int) -> Colour:

@@ -103,14 +103,22 @@ def _style(chance: random.Random) -> Style:
         scale_x=chance.uniform(0.8, 1.2),
         scale_y=chance.uniform(0.8, 1.2),
         tilt=chance.uniform(-0.2, 0.2),
-        joints=tuple(joint + chance.uniform(-0.04, 0.04) for joint in EVEN),
-        lean=chance.uniform(-0.1, 0.2),
-        root=chance.uniform(-0.06, 0.06),
-        crouch=chance.uniform(-0.01, 0.03),
+        joints=_joints(chance),
+        lean=chance.uniform(0.0, 0.15),
+        root=chance.uniform(0.0, 0.06),
+        crouch=chance.uniform(0.0, 0.035),
+        turn=chance.uniform(0.0, 0.4),
         free=chance.uniform(0.0, 0.12),
+        beats=(chance.random(), chance.random(), chance.random(), chance.random()),
     )
+
+
+def _joints(chance: random.Random) -> tuple[float, float, float]:
+    first, second, third = (joint + chance.uniform(-0.06, 0.06) for joint in EVEN)
+    return first, second, third
 
 
 def strokes(video: Video) -> list[Stroke]:
     """Return the true strokes of a video, sorted by time."""
-    return [Stroke(action.begin, action.end, action.kind) for action in actions(video) if action.kind in MOVES]
+    done = [action for action in actions(video) if action.kind in MOVES]
+    return [Stroke(action.begin, action.end, action.kind) for action in done]

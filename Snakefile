@@ -1,0 +1,43 @@
+# CRISP: from videos to volumes, trained and evaluated models, and a report.
+# `snakemake -j 8` runs the demo; `snakemake -j 8 --configfile config/<study>.yaml` your own study.
+from snakemake.utils import min_version
+
+min_version("9.19")
+
+
+# Only without --configfile: Snakemake would merge the demo under another study.
+if not workflow.config_settings.configfiles:
+
+    configfile: "config/config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/demo.smk"
+include: "workflow/rules/frames.smk"
+include: "workflow/rules/flow.smk"
+include: "workflow/rules/roi.smk"
+include: "workflow/rules/volume.smk"
+include: "workflow/rules/strokes.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/summary.smk"
+
+
+rule all:
+    input:
+        # Every stage file by name, so that a deleted one comes back.
+        all_stage_files,
+        f"{RESULTS}/summary.tsv",
+        f"{RESULTS}/summary.png",
+        f"{RESULTS}/summary.html",
+        expand(f"{MODELS}/curves.png", **TRAININGS),
+        expand(f"{MODELS}/confusion.png", **TRAININGS),
+    default_target: True
+
+
+# In the head process, before any job; no rule depends on its output.
+onstart:
+    start()

@@ -1,0 +1,135 @@
+"""Geometry of a clip: one random draw per sample, one matrix per frame.
+
+A frame's crop follows its ROI centre c_t while the draw stays the same over the clip:
+
+    A_t(p) = F( z R(theta) (p - c_t) + z s + (W/2, H/2) )
+
+with the zoom z, the rotation R (2x2 part of ``cv2.getRotationMatrix2D(theta, 1)``), the shift s in
+source px, the crop's width W and height H, and F the horizontal flip x -> W-1-x, applied last
+(Martin et al., Multimedia Tools and Applications, 2020). Flow vectors go through its linear part
+L = F z R, the same for all frames.
+
+The centre is a whole pixel and W/2, H/2 are rounded down for odd sizes, so that a clip without
+augmentation is an exact copy of pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+ANGLE = 10.0  # degrees, both ways
+ZOOM = 0.1  # about 1, both ways
+SHIFT = 10  # the crop's side over the largest shift, both ways
+ATTEMPTS = 100  # at a start frame inside the sample; 0.3 % of the attempts miss
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What is drawn for one sample; the default is no augmentation.
+
+    Parameters
+    ----------
+    begin : int
+        First frame of the clip; may lie outside the video.
+    angle : float
+        Degrees, counter-clockwise as seen.
+    zoom : float
+        Above 1 enlarges.
+    shift : (int, int)
+        (x, y) in source px; moves the content right and down.
+    flip : bool
+        Mirror left and right.
+    """
+
+    begin: int
+    angle: float = 0.0
+    zoom: float = 1.0
+    shift: tuple[int, int] = (0, 0)
+    flip: bool = False
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether pixels are only moved (and mirrored), without interpolation."""
+        return self.angle == 0 and self.zoom == 1
+
+
+def generator(seed: int, epoch: int, index: int) -> np.random.Generator:
+    """The generator of one sample in one epoch, whichever worker loads it and whenever."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch, index])))
+
+
+def centred(begin: int, end: int, frames: int) -> Draw:
+    """No augmentation: the clip of `frames` frames in the middle of the sample ``[begin, end)``."""
+    return Draw((begin + end - frames) // 2)
+
+
+def draw(
+    generator: np.random.Generator, begin: int, end: int, size: tuple[int, int, int], flip: bool = True
+) -> Draw:
+    """Draw the augmentation of one sample.
+
+    Parameters
+    ----------
+    generator : numpy.random.Generator
+    begin, end : int
+        The sample, frames ``[begin, end)``.
+    size : (frames, height, width)
+        Of the clip.
+    flip : bool
+        Whether clips may be mirrored.
+    """
+    frames, height, width = size
+    angle = generator.uniform(-ANGLE, ANGLE)
+    zoom = generator.uniform(1 - ZOOM, 1 + ZOOM)
+    shift = tuple(int(generator.integers(-(side // SHIFT), side // SHIFT + 1)) for side in (width, height))
+    # Drawn in any case, so that the rest of the draw does not depend on the setting.
+    mirrored = bool(generator.random() < 0.5)
+    return Draw(_start(generator, begin, end, frames), angle, zoom, (shift[0], shift[1]), mirrored and flip)
+
+
+def _start(generator: np.random.Generator, begin: int, end: int, frames: int) -> int:
+    """Start frame about the centred one, in ``[begin, end - frames]``."""
+    spare = end - begin - frames
+    if spare <= 0:
+        return centred(begin, end, frames).begin
+    for _ in range(ATTEMPTS):
+        start = math.floor(generator.normal(begin + spare / 2, spare / 6) + 0.5)
+        if begin <= start <= end - frames:
+            break
+    return min(max(start, begin), end - frames)
+
+
+def linear(draw: Draw) -> np.ndarray:
+    """The linear part L = F z R of the draw, (2, 2) float64."""
+    result = draw.zoom * cv2.getRotationMatrix2D((0, 0), draw.angle, 1)[:, :2]
+    if draw.flip:
+        result[0] *= -1
+    return result
+
+
+def matrix(draw: Draw, centre: tuple[float, float] | np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """The map of source px to crop px of one frame.
+
+    Parameters
+    ----------
+    draw : Draw
+    centre : (x, y)
+        ROI centre of the frame: smoothed, clamped, whole px.
+    size : (..., height, width)
+        Of the crop.
+
+    Returns
+    -------
+    ndarray, (2, 3) float64
+        As ``cv2.warpAffine`` takes it.
+    """
+    height, width = size[-2:]
+    part = linear(draw)
+    target = draw.zoom * np.array(draw.shift, float) + (width // 2, height // 2)
+    if draw.flip:
+        target[0] = width - 1 - target[0]
+    return np.column_stack([part, target - part @ np.asarray(centre, float)])

@@ -1,0 +1,138 @@
+"""The check at the start of a run: everything wrong with a study's input, in one list.
+
+It decodes nothing unless asked, and looks at each video file with one ``stat``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from crisp import check_labels, check_videos, files, tables
+from crisp.errors import CrispError, Fault
+from crisp.study import Study, parameters
+
+
+class Findings(NamedTuple):
+    """What a check found: `faults` stop a run, `warnings` do not."""
+
+    faults: list[Fault]
+    warnings: list[Fault]
+
+
+def check(
+    study: Study, study_file: str | Path = "STUDY.yaml", decode: bool = False, record: bool = False
+) -> Findings:
+    """Check a study's tables, videos and annotation files.
+
+    Parameters
+    ----------
+    study : Study
+    study_file : where the study was read from; remedies name it in the command to type.
+    decode : also decode every frame of every used video (slow).
+    record : if nothing is wrong, record this study's preparation parameters as those of the
+        data set's volumes (the start of a run does).
+
+    Returns
+    -------
+    Findings
+        Every fault and every warning. Nothing is raised for bad input.
+    """
+    faults: list[Fault] = []
+    warnings: list[Fault] = []
+    readable = [_collected(faults, read) for read in (lambda: study.videos, lambda: _every_row(study))]
+    if not all(readable):
+        return Findings(faults, warnings)
+    faults += _unknown_videos(study)
+    warnings += _without_row(study)
+    faults += _preparation(study)
+    for found in (check_videos.check(study, study_file, decode), check_labels.check(study, study_file)):
+        faults += found[0]
+        warnings += found[1]
+    if record and not faults:
+        _record(study)
+    return Findings(faults, warnings)
+
+
+def _collected(faults: list[Fault], read: Callable[[], object]) -> bool:
+    """Whether `read` succeeds; if not, its faults are added."""
+    try:
+        read()
+    except CrispError as error:
+        faults += error.faults
+        return False
+    return True
+
+
+def _every_row(study: Study) -> list[tables.Annotation]:
+    """All rows of ``annotations.tsv``, those of left-out and unknown videos included."""
+    return tables.read_annotations(study.annotations_table)
+
+
+def _unknown_videos(study: Study) -> list[Fault]:
+    faults = []
+    unknown = dict.fromkeys(row.video for row in _every_row(study) if row.video not in study.videos)
+    for video in unknown:
+        # Many unknown ids are no misspellings, and looking for the nearest ones would take minutes.
+        close = difflib.get_close_matches(video, study.videos, n=1) if len(unknown) < 20 else []
+        faults.append(
+            Fault(
+                f"{study.annotations_table}, video {video}",
+                "no such video",
+                f"an id of {study.videos_table}",
+                repr(video),
+                f"did you mean {close[0]!r}?" if close else "correct the id, or add the video to the table",
+            )
+        )
+    return faults
+
+
+def _without_row(study: Study) -> list[Fault]:
+    annotated = {row.video for row in study.annotations}
+    return [
+        Fault(f"{study.annotations_table}, video {video}", "video in use has no annotation row")
+        for video in study.used
+        if video not in annotated
+    ]
+
+
+def _preparation_file(study: Study) -> Path:
+    return study.volumes / "preparation.json"
+
+
+def _preparation(study: Study) -> list[Fault]:
+    """Volumes belong to a data set: a second study has to agree on how they are prepared."""
+    path = _preparation_file(study)
+    if not path.exists():
+        return []
+    try:
+        recorded = files.read_json(path)
+        owner, theirs = recorded["study"], recorded["parameters"]
+    except CrispError as error:
+        return list(error.faults)
+    except (KeyError, TypeError):
+        return [Fault(str(path), "not a record of preparation parameters", remedy="delete it and run again")]
+    ours = parameters(study)
+    if owner == study.name or theirs == ours:
+        return []
+    differing = [key for key in ours | theirs if ours.get(key) != theirs.get(key)]
+    return [
+        Fault(
+            str(path),
+            f"the volumes of data set {study.dataset!r} were prepared otherwise, by study {owner!r}",
+            ", ".join(f"{key} {theirs.get(key)}" for key in differing),
+            ", ".join(f"{key} {ours.get(key)}" for key in differing),
+            f"use another dataset name in study {study.name!r}, or the same values",
+        )
+    ]
+
+
+def _record(study: Study) -> None:
+    path = _preparation_file(study)
+    content = {"study": study.name, "parameters": parameters(study)}
+    if not path.exists() or (
+        files.read_json(path) != content and files.read_json(path)["study"] == study.name
+    ):
+        files.write_json(path, content)

@@ -1,0 +1,212 @@
+"""The part of the check that looks at video files: there, unchanged, scanned, of one frame rate."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+from crisp import files, video
+from crisp.errors import CrispError, Fault
+from crisp.progress import progress
+from crisp.study import Study
+from crisp.tables import Video
+
+TOLERANCE = 0.01  # relative difference up to which frame rates count as one (29.97 and 30)
+
+
+def check(study: Study, study_file: str | Path, decode: bool = False) -> tuple[list[Fault], list[Fault]]:
+    """Check the video files of a study.
+
+    Parameters
+    ----------
+    study : Study
+    study_file : named in the command that a remedy gives.
+    decode : also decode every frame of every used video (slow).
+
+    Returns
+    -------
+    faults, warnings : list of Fault
+    """
+    command = f"crisp scan --study {study_file}"
+    faults: list[Fault] = []
+    warnings: list[Fault] = []
+    if study.data.is_dir():
+        faults += _files(study, command)
+        if decode:
+            _decode(study, command, faults, warnings)
+    elif not study.generate:
+        faults.append(
+            Fault(
+                str(study.data),
+                "folder of the raw videos is missing",
+                "a folder, or a link to one",
+                "a broken link" if study.data.is_symlink() else "nothing",
+                f"ln -sfn /path/to/the/videos {study.data}",
+            )
+        )
+    faults += _unscanned(study, command)
+    faults += _mixed_rates(study)
+    return faults, warnings
+
+
+def _files(study: Study, command: str) -> list[Fault]:
+    """Missing and replaced files.
+
+    A replaced file of equal size shows by its time stamp, which a small cache remembers. Only
+    then is the file hashed; a file not seen before is hashed by its frames job.
+    """
+    cache_file = study.volumes / ".sources.json"
+    known = _cache(cache_file)
+    seen = dict(known)
+    faults = []
+    for row in study.used.values():
+        path = study.source(row.video)
+        try:
+            status = path.stat()
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError(None, "not a regular file")
+        except OSError as error:
+            if not study.generate:
+                faults.append(_missing(study, row, error))
+            continue
+        now = [row.path, status.st_size, status.st_mtime_ns]
+        if study.generate or known.get(row.video) == now or not row.sha256:
+            continue
+        if fault := _replaced(study, row, status.st_size, known.get(row.video), command):
+            faults.append(fault)
+        else:
+            seen[row.video] = now
+    if seen != known:
+        files.write_json(cache_file, seen)
+    return faults
+
+
+def _cache(path: Path) -> dict[str, list[object]]:
+    """The cache, empty if there is none or it is damaged: it only saves hashing."""
+    try:
+        content = files.read_json(path)
+    except (CrispError, OSError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _missing(study: Study, row: Video, error: OSError) -> Fault:
+    return Fault(
+        str(study.source(row.video)),
+        f"video {row.video} is missing",
+        f"a video file, as {study.videos_table} says",
+        error.strerror or str(error),
+        "restore the file, correct its path, or set use=no for this video",
+    )
+
+
+def _replaced(study: Study, row: Video, size: int, entry: list[object] | None, command: str) -> Fault | None:
+    where = str(study.source(row.video))
+    remedy = f"if that is meant, type: {command}"
+    if size != row.size:
+        return Fault(where, f"video {row.video} was replaced", f"{row.size} bytes", f"{size} bytes", remedy)
+    if entry is None or entry[0] != row.path:
+        return None
+    try:
+        found = video.sha256(where)
+    except OSError as error:
+        return _missing(study, row, error)
+    if found == row.sha256:
+        return None
+    return Fault(
+        where, f"video {row.video} was replaced", f"SHA-256 {row.sha256}", f"SHA-256 {found}", remedy
+    )
+
+
+def _unscanned(study: Study, command: str) -> list[Fault]:
+    """Rows without what a scan fills in. The bytes of a generated video differ between machines."""
+    needed = ("frames", "fps") if study.generate else ("size", "frames", "sha256", "fps")
+    return [
+        Fault(
+            f"{study.videos_table}, video {row.video}",
+            "video was never scanned",
+            ", ".join(needed),
+            f"no {', '.join(missing)}",
+            command,
+        )
+        for row in study.used.values()
+        if (missing := [name for name in needed if not getattr(row, name)])
+    ]
+
+
+def _mixed_rates(study: Study) -> list[Fault]:
+    """All clips of a study have to show the same time per frame."""
+    clusters: list[list[Video]] = []
+    for row in sorted(study.used.values(), key=lambda row: row.working_fps):
+        if not row.fps:
+            continue
+        if clusters and row.working_fps <= clusters[-1][0].working_fps * (1 + TOLERANCE):
+            clusters[-1].append(row)
+        else:
+            clusters.append([row])
+    if len(clusters) < 2:
+        return []
+    most = max(clusters, key=len)
+    found = [
+        f"{cluster[0].working_fps:g} fps: "
+        + (f"the other {len(cluster)}" if cluster is most else ", ".join(row.video for row in cluster))
+        for cluster in clusters
+    ]
+    return [
+        Fault(
+            f"{study.videos_table}, column fps",
+            "videos of different frame rates",
+            "one frame rate (fps / frame_step) in all used videos",
+            "; ".join(found),
+            _rate_remedy(clusters),
+        )
+    ]
+
+
+def _rate_remedy(clusters: list[list[Video]]) -> str:
+    slowest = clusters[0][0].working_fps
+    steps = []
+    for cluster in clusters[1:]:
+        ratio = cluster[0].working_fps / slowest
+        if abs(ratio / round(ratio) - 1) > TOLERANCE:
+            return "set use=no for the videos of other rates, or make a data set of each rate"
+        for step in sorted({row.frame_step for row in cluster}):
+            steps.append(f"frame_step {step * round(ratio)} for those of {cluster[0].fps:g} fps")
+    return f"in a column frame_step write {', '.join(steps)} (1 elsewhere), or set use=no"
+
+
+def _decode(study: Study, command: str, faults: list[Fault], warnings: list[Fault]) -> None:
+    rows = [row for row in study.used.values() if study.source(row.video).is_file()]
+    for row in progress(rows, "videos", "decode", len(rows)):
+        path = study.source(row.video)
+        source = video.Source(path)
+        try:
+            for _ in video.frames(path, source):
+                pass
+        except CrispError as error:
+            faults += error.faults
+            continue
+        if source.decoded != row.frames:
+            faults.append(
+                Fault(
+                    f"{study.videos_table}, video {row.video}",
+                    "number of frames is not what decodes",
+                    f"{source.decoded} frames",
+                    str(row.frames),
+                    f"{command} --decode",
+                )
+            )
+        warnings += _oddities(path, source)
+
+
+def _oddities(path: Path, source: video.Source) -> list[Fault]:
+    found = []
+    if source.decoded < source.claimed:
+        claim = f"{source.claimed} frames claimed"
+        found.append(Fault(str(path), "video is shorter than it claims", claim, f"{source.decoded} decode"))
+    if source.broken:
+        found.append(Fault(str(path), "damaged packets", "0", str(source.broken)))
+    if source.variable_rate:
+        what = "variable frame rate; frames are taken as evenly spaced"
+        found.append(Fault(str(path), what, f"{source.fps:g} fps throughout", "uneven time stamps"))
+    return found

@@ -1,0 +1,418 @@
+"""The command line: one verb a piece of work, the same that the workflow's rules call.
+
+Libraries are imported inside the verbs, so that ``crisp --help`` and the light verbs start at once.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crisp import __version__
+from crisp.errors import CrispError
+
+app = typer.Typer(
+    help="From hours of sports video to indexed, classified strokes.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+DATA, PREPARATION, LABELS, MODELS = "Data", "Preparation", "Labels", "Models"
+
+StudyFile = Annotated[Path, typer.Option("--study", help="The study's YAML file.")]
+VideoId = Annotated[str, typer.Argument(help="Id of a video, as in videos.tsv.")]
+Method = Annotated[str, typer.Option(help="Optical flow method.")]
+Seed = Annotated[int, typer.Option(help="Training seed.")]
+Split = Annotated[str, typer.Option(help="Name of the split.")]
+Device = Annotated[str, typer.Option(help="auto (a GPU where there is one), cpu or cuda.")]
+DEMO = Path("config/config.yaml")
+
+
+def main() -> None:
+    """Run a verb; faults become one message and exit code 1, Ctrl-C 130."""
+    try:
+        app()
+    except CrispError as error:
+        _end(str(error), 1)
+    except KeyboardInterrupt:
+        _end("interrupted; nothing is half-written", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except MemoryError:
+        _end("memory ran out\n    remedy: give the job more memory, or use a smaller batch or width", 1)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR):
+            raise
+        _end(f"{error.filename or 'file system'}: {error.strerror}", 1)
+
+
+def _end(message: str, code: int) -> None:
+    print(f"crisp: {message}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """From hours of sports video to indexed, classified strokes."""
+
+
+@app.command("import", rich_help_panel=DATA)
+def import_(
+    source: Annotated[Path, typer.Argument(help="Folder of the data set, or a CSV of strokes.")],
+    name: Annotated[str, typer.Option(help="Name of the data set.")],
+    layout: Annotated[str, typer.Option(help="auto, or the name of a layout.")] = "auto",
+    config: Annotated[Path, typer.Option(help="Where the folder of tables goes.")] = Path("config"),
+) -> None:
+    """Write the tables, annotations and a study file for a folder of videos.
+
+    Example: crisp import /data/ttstroke --name ttstroke
+    """
+    from crisp import importers
+
+    for line in importers.run(source, name, config, layout):
+        print(line)
+
+
+@app.command(rich_help_panel=DATA)
+def scan(
+    videos: Annotated[list[str] | None, typer.Argument(help="Ids of videos; none = all in use.")] = None,
+    study: StudyFile = DEMO,
+    decode: Annotated[bool, typer.Option(help="Count decoded frames instead of packets (slow).")] = False,
+) -> None:
+    """Bring videos.tsv up to date with the files: size, frames, frame rate and SHA-256.
+
+    Example: crisp scan --study config/mine/study.yaml 20-04-12_07
+    """
+    from crisp import scan as scanning
+    from crisp import study as studies
+
+    loaded = studies.load(study)
+    changes = scanning.scan(loaded.videos_table, loaded.data, decode, videos or ())
+    print("\n".join(changes) if changes else "nothing has changed")
+
+
+@app.command(rich_help_panel=DATA)
+def check(
+    study: StudyFile = DEMO,
+    decode: Annotated[bool, typer.Option(help="Also decode every video (slow).")] = False,
+) -> None:
+    """Look for faults in a study's config, tables, annotations and files, and list them all.
+
+    Example: crisp check --study config/mine/study.yaml --decode
+    """
+    from crisp import check as checking
+    from crisp import study as studies
+
+    loaded = studies.load(study)
+    faults, warnings = checking.check(loaded, decode, study_file=str(study))
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    if faults:
+        raise CrispError(*faults)
+    print(f"{study}: {len(loaded.used)} videos in use, no fault found")
+
+
+@app.command(rich_help_panel=DATA)
+def demo(
+    videos: Annotated[list[str] | None, typer.Argument(help="Ids of demo videos; none = all.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("data/demo"),
+) -> None:
+    """Make the synthetic table-tennis videos of the demo, and the truth about them.
+
+    Example: crisp demo --out data/demo player-01
+    """
+    from crisp import demo as generator
+    from crisp.progress import progress
+
+    wanted = videos or [video.id for video in generator.VIDEOS]
+    for video in progress(wanted, "videos", "demo", len(wanted)):
+        generator.generate(video, out)
+
+
+@app.command(rich_help_panel=PREPARATION)
+def frames(video: VideoId, study: StudyFile = DEMO) -> None:
+    """Decode a video into frames.h5 at working size.
+
+    Example: crisp frames --study config/mine/study.yaml 20-04-12_07
+    """
+    from crisp import frames as stage
+    from crisp import study as studies
+
+    loaded = studies.load(study)
+    row = loaded.video(video)
+    found = stage.extract(
+        loaded.source(video),
+        loaded.stage_file(video, "frames"),
+        loaded.width,
+        loaded.upscale,
+        row.frame_step,
+        # A generated video may be encoded differently on another kind of machine.
+        "" if loaded.generate else row.sha256,
+    )
+    for warning in found.warnings():
+        print(f"warning: {found.path}: {warning}", file=sys.stderr)
+
+
+@app.command(rich_help_panel=PREPARATION)
+def flow(
+    video: VideoId,
+    study: StudyFile = DEMO,
+    method: Method = "deepflow",
+    workers: Annotated[int, typer.Option(help="Worker processes; the result does not depend on them.")] = 1,
+) -> None:
+    """Compute a video's optical flow into flow/<method>.h5.
+
+    Example: crisp flow --study config/mine/study.yaml --workers 4 20-04-12_07
+    """
+    from crisp import flow as stage
+    from crisp import study as studies
+
+    loaded = studies.load(study)
+    loaded.video(video)
+    stage.extract(
+        loaded.stage_file(video, "frames"),
+        loaded.stage_file(video, "flow", method),
+        method,
+        loaded.flow_backend,
+        workers,
+    )
+
+
+@app.command(rich_help_panel=PREPARATION)
+def roi(video: VideoId, study: StudyFile = DEMO, method: Method = "deepflow") -> None:
+    """Compute a video's foreground mask, region of interest and flow statistics into roi/<method>.h5.
+
+    Example: crisp roi --study config/mine/study.yaml 20-04-12_07
+    """
+    from crisp import roi as stage
+    from crisp import study as studies
+
+    loaded = studies.load(study)
+    loaded.video(video)
+    stage.extract(
+        loaded.stage_file(video, "frames"),
+        loaded.stage_file(video, "flow", method),
+        loaded.stage_file(video, "roi", method),
+        loaded.roi_alpha,
+        loaded.roi_threshold,
+    )
+
+
+@app.command(rich_help_panel=PREPARATION)
+def volume(video: VideoId, study: StudyFile = DEMO) -> None:
+    """Join a video's stage files into <video>.h5 by links.
+
+    Example: crisp volume --study config/mine/study.yaml 20-04-12_07
+    """
+    from crisp import study as studies
+    from crisp import volume as stage
+
+    loaded = studies.load(study)
+    loaded.video(video)
+    stage.join(loaded.volumes / video, video, list(loaded.flow_methods))
+
+
+@app.command(rich_help_panel=PREPARATION)
+def pack(
+    volume_file: Annotated[Path, typer.Argument(metavar="VOLUME", help="A volume, <video>.h5.")],
+    out: Annotated[Path, typer.Option(help="File to write.")],
+) -> None:
+    """Copy a volume and the stage files it links to into one self-contained HDF5 file.
+
+    Example: crisp pack results/volumes/demo/player-01/player-01.h5 --out player-01.h5
+    """
+    from crisp import volume as stage
+
+    stage.pack(volume_file, out)
+
+
+@app.command(rich_help_panel=PREPARATION)
+def redo(
+    video: VideoId,
+    study: StudyFile = DEMO,
+    stage: Annotated[str, typer.Option("--from", help="frames, flow, roi or volume.")] = "frames",
+) -> None:
+    """Delete a video's stage files from a stage on, so that the next run makes them again.
+
+    Example: crisp redo --from roi player-01 && snakemake -j 8
+    """
+    from crisp import study as studies
+    from crisp import volume
+
+    loaded = studies.load(study)
+    loaded.video(video)
+    for path in volume.remove_from(loaded.volumes / video, video, stage):
+        print(f"deleted {path}")
+
+
+@app.command(rich_help_panel=LABELS)
+def strokes(study: StudyFile = DEMO) -> None:
+    """Collect a study's samples, strokes and negatives, into strokes.tsv.
+
+    Example: crisp strokes --study config/mine/study.yaml
+    """
+    from crisp import storage
+    from crisp import strokes as samples
+    from crisp import study as studies
+
+    loaded = studies.load(study)
+    counts = {video: storage.frame_count(loaded.stage_file(video, "frames")) for video in loaded.used}
+    samples.write(loaded.results / "strokes.tsv", samples.collect(loaded, counts))
+
+
+@app.command(rich_help_panel=LABELS)
+def split(name: Annotated[str, typer.Argument()] = "main", study: StudyFile = DEMO) -> None:
+    """Assign the samples to train, validation and test.
+
+    Example: crisp split --study config/mine/study.yaml
+    """
+    from crisp import splits
+    from crisp import strokes as samples
+    from crisp import study as studies
+
+    loaded = studies.load(study)
+    assigned = splits.assign(loaded, samples.read(loaded.results / "strokes.tsv"))
+    splits.write(loaded.results / "splits" / f"{name}.tsv", assigned)
+
+
+@app.command(rich_help_panel=LABELS)
+def normalise(
+    split_name: Annotated[str, typer.Argument(metavar="SPLIT")] = "main",
+    study: StudyFile = DEMO,
+    method: Method = "deepflow",
+    kind: Annotated[str, typer.Option(help="normal, max or none.")] = "normal",
+) -> None:
+    """Fit the flow normalisation on the frames of the training samples.
+
+    Example: crisp normalise --study config/mine/study.yaml --kind max
+    """
+    from crisp import normalisation
+    from crisp import study as studies
+
+    fitted = normalisation.fit_split(studies.load(study), split_name, method, kind)
+    if fitted.warning:
+        print(f"warning: {fitted.warning}", file=sys.stderr)
+
+
+@app.command(rich_help_panel=MODELS)
+def models(study: StudyFile = DEMO) -> None:
+    """Print the study's variants with their parameter counts and input shapes.
+
+    Example: crisp models --study config/ttstroke21.yaml
+    """
+    from crisp import models as architectures
+    from crisp import study as studies
+
+    rows = architectures.table(studies.load(study))
+    print(f"{'variant':<20} {'model':<10} {'parameters':>12}  inputs (channels, frames, height, width)")
+    for row in rows:
+        inputs = ", ".join(f"{stream} {shape}" for stream, shape in row["inputs"].items())
+        print(f"{row['variant']:<20} {row['model']:<10} {row['parameters']:>12,}  {inputs}")
+
+
+@app.command(rich_help_panel=MODELS)
+def samples(
+    variant: Annotated[str, typer.Argument(help="Name of a variant.")],
+    out: Annotated[Path, typer.Option(help="Picture to write.")],
+    study: StudyFile = DEMO,
+    count: Annotated[int, typer.Option(help="Number of samples.")] = 4,
+    seed: Seed = 1,
+    epoch: Annotated[int, typer.Option(help="Epoch whose augmentation to draw.")] = 1,
+) -> None:
+    """Draw training samples as the model sees them: frames, flow and the draw's parameters.
+
+    Example: crisp samples twin --out samples.png
+    """
+    from crisp import samples as drawing
+    from crisp import study as studies
+    from crisp import training
+
+    loaded = studies.load(study)
+    dataset = training.dataset(loaded, loaded.variant(variant), "main", "train", seed)
+    dataset.epoch = epoch
+    drawing.draw_samples(dataset, count, out)
+
+
+@app.command(rich_help_panel=MODELS)
+def train(
+    variant: Annotated[str, typer.Argument(help="Name of a variant.")],
+    study: StudyFile = DEMO,
+    split: Split = "main",
+    seed: Seed = 1,
+    state: Annotated[Path | None, typer.Option(help="Folder of the resume state.")] = None,
+    device: Device = "auto",
+) -> None:
+    """Train a variant; a killed training goes on where it stopped, unless its inputs have changed.
+
+    Example: crisp train --study config/mine/study.yaml --seed 2 twin
+    """
+    from crisp import plots, training
+    from crisp import study as studies
+
+    loaded = studies.load(study)
+    folder = loaded.model_folder(variant, split, seed)
+    state = state or loaded.results / "state" / f"{variant}-{split}-{seed}"
+    history = training.train(loaded, loaded.variant(variant), split, seed, folder, state, device)
+    plots.curves(folder / "curves.png", history, f"{variant}, seed {seed}")
+
+
+@app.command(rich_help_panel=MODELS)
+def evaluate(
+    variant: Annotated[str, typer.Argument(help="Name of a variant.")],
+    study: StudyFile = DEMO,
+    split: Split = "main",
+    seed: Seed = 1,
+    device: Device = "auto",
+) -> None:
+    """Predict the test samples and write predictions, metrics and the confusion matrix.
+
+    Example: crisp evaluate --study config/mine/study.yaml twin
+    """
+    from crisp import inference
+    from crisp import study as studies
+
+    loaded = studies.load(study)
+    figures = inference.evaluate(loaded, loaded.variant(variant), split, seed, device)
+    print(f"{variant} seed {seed}: accuracy {figures['accuracy']} on {figures['n']} samples", file=sys.stderr)
+
+
+@app.command(rich_help_panel=MODELS)
+def summary(study: StudyFile = DEMO) -> None:
+    """Compare all variants and seeds: a table, a picture and text.
+
+    Example: crisp summary --study config/mine/study.yaml
+    """
+    from crisp import plots
+    from crisp import study as studies
+    from crisp import summary as summaries
+
+    loaded = studies.load(study)
+    runs = [
+        summaries.Run(
+            variant.name, "main", seed, loaded.model_folder(variant.name, "main", seed), variant.double_softmax
+        )
+        for variant in loaded.variants
+        for seed in loaded.seeds
+    ]
+    rows = summaries.collect(runs)
+    summaries.write(loaded.results / "summary.tsv", rows)
+    plots.summary(loaded.results / "summary.png", rows)
+    summaries.summary_table(loaded.results / "summary.html", rows)
+    print(summaries.text(rows))

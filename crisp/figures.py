@@ -1,0 +1,41 @@
+"""Optical flow as colours: direction as hue, speed as saturation, white where nothing moves."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.colors import hsv_to_rgb
+
+
+def flow_to_rgb(flow: np.ndarray, limit: float) -> np.ndarray:
+    """Colours of a flow field, after the colour wheel of Baker et al. (IJCV 2011).
+
+    Parameters
+    ----------
+    flow : ndarray, (..., 2) float
+        (dx, dy), y downwards.
+    limit : float
+        Length of a vector in full colour, in units of `flow`; longer ones look the same.
+
+    Returns
+    -------
+    ndarray, (..., 3) uint8
+        Right is red, down yellow-green, left cyan, up violet.
+    """
+    hue = np.arctan2(flow[..., 1], flow[..., 0]) / (2 * np.pi) % 1
+    saturation = np.clip(np.hypot(flow[..., 0], flow[..., 1]) / limit, 0, 1)
+    colours = hsv_to_rgb(np.stack([hue, saturation, np.ones_like(hue)], axis=-1))
+    return (255 * colours + 0.5).astype(np.uint8)
+
+
+def colour_wheel(side: int = 101) -> np.ndarray:
+    """The legend of :func:`flow_to_rgb`: each pixel in the colour of the vector from the centre to it.
+
+    Returns
+    -------
+    ndarray, (side, side, 4) uint8
+        RGBA, transparent outside the circle whose radius is the limit.
+    """
+    ticks = np.linspace(-1, 1, side)
+    vectors = np.stack(np.meshgrid(ticks, ticks), axis=-1)
+    inside = np.hypot(vectors[..., 0], vectors[..., 1]) <= 1
+    return np.dstack([flow_to_rgb(vectors, 1), np.where(inside, 255, 0).astype(np.uint8)])

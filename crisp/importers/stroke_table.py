@@ -1,0 +1,151 @@
+"""A plain table of strokes: one CSV in the folder of the videos.
+
+Columns ``video`` (path relative to the folder), ``begin`` and ``end`` (frames, half-open) or
+``begin_seconds`` and ``end_seconds``, ``label`` and optionally ``split``; separated by comma,
+semicolon or tab.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from pathlib import Path, PurePosixPath
+
+from crisp.errors import CrispError, Fault, fail
+from crisp.importers.found import Found, FoundVideo, Interval, Labels
+from crisp.tables import SPLITS
+
+BOUNDS = (("begin", "end"), ("begin_seconds", "end_seconds"))
+
+
+def matches(folder: Path) -> bool:
+    """Whether a folder holds exactly one table of strokes (or is one itself)."""
+    return len(_tables(folder)) == 1
+
+
+def _tables(folder: Path) -> list[Path]:
+    if folder.is_file():
+        return [folder]
+    paths = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in (".csv", ".tsv", ".txt")]
+    return [path for path in paths if path.is_file() and _dialect(_lines(path)) is not None]
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return list(file)
+    except (OSError, UnicodeDecodeError):
+        return []
+
+
+def _dialect(lines: list[str]) -> tuple[str, bool] | None:
+    """Delimiter, and whether bounds are in seconds; None if the header is not that of such a table."""
+    for delimiter in "\t;,":
+        header = {cell.strip() for cell in next(csv.reader(lines[:1], delimiter=delimiter), [])}
+        for seconds, bounds in enumerate(BOUNDS):
+            if {"video", "label", *bounds} <= header:
+                return delimiter, bool(seconds)
+    return None
+
+
+def read(folder: Path) -> Found:
+    """The videos that a folder's table of strokes names.
+
+    Raises
+    ------
+    CrispError
+        If there is not exactly one table, or it has bad cells; all are listed with their line.
+    """
+    tables = _tables(folder)
+    if len(tables) != 1:
+        names = ", ".join(path.name for path in tables) or "none"
+        raise fail(
+            folder, "not one table of strokes", _header(), names, "name the CSV file itself as the source"
+        )
+    path = tables[0]
+    lines = _lines(path)
+    dialect = _dialect(lines)
+    if dialect is None:
+        found = lines[0].strip() if lines else "no UTF-8 text"
+        raise fail(f"{path}, line 1", "not a table of strokes", _header(), found, "name the columns so")
+    strokes = _strokes(path, lines, *dialect)
+    return Found([_found(video, by_split) for video, by_split in strokes.items()])
+
+
+def _strokes(
+    path: Path, lines: list[str], delimiter: str, seconds: bool
+) -> dict[str, dict[str, list[Interval]]]:
+    """Intervals by video and split, in file order."""
+    faults: list[Fault] = []
+    strokes: dict[str, dict[str, list[Interval]]] = {}
+    reader = csv.reader(lines, delimiter=delimiter)
+    header = [cell.strip() for cell in next(reader)]
+    for cells in reader:
+        if not any(cell.strip() for cell in cells):
+            continue
+        try:
+            if len(cells) != len(header):
+                raise ValueError("wrong number of cells", str(len(header)), str(len(cells)))
+            row = dict(zip(header, cells, strict=True))
+            video = _video_path(path.parent, row["video"])
+            interval = _interval(row, seconds, delimiter)
+            strokes.setdefault(video, {}).setdefault(_split(row), []).append(interval)
+        except ValueError as error:
+            what, expected, found = error.args
+            faults.append(Fault(f"{path}, line {reader.line_num}", what, expected, found, "correct the line"))
+    if faults:
+        raise CrispError(*faults)
+    return strokes
+
+
+def _header() -> str:
+    return "columns video, begin, end (or begin_seconds, end_seconds), label and perhaps split"
+
+
+def _found(video: str, by_split: dict[str, list[Interval]]) -> FoundVideo:
+    labels = [
+        Labels("classification", split, intervals=tuple(strokes)) for split, strokes in by_split.items()
+    ]
+    return FoundVideo(video, tuple(reversed(PurePosixPath(video).parts[:-1])), labels)
+
+
+def _video_path(folder: Path, cell: str) -> str:
+    """The path as written if there is such a file; else without outer spaces and with slashes."""
+    names = [cell, cell.strip(), cell.strip().replace("\\", "/")]
+    name = next((name for name in names if name and (folder / name).is_file()), names[-1])
+    path = PurePosixPath(name)
+    if not path.name or path.is_absolute() or ".." in path.parts:
+        raise ValueError("bad video", "a path relative to the source folder", repr(cell))
+    return str(path)
+
+
+def _split(row: dict[str, str]) -> str:
+    split = row.get("split", "").strip()
+    split = "validation" if split == "valid" else split
+    if split not in ("", *SPLITS):
+        raise ValueError("unknown split", ", ".join(SPLITS) + " or empty", repr(split))
+    return split
+
+
+def _interval(row: dict[str, str], seconds: bool, delimiter: str) -> Interval:
+    label = " ".join(row["label"].split())
+    if not label:
+        raise ValueError("no label", "a class, or Unknown", "an empty cell")
+    if not label.isprintable():
+        raise ValueError("bad label", "a name without control characters", repr(label))
+    begin, end = (_number(row[name], seconds, delimiter) for name in BOUNDS[seconds])
+    if begin >= end:
+        raise ValueError("empty or negative interval", "begin < end", f"{begin:g} to {end:g}")
+    return Interval(begin, end, label, seconds)
+
+
+def _number(text: str, seconds: bool, delimiter: str) -> float:
+    expected = "seconds" if seconds else "a whole frame number"
+    try:
+        # Where the comma does not separate cells, it may be a decimal one.
+        value = float(text if delimiter == "," else text.replace(",", "."))
+    except ValueError:
+        raise ValueError("bad bound", expected, repr(text)) from None
+    if not math.isfinite(value) or value < 0 or not (seconds or value.is_integer()):
+        raise ValueError("bad bound", expected + ", 0 or more", repr(text))
+    return value

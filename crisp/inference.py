@@ -1,0 +1,89 @@
+"""Inference: window probabilities of samples under a trained model, and a variant's evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from crisp import evaluation, metrics, plots, summary
+from crisp.augmentation import centred
+from crisp.clips import ClipDataset
+from crisp.errors import fail
+from crisp.files import write_json
+from crisp.progress import progress
+from crisp.strokes import Sample
+from crisp.study import Study, Variant
+from crisp.training import choose_device, dataset, load_model, make_deterministic
+
+
+def evaluate(study: Study, variant: Variant, split: str, seed: int, device: str = "auto") -> dict[str, Any]:
+    """Evaluate a trained variant on a split's test samples.
+
+    Writes ``predictions.csv``, ``metrics.json``, ``confusion.png`` and ``per_class.html`` beside the
+    model, and returns the metrics.
+
+    Raises
+    ------
+    CrispError
+        If an input is missing, or the model is of another variant or class list than the study's.
+    """
+    make_deterministic(study.training.threads)
+    folder = study.model_folder(variant.name, split, seed)
+    model, about = load_model(folder / "model.pt", choose_device(device))
+    if about["classes"] != list(study.classes) or about["variant"]["model"] != variant.model:
+        raise fail(
+            folder / "model.pt",
+            "model belongs to another variant or class list",
+            f"{variant.model}, {', '.join(study.classes)}",
+            f"{about['variant']['model']}, {', '.join(about['classes'])}",
+            "train it again",
+        )
+    test = dataset(study, variant, split, "test", seed)
+    probabilities = [
+        window_probabilities(model, test, sample, study.training.batch_size)
+        for sample in progress(test.samples, "samples", variant.name, len(test))
+    ]
+    trained = dataset(study, variant, split, "train", seed).labels
+    majority = metrics.majority(np.array(trained), np.array(test.labels))
+    rows, figures = evaluation.evaluate(test.samples, probabilities, study.classes, study.decision, majority)
+    figures["parameters"] = sum(weights.numel() for weights in model.parameters())
+    title = f"{variant.name}, seed {seed}"
+    evaluation.write_predictions(folder / "predictions.csv", rows, study.classes)
+    plots.confusion(folder / "confusion.png", np.array(figures["confusion"]), study.classes, title)
+    summary.per_class_table(folder / "per_class.html", figures, title)
+    write_json(folder / "metrics.json", figures)
+    return figures
+
+
+def window_probabilities(model: nn.Module, clips: ClipDataset, sample: Sample, batch_size: int) -> np.ndarray:
+    """Softmax of every window of a sample, (n, classes) float64.
+
+    The crop follows the ROI frame by frame whatever the window, so the sample's frames are read
+    once and the windows are slices of them.
+    """
+    frames, *crop = clips.variant.size
+    length = max(sample.end - sample.begin, frames)
+    draw = centred(sample.begin, sample.end, length)
+    clip = clips.readers[sample.video].clip(draw, (length, crop[0], crop[1]), clips.normalised)
+    device = next(model.parameters()).device
+    streams = {name: torch.from_numpy(array).to(device) for name, array in clip.items()}
+    rows = [model_rows(model, batch) for batch in _batches(streams, frames, batch_size)]
+    return np.concatenate(rows)
+
+
+def _batches(streams: dict[str, torch.Tensor], frames: int, batch_size: int) -> Iterator[dict[str, torch.Tensor]]:
+    """Batches of windows (B, C, T, H, W) sliding over streams (C, length, H, W)."""
+    sliding = {name: clip.unfold(1, frames, 1).permute(1, 0, 4, 2, 3) for name, clip in streams.items()}
+    count = len(next(iter(sliding.values())))
+    for begin in range(0, count, batch_size):
+        yield {name: windows[begin : begin + batch_size].contiguous() for name, windows in sliding.items()}
+
+
+def model_rows(model: nn.Module, streams: dict[str, torch.Tensor]) -> np.ndarray:
+    """Softmax of a batch, (B, classes) float64."""
+    with torch.inference_mode():
+        return torch.softmax(model(streams).double(), dim=1).cpu().numpy()

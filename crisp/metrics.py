@@ -1,0 +1,133 @@
+"""Classification figures of a set of strokes.
+
+A truth of -1 means not annotated; such strokes are left out everywhere and `n` does not count them.
+A figure that is not defined (recall of a class that does not occur, anything of no strokes) is None,
+which JSON writes as null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import binomtest
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+TOP_K = (1, 2, 3, 5)
+UNKNOWN = -1
+
+
+def classification(truth: ArrayLike, ranked: ArrayLike, classes: Sequence[str]) -> dict[str, Any]:
+    """All figures of a classification.
+
+    Parameters
+    ----------
+    truth : array_like
+        (n,) true class indices; -1 where the stroke is not annotated.
+    ranked : array_like
+        (n, N) class indices of each stroke, best first; the first is the prediction.
+    classes : sequence of str
+        The N class names.
+
+    Returns
+    -------
+    dict
+        Ready for JSON: `n`, `accuracy` (micro), `interval` (Wilson's 95 % interval of the accuracy),
+        `mean_class_recall` (over the classes that occur), `top_k` (share of strokes whose class is among
+        the first k, for k below N), `per_class` (by name: `precision`, `recall`, `f1`, `support`),
+        `confusion` (counts, rows = truth) and `classes`.
+    """
+    actual = _indices(truth)
+    labelled = actual != UNKNOWN
+    orders = _indices(ranked).reshape(len(actual), len(classes))[labelled]
+    actual = actual[labelled]
+    hits = orders == actual[:, None]
+    matrix = confusion(actual, orders[:, 0], len(classes))
+    per_class = _per_class(actual, orders[:, 0], classes)
+    recalls = [float(figures["recall"] or 0) for figures in per_class.values() if figures["support"]]
+    return {
+        "n": len(actual),
+        "accuracy": _mean(hits[:, 0]),
+        "interval": interval(int(hits[:, 0].sum()), len(actual)),
+        "mean_class_recall": _mean(recalls),
+        "top_k": {str(k): _mean(hits[:, :k].any(axis=1)) for k in TOP_K if k < len(classes)},
+        "per_class": per_class,
+        "confusion": matrix.tolist(),
+        "classes": list(classes),
+    }
+
+
+def confusion(truth: ArrayLike, predicted: ArrayLike, n_classes: int) -> NDArray[np.int64]:
+    """Confusion counts (N, N), rows = truth, columns = prediction, of annotated strokes."""
+    actual = _indices(truth)
+    labelled = actual != UNKNOWN
+    if not labelled.any():  # scikit-learn refuses to count nothing
+        return np.zeros((n_classes, n_classes), dtype=np.int64)
+    return confusion_matrix(actual[labelled], _indices(predicted)[labelled], labels=np.arange(n_classes))
+
+
+def row_shares(matrix: ArrayLike) -> NDArray[np.float64]:
+    """Confusion counts (N, N) as shares of their row; a row without strokes stays 0."""
+    counts = np.asarray(matrix, dtype=np.float64)
+    return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+
+
+def interval(correct: int, n: int) -> list[float] | None:
+    """Wilson's 95 % interval ``[low, high]`` of a share of `correct` in `n`; None if `n` is 0.
+
+    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
+    """
+    if n == 0:
+        return None
+    bounds = binomtest(correct, n).proportion_ci(0.95, method="wilson")
+    return [float(bounds.low), float(bounds.high)]
+
+
+def majority(training: ArrayLike, truth: ArrayLike) -> float | None:
+    """Accuracy of always predicting the commonest class of the training strokes.
+
+    Parameters
+    ----------
+    training, truth : array_like
+        (m,) and (n,) class indices of the training strokes and of those scored; -1 is left out. Of
+        equally common classes the lowest index counts.
+
+    Returns
+    -------
+    float or None
+        None if either has no annotated stroke.
+    """
+    seen, actual = _indices(training), _indices(truth)
+    seen, actual = seen[seen != UNKNOWN], actual[actual != UNKNOWN]
+    return _mean(actual == np.bincount(seen).argmax()) if seen.size else None
+
+
+def _per_class(
+    truth: NDArray[np.intp], predicted: NDArray[np.intp], classes: Sequence[str]
+) -> dict[str, dict[str, float | int | None]]:
+    columns = precision_recall_fscore_support(
+        truth, predicted, labels=np.arange(len(classes)), average=None, zero_division=np.nan
+    )
+    return {
+        name: {
+            "precision": _number(precision),
+            "recall": _number(recall),
+            "f1": _number(f1),
+            "support": int(support),
+        }
+        for name, precision, recall, f1, support in zip(classes, *columns, strict=True)
+    }
+
+
+def _indices(values: ArrayLike) -> NDArray[np.intp]:
+    return np.asarray(values, dtype=np.intp)
+
+
+def _mean(values: NDArray[Any] | Sequence[float]) -> float | None:
+    return float(np.mean(values)) if len(values) else None
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,54 @@
+"""The models by name.
+
+A model takes a dict of streams, each (B, C, T, H, W) float32, and returns logits (B, classes).
+Its `features` (what the last layer sees) are apart from its `head`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from crisp.models.branch import CHANNELS, Branch
+from crisp.models.twin import Twin
+from crisp.study import Study, Variant
+
+MODELS: dict[str, Callable[[Variant, int], nn.Module]] = {
+    "rgb": lambda variant, classes: Branch("rgb", variant.size, classes),
+    "flow": lambda variant, classes: Branch("flow", variant.size, classes),
+    "twin": lambda variant, classes: Twin(variant.size, classes),
+}
+
+
+def build(variant: Variant, classes: int) -> nn.Module:
+    """The untrained model of a variant; its weights come from torch's generator, seeded by the caller.
+
+    Raises
+    ------
+    CrispError
+        If the variant's clips are too small for the model.
+    """
+    return MODELS[variant.model](variant, classes)
+
+
+def table(study: Study) -> list[dict[str, Any]]:
+    """The models of a study: `variant`, `model`, `parameters` and `inputs` (shape (C, T, H, W) by stream).
+
+    The weights are counted without being allocated.
+    """
+    rows = []
+    for variant in study.variants:
+        with torch.device("meta"):
+            model = build(variant, len(study.classes))
+        rows.append(
+            {
+                "variant": variant.name,
+                "model": variant.model,
+                "parameters": sum(weights.numel() for weights in model.parameters()),
+                "inputs": {stream: (CHANNELS[stream], *variant.size) for stream in variant.streams},
+            }
+        )
+    return rows

@@ -1,0 +1,232 @@
+"""Pictures of results: confusion matrix, training curves, accuracy of the variants.
+
+Colours are of the Okabe-Ito palette, made to be told apart by colour-blind readers. The same figures
+give the same bytes, whatever the user's matplotlib settings.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+from numpy.typing import ArrayLike
+
+from crisp.files import replacing
+from crisp.metrics import row_shares
+from crisp.summary import Row
+
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
+STYLE: dict[Any, Any] = {
+    "figure.dpi": 120,
+    "savefig.dpi": 120,
+    "figure.constrained_layout.use": True,
+    "figure.constrained_layout.w_pad": 0.1,
+    "figure.constrained_layout.h_pad": 0.08,
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E6E6E6",
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 5,
+}
+
+
+@contextmanager
+def _picture(path: str | Path, width: float, height: float) -> Iterator[Figure]:
+    """A figure of that size in inches, written to `path` as PNG on leaving."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(STYLE)
+        figure = Figure(figsize=(width, height))
+        yield figure
+        with replacing(path) as beside:
+            figure.savefig(beside, format="png", metadata={"Software": None})
+
+
+def confusion(path: str | Path, matrix: ArrayLike, classes: Sequence[str], title: str) -> None:
+    """Draw a confusion matrix.
+
+    Parameters
+    ----------
+    path : path
+        PNG file to write.
+    matrix : array_like
+        (N, N) counts, rows = truth. Colours are shares of the row, the cells show the counts.
+    classes : sequence of str
+        The N class names.
+    title : str
+        What it is a confusion matrix of.
+    """
+    counts = np.asarray(matrix, dtype=np.int64)
+    shares = row_shares(counts)
+    n = len(classes)
+    side = 2.6 + 0.36 * max(n, 6)
+    with _picture(path, side + 0.9, side) as figure:
+        axes = figure.add_subplot()
+        axes.grid(False)
+        image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        names = [f"{name}  ({total})" for name, total in zip(classes, counts.sum(axis=1), strict=True)]
+        axes.set_yticks(range(n), names)
+        axes.set_xticks(range(n), classes, rotation=90 if n > 8 else 45, ha="center" if n > 8 else "right")
+        axes.set_xticks(np.arange(n + 1) - 0.5, minor=True)
+        axes.set_yticks(np.arange(n + 1) - 0.5, minor=True)
+        axes.grid(which="minor", color="white", linewidth=1)
+        axes.tick_params(which="both", length=0)
+        axes.spines[:].set_visible(False)
+        axes.set_ylabel("True class (strokes)")
+        axes.set_xlabel("Predicted class")
+        axes.set_title(title)
+        for row, column in zip(*np.nonzero(counts), strict=True):
+            colour = "white" if shares[row, column] > 0.55 else "#222222"
+            axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour)
+        if not counts.any():
+            _say(axes, "no labelled strokes")
+        bar = figure.colorbar(image, ax=axes, shrink=0.6, aspect=25, format=PercentFormatter(1, symbol=" %"))
+        bar.set_label("Share of the true class")
+        bar.outline.set_visible(False)
+
+
+def curves(path: str | Path, history: Sequence[Mapping[str, float]], title: str = "") -> None:
+    """Draw loss and accuracy over the epochs, the epoch of the kept model marked.
+
+    Parameters
+    ----------
+    path : path
+        PNG file to write.
+    history : sequence of mappings
+        The rows of ``history.csv`` as numbers (`crisp.summary.read_history`).
+    title : str, optional
+        What was trained.
+    """
+    epochs = [row["epoch"] for row in history]
+    best = [row["epoch"] for row in history if row["best"] == 1]
+    with _picture(path, 8.4, 3.7) as figure:
+        figure.suptitle(title, x=0.012, ha="left", fontweight="bold", fontsize=11)
+        for axes, figures in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+            highest = [0.0]
+            for part, name, colour in (("train", "training", BLUE), ("validation", "validation", ORANGE)):
+                values = [row[f"{part}_{figures}"] for row in history]
+                if not any(map(math.isfinite, values)):
+                    continue
+                highest.append(max(filter(math.isfinite, values)))
+                # The dots are the kept epoch, or the only one.
+                dots = [index for index, epoch in enumerate(epochs) if epoch in best[-1:]] or [0]
+                axes.plot(epochs, values, color=colour, label=name, marker="o", markevery=dots)
+            if best:
+                axes.axvline(
+                    best[-1], color=GREY, linewidth=1, linestyle=":", label=f"kept: epoch {best[-1]:.0f}"
+                )
+            axes.set_title(figures.capitalize())
+            axes.set_xlabel("Epoch")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
+            # Whole epochs on the axis, and air above the line, even where there is one epoch only.
+            axes.set_xlim(min(epochs, default=1) - 0.5, max(epochs, default=1) + 0.5)
+            axes.set_ylim(0, 1.07 * max(highest) or 1)
+            if not history:
+                _say(axes, "no epochs")
+        axes.set_ylim(0, 1.02)
+        axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+        _legend(figure, axes)
+
+
+def summary(path: str | Path, rows: Sequence[Row], title: str = "Accuracy of the variants") -> None:
+    """Draw the accuracy of every variant by the configured decision rule.
+
+    A dot is a seed, its line the 95 % interval, the upright bar the mean, which the number on the right
+    spells out; the dashed line is the majority baseline.
+
+    Parameters
+    ----------
+    path : path
+        PNG file to write.
+    rows : sequence of Row
+        The summary (`crisp.summary.collect`).
+    title : str, optional
+        What was compared.
+    """
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        if row.configured:
+            groups.setdefault((row.variant, row.split), []).append(row)
+    splits = {split for _, split in groups}
+    rules = {row.decision for group in groups.values() for row in group}
+    with _picture(path, 7.6, 1.5 + 0.5 * max(len(groups), 1)) as figure:
+        axes = figure.add_subplot()
+        for place, group in enumerate(groups.values()):
+            _dots(axes, place, group)
+        names = [variant if len(splits) == 1 else f"{variant}, {split}" for variant, split in groups]
+        axes.set_yticks(range(len(groups)), names)
+        axes.set_ylim(len(groups) - 0.4, -0.6)
+        axes.set_xlim(0, 1)
+        axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+        axes.grid(axis="y", visible=False)
+        axes.tick_params(axis="y", length=0)
+        axes.set_title(title)
+        if any(row.n for row in rows):
+            axes.text(1.02, 1.02, "mean", transform=axes.transAxes, color=GREY)
+        else:
+            _say(axes, "no labelled strokes")
+        axes.set_xlabel("Accuracy" + "".join(f" (decision: {rule})" for rule in rules))
+        _legend(figure, axes)
+
+
+def _legend(figure: Figure, axes: Axes) -> None:
+    """Put one entry for each kind of mark below the picture."""
+    handles, labels = axes.get_legend_handles_labels()
+    unique = dict(zip(labels, handles, strict=True))
+    if unique:
+        figure.legend(unique.values(), unique.keys(), loc="outside lower center", ncols=len(unique))
+
+
+def _dots(axes: Axes, place: int, rows: Sequence[Row]) -> None:
+    """Draw the seeds of a variant side by side on the line of height `place`."""
+    heights = place + 0.13 * (np.arange(len(rows)) - (len(rows) - 1) / 2) * min(1, 5 / len(rows))
+    known = [row.accuracy for row in rows if row.accuracy is not None]
+    for height, row in zip(heights, rows, strict=True):
+        if row.accuracy is None or row.low is None or row.high is None:
+            continue
+        axes.hlines(height, row.low, row.high, color=BLUE, alpha=0.35, linewidth=1.4, label="95 % interval")
+        face, label = (BLUE, "seed") if row.learned else ("white", "seed that never learned")
+        axes.plot(
+            row.accuracy, height, "o", color=BLUE, markerfacecolor=face, label=label, zorder=3, clip_on=False
+        )
+    if not known:
+        return
+    mean = float(np.mean(known))
+    axes.text(1.02, place, f"{100 * mean:.1f} %", va="center", transform=axes.get_yaxis_transform())
+    if len(known) > 1:
+        axes.vlines(mean, place - 0.34, place + 0.34, color=ORANGE, linewidth=2, label="mean")
+    if rows[0].majority is not None:
+        # Full height of the line: equal baselines join into one.
+        style: dict[str, Any] = {"color": GREY, "linestyle": (0, (4, 3)), "linewidth": 1.1}
+        axes.vlines(rows[0].majority, place - 0.5, place + 0.5, **style, label="majority class")
+
+
+def _say(axes: Axes, words: str) -> None:
+    """Write why the picture is empty into its middle."""
+    axes.text(
+        0.5,
+        0.5,
+        words,
+        transform=axes.transAxes,
+        ha="center",
+        va="center",
+        color=GREY,
+        backgroundcolor="white",
+    )

@@ -1,0 +1,367 @@
+"""Training a variant: published SGD, best weights by validation loss, resumable after any kill."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.utils.data import DataLoader
+
+from crisp import __version__, models, normalisation, splits, storage, strokes
+from crisp.augmentation import generator
+from crisp.clips import ClipDataset, ClipReader
+from crisp.errors import fail
+from crisp.files import digest, read_json, replacing
+from crisp.progress import progress
+from crisp.strokes import Sample
+from crisp.study import Study, Variant
+from crisp.versions import STAGES
+
+MODEL_SCHEMA = 1
+HISTORY = (
+    "epoch",
+    "train_loss",
+    "train_accuracy",
+    "validation_loss",
+    "validation_accuracy",
+    "learning_rate",
+    "best",
+)
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """The device of that name; `auto` is the first GPU where there is one."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def make_deterministic(threads: int) -> None:
+    """Fix the CPU thread count and the algorithms, so that equal input gives equal digits."""
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def stage_files(study: Study, variant: Variant, video: str) -> dict[str, Path]:
+    """The stage files of a video that a variant's streams need, by stage."""
+    files = {"roi": study.stage_file(video, "roi", variant.flow)}
+    if "rgb" in variant.streams:
+        files["frames"] = study.stage_file(video, "frames")
+    if "flow" in variant.streams:
+        files["flow"] = study.stage_file(video, "flow", variant.flow)
+    return files
+
+
+def readers(study: Study, variant: Variant, samples: list[Sample]) -> dict[str, ClipReader]:
+    """A clip reader for every video that occurs in `samples`."""
+    videos = dict.fromkeys(sample.video for sample in samples)
+    return {video: ClipReader(study.volumes / video, variant.streams, variant.flow) for video in videos}
+
+
+def inputs_digest(study: Study, variant: Variant, seed: int, samples: list[Sample], scale: dict[str, Any]) -> str:
+    """One string for all that a training depends on: config, labels, split, normalisation, volumes.
+
+    A checkpoint with another digest belongs to another training and is never resumed.
+    """
+    volumes = {
+        video: {stage: storage.identity(path, stage) for stage, path in stage_files(study, variant, video).items()}
+        for video in dict.fromkeys(sample.video for sample in samples)
+    }
+    training = asdict(study.training)
+    del training["workers"]  # loads the same clips, whatever their number
+    return digest([STAGES["train"], asdict(variant), training, study.classes, seed, samples, scale, volumes])
+
+
+def read_scale(study: Study, variant: Variant, split: str) -> dict[str, Any]:
+    """The content of a variant's normalisation file; empty for a variant without flow."""
+    return read_json(study.normalisation_file(variant, split)) if "flow" in variant.streams else {}
+
+
+def dataset(study: Study, variant: Variant, split: str, part: str, seed: int) -> ClipDataset:
+    """The clips of a part (train, validation or test) of a split; those of train augmented as configured.
+
+    Raises
+    ------
+    CrispError
+        If a table or the normalisation is missing.
+    """
+    assigned = splits.read(study.results / "splits" / f"{split}.tsv")
+    samples = [s for s in strokes.read(study.results / "strokes.tsv") if assigned.get(s.sample) == part]
+    scale = read_scale(study, variant, split)
+    return ClipDataset(
+        samples,
+        study.classes,
+        readers(study, variant, samples),
+        variant,
+        normalisation.from_json(scale) if scale else None,
+        seed=seed,
+        augment=part == "train" and variant.augmentation,
+    )
+
+
+class Trainer:
+    """One training run: its data, model, optimiser and history.
+
+    Parameters
+    ----------
+    study : Study
+    variant : Variant
+    split : str
+        Name of the split, for its tables.
+    seed : int
+        Of the initial weights, the order of the samples and the augmentation.
+    device : torch.device
+    """
+
+    def __init__(self, study: Study, variant: Variant, split: str, seed: int, device: torch.device) -> None:
+        self.study, self.variant, self.seed, self.device = study, variant, seed, device
+        self.datasets = {name: dataset(study, variant, split, name, seed) for name in ("train", "validation")}
+        self.scale = read_scale(study, variant, split)
+        used = [sample for part in self.datasets.values() for sample in part.samples]
+        self.digest = inputs_digest(study, variant, seed, used, self.scale)
+        torch.manual_seed(seed)
+        self.model = models.build(variant, len(study.classes)).to(device)
+        settings = study.training
+        self.optimizer = torch.optim.SGD(
+            self.model.parameters(),
+            lr=settings.learning_rate,
+            momentum=settings.momentum,
+            weight_decay=settings.weight_decay,
+            nesterov=True,
+        )
+        self.history: list[dict[str, float]] = []
+        self.best = {"epoch": 0, "loss": float("inf")}
+        self.best_state: dict[str, torch.Tensor] = {}
+
+    def batches(self, name: str, epoch: int) -> Iterator[tuple[dict[str, torch.Tensor], torch.Tensor]]:
+        """Batches of a part on the device; training clips in the order drawn for (seed, epoch)."""
+        part = self.datasets[name]
+        part.epoch = epoch
+        order = list(range(len(part)))
+        if name == "train":
+            order = generator(self.seed, epoch, len(part)).permutation(len(part)).tolist()
+        loader = DataLoader(
+            part,
+            batch_size=self.study.training.batch_size,
+            sampler=order,
+            num_workers=self.study.training.workers,
+            pin_memory=self.device.type == "cuda",
+        )
+        for streams, labels, _ in loader:
+            moved = {stream: clips.to(self.device, non_blocking=True) for stream, clips in streams.items()}
+            yield moved, labels.to(self.device, non_blocking=True)
+
+    def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Mean cross-entropy; of the softmax's output once more where the variant says so."""
+        if self.variant.double_softmax:
+            logits = functional.softmax(logits, dim=1)
+        return functional.cross_entropy(logits, labels)
+
+    def epoch(self, number: int) -> dict[str, float]:
+        """Train and validate once; the row of the history."""
+        row: dict[str, float] = {"epoch": number}
+        for name in ("train", "validation"):
+            training = name == "train"
+            self.model.train(training)
+            loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
+            correct = torch.zeros((), dtype=torch.int64, device=self.device)
+            with torch.set_grad_enabled(training):
+                for streams, labels in self.batches(name, number):
+                    logits = self.model(streams)
+                    loss = self.loss(logits, labels)
+                    if training:
+                        self.optimizer.zero_grad(set_to_none=True)
+                        loss.backward()
+                        self.optimizer.step()
+                    loss_sum += loss.detach().double() * len(labels)
+                    correct += (logits.argmax(1) == labels).sum()
+            count = len(self.datasets[name])
+            row[f"{name}_loss"], row[f"{name}_accuracy"] = float(loss_sum) / count, int(correct) / count
+        row["learning_rate"] = self.optimizer.param_groups[0]["lr"]
+        if not all(value == value for value in row.values()):
+            raise fail(
+                f"training of {self.variant.name}, epoch {number}",
+                "the loss is not a number",
+                "a finite loss",
+                f"train {row['train_loss']}, validation {row['validation_loss']}",
+                "lower training.learning_rate",
+            )
+        return row
+
+    def run(self, state: Path) -> None:
+        """Train to the last epoch, from where a killed run of the same digest stopped.
+
+        Parameters
+        ----------
+        state : folder of the resume state; removed files in it only cost time.
+        """
+        self.resume(state)
+        epochs = self.study.training.epochs
+        print(
+            f"{self.variant.name} seed {self.seed} on {self.device}: {len(self.datasets['train'])} training and "
+            f"{len(self.datasets['validation'])} validation samples, epoch {len(self.history) + 1} to {epochs}",
+            file=sys.stderr,
+        )
+        for number in progress(range(len(self.history) + 1, epochs + 1), "epochs", self.variant.name):
+            begin = time.monotonic()
+            row = self.epoch(number)
+            row["best"] = int(row["validation_loss"] < self.best["loss"])
+            self.history.append(row)
+            if row["best"]:
+                self.best = {"epoch": number, "loss": row["validation_loss"]}
+                self.best_state = {key: value.detach().clone() for key, value in self.model.state_dict().items()}
+            self.save(state, bool(row["best"]))
+            seconds = time.monotonic() - begin
+            print(
+                f"epoch {number}/{epochs}  loss {row['train_loss']:.4f}  accuracy {row['train_accuracy']:.3f}  "
+                f"validation loss {row['validation_loss']:.4f}  accuracy {row['validation_accuracy']:.3f}"
+                f"{'  best' if row['best'] else ''}  {len(self.datasets['train']) / seconds:.1f} clips/s  "
+                f"left {(epochs - number) * seconds:.0f} s",
+                file=sys.stderr,
+            )
+
+    def save(self, state: Path, is_best: bool) -> None:
+        """Write the resume state: the best weights first, so that `last` never points to absent ones."""
+        if is_best:
+            _save(state / "best.pt", {"digest": self.digest, "epoch": self.best["epoch"], "model": self.best_state})
+        _save(
+            state / "last.pt",
+            {
+                "digest": self.digest,
+                "model": self.model.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "history": self.history,
+                "best": self.best,
+            },
+        )
+
+    def resume(self, state: Path) -> None:
+        """Load the state of a killed run, if there is one of the same digest."""
+        last, best = load(state / "last.pt", self.device), load(state / "best.pt", self.device)
+        if not last or not best or last["digest"] != self.digest or best["digest"] != self.digest:
+            if last:
+                print("the saved state belongs to other inputs: training afresh", file=sys.stderr)
+            return
+        self.model.load_state_dict(last["model"])
+        self.optimizer.load_state_dict(last["optimizer"])
+        self.history, self.best = last["history"], last["best"]
+        # Killed between the two files, `best` may be an epoch ahead: that epoch comes again.
+        self.best_state = best["model"]
+        print(f"resuming after epoch {len(self.history)}", file=sys.stderr)
+
+    def finished(self) -> dict[str, Any]:
+        """The trained model with all that inference needs, as plain types and tensors."""
+        study = self.study
+        return {
+            "schema": MODEL_SCHEMA,
+            "crisp": __version__,
+            "torch": torch.__version__.split("+")[0],
+            "variant": {**asdict(self.variant), "size": list(self.variant.size)},
+            "classes": list(study.classes),
+            "normalisation": self.scale,
+            "preparation": {
+                "width": study.width,
+                "upscale": study.upscale,
+                "fps": next(iter(study.used.values())).working_fps,
+                "roi_alpha": study.roi_alpha,
+                "roi_threshold": study.roi_threshold,
+            },
+            "negative_class": study.negative_class,
+            "decision": study.decision,
+            "training": asdict(study.training),
+            "seed": self.seed,
+            "epoch": self.best["epoch"],
+            "digest": self.digest,
+            "model": {key: value.cpu() for key, value in self.best_state.items()},
+        }
+
+
+def train(
+    study: Study, variant: Variant, split: str, seed: int, folder: Path, state: Path, device: str = "auto"
+) -> list[dict[str, float]]:
+    """Train a variant with a seed; writes ``model.pt`` and ``history.csv`` to `folder`.
+
+    Parameters
+    ----------
+    study, variant : what to train.
+    split : name of the split.
+    seed : training seed.
+    folder : of the results.
+    state : folder of the resume state; emptied when the training has finished.
+    device : ``auto``, ``cpu``, ``cuda``, …
+
+    Returns
+    -------
+    list of dict
+        The history, a row an epoch.
+
+    Raises
+    ------
+    CrispError
+        If an input is missing or damaged, or the loss becomes NaN.
+    """
+    make_deterministic(study.training.threads)
+    trainer = Trainer(study, variant, split, seed, choose_device(device))
+    trainer.run(state)
+    _save(folder / "model.pt", trainer.finished())
+    write_history(folder / "history.csv", trainer.history)
+    for name in ("last.pt", "best.pt"):
+        (state / name).unlink(missing_ok=True)
+    return trainer.history
+
+
+def write_history(path: Path, history: list[dict[str, float]]) -> None:
+    """Write the history, a row an epoch, floats in full."""
+    with replacing(path) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, HISTORY, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(history)
+
+
+def _save(path: Path, content: dict[str, Any]) -> None:
+    with replacing(path) as beside:
+        torch.save(content, beside)
+
+
+def load(path: Path, device: torch.device) -> dict[str, Any]:
+    """Read a checkpoint; an absent or damaged one is empty, as it only costs time."""
+    try:
+        return torch.load(path, map_location=device, weights_only=True)
+    except FileNotFoundError:
+        return {}
+    except Exception as error:  # torch raises half a dozen kinds for damaged files
+        print(f"{path}: unusable checkpoint ({type(error).__name__}), training afresh", file=sys.stderr)
+        return {}
+
+
+def load_model(path: Path, device: torch.device) -> tuple[nn.Module, dict[str, Any]]:
+    """A trained model and what its file says about it.
+
+    Raises
+    ------
+    CrispError
+        If the file is missing, damaged, or of another schema.
+    """
+    try:
+        content = torch.load(path, map_location=device, weights_only=True)
+    except FileNotFoundError:
+        raise fail(path, "model is missing", remedy="run snakemake: the train rule makes it") from None
+    except Exception as error:
+        raise fail(path, "model cannot be read", "a model.pt of CRISP", type(error).__name__, "train it again") from None
+    if not isinstance(content, dict) or content.get("schema") != MODEL_SCHEMA:
+        found = content.get("schema") if isinstance(content, dict) else type(content).__name__
+        raise fail(path, "model of another schema", str(MODEL_SCHEMA), found, "train it again with this version")
+    content = copy.copy(content)
+    variant = Variant(**{**content["variant"], "size": tuple(content["variant"]["size"])})
+    model = models.build(variant, len(content["classes"])).to(device)
+    model.load_state_dict(content.pop("model"))
+    return model.eval(), content

@@ -1,0 +1,62 @@
+"""Fixtures for all tests: tiny real videos, made when a test asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+VideoMaker = Callable[..., Path]
+
+
+def _frame(index: int, size: tuple[int, int], seed: int) -> np.ndarray:
+    """A bright square that moves over a dark ground: (H, W, 3) uint8."""
+    width, height = size
+    side = max(4, min(size) // 4)
+    image = np.full((height, width, 3), 40, np.uint8)
+    left = (3 * index + 7 * seed) % max(1, width - side)
+    top = (2 * index + 5 * seed) % max(1, height - side)
+    image[top : top + side, left : left + side] = (220, 160, 60 + 20 * seed % 180)
+    return image
+
+
+@pytest.fixture(scope="session")
+def make_video() -> VideoMaker:
+    """A function that writes a real H.264 video and returns its path.
+
+    ``make_video(path, frames=20, size=(64, 48), fps=25, seed=0, jitter=0)``: `size` is (width,
+    height) in px (even numbers), `seed` varies the pictures (hence the bytes), `jitter` is the
+    number of frame times by which every second frame comes late (variable frame rate). Folders are
+    made, the name is free (the container is always MP4).
+    """
+
+    def make(
+        path: str | Path,
+        frames: int = 20,
+        size: tuple[int, int] = (64, 48),
+        fps: float = 25,
+        seed: int = 0,
+        jitter: int = 0,
+    ) -> Path:
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # FFmpeg gets the open file, so that no name can mislead it.
+        with path.open("wb") as file, av.open(file, "w", format="mp4") as container:
+            rate = Fraction(fps).limit_denominator(1001)
+            stream = container.add_stream("libx264", rate=rate, options={"preset": "ultrafast", "crf": "20"})
+            stream.width, stream.height = size
+            stream.pix_fmt = "yuv420p"
+            stream.codec_context.thread_count = 1
+            for index in range(frames):
+                frame = av.VideoFrame.from_ndarray(_frame(index, size, seed), format="rgb24")
+                frame.pts = index * (jitter + 1) + jitter * (index % 2)
+                frame.time_base = 1 / rate
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        return path
+
+    return make

@@ -1,0 +1,55 @@
+"""Tiny stage files, written as the preparation writes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from crisp import flow as flows
+from crisp import storage
+
+METHOD = "dis"
+
+
+def write(
+    folder: Path,
+    rgb: np.ndarray,
+    flow: np.ndarray | None = None,
+    mask: np.ndarray | None = None,
+    roi: np.ndarray | None = None,
+    fps: float = 120.0,
+) -> Path:
+    """Write a video's stage files into `folder` and return it.
+
+    `rgb` (N, H, W, 3) uint8, `flow` (N, H, W, 2) px per frame (default 0), `mask` (N, H, W) uint8
+    (default all foreground), `roi` (N, 2) px (default the image's centre).
+    """
+    count, height, width = rgb.shape[:3]
+    flow = np.zeros((count, height, width, 2)) if flow is None else flow
+    mask = np.ones((count, height, width), np.uint8) if mask is None else mask
+    roi = np.tile((width / 2, height / 2), (count, 1)) if roi is None else roi
+    with storage.create(folder / "frames.h5", "frames", {"fps": fps}) as file:
+        images = storage.Appender(file, "rgb", rgb.shape[1:], "u1", 16)
+        images.append(rgb)
+        images.close()
+    with storage.create(folder / "flow" / f"{METHOD}.h5", "flow", {"fps": fps}) as file:
+        fields = storage.Appender(file, "flow", flow.shape[1:], "i2", flows.CHUNK, bitshuffle=True)
+        fields.dataset.attrs["scale"] = flows.SCALE
+        fields.append(flows.quantise(flow))
+        fields.close()
+    with storage.create(folder / "roi" / f"{METHOD}.h5", "roi", {"fps": fps}) as file:
+        masks = storage.Appender(file, "mask", mask.shape[1:], "u1", 16, bitshuffle=True)
+        masks.append(mask)
+        masks.close()
+        storage.put(file, "roi", roi.astype(np.float32))
+    return folder
+
+
+def texture(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """A smooth random picture (H, W, 3) uint8 with structure at every scale that flow methods need."""
+    noise = np.random.default_rng(seed).normal(size=(height, width, 3)).astype(np.float32)
+    picture = sum(sigma * cv2.GaussianBlur(noise, (0, 0), sigma) for sigma in (1.5, 3, 6))
+    picture = (picture - picture.min()) / (picture.max() - picture.min())
+    return (255 * picture).astype(np.uint8)

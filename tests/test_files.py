@@ -1,0 +1,131 @@
+"""Files are written beside and put in place: a killed or failed writer leaves the old file."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crisp.errors import CrispError
+from crisp.files import digest, read_json, replacing, write_json
+
+
+def test_replaces_as_a_whole(tmp_path: Path) -> None:
+    path = tmp_path / "new folder" / "file"
+    with replacing(path) as beside:
+        beside.write_text("new")
+        assert not path.exists()
+    assert path.read_text() == "new"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_failing_writer_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    with pytest.raises(ZeroDivisionError), replacing(path) as beside:
+        beside.write_text("half")
+        raise ZeroDivisionError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_kill_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    script = (
+        "import sys, time\n"
+        "from crisp.files import replacing\n"
+        "with replacing(sys.argv[1]) as beside:\n"
+        "    beside.write_text('half')\n"
+        "    print('written', flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    command = [sys.executable, "-c", script, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": "."}) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"written\n"
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert path.read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 2
+    # The next writer sweeps up what the killed one left.
+    with replacing(path) as beside:
+        beside.write_text("new")
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_leftover_of_a_living_process_stays(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with replacing(path) as first:
+        first.write_text("first")
+        with replacing(path) as second:
+            second.write_text("second")
+        assert first.exists()
+    assert path.read_text() == "first"
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    try:
+        done = subprocess.run(mount, capture_output=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("needs the command mount")
+    if done.returncode:
+        pytest.skip(f"needs the right to mount a tmpfs: {done.stderr.decode().strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_full_disk_leaves_the_old_file(tiny_disk: Path) -> None:
+    path = tiny_disk / "file"
+    path.write_text("old")
+    with (
+        pytest.raises(CrispError, match=r"no room to write this file[\s\S]*free some space"),
+        replacing(path) as beside,
+    ):
+        beside.write_bytes(bytes(10**6))
+    assert path.read_text() == "old"
+    assert list(tiny_disk.iterdir()) == [path]
+
+
+json_like = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.text(st.characters(blacklist_categories=["Cs"])),
+    lambda children: (
+        st.lists(children, max_size=3) | st.dictionaries(st.text("ab", max_size=3), children, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(json_like)
+def test_json_round_trip(tmp_path_factory: pytest.TempPathFactory, content: object) -> None:
+    path = tmp_path_factory.getbasetemp() / "round.json"
+    write_json(path, content)
+    assert read_json(path) == content
+
+
+def test_bad_json(tmp_path: Path) -> None:
+    with pytest.raises(CrispError, match="file is missing"):
+        read_json(tmp_path / "none.json")
+    (tmp_path / "bad.json").write_text("{")
+    with pytest.raises(CrispError, match="damaged JSON file"):
+        read_json(tmp_path / "bad.json")
+
+
+def test_digest_sees_content_not_order() -> None:
+    assert digest({"a": 1, "b": (2, 3)}) == digest({"b": [2, 3], "a": 1})
+    assert digest(["1"]) != digest([1])

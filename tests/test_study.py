@@ -1,0 +1,135 @@
+"""A study file: defaults, unknown keys, contradictions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from crisp import study
+from crisp.errors import CrispError
+
+
+def content(**changes: Any) -> dict[str, Any]:
+    base: dict[str, Any] = {
+        "study": "s",
+        "dataset": {"name": "d", "videos": "videos.tsv", "annotations": "annotations.tsv"},
+        "classes": ["Negative", "Hit"],
+        "variants": [{"name": "twin"}],
+    }
+    return {**base, **changes}
+
+
+def faults(**changes: Any) -> str:
+    with pytest.raises(CrispError) as error:
+        study.resolve(content(**changes), "my.yaml")
+    return str(error.value)
+
+
+def test_defaults_come_from_the_schema() -> None:
+    given = content()
+    made = study.resolve(given)
+    assert given == content()
+    assert (made.width, made.flow_methods, made.negative_share, made.split_method) == (
+        320,
+        ("deepflow",),
+        0.1,
+        "by_video",
+    )
+    assert made.data == Path("data/d")
+    assert made.volumes == Path("results/volumes/d")
+    assert made.variants[0].size == (100, 120, 120)
+    assert made.variants[0].streams == ("rgb", "flow")
+
+
+def test_variants_take_over_the_shared_defaults() -> None:
+    made = study.resolve(
+        content(
+            defaults={"size": [16, 32, 32], "model": "rgb"},
+            variants=[{"name": "a"}, {"name": "b", "model": "flow"}],
+        )
+    )
+    assert [(one.model, one.size) for one in made.variants] == [("rgb", (16, 32, 32)), ("flow", (16, 32, 32))]
+    assert made.variant("b").streams == ("flow",)
+    with pytest.raises(CrispError, match="no variant 'c'"):
+        made.variant("c")
+
+
+@pytest.mark.parametrize(
+    ("changes", "place", "found"),
+    [
+        ({"clases": []}, "my.yaml, top level: unknown key", "clases"),
+        ({"split": {"metod": "given"}}, "my.yaml, split: unknown key", "metod"),
+        ({"variants": [{"name": "a", "modle": "rgb"}]}, "my.yaml, variants.0: unknown key", "modle"),
+        ({"preparation": {"roi": {1: 2, "b": 3}}}, "my.yaml, preparation.roi: unknown key", "1, b"),
+    ],
+)
+def test_unknown_keys(changes: dict[str, Any], place: str, found: str) -> None:
+    message = faults(**changes)
+    assert place in message
+    assert f"found: {found}" in message
+    assert "correct the spelling" in message
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"study": "../up"}, "my.yaml, study: bad value"),
+        ({"classes": ["one"]}, "my.yaml, classes: bad value"),
+        ({"classes": ["one", "one"]}, "my.yaml, classes: bad value"),
+        ({"preparation": {"width": "wide"}}, "my.yaml, preparation.width: bad value"),
+        ({"preparation": None}, "my.yaml, preparation: bad value"),
+        ({"negatives": {"share": 1}}, "my.yaml, negatives.share: bad value"),
+        ({"split": {"shares": [0.5, 0.2, 0.1]}}, "shares do not add up"),
+        ({"variants": [{"name": "a"}, {"name": "A"}]}, "variant name is taken (ignoring case)"),
+        ({"variants": [{"name": "a", "flow": "dis"}]}, "flow method 'dis' is not prepared"),
+        ({"negatives": {"class": "None"}}, "class of the negatives is not a class"),
+        ({"dataset": {"name": "d"}}, "'videos' is a required property"),
+    ],
+)
+def test_bad_values(changes: dict[str, Any], message: str) -> None:
+    assert message in faults(**changes)
+
+
+def test_all_faults_in_one_list() -> None:
+    message = faults(study="a b", clases=[], seeds=[-1])
+    assert all(part in message for part in ("study: bad value", "unknown key", "seeds.0: bad value"))
+
+
+def test_load_reads_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(yaml.safe_dump(content()))
+    assert study.load(path).name == "s"
+    with pytest.raises(CrispError, match="study file is missing"):
+        study.load(tmp_path / "none.yaml")
+    path.write_text("study: [")
+    with pytest.raises(CrispError, match="study file cannot be read"):
+        study.load(path)
+    path.write_text("")
+    with pytest.raises(CrispError, match="top level: bad value"):
+        study.load(path)
+
+
+def test_tables_and_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("videos.tsv").write_text(
+        "video\tpath\tsize\tframes\tsha256\tfps\tgroup\tuse\tnote\n"
+        "1\ta.mp4\t1\t9\tx\t25\t\tyes\t\n2\tb.mp4\t1\t9\tx\t25\t\tno\tblurred\n"
+    )
+    Path("annotations.tsv").write_text(
+        "video\tpath\ttask\tsplit\n1\txml/1.xml\tclassification\t\n2\txml/2.xml\tdetection\t\n"
+    )
+    made = study.resolve(content())
+    assert list(made.videos) == ["1", "2"]
+    assert list(made.used) == ["1"]
+    assert [row.video for row in made.annotations] == ["1"]
+    assert made.source("1") == Path("data/d/a.mp4")
+    assert made.stage_file("1", "frames") == Path("results/volumes/d/1/frames.h5")
+    assert made.stage_file("1", "flow", "dis") == Path("results/volumes/d/1/flow/dis.h5")
+    row = made.annotations[0]
+    assert made.annotation_file(row) == Path("xml/1.xml")
+    Path("data/d/xml").mkdir(parents=True)
+    Path("data/d/xml/1.xml").write_text("<video/>")
+    assert made.annotation_file(row) == Path("data/d/xml/1.xml")

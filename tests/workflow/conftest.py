@@ -1,0 +1,135 @@
+"""A tiny study of real videos in a folder of its own, run by the real Snakemake."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from crisp import annotations, tables, video
+from crisp.annotations import Stroke
+from crisp.tables import Annotation, Video
+
+ROOT = Path(__file__).parents[2]
+CLASSES = ("Offensive Forehand Hit", "Defensive Backhand Push")
+SPLITS = ("train", "train", "validation", "test")
+FRAMES = 60
+
+STUDY = {
+    "study": "tiny",
+    "dataset": {"name": "tiny", "videos": "tables/videos.tsv", "annotations": "tables/annotations.tsv"},
+    "preparation": {"width": 48, "flow_methods": ["dis"]},
+    "classes": [*CLASSES, "Negative"],
+    "negatives": {"share": 0.3, "seconds": 0.4},
+    "split": {"method": "given"},
+    "defaults": {"model": "twin", "size": [8, 16, 16], "flow": "dis"},
+    "variants": [{"name": "rgb", "model": "rgb"}, {"name": "twin"}],
+    "seeds": [1],
+    "training": {"epochs": 2, "batch_size": 4, "threads": 1},
+}
+
+
+@dataclass
+class Study:
+    """A study folder: ``study.yaml``, ``tables/``, ``data/tiny/`` and, once run, ``results/``."""
+
+    folder: Path
+
+    @property
+    def config(self) -> dict:
+        return yaml.safe_load((self.folder / "study.yaml").read_text())
+
+    def configure(self, **changes: object) -> None:
+        """Replace top-level keys of the study file."""
+        (self.folder / "study.yaml").write_text(yaml.safe_dump({**self.config, **changes}))
+
+    def xml(self, name: str) -> Path:
+        return self.folder / "tables" / "annotations" / f"{name}.xml"
+
+    def stage_file(self, name: str, stage: str) -> Path:
+        return self.folder / "results/volumes/tiny" / name / stage
+
+    def run(self, *arguments: str, study: str = "study.yaml", check: bool = True) -> Run:
+        """``snakemake -j 2 --configfile study.yaml`` with more arguments, in the study's folder."""
+        command = ["snakemake", "-s", str(ROOT / "Snakefile"), "-j", "2", "--configfile", study, *arguments]
+        done = subprocess.run(command, cwd=self.folder, env=environment(), capture_output=True, text=True, timeout=300)
+        run = Run(done.returncode, done.stdout + done.stderr)
+        if check:
+            assert run.code == 0, run.text + self.logs()
+        return run
+
+    def logs(self) -> str:
+        paths = sorted(self.folder.glob("results/studies/*/logs/**/*.log"))
+        return "\n".join(f"--- {path}\n{path.read_text()}" for path in paths)
+
+    def crisp(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A verb of ``crisp`` in the study's folder."""
+        return subprocess.run(
+            ["crisp", *arguments], cwd=self.folder, env=environment(), capture_output=True, text=True, timeout=120
+        )
+
+
+@dataclass
+class Run:
+    """How a Snakemake run ended, and what it said."""
+
+    code: int
+    text: str
+
+    @property
+    def jobs(self) -> Counter[str]:
+        """Jobs started (or planned, in a dry run) per rule."""
+        return Counter(re.findall(r"^(?:local)?rule (\w+):$", self.text, re.MULTILINE)) - Counter(["all"])
+
+
+def environment() -> dict[str, str]:
+    """The environment of this Python, with its ``snakemake`` and ``crisp`` first on the path."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
+
+
+def build(folder: Path, make_video, splits: tuple[str, ...] = SPLITS) -> Study:  # noqa: ANN001
+    """Write a study of one video per split entry, five strokes each."""
+    videos, rows = [], []
+    for number, split in enumerate(splits, start=1):
+        name = f"v{number}"
+        path = make_video(folder / "data/tiny" / f"{name}.mp4", frames=FRAMES, seed=number)
+        source = video.count_packets(path)
+        size = path.stat().st_size
+        videos.append(Video(name, path.name, size, source.packets, video.sha256(path), source.fps))
+        strokes = [Stroke(begin, begin + 6, CLASSES[begin // 8 % 2]) for begin in range(0, 40, 8)]
+        xml = folder / "tables/annotations" / f"{name}.xml"
+        annotations.write(xml, strokes)
+        rows.append(Annotation(name, f"annotations/{name}.xml", "classification", split))
+    tables.write_videos(folder / "tables/videos.tsv", videos)
+    tables.write_annotations(folder / "tables/annotations.tsv", rows)
+    (folder / "study.yaml").write_text(yaml.safe_dump(STUDY))
+    return Study(folder)
+
+
+@pytest.fixture
+def study(tmp_path: Path, make_video) -> Study:  # noqa: ANN001
+    """A study that has never run."""
+    return build(tmp_path, make_video)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, make_video) -> Study:  # noqa: ANN001
+    """A study that has run to its end; not to be changed (see `done`)."""
+    study = build(tmp_path_factory.mktemp("finished"), make_video)
+    study.run()
+    return study
+
+
+@pytest.fixture
+def done(finished: Study, tmp_path: Path) -> Study:
+    """A finished study of one's own: a copy, dates and Snakemake's records included."""
+    return Study(Path(shutil.copytree(finished.folder, tmp_path / "study", symlinks=True)))

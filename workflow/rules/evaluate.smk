@@ -1,0 +1,50 @@
+def evaluate_version(wildcards):
+    return version("evaluate", STUDY.decision, STUDY.classes)
+
+
+rule evaluate:
+    input:
+        variant_inputs,
+        model=f"{MODELS}/model.pt",
+    output:
+        predictions=f"{MODELS}/predictions.csv",
+        metrics=f"{MODELS}/metrics.json",
+        confusion=report(
+            f"{MODELS}/confusion.png",
+            caption="../report/confusion.rst",
+            category="Evaluation",
+            subcategory="{variant}",
+            labels={
+                "variant": "{variant}",
+                "seed": "{seed}",
+                "figure": "confusion matrix",
+            },
+        ),
+        per_class=report(
+            f"{MODELS}/per_class.html",
+            caption="../report/per_class.rst",
+            category="Evaluation",
+            subcategory="{variant}",
+            labels={
+                "variant": "{variant}",
+                "seed": "{seed}",
+                "figure": "per class",
+            },
+        ),
+    log:
+        f"{LOGS}/evaluate/{{variant}}-{{split}}-{{seed}}.log",
+    benchmark:
+        f"{TIMES}/evaluate/{{variant}}-{{split}}-{{seed}}.tsv"
+    params:
+        version=evaluate_version,
+    conda:
+        "../../envs/crisp.yaml"
+    threads: STUDY.training.threads
+    resources:
+        gpu=1,
+        mem_mb=megabytes(8000),
+        disk_mb=100,
+        runtime=lambda wildcards, attempt: attempt * 120,
+    shell:
+        "crisp evaluate --study {SNAPSHOT:q} --split {wildcards.split} --seed {wildcards.seed}"
+        " {wildcards.variant} 2>&1 | tee {log:q}"

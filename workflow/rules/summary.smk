@@ -1,0 +1,31 @@
+rule summary:
+    input:
+        expand(f"{MODELS}/metrics.json", **TRAININGS),
+        expand(f"{MODELS}/history.csv", **TRAININGS),
+    output:
+        table=f"{RESULTS}/summary.tsv",
+        picture=report(
+            f"{RESULTS}/summary.png",
+            caption="../report/summary.rst",
+            category="Summary",
+            labels={"figure": "accuracy of all variants"},
+        ),
+        html=report(
+            f"{RESULTS}/summary.html",
+            caption="../report/summary.rst",
+            category="Summary",
+            labels={"figure": "table of all variants"},
+        ),
+    log:
+        f"{LOGS}/summary.log",
+    params:
+        # A variant or seed taken out of the study leaves the summary, too.
+        version=version("summary", TRAININGS, STUDY.decision),
+    conda:
+        "../../envs/crisp.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        disk_mb=10,
+        runtime=10,
+    shell:
+        "crisp summary --study {SNAPSHOT:q} 2>&1 | tee {log:q}"
