@@ -27,6 +27,7 @@ include: "workflow/rules/summary.smk"
 
 
 rule all:
+    default_target: True
     input:
         # Every stage file by name, so that a deleted one comes back.
         all_stage_files,
@@ -35,7 +36,6 @@ rule all:
         f"{RESULTS}/summary.html",
         expand(f"{MODELS}/curves.png", **TRAININGS),
         expand(f"{MODELS}/confusion.png", **TRAININGS),
-    default_target: True
 
 
 # In the head process, before any job; no rule depends on its output.

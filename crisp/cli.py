@@ -26,7 +26,6 @@ app = typer.Typer(
 DATA, PREPARATION, LABELS, MODELS = "Data", "Preparation", "Labels", "Models"
 
 StudyFile = Annotated[Path, typer.Option("--study", help="The study's YAML file.")]
-VideoId = Annotated[str, typer.Argument(help="Id of a video, as in videos.tsv.")]
 Method = Annotated[str, typer.Option(help="Optical flow method.")]
 Seed = Annotated[int, typer.Option(help="Training seed.")]
 Split = Annotated[str, typer.Option(help="Name of the split.")]
@@ -121,7 +120,7 @@ def check(
     from crisp import study as studies
 
     loaded = studies.load(study)
-    faults, warnings = checking.check(loaded, decode, study_file=str(study))
+    faults, warnings = checking.check(loaded, study, decode)
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
     if faults:
@@ -147,86 +146,74 @@ def demo(
 
 
 @app.command(rich_help_panel=PREPARATION)
-def frames(video: VideoId, study: StudyFile = DEMO) -> None:
-    """Decode a video into frames.h5 at working size.
+def frames(
+    video: Annotated[Path, typer.Argument(help="A video file.")],
+    out: Annotated[Path, typer.Argument(help="The frames stage file to write.")],
+    width: Annotated[int, typer.Option(help="Working width, px.")] = 320,
+    upscale: Annotated[bool, typer.Option(help="Also enlarge narrower videos.")] = False,
+    frame_step: Annotated[int, typer.Option(help="Keep every n-th frame.")] = 1,
+    sha256: Annotated[str, typer.Option(help="Refuse a file with another SHA-256.")] = "",
+    other_is_fine: Annotated[bool, typer.Option("--other-is-fine", help="Only warn of another SHA-256.")] = False,
+) -> None:
+    """Decode a video into frames at working size.
 
-    Example: crisp frames --study config/mine/study.yaml 20-04-12_07
+    Example: crisp frames game.mp4 game/frames.h5
     """
     from crisp import frames as stage
-    from crisp import study as studies
 
-    loaded = studies.load(study)
-    row = loaded.video(video)
-    found = stage.extract(
-        loaded.source(video),
-        loaded.stage_file(video, "frames"),
-        loaded.width,
-        loaded.upscale,
-        row.frame_step,
-        # A generated video may be encoded differently on another kind of machine.
-        "" if loaded.generate else row.sha256,
-    )
+    found = stage.extract(video, out, width, upscale, frame_step, "" if other_is_fine else sha256)
+    if sha256 not in ("", found.sha256):
+        print(f"warning: {video}: SHA-256 is {found.sha256}, not {sha256}", file=sys.stderr)
     for warning in found.warnings():
-        print(f"warning: {found.path}: {warning}", file=sys.stderr)
+        print(f"warning: {video}: {warning}", file=sys.stderr)
 
 
 @app.command(rich_help_panel=PREPARATION)
 def flow(
-    video: VideoId,
-    study: StudyFile = DEMO,
+    frames_file: Annotated[Path, typer.Argument(metavar="FRAMES", help="A frames stage file.")],
+    out: Annotated[Path, typer.Argument(help="The flow stage file to write.")],
     method: Method = "deepflow",
+    backend: Annotated[str, typer.Option(help="What computes it: auto or opencv.")] = "auto",
     workers: Annotated[int, typer.Option(help="Worker processes; the result does not depend on them.")] = 1,
 ) -> None:
-    """Compute a video's optical flow into flow/<method>.h5.
+    """Compute the optical flow of a video's frames.
 
-    Example: crisp flow --study config/mine/study.yaml --workers 4 20-04-12_07
+    Example: crisp flow game/frames.h5 game/flow/deepflow.h5 --workers 4
     """
     from crisp import flow as stage
-    from crisp import study as studies
 
-    loaded = studies.load(study)
-    loaded.video(video)
-    stage.extract(
-        loaded.stage_file(video, "frames"),
-        loaded.stage_file(video, "flow", method),
-        method,
-        loaded.flow_backend,
-        workers,
-    )
+    stage.extract(frames_file, out, method, backend, workers)
 
 
 @app.command(rich_help_panel=PREPARATION)
-def roi(video: VideoId, study: StudyFile = DEMO, method: Method = "deepflow") -> None:
-    """Compute a video's foreground mask, region of interest and flow statistics into roi/<method>.h5.
+def roi(
+    frames_file: Annotated[Path, typer.Argument(metavar="FRAMES", help="A frames stage file.")],
+    flow_file: Annotated[Path, typer.Argument(metavar="FLOW", help="Its flow stage file.")],
+    out: Annotated[Path, typer.Argument(help="The ROI stage file to write.")],
+    alpha: Annotated[float, typer.Option(help="Weight of the strongest motion.")] = 0.6,
+    threshold: Annotated[float, typer.Option(help="Speed above which a pixel moves (320 px, 120 fps).")] = 0.25,
+) -> None:
+    """Compute the foreground mask, the region of interest and the flow statistics of a video.
 
-    Example: crisp roi --study config/mine/study.yaml 20-04-12_07
+    Example: crisp roi game/frames.h5 game/flow/deepflow.h5 game/roi/deepflow.h5
     """
     from crisp import roi as stage
-    from crisp import study as studies
 
-    loaded = studies.load(study)
-    loaded.video(video)
-    stage.extract(
-        loaded.stage_file(video, "frames"),
-        loaded.stage_file(video, "flow", method),
-        loaded.stage_file(video, "roi", method),
-        loaded.roi_alpha,
-        loaded.roi_threshold,
-    )
+    stage.extract(frames_file, flow_file, out, alpha, threshold)
 
 
 @app.command(rich_help_panel=PREPARATION)
-def volume(video: VideoId, study: StudyFile = DEMO) -> None:
-    """Join a video's stage files into <video>.h5 by links.
+def volume(
+    out: Annotated[Path, typer.Argument(help="The volume to write, beside the video's stage files.")],
+    method: Annotated[list[str], typer.Option(help="Flow method; give one or more.")],
+) -> None:
+    """Join a video's stage files into one HDF5 file by links.
 
-    Example: crisp volume --study config/mine/study.yaml 20-04-12_07
+    Example: crisp volume game/game.h5 --method deepflow
     """
-    from crisp import study as studies
     from crisp import volume as stage
 
-    loaded = studies.load(study)
-    loaded.video(video)
-    stage.join(loaded.volumes / video, video, list(loaded.flow_methods))
+    stage.join(out, method)
 
 
 @app.command(rich_help_panel=PREPARATION)
@@ -245,7 +232,7 @@ def pack(
 
 @app.command(rich_help_panel=PREPARATION)
 def redo(
-    video: VideoId,
+    video: Annotated[str, typer.Argument(help="Id of a video, as in videos.tsv.")],
     study: StudyFile = DEMO,
     stage: Annotated[str, typer.Option("--from", help="frames, flow, roi or volume.")] = "frames",
 ) -> None:

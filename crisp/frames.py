@@ -59,7 +59,7 @@ def extract(
         raise fail(
             path, "video is not the one that was scanned", f"SHA-256 {sha256}", found, "run crisp scan, then run again"
         )
-    source = video.Source(Path(path))
+    source = video.Source(Path(path), sha256=found)
     size = None
     with storage.create(target, "frames", {}) as file:
         rgb = None

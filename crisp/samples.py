@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
-from crisp.augmentation import Draw
 from crisp.clips import UNLABELLED, ClipDataset
 from crisp.errors import fail
 from crisp.figures import colour_wheel, flow_to_rgb
@@ -48,7 +46,9 @@ def draw_samples(dataset: ClipDataset, count: int, path: str | Path, names: Sequ
         raise fail("samples", "nothing to draw", "at least one sample", min(len(dataset), count))
     frames, height, width = dataset.variant.size
     shown = np.unique(np.linspace(0, frames - 1, min(COLUMNS, frames)).round().astype(int))
-    chosen = np.unique(np.linspace(0, len(dataset) - 1, min(count, len(dataset))).round().astype(int)).tolist()
+    chosen = np.unique(
+        np.linspace(0, len(dataset) - 1, min(count, len(dataset))).round().astype(int)
+    ).tolist()
     clips = {index: _shown(dataset, index, shown) for index in chosen}
     limit = _limit(clips.values())
     rows = len(dataset.variant.streams)
@@ -63,9 +63,11 @@ def draw_samples(dataset: ClipDataset, count: int, path: str | Path, names: Sequ
         _header(header, dataset, limit, size[0])
         for part, index in zip(parts, chosen, strict=True):
             axes = part.subplots(rows, len(shown), squeeze=False)
-            part.subplots_adjust(left=TEXT / size[0], right=0.995, bottom=0.02, top=1 - 0.24 / block, wspace=0.03, hspace=0.03)
+            part.subplots_adjust(
+                left=TEXT / size[0], right=0.995, bottom=0.02, top=1 - 0.24 / block, wspace=0.03, hspace=0.03
+            )
             _frames(axes, dataset, index, shown, clips[index], limit)
-            _text(part, dataset, index, names)
+            _text(part, dataset, index, names, (size[0], block))
         with replacing(path) as beside:
             figure.savefig(beside, format="png", metadata={"Software": None})
 
@@ -75,9 +77,76 @@ def _shown(dataset: ClipDataset, index: int, shown: np.ndarray) -> dict[str, np.
     return {name: np.moveaxis(clip.numpy()[:, shown], 0, -1) for name, clip in dataset[index][0].items()}
 
 
-def _limit(clips: Mapping[int, dict[str, np.ndarray]] | object) -> float:
+def _limit(clips: Iterable[dict[str, np.ndarray]]) -> float:
     """Speed that gets full colour, the same for all clips of a picture."""
-    speeds = [np.linalg.norm(clip["flow"], axis=-1).ravel() for clip in clips if "flow" in clip]  # type: ignore
-    moving = np.concatenate(speeds) if speeds else np.empty(0)
+    speeds = [np.linalg.norm(clip["flow"], axis=-1).ravel() for clip in clips if "flow" in clip]
+    moving = np.concatenate([np.empty(0), *speeds])
     moving = moving[moving > 0]
     return float(np.percentile(moving, BRIGHTEST)) if len(moving) else 1.0
+
+
+def _header(part: SubFigure, dataset: ClipDataset, limit: float, width: float) -> None:
+    """Title, and the colour wheel where there is flow."""
+    variant = dataset.variant
+    kind = f"augmented, epoch {dataset.epoch}" if dataset.augment else "not augmented"
+    part.text(0.1 / width, 0.72, f"{variant.name}: clips as the model sees them", fontsize=11, weight="bold")
+    size = "\u2009\u00d7\u2009".join(map(str, variant.size))
+    part.text(0.1 / width, 0.45, f"{variant.model}, {size} (frames, height, width), {kind}", color=GREY)
+    if "flow" in variant.streams:
+        unit = (
+            "of the normalised range"
+            if dataset.normalised and variant.norm_method != "none"
+            else "px per frame"
+        )
+        text = f"flow ({variant.flow}): colour of a direction,\nfull colour from {limit:.2g} {unit}"
+        part.text(1 - 0.95 / width, 0.5, text, ha="right", va="center", color=GREY)
+        side = HEADER - 0.15
+        legend = part.add_axes((1 - (side + 0.1) / width, 0.08, side / width, side / HEADER))
+        legend.imshow(colour_wheel())
+        legend.set_axis_off()
+
+
+def _frames(
+    axes: np.ndarray,
+    dataset: ClipDataset,
+    index: int,
+    shown: np.ndarray,
+    clip: dict[str, np.ndarray],
+    limit: float,
+) -> None:
+    """A row of frames per stream, with frame numbers above; frames outside the video in brackets."""
+    sample = dataset.samples[index]
+    count, begin = dataset.readers[sample.video].shape[0], dataset.draw(index).begin
+    for row, stream in zip(axes, dataset.variant.streams, strict=True):
+        pictures = flow_to_rgb(clip[stream], limit) if stream == "flow" else clip[stream]
+        for cell, picture in zip(row, pictures, strict=True):
+            cell.imshow(picture)
+            cell.set(xticks=[], yticks=[])
+            cell.spines[:].set(color=GREY, linewidth=0.5)
+    for cell, position in zip(axes[0], shown, strict=True):
+        frame = begin + int(position)
+        cell.set_title(str(frame) if 0 <= frame < count else f"({frame})", fontsize=7, color=GREY, pad=2)
+
+
+def _text(
+    part: SubFigure, dataset: ClipDataset, index: int, names: Sequence[str], scale: tuple[float, float]
+) -> None:
+    """What the sample is and what was drawn for it."""
+    sample, draw, label = dataset.samples[index], dataset.draw(index), dataset.labels[index]
+    width, height = scale
+    lines = [
+        ("unlabelled" if label == UNLABELLED else names[label], "black", "bold"),
+        (_shortened(sample.sample), GREY, "normal"),
+        (f"frames {sample.begin} to {sample.end}, from {draw.begin}", "black", "normal"),
+        (f"angle {draw.angle:+.1f}\u00b0   zoom {draw.zoom:.2f}", "black", "normal"),
+        (f"shift ({draw.shift[0]:+d}, {draw.shift[1]:+d}) px", "black", "normal"),
+        ("flipped" if draw.flip else "not flipped", "black", "normal"),
+    ]
+    for number, (line, colour, weight) in enumerate(lines):
+        part.text(
+            0.1 / width, 1 - (0.24 + 0.165 * number) / height, line, color=colour, weight=weight, va="top"
+        )
+
+
+def _shortened(name: str, longest: int = 30) -> str:
+    return name if len(name) <= longest else f"{name[: longest - 1]}\u2026"

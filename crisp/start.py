@@ -24,7 +24,7 @@ def start(study: Study, study_file: str) -> None:
     CrispError
         Listing every fault; no job has started then.
     """
-    faults, warnings = check.check(study, study_file=study_file, record=True)
+    faults, warnings = check.check(study, study_file, record=True)
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
     if faults:

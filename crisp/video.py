@@ -25,6 +25,7 @@ class Source:
     Attributes
     ----------
     path : of the file.
+    sha256 : of the file's bytes, where it was computed.
     width, height : of the first frame as displayed (rotation applied), px.
     fps : mean frame rate, frames per second.
     claimed : frame count the container claims; 0 = none.
@@ -36,6 +37,7 @@ class Source:
     """
 
     path: Path
+    sha256: str = ""
     width: int = 0
     height: int = 0
     fps: float = 0.0

@@ -15,8 +15,8 @@ from crisp.errors import fail
 VOLUME_ATTRIBUTES = ("fps", "source", "source_size", "source_sha256", "claimed_frames", "decoded_frames")
 
 
-def join(folder: str | Path, video: str, methods: list[str]) -> Path:
-    """Write ``<folder>/<video>.h5``, linking the stage files in `folder`.
+def join(target: str | Path, methods: list[str]) -> None:
+    """Write a volume that links the stage files beside it.
 
     Members: `rgb`, and for each flow method `flow/<method>`, `roi/<method>`,
     `roi_raw/<method>`, `flow_stats/<method>`; `mask` once, as it does not depend on the method.
@@ -26,7 +26,7 @@ def join(folder: str | Path, video: str, methods: list[str]) -> Path:
     CrispError
         If a stage file is missing or incomplete.
     """
-    folder = Path(folder)
+    folder = Path(target).parent
     links = {"rgb": ("frames.h5", "rgb")}
     for method in methods:
         links[f"flow/{method}"] = (f"flow/{method}.h5", "flow")
@@ -37,14 +37,12 @@ def join(folder: str | Path, video: str, methods: list[str]) -> Path:
         storage.open_stage(folder / name, Path(name).parts[0].removesuffix(".h5")).close()
     with storage.open_stage(folder / "frames.h5", "frames") as frames:
         attributes = {key: frames.attrs[key] for key in VOLUME_ATTRIBUTES}
-    target = folder / f"{video}.h5"
     with storage.create(target, "volume", {}) as file:
         for key, value in attributes.items():
             file.attrs[key] = value
         file.attrs["flow_methods"] = methods
         for name, (stage_file, dataset) in links.items():
             file[name] = h5py.ExternalLink(stage_file, dataset)
-    return target
 
 
 def remove_from(folder: str | Path, video: str, stage: str) -> list[Path]:

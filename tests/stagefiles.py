@@ -50,6 +50,6 @@ def write(
 def texture(height: int, width: int, seed: int = 0) -> np.ndarray:
     """A smooth random picture (H, W, 3) uint8 with structure at every scale that flow methods need."""
     noise = np.random.default_rng(seed).normal(size=(height, width, 3)).astype(np.float32)
-    picture = sum(sigma * cv2.GaussianBlur(noise, (0, 0), sigma) for sigma in (1.5, 3, 6))
+    picture = np.sum([sigma * cv2.GaussianBlur(noise, (0, 0), sigma) for sigma in (1.5, 3, 6)], axis=0)
     picture = (picture - picture.min()) / (picture.max() - picture.min())
     return (255 * picture).astype(np.uint8)

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crisp import annotations
@@ -24,6 +24,7 @@ strokes = st.builds(
 )
 
 
+@settings(max_examples=40)
 @given(st.lists(strokes, max_size=8))
 def test_round_trip(written: list[Stroke]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -34,7 +35,8 @@ def test_round_trip(written: list[Stroke]) -> None:
 def test_reads_the_layout_of_ttstroke21(tmp_path: Path) -> None:
     path = tmp_path / "1.xml"
     path.write_text(
-        '<video><action begin="400" end="500"/><action begin="144" end="276" move=" Defensive  Forehand Push"/></video>'
+        '<video><action begin="400" end="500"/>'
+        '<action begin="144" end="276" move=" Defensive  Forehand Push"/></video>'
     )
     assert read(path) == [Stroke(400, 500), Stroke(144, 276, "Defensive Forehand Push")]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -35,10 +36,10 @@ DRAWS = {
 
 
 @pytest.fixture(scope="module")
-def noise(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray | Path]:
+def noise(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """A video of noise with an ROI that wanders past the image's borders."""
     random = np.random.default_rng(0)
-    content: dict[str, np.ndarray] = {
+    content: dict[str, Any] = {
         "rgb": random.integers(0, 256, (COUNT, HEIGHT, WIDTH, 3)).astype(np.uint8),
         "flow": random.normal(0, 4, (COUNT, HEIGHT, WIDTH, 2)),
         "mask": (random.random((COUNT, HEIGHT, WIDTH)) < 0.1).astype(np.uint8),
@@ -102,7 +103,7 @@ def test_copying_pixels_equals_warping_them(
     noise: dict, dtype: type, size: tuple[int, int], values: Draw
 ) -> None:
     image, centre = noise["rgb"][0].astype(dtype), np.array([60.0, 41.0])
-    out = np.empty((*size, 3), dtype)
+    out: np.ndarray = np.empty((*size, 3), dtype)
     warp(image, values, centre, out)
     expected = cv2.warpAffine(image, augmentation.matrix(values, centre, size), size[::-1])
     np.testing.assert_array_equal(out, expected)
@@ -125,7 +126,7 @@ def test_warped_flow_is_the_flow_of_the_warped_frames(tmp_path: Path, values: Dr
         cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
         for frame in (clip["rgb"] * 255).astype("u1").transpose(1, 2, 3, 0)
     ]
-    solver = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    solver = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     found = solver.calc(grey[0], grey[1], None)
     given = clip["flow"][:, 1].transpose(1, 2, 0)
     inner = np.s_[10:-10, 10:-10]

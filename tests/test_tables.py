@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crisp.errors import CrispError
@@ -43,6 +43,7 @@ videos = st.builds(
 )
 
 
+@settings(max_examples=40)
 @given(st.lists(videos, unique_by=lambda row: row.video.lower(), max_size=5))
 def test_videos_round_trip(rows: list[Video]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -50,6 +51,7 @@ def test_videos_round_trip(rows: list[Video]) -> None:
         assert read_videos(Path(folder, "videos.tsv")) == rows
 
 
+@settings(max_examples=40)
 @given(
     st.lists(
         st.builds(

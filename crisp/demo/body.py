@@ -46,8 +46,8 @@ class Build(NamedTuple):
 class Pose(NamedTuple):
     """A player at one moment: points of the picture by name, and where the racket points.
 
-    ``points`` holds the `JOINTS` and further ``near``/``far`` parts needed for drawing; ``racket`` is the centre
-    of the blade, ``aim`` the direction of the handle in radians of the picture.
+    ``points`` holds the `JOINTS` and what else is drawn (``near``: towards the camera, ``far``: beyond);
+    ``racket`` is the centre of the blade, ``aim`` the direction of the handle in radians of the picture.
     """
 
     points: dict[str, Point]

@@ -1,4 +1,4 @@
-"""Write the tracked tables and annotations of the demo. For developers: users read them, and may edit them."""
+"""Write the tracked tables and annotations of the demo. For developers: users only read or edit them."""
 
 from __future__ import annotations
 

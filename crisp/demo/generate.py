@@ -30,8 +30,12 @@ class Truth(NamedTuple):
     racket : ndarray of shape (N, 2), float32
         Centre of the blade, (x, y) in pixels of the video.
     joints : ndarray of shape (N, 13, 2), float32
-        Nose, left/right eye, ear, shoulder, elbow, wrist and hip, (x, y) in pixels of the video. Left and right
-        are the player's own. The movement of the camera (at most one pixel) is not in it.
+        Nose, left/right eye, ear, shoulder, elbow, wrist and hip, (x, y) in pixels of the video; left and
+        right are the player's own.
+
+    Notes
+    -----
+    The wander of the camera (at most one pixel) is left out.
     """
 
     racket: np.ndarray
@@ -83,15 +87,15 @@ def generate(video_id: str, folder: str | Path) -> Path:
 
     Notes
     -----
-    The truth file holds ``racket`` and ``joints`` (see `Truth`), ``begin`` and ``end`` (int64, frames, half-open) and
-    ``label`` (text) of the strokes.
+    The truth file holds ``racket`` and ``joints`` (see `Truth`) and, of the strokes, ``begin`` and ``end``
+    (int64, frames, half-open) and ``label`` (text).
     """
     video = find(video_id)
     path = Path(folder) / f"{video.id}.mp4"
     known = Path(folder) / "truth" / f"{video.id}.npz"
     known.parent.mkdir(parents=True, exist_ok=True)
     begin, end, label = zip(*strokes(video), strict=True)
-    with replacing(known) as beside, open(beside, "wb") as file:
+    with replacing(known) as beside, beside.open("wb") as file:
         np.savez_compressed(
             file, **truth(video)._asdict(), begin=np.array(begin), end=np.array(end), label=np.array(label)
         )

@@ -49,8 +49,8 @@ class Style(NamedTuple):
     """What varies from one action to the next, whatever its class.
 
     ``scale_x``, ``scale_y`` stretch the path, ``tilt`` (radians) turns it, ``joints`` are the phases between
-    the moves; ``lean``, ``root``, ``crouch``, ``turn`` (of the racket) and ``free`` are what the rest of the body
-    does meanwhile, ``beats`` when it does so (in turns).
+    the moves; ``lean``, ``root``, ``crouch``, ``turn`` (of the racket), ``free`` (hand) are how far the rest
+    of the body moves meanwhile, ``beats`` (in turns) when the first four of them do.
     """
 
     scale_x: float = 1.0
@@ -119,7 +119,7 @@ def _stroke(label: str, phase: float, style: Style) -> Offset:
     cos, sin = math.cos(style.tilt), math.sin(style.tilt)
     rise = bump(phase)
     ends = ease(4.0 * phase) * ease(4.0 - 4.0 * phase)
-    root, crouch, lean, turn = (math.sin(2.0 * math.pi * (phase + beat)) * ends for beat in style.beats)
+    lean, root, crouch, turn = (math.sin(2.0 * math.pi * (phase + beat)) * ends for beat in style.beats)
     return Offset(
         racket_x=cos * x - sin * y,
         racket_y=sin * x + cos * y,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ VARIANT = Variant(
 SMALL = (8, 16, 24)
 
 
-def small(model: str, classes: int = 4) -> torch.nn.Module:
+def small(model: str, classes: int = 4) -> Any:
     torch.manual_seed(3)
     return models.build(dataclasses.replace(VARIANT, model=model, size=SMALL), classes)
 

@@ -17,9 +17,7 @@ def reported(work, *arguments):
         raise WorkflowError(str(error))
 
 
-STUDY = reported(
-    studies.resolve, config, ", ".join(map(str, workflow.configfiles)) or "--config"
-)
+STUDY = reported(studies.resolve, config, ", ".join(map(str, workflow.configfiles)) or "--config")
 VIDEOS = reported(lambda: STUDY.used)
 reported(lambda: STUDY.annotations)
 
@@ -94,3 +92,60 @@ def minutes(seconds_per_frame):
 def megabytes(amount):
     """Memory that grows with each attempt."""
     return lambda wildcards, attempt: attempt * amount
+
+
+def raw_video(wildcards):
+    """The raw video; where it is generated the demo rule makes it."""
+    path = STUDY.source(wildcards.video)
+    return ancient(str(path)) if STUDY.generate else present([path])
+
+
+def flow_threads(wildcards):
+    """Worker processes: one for a short video, as starting more costs more than they save."""
+    return min(8, 1 + VIDEOS[wildcards.video].working_frames // 2000)
+
+
+def volume_inputs(wildcards):
+    video = wildcards.video
+    return [
+        stage_file(video, "frames"),
+        *(stage_file(video, "flow", method) for method in STUDY.flow_methods),
+        *(stage_file(video, "roi", method) for method in STUDY.flow_methods),
+    ]
+
+
+def annotation_files(wildcards):
+    """The XML files, by existence only: what they say counts, as a digest."""
+    return present(dict.fromkeys(map(STUDY.annotation_file, STUDY.annotations)))
+
+
+def strokes_version(wildcards):
+    return version(
+        "strokes",
+        strokes.labels_digest(STUDY),
+        STUDY.negative_class,
+        STUDY.negative_share,
+        STUDY.negative_seconds,
+        STUDY.split_seed,
+    )
+
+
+def variant_inputs(wildcards):
+    """Labels, and the stage files of exactly the streams a variant takes."""
+    variant = STUDY.variant(wildcards.variant)
+    paths = [f"{RESULTS}/strokes.tsv", f"{RESULTS}/splits/{wildcards.split}.tsv"]
+    paths += stage_files("roi", variant.flow)
+    if "rgb" in variant.streams:
+        paths += stage_files("frames")
+    if "flow" in variant.streams:
+        paths += stage_files("flow", variant.flow)
+        paths.append(
+            f"{RESULTS}/normalisation/{wildcards.split}-{variant.flow}-{variant.norm_method}.json"
+        )
+    return paths
+
+
+def train_version(wildcards):
+    training = dict(STUDY.config["training"])
+    del training["workers"]  # loads the same clips, whatever their number
+    return version("train", vars(STUDY.variant(wildcards.variant)), training, STUDY.classes)

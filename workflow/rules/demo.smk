@@ -8,13 +8,13 @@ if STUDY.generate:
             f"{LOGS}/demo/{{video}}.log",
         benchmark:
             f"{TIMES}/demo/{{video}}.tsv"
-        params:
-            version=version("demo"),
         conda:
             "../../envs/crisp.yaml"
         resources:
             mem_mb=megabytes(1000),
             disk_mb=100,
             runtime=10,
+        params:
+            version=version("demo"),
         shell:
             "crisp demo --out $(dirname {output.video:q}) {wildcards.video} 2>&1 | tee {log:q}"

@@ -1,7 +1,3 @@
-def evaluate_version(wildcards):
-    return version("evaluate", STUDY.decision, STUDY.classes)
-
-
 rule evaluate:
     input:
         variant_inputs,
@@ -35,8 +31,6 @@ rule evaluate:
         f"{LOGS}/evaluate/{{variant}}-{{split}}-{{seed}}.log",
     benchmark:
         f"{TIMES}/evaluate/{{variant}}-{{split}}-{{seed}}.tsv"
-    params:
-        version=evaluate_version,
     conda:
         "../../envs/crisp.yaml"
     threads: STUDY.training.threads
@@ -45,6 +39,9 @@ rule evaluate:
         mem_mb=megabytes(8000),
         disk_mb=100,
         runtime=lambda wildcards, attempt: attempt * 120,
+    params:
+        study=SNAPSHOT,
+        version=version("evaluate", STUDY.decision, STUDY.classes),
     shell:
-        "crisp evaluate --study {SNAPSHOT:q} --split {wildcards.split} --seed {wildcards.seed}"
+        "crisp evaluate --study {params.study:q} --split {wildcards.split} --seed {wildcards.seed}"
         " {wildcards.variant} 2>&1 | tee {log:q}"

@@ -8,13 +8,16 @@ rule roi:
         f"{LOGS}/roi/{{video}}-{{method}}.log",
     benchmark:
         f"{TIMES}/roi/{{video}}-{{method}}.tsv"
-    params:
-        version=version("roi", STUDY.roi_alpha, STUDY.roi_threshold),
     conda:
         "../../envs/crisp.yaml"
     resources:
         mem_mb=megabytes(1500),
         disk_mb=500,
         runtime=minutes(0.05),
+    params:
+        version=version("roi"),
+        alpha=STUDY.roi_alpha,
+        threshold=STUDY.roi_threshold,
     shell:
-        "crisp roi --study {SNAPSHOT:q} --method {wildcards.method} {wildcards.video} 2>&1 | tee {log:q}"
+        "crisp roi --alpha {params.alpha} --threshold {params.threshold}"
+        " {input.frames:q} {input.flow:q} {output:q} 2>&1 | tee {log:q}"

@@ -18,14 +18,15 @@ rule summary:
         ),
     log:
         f"{LOGS}/summary.log",
-    params:
-        # A variant or seed taken out of the study leaves the summary, too.
-        version=version("summary", TRAININGS, STUDY.decision),
     conda:
         "../../envs/crisp.yaml"
     resources:
         mem_mb=megabytes(1000),
         disk_mb=10,
         runtime=10,
+    params:
+        study=SNAPSHOT,
+        # A variant or seed taken out of the study leaves the summary, too.
+        version=version("summary", TRAININGS, STUDY.decision),
     shell:
-        "crisp summary --study {SNAPSHOT:q} 2>&1 | tee {log:q}"
+        "crisp summary --study {params.study:q} 2>&1 | tee {log:q}"

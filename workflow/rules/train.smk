@@ -1,26 +1,3 @@
-def variant_inputs(wildcards):
-    """Labels, and the stage files of exactly the streams a variant takes."""
-    variant = STUDY.variant(wildcards.variant)
-    paths = [f"{RESULTS}/strokes.tsv", f"{RESULTS}/splits/{wildcards.split}.tsv"]
-    paths += stage_files("roi", variant.flow)
-    if "rgb" in variant.streams:
-        paths += stage_files("frames")
-    if "flow" in variant.streams:
-        paths += stage_files("flow", variant.flow)
-        paths.append(
-            f"{RESULTS}/normalisation/{wildcards.split}-{variant.flow}-{variant.norm_method}.json"
-        )
-    return paths
-
-
-def train_version(wildcards):
-    training = dict(STUDY.config["training"])
-    del training["workers"]  # loads the same clips, whatever their number
-    return version(
-        "train", vars(STUDY.variant(wildcards.variant)), training, STUDY.classes
-    )
-
-
 rule train:
     input:
         variant_inputs,
@@ -38,10 +15,6 @@ rule train:
         f"{LOGS}/train/{{variant}}-{{split}}-{{seed}}.log",
     benchmark:
         f"{TIMES}/train/{{variant}}-{{split}}-{{seed}}.tsv"
-    params:
-        version=train_version,
-        # Undeclared: Snakemake would delete it with a failed job, and it is what a retry resumes from.
-        state=f"{RESULTS}/state/{{variant}}-{{split}}-{{seed}}",
     conda:
         "../../envs/crisp.yaml"
     threads: STUDY.training.threads + STUDY.training.workers
@@ -50,6 +23,11 @@ rule train:
         mem_mb=megabytes(8000),
         disk_mb=4000,
         runtime=lambda wildcards, attempt: attempt * 720,
+    params:
+        study=SNAPSHOT,
+        version=train_version,
+        # Undeclared: Snakemake would delete it with a failed job, and it is what a retry resumes from.
+        state=f"{RESULTS}/state/{{variant}}-{{split}}-{{seed}}",
     shell:
-        "crisp train --study {SNAPSHOT:q} --split {wildcards.split} --seed {wildcards.seed}"
+        "crisp train --study {params.study:q} --split {wildcards.split} --seed {wildcards.seed}"
         " --state {params.state:q} {wildcards.variant} 2>&1 | tee {log:q}"

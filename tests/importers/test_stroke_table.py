@@ -1,0 +1,103 @@
+"""A plain CSV of strokes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from crisp import importers, study
+from crisp.annotations import Stroke, read
+from crisp.errors import CrispError
+from crisp.tables import read_annotations, read_videos
+
+MakeVideo = Callable[..., Path]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    make_video(tmp_path / "raw" / "day 1" / "a.mp4", frames=50)
+    make_video(tmp_path / "raw" / "b.mp4", frames=50, seed=1)
+    return tmp_path / "raw"
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_frames(folder: Path, delimiter: str) -> None:
+    lines = ["video,begin,end,label", "day 1/a.mp4,20,30,Hit", "day 1/a.mp4,0,10,Serve", "b.mp4,5,15.0,Hit"]
+    (folder / "strokes.csv").write_text("\n".join(lines).replace(",", delimiter))
+    assert importers.detect(folder) == "csv"
+    assert importers.run(folder, "tt").problems == []
+    assert [row.path for row in read_videos("config/tt/videos.tsv")] == ["day 1/a.mp4", "b.mp4"]
+    a, b = read_annotations("config/tt/annotations.tsv")
+    assert (a.path, a.task, a.split) == ("annotations/classification/a.xml", "classification", "")
+    assert read(Path("config/tt", a.path)) == [Stroke(0, 10, "Serve"), Stroke(20, 30, "Hit")]
+    assert read(Path("config/tt", b.path)) == [Stroke(5, 15, "Hit")]
+    made = study.load("config/tt/study.yaml")
+    assert (made.classes, made.split_method) == (("Negative", "Hit", "Serve"), "by_video")
+
+
+def test_seconds_with_decimal_commas_and_splits(folder: Path) -> None:
+    text = '\ufeffvideo;begin_seconds;end_seconds;label;split\r\nb.mp4;0,2;0,6;"A; B";train\r\nb.mp4;1;1,2;Hit;valid\r\n'
+    (folder / "strokes.csv").write_bytes(text.encode())
+    importers.run(folder / "strokes.csv", "tt")
+    assert read(Path("config/tt/annotations/classification/train/b.xml")) == [Stroke(5, 15, "A; B")]
+    assert read(Path("config/tt/annotations/classification/validation/b.xml")) == [Stroke(25, 30, "Hit")]
+    assert study.load("config/tt/study.yaml").split_method == "given"
+    assert Path("data/tt").resolve() == folder
+
+
+def test_whole_clips_are_split_stratified(folder: Path) -> None:
+    (folder / "strokes.csv").write_text("video,begin,end,label\nb.mp4,0,50,Hit\nday 1/a.mp4,0,50,Serve\n")
+    importers.run(folder, "tt")
+    made = study.load("config/tt/study.yaml")
+    assert (made.split_method, made.negative_share, made.classes) == ("stratified", 0, ("Hit", "Serve"))
+
+
+def test_missing_video(folder: Path) -> None:
+    (folder / "strokes.csv").write_text("video,begin_seconds,end_seconds,label\ngone.mp4,0,1,Hit\n")
+    report = importers.run(folder, "tt")
+    assert not read_videos("config/tt/videos.tsv")[0].use
+    assert "not used: video file is missing" in report.problems[0]
+    assert "no annotation file: the frame rate is not known" in report.problems[1]
+
+
+def test_every_bad_line_is_listed_and_nothing_written(folder: Path) -> None:
+    lines = [
+        "video,begin,end,label,split",
+        "b.mp4,9,5,Hit,train",
+        "b.mp4,x,5,Hit,train",
+        "b.mp4,1.5,5,Hit,train",
+        "b.mp4,1,5,,train",
+        "b.mp4,1,5,Hit,training",
+        "/b.mp4,1,5,Hit,train",
+        "../b.mp4,1,5,Hit,train",
+        "b.mp4,1,5",
+        "b.mp4,-1,5,Hit,train",
+    ]
+    (folder / "strokes.csv").write_text("\n".join(lines))
+    with pytest.raises(CrispError) as error:
+        importers.run(folder, "tt")
+    assert [(fault.where.rsplit(" ")[-1], fault.what) for fault in error.value.faults] == [
+        ("2", "empty or negative interval"),
+        ("3", "bad bound"),
+        ("4", "bad bound"),
+        ("5", "no label"),
+        ("6", "unknown split"),
+        ("7", "bad video"),
+        ("8", "bad video"),
+        ("9", "wrong number of cells"),
+        ("10", "bad bound"),
+    ]
+    assert not Path("config").exists()
+
+
+def test_not_such_a_table(folder: Path) -> None:
+    (folder / "strokes.csv").write_text("file,from,to\n")
+    with pytest.raises(CrispError, match="layout not recognised"):
+        importers.run(folder, "tt")
+    with pytest.raises(CrispError, match=r"not a table of strokes[\s\S]*file,from,to"):
+        importers.run(folder / "strokes.csv", "tt")
+    with pytest.raises(CrispError, match="not one table of strokes"):
+        importers.run(folder, "tt", layout="csv")

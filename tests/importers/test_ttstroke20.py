@@ -1,0 +1,159 @@
+"""The layout of 2020 and 2021, and what holds for every import: nothing is overwritten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from crisp import importers, study
+from crisp.check import check
+from crisp.errors import CrispError
+from crisp.tables import read_annotations, read_videos
+
+MakeVideo = Callable[..., Path]
+XML = '<?xml version="1.0"?>\n<!-- kept -->\n<video><action begin="{}" end="{}" move="{}"/></video>'
+
+
+@pytest.fixture
+def source(tmp_path: Path, make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two videos; the first has classification strokes in two splits and one for detection."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "raw"
+    for number, name in enumerate(["271.mp4", "my clip.mp4"]):
+        make_video(folder / "videos" / name, frames=60, seed=number)
+    files = {
+        "classificationTask/train/271.xml": XML.format(0, 20, "Serve Forehand Loop"),
+        "classificationTask/valid/271.xml": XML.format(30, 40, "Serve Backhand Loop"),
+        "classificationTask/test/my clip.xml": XML.format(0, 20, "Unknown"),
+        "detectionTask/train/271.xml": '<video><action begin="30" end="40"/><action begin="0" end="20"/></video>',
+    }
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+def test_import(source: Path) -> None:
+    assert importers.detect(source) == "ttstroke20"
+    report = importers.run(source, "tt")
+    assert not report.problems
+    rows = read_videos("config/tt/videos.tsv")
+    assert [(row.video, row.path, row.frames, row.fps) for row in rows] == [
+        ("271", "videos/271.mp4", 60, 25),
+        ("my-clip", "videos/my clip.mp4", 60, 25),
+    ]
+    labels = read_annotations("config/tt/annotations.tsv")
+    assert [(row.video, row.path, row.task, row.split) for row in labels] == [
+        ("271", "annotations/classification/train/271.xml", "classification", "train"),
+        ("271", "annotations/classification/validation/271.xml", "classification", "validation"),
+        ("271", "annotations/detection/train/271.xml", "detection", "train"),
+        ("my-clip", "annotations/classification/test/my-clip.xml", "classification", "test"),
+    ]
+    copied = Path("config/tt/annotations/classification/train/271.xml").read_bytes()
+    assert copied == (source / "classificationTask/train/271.xml").read_bytes()
+    assert Path("data/tt").resolve() == source
+
+
+def test_template_is_a_complete_valid_study(source: Path) -> None:
+    importers.run(source, "tt")
+    made = study.load("config/tt/study.yaml")
+    assert made.classes == ("Negative", "Serve Backhand Loop", "Serve Forehand Loop")
+    assert (made.split_method, made.negative_share, made.width) == ("given", 0.1, 320)
+    assert [variant.model for variant in made.variants] == ["rgb", "flow", "twin"]
+    text = Path("config/tt/study.yaml").read_text()
+    assert all(f"{key}:" in text for key in made.config)
+    # What the data lack is told, and nothing else.
+    assert [fault.what for fault in check(made).faults] == [
+        "class 'Serve Backhand Loop' has no training stroke"
+    ]
+
+
+def test_importing_again_overwrites_nothing_and_adds_what_is_new(source: Path, make_video: MakeVideo) -> None:
+    importers.run(source, "tt")
+    edited = Path("config/tt/annotations/classification/train/271.xml")
+    edited.write_text(XML.format(1, 21, "Serve Forehand Loop"))
+    table = Path("config/tt/videos.tsv")
+    table.write_text(table.read_text().replace("\tyes\t", "\tno\tblurred", 1))
+    Path("config/tt/study.yaml").write_text("mine")
+    before = {path: path.read_bytes() for path in Path("config/tt").rglob("*") if path.is_file()}
+
+    report = importers.run(source, "tt")
+    assert {path: path.read_bytes() for path in before} == before
+    assert report.added == []
+    assert "4 annotation files, not overwritten" in report.kept
+    assert any("study.yaml, not overwritten" in line for line in report.kept)
+
+    make_video(source / "videos" / "100.mp4", frames=60, seed=9)
+    (source / "detectionTask/train/100.xml").write_text("<video/>")
+    report = importers.run(source, "tt")
+    assert [row.video for row in read_videos(table)] == ["271", "my-clip", "100"]
+    assert read_videos(table)[0].note == "blurred"
+    assert read_annotations("config/tt/annotations.tsv")[-1].video == "100"
+    assert report.added == ["config/tt/videos.tsv: 1 videos", "config/tt/annotations.tsv: 1 rows"]
+
+
+def test_unreadable_video_gets_a_row_with_the_reason(source: Path) -> None:
+    (source / "videos" / "bad.mp4").write_bytes(b"")
+    (source / "videos" / "lost.mp4").symlink_to("nowhere")
+    (source / "videos" / "readme.txt").write_text("no video")
+    report = importers.run(source, "tt")
+    rows = {row.video: row for row in read_videos("config/tt/videos.tsv")}
+    assert set(rows) == {"271", "my-clip", "bad", "lost"}
+    assert not rows["bad"].use
+    assert rows["bad"].note.startswith("not a video")
+    assert rows["lost"].note.startswith("video file is missing")
+    assert [line.split(":")[1] for line in report.problems] == [" not used", " not used"]
+
+
+def test_xml_without_video_is_told(source: Path) -> None:
+    (source / "detectionTask/train/gone.xml").write_text("<video/>")
+    (line,) = importers.run(source, "tt").problems
+    assert "gone.xml: not imported" in line
+
+
+@pytest.mark.parametrize("name", ["a\tb.mp4", "a\nb.mp4", b"caf\xe9.mp4".decode("utf-8", "surrogateescape")])
+def test_path_that_no_table_can_hold_is_refused(source: Path, make_video: MakeVideo, name: str) -> None:
+    make_video(source / "videos" / name)
+    with pytest.raises(CrispError, match=r"path cannot be written to a table[\s\S]*rename the file"):
+        importers.run(source, "tt")
+    assert not Path("config").exists()
+    assert not Path("data").exists()
+
+
+ODD_NAMES = ["it's.mp4", 'say "hi".mp4', "f%04d.mp4", "-i.mp4", "a.b.mp4", "clip", " lead.mp4", "trail .mp4"]
+
+
+def test_odd_names(source: Path, make_video: MakeVideo) -> None:
+    for name in ODD_NAMES:
+        make_video(source / "videos" / name)
+    report = importers.run(source, "tt")
+    rows = {row.path: row for row in read_videos("config/tt/videos.tsv")}
+    assert {f"videos/{name}" for name in ODD_NAMES} <= set(rows)
+    assert all(row.use and row.frames for row in rows.values())
+    assert not report.problems
+
+
+def test_names_that_collide_ignoring_case(source: Path, make_video: MakeVideo) -> None:
+    for name in ["Clip.mp4", "clip.mp4", "CLIP.mkv"]:
+        make_video(source / "videos" / name)
+    importers.run(source, "tt")
+    ids = [row.video for row in read_videos("config/tt/videos.tsv")]
+    assert sorted(ids) == ["271", "CLIP", "Clip-2", "clip-3", "my-clip"]
+
+
+def test_refusals(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "void").mkdir()
+    with pytest.raises(CrispError, match=r"layout not recognised[\s\S]*an empty folder"):
+        importers.run(tmp_path / "void", "tt")
+    with pytest.raises(CrispError, match="source folder is missing"):
+        importers.run(tmp_path / "none", "tt")
+    with pytest.raises(CrispError, match="bad name"):
+        importers.run(source, "../tt")
+    with pytest.raises(CrispError, match="no such layout"):
+        importers.run(source, "tt", layout="ttstroke19")
+    Path("data/tt").mkdir(parents=True)
+    with pytest.raises(CrispError, match="data set name is taken"):
+        importers.run(source, "tt")
+    assert not Path("config").exists()

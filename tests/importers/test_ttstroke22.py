@@ -1,0 +1,136 @@
+"""The layouts of 2022 and 2023: trimmed clips by class, detection videos, and both together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from crisp import importers, study
+from crisp.annotations import Stroke, read
+from crisp.check import check
+from crisp.errors import CrispError
+from crisp.tables import read_annotations, read_videos
+
+MakeVideo = Callable[..., Path]
+
+
+@pytest.fixture
+def clips(tmp_path: Path, make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "raw"
+    names = [
+        "train/Serve Forehand Loop/1.mp4",
+        "train/Hit/2.mp4",
+        "validation/Hit/2.mp4",
+        "test/4.mp4",
+        "test/5.mp4",
+    ]
+    for number, name in enumerate(names):
+        make_video(folder / "classificationTask" / name, frames=10 + number, seed=number)
+    (folder / "classificationTask/test.xml").write_text(
+        '<videos><video name="4.mp4" class="UNKNOWN"/><video name="5.mp4" class="Hit"/></videos>'
+    )
+    return folder
+
+
+def add_detection(folder: Path, make_video: MakeVideo) -> None:
+    for number, split in enumerate(["train", "validation", "test"]):
+        make_video(folder / "detectionTask" / split / f"{number}.mp4", frames=30, seed=20 + number)
+        if split != "test":
+            text = '<video><action begin="10" end="20"/><action begin="0" end="12"/></video>'
+            (folder / "detectionTask" / split / f"{number}.xml").write_text(text)
+
+
+def test_clips_get_one_editable_xml_each(clips: Path) -> None:
+    assert importers.detect(clips) == "ttstroke22-classification"
+    report = importers.run(clips, "tt")
+    assert report.problems == []
+    rows = {row.video: row for row in read_videos("config/tt/videos.tsv")}
+    assert list(rows) == ["2", "1", "2-validation", "4", "5"]
+    assert rows["1"].path == "classificationTask/train/Serve Forehand Loop/1.mp4"
+    strokes = {
+        row.video: (row.split, *read(Path("config/tt", row.path)))
+        for row in read_annotations("config/tt/annotations.tsv")
+    }
+    assert strokes == {
+        "2": ("train", Stroke(0, 11, "Hit")),
+        "1": ("train", Stroke(0, 10, "Serve Forehand Loop")),
+        "2-validation": ("validation", Stroke(0, 12, "Hit")),
+        "4": ("test", Stroke(0, 13, "UNKNOWN")),
+        "5": ("test", Stroke(0, 14, "Hit")),
+    }
+
+
+def test_clips_template(clips: Path) -> None:
+    importers.run(clips, "tt")
+    made = study.load("config/tt/study.yaml")
+    assert made.classes == ("Hit", "Serve Forehand Loop")
+    assert (made.split_method, made.negative_share, made.negative_class) == ("given", 0, "")
+    assert check(made) == ([], [])
+
+
+def test_clips_with_a_negative_class(clips: Path, make_video: MakeVideo) -> None:
+    make_video(clips / "classificationTask/train/Negative/9.mp4")
+    importers.run(clips, "tt")
+    made = study.load("config/tt/study.yaml")
+    assert made.classes == ("Negative", "Hit", "Serve Forehand Loop")
+    assert (made.negative_share, made.negative_class) == (0, "Negative")
+
+
+def test_unreadable_clip_has_no_annotation_until_it_is_scanned(clips: Path, make_video: MakeVideo) -> None:
+    bad = clips / "classificationTask/train/Hit/bad.mp4"
+    bad.write_text("no video")
+    report = importers.run(clips, "tt")
+    assert len(report.problems) == 2
+    assert "not used: not a video" in report.problems[0]
+    assert "no annotation file: the number of frames is not known" in report.problems[1]
+    assert "bad" not in {row.video for row in read_annotations("config/tt/annotations.tsv")}
+
+
+def test_clips_that_do_not_fit_are_told(clips: Path, make_video: MakeVideo) -> None:
+    make_video(clips / "classificationTask/train/loose.mp4")
+    make_video(clips / "classificationTask/test/unlisted.mp4")
+    xml = clips / "classificationTask/test.xml"
+    xml.write_text(xml.read_text().replace("</videos>", '<video name="77.mp4" class="Hit"/></videos>'))
+    report = importers.run(clips, "tt")
+    assert any("loose.mp4: no label" in line for line in report.problems)
+    assert any("no such file in test/: 77.mp4" in line for line in report.problems)
+    assert read(Path("config/tt/annotations/classification/test/unlisted.xml"))[0].label == "Unknown"
+
+
+@pytest.mark.parametrize("text", ["<videos>", '<!DOCTYPE a [<!ENTITY b "c">]><videos/>'])
+def test_bad_list_of_test_clips(clips: Path, text: str) -> None:
+    (clips / "classificationTask/test.xml").write_text(text)
+    with pytest.raises(CrispError, match="list of test clips cannot be read"):
+        importers.run(clips, "tt")
+
+
+def test_detection(tmp_path: Path, make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    add_detection(tmp_path / "raw", make_video)
+    assert importers.detect("raw") == "ttstroke22-detection"
+    report = importers.run("raw", "tt")
+    assert [row.video for row in read_videos("config/tt/videos.tsv")] == ["0", "1", "2"]
+    rows = read_annotations("config/tt/annotations.tsv")
+    assert [(row.video, row.task, row.split) for row in rows] == [
+        ("0", "detection", "train"),
+        ("1", "detection", "validation"),
+    ]
+    assert Path("config/tt", rows[0].path).read_bytes() == Path("raw/detectionTask/train/0.xml").read_bytes()
+    assert any("no labelled stroke found" in line for line in report.problems)
+    assert study.load("config/tt/study.yaml").classes == ("Negative", "Stroke")
+
+
+def test_both_parts(clips: Path, make_video: MakeVideo) -> None:
+    add_detection(clips, make_video)
+    assert importers.detect(clips) == "ttstroke22"
+    importers.run(clips, "tt")
+    ids = [row.video for row in read_videos("config/tt/videos.tsv")]
+    assert ids == ["2", "1", "2-validation", "4", "5", "0", "1-validation", "2-test"]
+    made = study.load("config/tt/study.yaml")
+    assert made.negative_share == 0
+    faults, warnings = check(made)
+    assert faults == []
+    assert [warning.what for warning in warnings] == ["video in use has no annotation row"]

@@ -1,0 +1,97 @@
+"""Plots: files of the right size, the same bytes every time, and the cases with nothing to draw."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+from crisp import metrics, plots
+from crisp.summary import Row
+
+HISTORY: list[dict[str, float]] = [
+    {
+        "epoch": epoch,
+        "train_loss": 3 / epoch,
+        "train_accuracy": 1 - 0.5 / epoch,
+        "validation_loss": 3 / epoch + 0.1,
+        "validation_accuracy": 0.9 - 0.5 / epoch,
+        "best": int(epoch < 8),
+    }
+    for epoch in range(1, 11)
+]
+
+
+def row(variant: str = "twin", split: str = "main", seed: int = 1, correct: int = 90, n: int = 118) -> Row:
+    low, high = metrics.interval(correct, n) or (None, None)
+    accuracy = correct / n if n else None
+    return Row(
+        variant, split, seed, "gaussian", True, accuracy, accuracy, n, low, high, 0.2, 9, 7, 99, correct > 50
+    )
+
+
+def size(path: Path) -> tuple[int, int]:
+    """Width and height of a PNG in px."""
+    header = path.read_bytes()[:24]
+    assert header[:8] == b"\x89PNG\r\n\x1a\n"
+    width, height = struct.unpack(">II", header[16:])
+    return width, height
+
+
+def no_validation() -> list[dict[str, float]]:
+    return [{**epoch, "validation_loss": math.nan, "validation_accuracy": math.nan} for epoch in HISTORY]
+
+
+PICTURES: dict[str, Callable[[Path], None]] = {
+    "confusion": lambda path: plots.confusion(path, [[3, 1], [0, 4]], ["Negative", "Push"], "twin, seed 1"),
+    "confusion-21": lambda path: plots.confusion(
+        path, np.eye(21, dtype=int) * 7, [f"Defensive Backhand {i}" for i in range(21)], "twin, seed 1"
+    ),
+    "confusion-empty": lambda path: plots.confusion(
+        path, np.zeros((6, 6)), list("abcdef"), "nothing labelled"
+    ),
+    "curves": lambda path: plots.curves(path, HISTORY, "twin, seed 1"),
+    "curves-one-epoch": lambda path: plots.curves(path, HISTORY[:1]),
+    "curves-no-epoch": lambda path: plots.curves(path, []),
+    "curves-no-validation": lambda path: plots.curves(path, no_validation()),
+    "summary": lambda path: plots.summary(path, [row(seed=1), row(seed=2, correct=20), row("rgb")]),
+    "summary-folds": lambda path: plots.summary(path, [row(split="fold-1"), row(split="fold-2")]),
+    "summary-unlabelled": lambda path: plots.summary(path, [row(correct=0, n=0)]),
+    "summary-empty": lambda path: plots.summary(path, []),
+}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_picture_is_written_alone(name: str, tmp_path: Path) -> None:
+    PICTURES[name](tmp_path / "picture.png")
+    width, height = size(tmp_path / "picture.png")
+    assert 600 <= width <= 1600
+    assert 180 <= height <= 1600
+    assert [path.name for path in tmp_path.iterdir()] == ["picture.png"]
+
+
+@pytest.mark.parametrize("name", ["confusion", "curves", "summary"])
+def test_same_bytes_whatever_the_users_settings(name: str, tmp_path: Path) -> None:
+    PICTURES[name](tmp_path / "first.png")
+    with mpl.rc_context({"font.size": 20, "axes.facecolor": "red", "savefig.dpi": 30}):
+        PICTURES[name](tmp_path / "second.png")
+        assert mpl.rcParams["font.size"] == 20
+    assert (tmp_path / "first.png").read_bytes() == (tmp_path / "second.png").read_bytes()
+
+
+def test_more_classes_and_variants_get_more_room(tmp_path: Path) -> None:
+    for name in ("confusion", "confusion-21", "summary", "summary-empty"):
+        PICTURES[name](tmp_path / f"{name}.png")
+    assert size(tmp_path / "confusion-21.png")[1] > size(tmp_path / "confusion.png")[1]
+    assert size(tmp_path / "summary.png")[1] > size(tmp_path / "summary-empty.png")[1]
+
+
+def test_other_figures_give_another_picture(tmp_path: Path) -> None:
+    plots.summary(tmp_path / "learned.png", [row(correct=51)])
+    plots.summary(tmp_path / "never.png", [row(correct=51)._replace(learned=False)])
+    assert (tmp_path / "learned.png").read_bytes() != (tmp_path / "never.png").read_bytes()

@@ -1,0 +1,72 @@
+"""The picture of samples as the model sees them."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from crisp import samples
+from crisp.clips import ClipDataset, ClipReader
+from crisp.errors import CrispError
+from crisp.normalisation import Normalisation
+from crisp.strokes import Sample
+from crisp.study import Variant
+from tests import stagefiles
+
+VARIANT = Variant(
+    name="v",
+    model="twin",
+    size=(8, 24, 32),
+    flow=stagefiles.METHOD,
+    norm_method="normal",
+    augmentation=True,
+    flip=True,
+    double_softmax=False,
+)
+
+
+def dataset(folder: Path, model: str = "twin", count: int = 5, label: str = "Forehand") -> ClipDataset:
+    picture = stagefiles.texture(40, 60)
+    rgb = np.stack([np.roll(picture, frame, axis=1) for frame in range(12)])
+    flow = np.full((12, 40, 60, 2), (1.0, 0.0))
+    stagefiles.write(folder, rgb, flow)
+    variant = dataclasses.replace(VARIANT, model=model)
+    strokes = [
+        Sample("v", 2 + number, 12 + number, label, "stroke", f"v-{number}") for number in range(count)
+    ]
+    readers = {"v": ClipReader(folder, variant.streams, stagefiles.METHOD)}
+    return ClipDataset(strokes, ["Forehand"], readers, variant, Normalisation("normal", 2, 2), 1, True)
+
+
+@pytest.mark.parametrize("model", ["rgb", "flow", "twin"])
+def test_picture_has_a_row_per_sample_and_stream(tmp_path: Path, model: str) -> None:
+    clips = dataset(tmp_path, model)
+    heights = {}
+    for count in (1, 3):
+        samples.draw_samples(clips, count, tmp_path / "samples.png", ["Forehand"])
+        heights[count] = imread(tmp_path / "samples.png").shape[0]
+    block = (heights[3] - heights[1]) / 2 / 110
+    assert block == pytest.approx(samples.FRAME * len(clips.variant.streams) + 0.3, abs=0.02)
+
+
+def test_same_samples_give_the_same_bytes(tmp_path: Path) -> None:
+    clips = dataset(tmp_path)
+    for name in ("one.png", "two.png"):
+        samples.draw_samples(clips, 2, tmp_path / name, ["Forehand"])
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+
+
+def test_more_samples_than_there_are_and_unknown_labels(tmp_path: Path) -> None:
+    samples.draw_samples(
+        dataset(tmp_path, count=1, label="Unknown"), 9, tmp_path / "samples.png", ["Forehand"]
+    )
+    assert (tmp_path / "samples.png").stat().st_size > 1000
+
+
+def test_nothing_to_draw_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(CrispError, match="nothing to draw"):
+        samples.draw_samples(dataset(tmp_path, count=0), 3, tmp_path / "samples.png", [])

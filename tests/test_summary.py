@@ -1,0 +1,207 @@
+"""Summary: rows, averages, the criterion of learning, and the tables people read."""
+
+from __future__ import annotations
+
+import csv
+import math
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from crisp import evaluation, summary
+from crisp.decisions import RULES
+from crisp.errors import CrispError
+from crisp.files import write_json
+from crisp.strokes import Sample
+from crisp.summary import Run
+
+CLASSES = ["Negative", "<Push>", "Loop"]
+HEADER = "epoch,train_loss,train_accuracy,validation_loss,validation_accuracy,learning_rate,best\n"
+
+
+def figures(correct: int, n: int = 20, label: str = "Loop") -> dict[str, Any]:
+    """The metrics of `n` strokes of which `correct` are right."""
+    samples = [Sample("1", i, i + 9, label, "stroke", f"1-{i}") for i in range(n)]
+    probabilities = [[[0, 0.2, 0.8]] if i < correct else [[0, 0.8, 0.2]] for i in range(n)]
+    return evaluation.evaluate(samples, probabilities, CLASSES, "gaussian", majority=0.5)[1]
+
+
+def run(folder: Path, seed: int = 1, loss: float = 0.1, **of: Any) -> Run:
+    """A run with three epochs, the second of them kept."""
+    folder = folder / f"seed-{seed}"
+    folder.mkdir()
+    write_json(folder / "metrics.json", {**figures(**of), "parameters": 1234567})
+    rows = "1,1.1,0.3,1.2,0.3,0.01,1\n" + f"2,{loss},0.9,,,0.01,1\n3,{loss},0.9,0.6,0.8,0.01,0\n"
+    (folder / "history.csv").write_text(HEADER + rows, encoding="utf-8")
+    return Run("twin", "main", seed, folder)
+
+
+def test_four_rows_a_run(tmp_path: Path) -> None:
+    rows = summary.collect([run(tmp_path, 1, correct=18), run(tmp_path, 2, correct=16)])
+    assert [(row.seed, row.decision) for row in rows] == [(seed, rule) for seed in (1, 2) for rule in RULES]
+    assert [row.decision for row in rows if row.configured] == ["gaussian"] * 2
+    first = rows[0]
+    assert (first.accuracy, first.n, first.majority) == (0.9, 20, 0.5)
+    assert first.low is not None
+    assert first.high is not None
+    assert first.low < 0.9 < first.high
+    assert (first.epochs, first.best_epoch, first.parameters, first.learned) == (3, 2, 1234567, True)
+
+
+def test_written_table(tmp_path: Path) -> None:
+    rows = summary.collect([run(tmp_path, correct=0, n=0)])
+    summary.write(tmp_path / "summary.tsv", rows)
+    with (tmp_path / "summary.tsv").open(encoding="utf-8", newline="") as file:
+        found = list(csv.DictReader(file, delimiter="\t"))
+    assert len(found) == 4
+    assert list(found[0])[:4] == ["variant", "split", "seed", "decision"]
+    assert found[0]["accuracy"] == found[0]["low"] == ""
+    assert [row["configured"] for row in found] == ["no", "no", "no", "yes"]
+    assert found[3]["learned"] == "yes"
+    assert found[3]["majority"] == "0.500000"
+
+
+def test_averages_over_seeds(tmp_path: Path) -> None:
+    rows = summary.collect([run(tmp_path, seed, correct=correct) for seed, correct in ((1, 18), (2, 16))])
+    (average,) = summary.averages(rows)
+    assert average.seeds == 2
+    assert average.accuracy == pytest.approx(0.85)
+    assert average.accuracy_spread == pytest.approx(math.sqrt(2) * 0.05)
+    assert average.remarks == ()
+
+
+def test_one_seed_has_no_spread(tmp_path: Path) -> None:
+    (average,) = summary.averages(summary.collect([run(tmp_path, correct=18)]))
+    assert average.accuracy_spread is None
+    assert "90.0 " in summary.text(summary.collect([Run("twin", "main", 1, tmp_path / "seed-1")]))
+
+
+def test_remarks_name_the_seeds(tmp_path: Path) -> None:
+    runs = [
+        run(tmp_path, 1, correct=18),
+        run(tmp_path, 2, loss=1.09, correct=10),
+        run(tmp_path, 3, correct=10),
+    ]
+    rows = summary.collect(runs)
+    (average,) = summary.averages(rows)
+    assert average.remarks == (
+        "never learned: training loss stayed at chance (seed 2)",
+        "not above the majority baseline (seeds 2, 3)",
+    )
+    assert "twin, main: never learned" in summary.text(rows)
+
+
+def test_remark_where_nothing_is_labelled(tmp_path: Path) -> None:
+    (average,) = summary.averages(summary.collect([run(tmp_path, correct=0, label="Unknown")]))
+    assert average.remarks == ("no labelled strokes to score",)
+    assert average.accuracy is None
+
+
+@pytest.mark.parametrize(
+    ("losses", "n_classes", "double_softmax", "never"),
+    [
+        ([3.04, 2.75, 2.8], 21, False, True),  # 0.9 log 21 = 2.740
+        ([3.04, 2.73, 3.0], 21, False, False),
+        # With a second softmax the floor is 2.123, so the limit is 3.0445 - 0.1 * 0.9214 = 2.952.
+        ([3.04, 2.96], 21, True, True),
+        ([3.04, 2.94], 21, True, False),
+        ([math.nan, 9.0], 21, False, True),
+        ([math.nan, 1.0], 21, False, False),
+        ([], 21, False, True),
+    ],
+)
+def test_never_learned(losses: list[float], n_classes: int, double_softmax: bool, never: bool) -> None:
+    assert (
+        summary.never_learned([{"train_loss": loss} for loss in losses], n_classes, double_softmax) is never
+    )
+
+
+@pytest.mark.parametrize("n_classes", [2, 6, 21])
+def test_floor_of_double_softmax_is_reached_by_certainty(n_classes: int) -> None:
+    certain = np.eye(n_classes)[0]
+    floor = -math.log(math.e / np.exp(certain).sum())
+    limit = math.log(n_classes) - 0.1 * (math.log(n_classes) - floor)
+    for loss, never in ((limit + 1e-9, True), (limit - 1e-9, False)):
+        assert summary.never_learned([{"train_loss": loss}], n_classes, double_softmax=True) is never
+
+
+def test_text_lines_up(tmp_path: Path) -> None:
+    lines = summary.text(summary.collect([run(tmp_path, correct=18)])).splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith("Variant  Split  Decision  Seeds")
+    assert len(lines[0]) == len(lines[1])
+    assert "1,234,567" in lines[1]
+
+
+def test_text_of_no_runs_is_a_header() -> None:
+    assert summary.text([]).startswith("Variant")
+
+
+class Cells(HTMLParser):
+    """Collects the text of all cells, and every reference to another file."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cells: list[str] = []
+        self.references: list[str] = []
+        self.inside = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.inside = tag in ("td", "th")
+        self.cells += [""] * self.inside
+        self.references += [name for name, _ in attrs if name in ("src", "href")]
+
+    def handle_endtag(self, tag: str) -> None:
+        self.inside = self.inside and tag not in ("td", "th")
+
+    def handle_data(self, data: str) -> None:
+        if self.inside:
+            self.cells[-1] += data
+
+
+def parsed(path: Path) -> Cells:
+    page = Cells()
+    page.feed(path.read_text(encoding="utf-8"))
+    return page
+
+
+def test_per_class_table(tmp_path: Path) -> None:
+    summary.per_class_table(tmp_path / "per_class.html", figures(correct=15), "twin & seed 1")
+    page = parsed(tmp_path / "per_class.html")
+    assert page.references == []
+    assert page.cells[:5] == ["Class", "Strokes", "Precision", "Recall", "F1"]
+    assert page.cells[10:15] == ["<Push>", "0", "0.0", "–", "0.0"]
+    assert page.cells[15:] == ["Loop", "20", "100.0", "75.0", "85.7"]
+    assert "twin &amp; seed 1" in (tmp_path / "per_class.html").read_text(encoding="utf-8")
+
+
+def test_summary_table_says_what_never_learned(tmp_path: Path) -> None:
+    summary.summary_table(tmp_path / "summary.html", summary.collect([run(tmp_path, loss=1.09, correct=18)]))
+    page = parsed(tmp_path / "summary.html")
+    assert page.references == []
+    assert page.cells[-1] == "never learned: training loss stayed at chance (seed 1)"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "training history is missing"),
+        ("epoch,train_loss\n1,2\n", "no column best, train_accuracy"),
+        (HEADER + "1,2,3\n", "missing cell"),
+        (HEADER + "1,x,0,0,0,0,0\n", "damaged training history"),
+        (HEADER + "1,1,0,0,0,0,0,9,9\n", "damaged training history"),
+    ],
+)
+def test_bad_history(content: str | None, message: str, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "history.csv").write_text(content, encoding="utf-8")
+    with pytest.raises(CrispError, match=message):
+        summary.read_history(tmp_path / "history.csv")
+
+
+def test_missing_metrics(tmp_path: Path) -> None:
+    with pytest.raises(CrispError, match=r"metrics\.json: file is missing"):
+        summary.collect([Run("twin", "main", 1, tmp_path)])
