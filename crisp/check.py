@@ -109,10 +109,10 @@ def _preparation(study: Study) -> list[Fault]:
         return []
     try:
         recorded = files.read_json(path)
-        owner, theirs = recorded["study"], recorded["parameters"]
+        owner, theirs = recorded["study"], dict(recorded["parameters"])
     except CrispError as error:
         return list(error.faults)
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, ValueError):
         return [Fault(str(path), "not a record of preparation parameters", remedy="delete it and run again")]
     ours = parameters(study)
     if owner == study.name or theirs == ours:
@@ -130,9 +130,9 @@ def _preparation(study: Study) -> list[Fault]:
 
 
 def _record(study: Study) -> None:
+    """Write the record, or bring it up to date if this study is its owner."""
     path = _preparation_file(study)
     content = {"study": study.name, "parameters": parameters(study)}
-    if not path.exists() or (
-        files.read_json(path) != content and files.read_json(path)["study"] == study.name
-    ):
+    recorded = files.read_json(path) if path.exists() else {"study": study.name}
+    if recorded["study"] == study.name and recorded != content:
         files.write_json(path, content)

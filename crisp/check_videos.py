@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import stat
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def check(study: Study, study_file: str | Path, decode: bool = False) -> tuple[l
     -------
     faults, warnings : list of Fault
     """
-    command = f"crisp scan --study {study_file}"
+    command = f"crisp scan --study {shlex.quote(str(study_file))}"
     faults: list[Fault] = []
     warnings: list[Fault] = []
     if study.data.is_dir():

@@ -42,10 +42,10 @@ def masked(flow: np.ndarray, mask: np.ndarray) -> np.ndarray:
     ndarray, (N, H, W, 2) float32
         Flow blurred by a 3x3 Gaussian (sigma 0.8, reflect-101), zero outside the dilated mask.
     """
-    result = np.empty(flow.shape, np.float32)
+    result = np.zeros(flow.shape, np.float32)
     for index in range(len(flow)):
         blurred = cv2.GaussianBlur(flow[index], (3, 3), 0.8, borderType=cv2.BORDER_REFLECT_101)
-        result[index] = blurred * (dilate(mask[index]) > 0)[..., None]
+        cv2.copyTo(blurred, dilate(mask[index]), result[index])
     return result
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure, SubFigure
 
-from crisp.clips import UNLABELLED, ClipDataset
+from crisp.clips import ClipDataset
 from crisp.errors import fail
 from crisp.figures import colour_wheel, flow_to_rgb
 from crisp.files import replacing
@@ -22,7 +22,7 @@ BRIGHTEST = 99.5  # percentile of the speeds that gets full colour
 GREY = "#666666"
 
 
-def draw_samples(dataset: ClipDataset, count: int, path: str | Path, names: Sequence[str]) -> None:
+def draw_samples(dataset: ClipDataset, count: int, path: str | Path) -> None:
     """Write a PNG of `count` samples, evenly spread over the data set, in its current epoch.
 
     Each sample has a row of frames per stream, evenly spread over the clip, and what was drawn
@@ -34,8 +34,6 @@ def draw_samples(dataset: ClipDataset, count: int, path: str | Path, names: Sequ
     count : int
         At most; never more than there are.
     path : of the PNG.
-    names : sequence of str
-        Of the classes, in the order of the model's outputs.
 
     Raises
     ------
@@ -67,7 +65,7 @@ def draw_samples(dataset: ClipDataset, count: int, path: str | Path, names: Sequ
                 left=TEXT / size[0], right=0.995, bottom=0.02, top=1 - 0.24 / block, wspace=0.03, hspace=0.03
             )
             _frames(axes, dataset, index, shown, clips[index], limit)
-            _text(part, dataset, index, names, (size[0], block))
+            _text(part, dataset, index, (size[0], block))
         with replacing(path) as beside:
             figure.savefig(beside, format="png", metadata={"Software": None})
 
@@ -128,14 +126,12 @@ def _frames(
         cell.set_title(str(frame) if 0 <= frame < count else f"({frame})", fontsize=7, color=GREY, pad=2)
 
 
-def _text(
-    part: SubFigure, dataset: ClipDataset, index: int, names: Sequence[str], scale: tuple[float, float]
-) -> None:
+def _text(part: SubFigure, dataset: ClipDataset, index: int, scale: tuple[float, float]) -> None:
     """What the sample is and what was drawn for it."""
-    sample, draw, label = dataset.samples[index], dataset.draw(index), dataset.labels[index]
+    sample, draw = dataset.samples[index], dataset.draw(index)
     width, height = scale
     lines = [
-        ("unlabelled" if label == UNLABELLED else names[label], "black", "bold"),
+        (sample.label or "unlabelled", "black", "bold"),
         (_shortened(sample.sample), GREY, "normal"),
         (f"frames {sample.begin} to {sample.end}, from {draw.begin}", "black", "normal"),
         (f"angle {draw.angle:+.1f}\u00b0   zoom {draw.zoom:.2f}", "black", "normal"),

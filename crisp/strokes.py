@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from crisp import annotations
+from crisp.annotations import read as read_xml
 from crisp.errors import CrispError, Fault, fail
 from crisp.files import digest, replacing
 from crisp.study import Study
@@ -42,7 +42,7 @@ def read(path: str | Path) -> list[Sample]:
     try:
         with open(path, encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-        return [Sample(**{**row, "begin": int(row["begin"]), "end": int(row["end"])}) for row in rows]
+        return [Sample(**(row | {"begin": int(row["begin"]), "end": int(row["end"])})) for row in rows]
     except FileNotFoundError:
         raise fail(path, "samples are missing", remedy="run snakemake: the strokes rule makes them") from None
     except (TypeError, ValueError, KeyError) as error:
@@ -68,7 +68,7 @@ def labels_digest(study: Study) -> str:
 def _parsed(study: Study, row: Annotation) -> object:
     """The strokes of a file; of one that cannot be read the message (the check stops the run)."""
     try:
-        return sorted(annotations.read(study.annotation_file(row)))
+        return sorted(read_xml(study.annotation_file(row)))
     except CrispError as error:
         return str(error)
 
@@ -129,7 +129,7 @@ def _video_strokes(
     busy = []
     for row in rows:
         path = study.annotation_file(row)
-        for stroke in annotations.read(path):
+        for stroke in read_xml(path):
             # Frame i of the volume is frame i * step of the video.
             begin, end = -(-stroke.begin // step), -(-stroke.end // step)
             busy.append((begin, end))

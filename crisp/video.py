@@ -155,7 +155,7 @@ def _packets(file: BinaryIO, source: Source) -> Iterator[av.Packet]:
     """
     try:
         container = av.open(file, mode="r", metadata_errors="ignore")
-    except (av.error.FFmpegError, ValueError) as error:
+    except (av.error.FFmpegError, OSError, ValueError) as error:  # OSError: a seek in an empty file
         size = source.path.stat().st_size
         raise fail(source.path, "not a video", "a file FFmpeg can open", f"{size} bytes; {error}", _REMEDY) from None
     with container:
@@ -170,7 +170,7 @@ def _packets(file: BinaryIO, source: Source) -> Iterator[av.Packet]:
         while True:
             try:
                 packet = next(packets, None)
-            except av.error.FFmpegError:
+            except (av.error.FFmpegError, OSError):  # OSError: the disk's, or a seek beyond a cut-off file
                 source.broken += 1
                 return
             if packet is None:

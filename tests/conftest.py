@@ -10,6 +10,8 @@ import av
 import numpy as np
 import pytest
 
+from tests.lab import Lab
+
 VideoMaker = Callable[..., Path]
 
 
@@ -60,3 +62,10 @@ def make_video() -> VideoMaker:
         return path
 
     return make
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_video: VideoMaker) -> Lab:
+    """A small good data set in the working folder (a new one), to be spoilt by the test."""
+    monkeypatch.chdir(tmp_path)
+    return Lab(make_video)

@@ -77,6 +77,15 @@ def test_figures_of_every_rule() -> None:
     assert figures["confusion"] == [[0, 0, 0], [0, 0, 1], [0, 0, 1]]
 
 
+@pytest.mark.parametrize(
+    ("rule", "shares"),
+    [("no_window", [0, 0.45, 0.55]), ("vote", [0, 1 / 3, 2 / 3]), ("mean", [0, 0.6, 0.4])],
+)
+def test_probability_columns_are_those_of_the_configured_rule(rule: str, shares: list[float]) -> None:
+    rows, _ = evaluate(rule)
+    assert [rows[0][f"p:{name}"] for name in CLASSES] == pytest.approx(shares)
+
+
 @pytest.mark.parametrize("rule", RULES)
 def test_top_level_is_the_configured_rule(rule: str) -> None:
     rows, figures = evaluate(rule)

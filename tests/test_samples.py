@@ -47,7 +47,7 @@ def test_picture_has_a_row_per_sample_and_stream(tmp_path: Path, model: str) -> 
     clips = dataset(tmp_path, model)
     heights = {}
     for count in (1, 3):
-        samples.draw_samples(clips, count, tmp_path / "samples.png", ["Forehand"])
+        samples.draw_samples(clips, count, tmp_path / "samples.png")
         heights[count] = imread(tmp_path / "samples.png").shape[0]
     block = (heights[3] - heights[1]) / 2 / 110
     assert block == pytest.approx(samples.FRAME * len(clips.variant.streams) + 0.3, abs=0.02)
@@ -56,17 +56,15 @@ def test_picture_has_a_row_per_sample_and_stream(tmp_path: Path, model: str) -> 
 def test_same_samples_give_the_same_bytes(tmp_path: Path) -> None:
     clips = dataset(tmp_path)
     for name in ("one.png", "two.png"):
-        samples.draw_samples(clips, 2, tmp_path / name, ["Forehand"])
+        samples.draw_samples(clips, 2, tmp_path / name)
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
 
 
 def test_more_samples_than_there_are_and_unknown_labels(tmp_path: Path) -> None:
-    samples.draw_samples(
-        dataset(tmp_path, count=1, label="Unknown"), 9, tmp_path / "samples.png", ["Forehand"]
-    )
+    samples.draw_samples(dataset(tmp_path, count=1, label="Unknown"), 9, tmp_path / "samples.png")
     assert (tmp_path / "samples.png").stat().st_size > 1000
 
 
 def test_nothing_to_draw_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CrispError, match="nothing to draw"):
-        samples.draw_samples(dataset(tmp_path, count=0), 3, tmp_path / "samples.png", [])
+        samples.draw_samples(dataset(tmp_path, count=0), 3, tmp_path / "samples.png")

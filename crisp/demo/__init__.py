@@ -16,10 +16,10 @@ __all__ = ["LABELS", "VIDEOS", "Video", "generate", "write_config"]
 
 
 def generate(video_id: str, folder: str | Path) -> Path:
-    """Write one demo video and its truth; see `crisp.demo.generate.generate`."""
-    from crisp.demo import generate as module
+    """Write one demo video and its truth; see `crisp.demo.record.generate`."""
+    from crisp.demo import record
 
-    return module.generate(video_id, folder)
+    return record.generate(video_id, folder)
 
 
 def write_config(folder: str | Path) -> None:

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from crisp.annotations import write
-from crisp.demo.generate import generate
+from crisp.demo.record import generate
 from crisp.demo.timeline import FPS, VIDEOS, actions, strokes
 from crisp.errors import CrispError, Fault
 from crisp.files import replacing
@@ -34,12 +34,12 @@ def write_config(folder: str | Path) -> None:
     ]
     if faults:
         raise CrispError(*faults)
-    (folder / "annotations").mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        rows = video_rows(scratch)
     for video, path in files.items():
         write(path, strokes(video))
     _write(folder / "annotations.tsv", annotation_rows())
-    with tempfile.TemporaryDirectory() as scratch:
-        _write(folder / "videos.tsv", video_rows(scratch))
+    _write(folder / "videos.tsv", rows)
 
 
 def annotation_rows() -> list[tuple[str, ...]]:
@@ -68,4 +68,4 @@ def video_rows(folder: str | Path) -> list[tuple[str, ...]]:
 def _write(path: Path, rows: list[tuple[str, ...]]) -> None:
     text = "".join("\t".join(row) + "\n" for row in rows)
     with replacing(path) as beside:
-        Path(beside).write_text(text, encoding="utf-8", newline="\n")
+        beside.write_text(text, encoding="utf-8", newline="\n")

@@ -137,7 +137,7 @@ def _wait(phase: float, cycles: int, style: Style) -> Offset:
     rise = bump(phase)
     return Offset(
         racket_x=0.06 * turn * rise,
-        racket_y=-0.08 * rise * style.scale_y,
+        racket_y=0.04 * style.scale_y * math.sin(4.0 * math.pi * cycles * phase) * rise,
         root=0.05 * turn * rise + style.root * rise,
         crouch=0.02 * bump(cycles * phase),
         lean=style.lean * rise,
@@ -158,8 +158,7 @@ def _bounce(phase: float, cycles: int, style: Style) -> Offset:
 def _walk(phase: float, cycles: int, style: Style) -> Offset:
     away = bump(phase)
     return Offset(
-        racket_x=-0.12 * away + 0.09 * style.scale_x * math.sin(2.0 * math.pi * cycles * phase) * away,
-        racket_y=-0.12 * away,
+        racket_x=0.09 * style.scale_x * math.sin(2.0 * math.pi * cycles * phase) * away,
         free_x=-0.15 * away - 0.08 * math.sin(2.0 * math.pi * cycles * phase) * away,
         free_y=-0.1 * away,
         root=(-0.18 * style.scale_x + style.root) * away,
@@ -172,8 +171,6 @@ def _walk(phase: float, cycles: int, style: Style) -> Offset:
 def _pick_up(phase: float, _cycles: int, style: Style) -> Offset:
     down = bump(phase)
     return Offset(
-        racket_x=-0.10 * down,
-        racket_y=-0.08 * down,
         free_x=0.05 * down,
         free_y=-0.12 * down,
         root=(-0.06 + style.root) * down,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,11 +35,12 @@ class Report:
     kept: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
-    def __str__(self) -> str:
-        lines = [f"layout: {self.layout}"]
-        lines += [f"added: {text}" for text in self.added]
-        lines += [f"kept: {text}" for text in self.kept]
-        return "\n".join(lines + [f"look at: {text}" for text in self.problems])
+    def __iter__(self) -> Iterator[str]:
+        """Yield the lines to print."""
+        yield f"layout: {self.layout}"
+        yield from (f"added: {text}" for text in self.added)
+        yield from (f"kept: {text}" for text in self.kept)
+        yield from (f"look at: {text}" for text in self.problems)
 
 
 def write(found: Found, source: Path, folder: Path, link: Path, decode: bool, report: Report) -> None:

@@ -39,8 +39,9 @@ def test_frames(folder: Path, delimiter: str) -> None:
 
 
 def test_seconds_with_decimal_commas_and_splits(folder: Path) -> None:
-    text = '\ufeffvideo;begin_seconds;end_seconds;label;split\r\nb.mp4;0,2;0,6;"A; B";train\r\nb.mp4;1;1,2;Hit;valid\r\n'
-    (folder / "strokes.csv").write_bytes(text.encode())
+    header = "\ufeffvideo;begin_seconds;end_seconds;label;split"
+    lines = [header, 'b.mp4;0,2;0,6;"A; B";train', "b.mp4;1;1,2;Hit;valid", ""]
+    (folder / "strokes.csv").write_bytes("\r\n".join(lines).encode())
     importers.run(folder / "strokes.csv", "tt")
     assert read(Path("config/tt/annotations/classification/train/b.xml")) == [Stroke(5, 15, "A; B")]
     assert read(Path("config/tt/annotations/classification/validation/b.xml")) == [Stroke(25, 30, "Hit")]

@@ -27,7 +27,7 @@ def source(tmp_path: Path, make_video: MakeVideo, monkeypatch: pytest.MonkeyPatc
         "classificationTask/train/271.xml": XML.format(0, 20, "Serve Forehand Loop"),
         "classificationTask/valid/271.xml": XML.format(30, 40, "Serve Backhand Loop"),
         "classificationTask/test/my clip.xml": XML.format(0, 20, "Unknown"),
-        "detectionTask/train/271.xml": '<video><action begin="30" end="40"/><action begin="0" end="20"/></video>',
+        "detectionTask/train/271.xml": '<video><action begin="30" end="40"/></video>',
     }
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -38,7 +38,13 @@ def source(tmp_path: Path, make_video: MakeVideo, monkeypatch: pytest.MonkeyPatc
 def test_import(source: Path) -> None:
     assert importers.detect(source) == "ttstroke20"
     report = importers.run(source, "tt")
-    assert not report.problems
+    assert list(report) == [
+        "layout: ttstroke20",
+        "added: config/tt/videos.tsv: 2 videos",
+        "added: config/tt/annotations.tsv: 4 rows",
+        "added: config/tt/study.yaml",
+        f"added: data/tt -> {source}",
+    ]
     rows = read_videos("config/tt/videos.tsv")
     assert [(row.video, row.path, row.frames, row.fps) for row in rows] == [
         ("271", "videos/271.mp4", 60, 25),

@@ -11,6 +11,7 @@ from crisp import importers, study
 from crisp.annotations import Stroke, read
 from crisp.check import check
 from crisp.errors import CrispError
+from crisp.scan import scan
 from crisp.tables import read_annotations, read_videos
 
 MakeVideo = Callable[..., Path]
@@ -87,6 +88,11 @@ def test_unreadable_clip_has_no_annotation_until_it_is_scanned(clips: Path, make
     assert "not used: not a video" in report.problems[0]
     assert "no annotation file: the number of frames is not known" in report.problems[1]
     assert "bad" not in {row.video for row in read_annotations("config/tt/annotations.tsv")}
+
+    make_video(bad)
+    scan("config/tt/videos.tsv", clips, only=["bad"])
+    assert importers.run(clips, "tt").problems == []
+    assert read(Path("config/tt/annotations/classification/train/bad.xml")) == [Stroke(0, 20, "Hit")]
 
 
 def test_clips_that_do_not_fit_are_told(clips: Path, make_video: MakeVideo) -> None:

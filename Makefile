@@ -1,0 +1,48 @@
+# `make demo` runs the whole demo study, `make test` the tests; each sets up .venv by itself.
+PYTHON ?= python3
+CORES ?= $(shell nproc)
+CONFIG ?= config/config.yaml
+BIN = .venv/bin
+SNAKEMAKE = PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --profile profiles/local --cores $(CORES) --configfile $(CONFIG)
+STUDY = $(shell sed -n 's/^study: *//p' $(CONFIG))
+
+.DEFAULT_GOAL := help
+.PHONY: help demo report test lint format clean
+
+help:  ## Show this list.
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
+
+# The stamp follows pyproject.toml: changed pins are installed at the next call.
+.venv/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "CRISP needs Python 3.11 or newer; this is `$(PYTHON) --version`. Set PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	touch $@
+
+demo: .venv/installed  ## Run the demo study (or CONFIG=...) and make its report.
+	$(SNAKEMAKE)
+	$(MAKE) --no-print-directory report
+	@cat results/studies/$(STUDY)/logs/summary.log
+
+report: .venv/installed  ## Make the report of a finished study, one HTML file.
+	$(SNAKEMAKE) --report results/studies/$(STUDY)/report.html
+	@echo "report: results/studies/$(STUDY)/report.html"
+
+test: .venv/installed  ## Run the tests.
+	PATH="$(CURDIR)/$(BIN):$$PATH" pytest -n $(CORES) --dist worksteal
+
+lint: .venv/installed  ## Check style, types and the workflow.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check --line-length 100 Snakefile workflow
+	$(BIN)/mypy
+	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint
+
+format: .venv/installed  ## Format the code.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt --line-length 100 Snakefile workflow
+
+clean:  ## Remove results, generated demo videos and caches (never your data or tables).
+	rm -rf results data/demo .snakemake .pytest_cache .hypothesis .mypy_cache .ruff_cache

@@ -1,0 +1,154 @@
+"""The check of annotation files: malformed, mislabelled, out of bounds, missing from a split."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from crisp import annotations, frames, tables
+from crisp.annotations import Stroke
+from crisp.scan import scan
+from crisp.tables import Annotation
+from tests.lab import CONTENT, STROKES, Lab, told
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("<video><action></video>", "not well-formed XML"),
+        ('<!DOCTYPE video [<!ENTITY a "b">]><video/>', "XML with a DOCTYPE is refused"),
+        ('<video><action begin="5" end="5" move="Hit"/></video>', "empty or negative interval"),
+        ('<video><action begin="5" end="3" move="Hit"/></video>', "empty or negative interval"),
+        ("x" * (annotations.LARGEST_FILE + 1), "annotation file is too large"),
+    ],
+)
+def test_bad_xml_hides_no_other_fault(lab: Lab, text: str, what: str) -> None:
+    lab.xml("test", text)
+    lab.strokes("train", Stroke(0, 10, "Hit"), Stroke(20, 50, "Push"))
+    found = lab.check().faults
+    assert [fault.what for fault in found] == [what, "stroke ends after the video"]
+    assert "xml/test.xml" in found[0].where
+
+
+def test_missing_xml(lab: Lab) -> None:
+    Path("xml/test.xml").unlink()
+    assert told(lab.check().faults) == [("xml/test.xml", "annotation file is missing")]
+
+
+def test_unknown_class_with_a_guess(lab: Lab) -> None:
+    lab.strokes("test", Stroke(0, 10, "Psuh"), Stroke(20, 30, "Hit"), Stroke(31, 40, "Psuh"))
+    (fault,) = lab.check().faults
+    assert (fault.where, fault.what) == ("xml/test.xml, action 1, 3", "unknown class")
+    assert (fault.found, fault.remedy) == ("'Psuh'", "did you mean 'Push'?")
+
+
+def test_empty_label(lab: Lab) -> None:
+    lab.xml("test", '<video><action begin="0" end="10"/></video>')
+    assert told(lab.check().faults) == [("xml/test.xml, action 1", "no label")]
+    lab.labels[2] = replace(lab.labels[2], task="detection")
+    lab.write()
+    assert told(lab.check().faults) == [("annotations.tsv", "the test split has no stroke")]
+
+
+@pytest.mark.parametrize("label", ["Unknown", "UNKNOWN"])
+def test_unlabelled_strokes_only_in_test(lab: Lab, label: str) -> None:
+    for video in ("train", "validation", "test"):
+        lab.strokes(video, *STROKES, Stroke(30, 40, label))
+    assert told(lab.check().faults) == [
+        ("xml/train.xml, action 3", "unlabelled stroke in the train split"),
+        ("xml/validation.xml, action 3", "unlabelled stroke in the validation split"),
+    ]
+    assert lab.check(split={"method": "by_video"}).faults == []
+
+
+def test_beyond_the_last_frame(lab: Lab) -> None:
+    lab.strokes("test", Stroke(0, 40, "Hit"), Stroke(35, 41, "Push"))
+    (fault,) = lab.check().faults
+    assert (fault.where, fault.what) == ("xml/test.xml, action 2", "stroke ends after the video")
+    assert (fault.expected, fault.found) == ("end <= 40 (frames in videos.tsv)", "begin=35 end=41")
+
+
+def test_decoded_frames_count_for_more_than_the_table(lab: Lab) -> None:
+    made = lab.study()
+    frames.extract(made.source("test"), made.stage_file("test", "frames"))
+    lab.change("test", frames=60)
+    lab.strokes("test", Stroke(0, 41, "Hit"))
+    (fault,) = lab.check().faults
+    assert fault.expected == "end <= 40 (frames decoded)"
+    # A stage file of the video before its replacement says nothing about the new one.
+    lab.make_video("data/d/test.mp4", frames=60, seed=5)
+    scan("videos.tsv", "data/d")
+    assert lab.check().faults == []
+    made.stage_file("test", "frames").write_bytes(b"damaged")
+    assert lab.check().faults == []
+
+
+def test_same_interval_twice(lab: Lab) -> None:
+    lab.strokes("test", *STROKES, Stroke(0, 10, "Hit"), Stroke(20, 30, "Hit"))
+    faults, warnings = lab.check()
+    assert told(faults) == [
+        ("xml/test.xml, action 3", "stroke is annotated twice"),
+        ("xml/test.xml, action 4", "interval has two labels"),
+    ]
+    assert warnings == []
+
+
+def test_same_interval_in_both_tasks_is_fine(lab: Lab) -> None:
+    lab.labels.append(Annotation("test", "xml/test.xml", "detection", "test"))
+    lab.write()
+    assert lab.check() == ([], [])
+
+
+def test_overlaps_and_order(lab: Lab) -> None:
+    lab.strokes(
+        "test", Stroke(20, 30, "Push"), Stroke(18, 22, "Hit"), Stroke(0, 10, "Hit"), Stroke(8, 16, "Hit")
+    )
+    faults, warnings = lab.check()
+    assert faults == []
+    assert told(warnings) == [("xml/test.xml, action 1", "overlaps another stroke by 2 frames")]
+    assert "at most 25% of the shorter one (4 frames)" in str(warnings[0])
+
+
+def test_class_without_training_stroke(lab: Lab) -> None:
+    lab.strokes("train", Stroke(0, 10, "Hit"))
+    (fault,) = lab.check().faults
+    assert (fault.where, fault.what) == ("my/study.yaml, classes", "class 'Push' has no training stroke")
+    assert lab.check(split={"method": "by_video"}).faults == []
+
+
+def test_negative_class_needs_strokes_where_none_are_cut(lab: Lab) -> None:
+    (fault,) = lab.check(negatives={"share": 0}).faults
+    assert fault.what == "class 'Negative' has no training stroke"
+
+
+def test_class_without_any_stroke(lab: Lab) -> None:
+    classes = [*CONTENT["classes"], "Smash"]
+    (fault,) = lab.check(classes=classes, split={"method": "stratified"}).faults
+    assert fault.what == "class 'Smash' has no stroke"
+
+
+def test_empty_split(lab: Lab) -> None:
+    lab.labels[1] = replace(lab.labels[1], split="train")
+    lab.write()
+    assert told(lab.check().faults) == [("annotations.tsv", "the validation split has no stroke")]
+
+
+def test_given_split_that_is_not_given(lab: Lab) -> None:
+    lab.labels[0] = replace(lab.labels[0], split="")
+    lab.labels.append(Annotation("train", "xml/train.xml", split="train", task="detection"))
+    lab.write()
+    assert ("annotations.tsv, xml/train.xml", "no split is given") in told(lab.check().faults)
+    assert lab.check(split={"method": "stratified"}).faults == []
+
+
+def test_by_video_on_trimmed_clips(lab: Lab) -> None:
+    for video, label in zip(tables.SPLITS, ["Hit", "Push", "Hit"], strict=True):
+        lab.strokes(video, Stroke(0, 40, label))
+    (fault,) = lab.check(split={"method": "by_video"}).faults
+    assert fault.where == "my/study.yaml, split.method"
+    assert "clips cut from one recording would fall into different splits" in fault.what
+    assert "column group" in fault.remedy
+    lab.change("train", group="anna")
+    assert lab.check(split={"method": "by_video"}).faults == []

@@ -1,0 +1,204 @@
+"""What runs again after a change, and nothing else: counted in real Snakemake runs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from crisp import annotations, tables, video
+from crisp.tables import Annotation, Video
+from tests.workflow.conftest import FRAMES, Study
+
+LABELS_ONWARD = {"strokes": 1, "split": 1, "normalisation": 1, "train": 2, "evaluate": 2, "summary": 1}
+PREPARATION = {"frames", "flow", "roi"}
+
+
+def planned(study: Study, *arguments: str, **options: str) -> dict[str, int]:
+    """Jobs per rule of a dry run."""
+    return dict(study.run("-n", *arguments, **options).jobs)
+
+
+def older(path: Path) -> None:
+    """Date a file back by a day."""
+    past = time.time() - 86400
+    os.utime(path, (past, past))
+
+
+def relabel(path: Path) -> None:
+    """Give the first stroke of a file the class of the second."""
+    first, second, *rest = annotations.read(path)
+    annotations.write(path, [first._replace(label=second.label), second, *rest])
+
+
+def test_fresh_clone_plans_everything_and_computes_nothing(study: Study) -> None:
+    run = study.run("-n")
+    assert dict(run.jobs) == {"frames": 4, "flow": 4, "roi": 4, "volume": 4} | LABELS_ONWARD
+    assert not (study.folder / "results").exists()
+
+
+def test_nothing_changed_runs_nothing(finished: Study) -> None:
+    assert planned(finished) == {}
+
+
+def test_touched_files_run_nothing(done: Study) -> None:
+    for path in (done.xml("v1"), done.folder / "data/tiny/v1.mp4", done.folder / "tables/videos.tsv"):
+        path.touch()
+    run = done.run()  # a real run: the check hashes the touched video
+    assert dict(run.jobs) == {}
+
+
+def test_white_space_and_comments_in_an_xml_run_nothing(done: Study) -> None:
+    text = done.xml("v1").read_text().replace("<action", "\n\n  <!-- checked twice -->  <action")
+    done.xml("v1").write_text(text)
+    assert planned(done) == {}
+
+
+def test_moved_data_and_moved_folder_run_nothing(done: Study) -> None:
+    elsewhere = done.folder / "elsewhere"
+    (done.folder / "data/tiny").rename(elsewhere)
+    (done.folder / "data/tiny").symlink_to(elsewhere)
+    moved = done.folder.with_name("moved")
+    done.folder.rename(moved)
+    elsewhere = moved / "elsewhere"
+    (moved / "data/tiny").unlink()
+    (moved / "data/tiny").symlink_to(elsewhere)
+    assert dict(Study(moved).run().jobs) == {}
+
+
+def test_worker_count_runs_nothing(done: Study) -> None:
+    done.configure(training={**done.config["training"], "workers": 2})
+    assert planned(done, "-j", "7") == {}
+
+
+@pytest.mark.parametrize("when", ["newer", "older"])
+def test_label_edit_reruns_labels_and_training_only(done: Study, when: str) -> None:
+    relabel(done.xml("v1"))
+    if when == "older":
+        older(done.xml("v1"))
+    assert planned(done) == LABELS_ONWARD
+
+
+def test_bounds_edit_really_runs_and_settles(done: Study) -> None:
+    first, *rest = annotations.read(done.xml("v2"))
+    annotations.write(done.xml("v2"), [first._replace(end=first.end + 1), *rest])
+    older(done.xml("v2"))
+    assert dict(done.run().jobs) == LABELS_ONWARD
+    assert planned(done) == {}
+
+
+@pytest.mark.parametrize("when", ["newer", "older"])
+def test_replaced_video_stops_the_run_until_scanned(done: Study, make_video, when: str) -> None:  # noqa: ANN001
+    path = make_video(done.folder / "data/tiny/v1.mp4", frames=FRAMES, seed=9)
+    if when == "older":
+        older(path)
+    run = done.run(check=False)
+    assert run.code != 0
+    assert "v1.mp4" in run.text
+    assert "crisp scan" in run.text
+    assert "Traceback" not in run.text
+    assert not run.jobs
+    scanned = done.crisp("scan", "--study", "study.yaml", "v1")
+    assert scanned.returncode == 0, scanned.stderr
+    assert planned(done) == {"frames": 1, "flow": 1, "roi": 1, "volume": 1} | LABELS_ONWARD
+
+
+def test_replacement_of_equal_size_is_noticed(done: Study) -> None:
+    path = done.folder / "data/tiny/v1.mp4"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    run = done.run(check=False)
+    assert run.code != 0
+    assert "crisp scan" in run.text
+
+
+def test_added_video_runs_its_chain_and_training(done: Study, make_video) -> None:  # noqa: ANN001
+    before = (done.folder / "results/studies/tiny/splits/main.tsv").read_text().splitlines()
+    path = make_video(done.folder / "data/tiny/v5.mp4", frames=FRAMES, seed=5)
+    source = video.count_packets(path)
+    folder = done.folder / "tables"
+    row = Video("v5", path.name, path.stat().st_size, source.packets, video.sha256(path), source.fps)
+    tables.write_videos(folder / "videos.tsv", [*tables.read_videos(folder / "videos.tsv"), row])
+    shutil.copy(done.xml("v1"), done.xml("v5"))
+    rows = tables.read_annotations(folder / "annotations.tsv")
+    tables.write_annotations(
+        folder / "annotations.tsv", [*rows, Annotation("v5", "annotations/v5.xml", "classification", "train")]
+    )
+    assert dict(done.run().jobs) == {"frames": 1, "flow": 1, "roi": 1, "volume": 1} | LABELS_ONWARD
+    after = (done.folder / "results/studies/tiny/splits/main.tsv").read_text().splitlines()
+    assert [line for line in after if not line.startswith("v5:")] == before
+
+
+@pytest.mark.parametrize("key", ["alpha", "threshold"])
+def test_roi_parameter_reruns_roi_and_after(done: Study, key: str) -> None:
+    done.configure(preparation={**done.config["preparation"], "roi": {key: 0.5}})
+    jobs = planned(done)
+    assert jobs == {"roi": 4, "volume": 4, "normalisation": 1, "train": 2, "evaluate": 2, "summary": 1}
+
+
+def test_added_flow_method_prepares_it_alone(done: Study) -> None:
+    done.configure(preparation={**done.config["preparation"], "flow_methods": ["dis", "farneback"]})
+    assert planned(done) == {"flow": 4, "roi": 4, "volume": 4}
+
+
+def test_added_variant_and_seed_train_alone(done: Study) -> None:
+    variants = done.config["variants"]
+    done.configure(variants=[*variants, {"name": "flow", "model": "flow"}])
+    assert planned(done) == {"train": 1, "evaluate": 1, "summary": 1}
+    done.configure(variants=variants, seeds=[1, 2])
+    assert planned(done) == {"train": 2, "evaluate": 2, "summary": 1}
+
+
+@pytest.mark.parametrize(
+    ("stage", "expected"),
+    [
+        ("frames.h5", {"frames": 1, "flow": 1, "roi": 1, "volume": 1} | LABELS_ONWARD),
+        ("flow/dis.h5", {"flow": 1, "roi": 1, "volume": 1} | LABELS_ONWARD),
+        ("roi/dis.h5", {"roi": 1, "volume": 1} | LABELS_ONWARD),
+        ("v1.h5", {"volume": 1}),
+    ],
+)
+def test_deleted_stage_file_comes_back_with_what_follows(done: Study, stage: str, expected: dict) -> None:
+    done.stage_file("v1", stage).unlink()
+    if stage not in ("frames.h5", "v1.h5"):
+        expected = {rule: count for rule, count in expected.items() if rule not in ("strokes", "split")}
+        # The rgb variant takes the ROI, too; only the flow stage file itself is none of its inputs.
+    assert planned(done) == expected
+
+
+def test_redo_starts_a_video_from_a_stage(done: Study) -> None:
+    assert done.crisp("redo", "--study", "study.yaml", "--from", "roi", "v2").returncode == 0
+    assert not done.stage_file("v2", "roi/dis.h5").exists()
+    jobs = planned(done)
+    assert (jobs["roi"], jobs["volume"]) == (1, 1)
+    assert "flow" not in jobs
+
+
+def test_flow_backend_changed_runs_nothing(done: Study) -> None:
+    done.configure(preparation={**done.config["preparation"], "flow_backend": "opencv"})
+    assert planned(done) == {}
+
+
+def test_another_study_on_the_same_dataset_prepares_nothing(done: Study) -> None:
+    (done.folder / "other.yaml").write_text(
+        (done.folder / "study.yaml").read_text().replace("study: tiny", "study: other")
+    )
+    assert planned(done, study="other.yaml") == LABELS_ONWARD
+
+
+def test_another_study_with_other_preparation_is_refused(done: Study) -> None:
+    text = (done.folder / "study.yaml").read_text()
+    (done.folder / "other.yaml").write_text(text.replace("study: tiny", "study: other").replace("width: 48", "width: 32"))
+    run = done.run(study="other.yaml", check=False)
+    assert run.code != 0
+    assert "another dataset name" in run.text
+    assert not run.jobs
+
+
+def test_configfile_replaces_the_demo(study: Study) -> None:
+    """Nothing of the demo's config may leak into another study."""
+    assert planned(study)["train"] == 2
