@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import shlex
-import stat
 from pathlib import Path
 
-from crisp import files, video
+from crisp import sources, video
 from crisp.errors import CrispError, Fault
 from crisp.progress import progress
 from crisp.study import Study
@@ -51,44 +50,31 @@ def check(study: Study, study_file: str | Path, decode: bool = False) -> tuple[l
 
 
 def _files(study: Study, command: str) -> list[Fault]:
-    """Missing and replaced files.
-
-    A replaced file of equal size shows by its time stamp, which a small cache remembers. Only
-    then is the file hashed; a file not seen before is hashed by its frames job.
-    """
-    cache_file = study.volumes / ".sources.json"
-    known = _cache(cache_file)
+    """Missing and replaced files. A generated video is made anew where it is missing."""
+    if study.generate:
+        return []
+    known = sources.read_cache(study)
     seen = dict(known)
     faults = []
     for row in study.used.values():
         path = study.source(row.video)
         try:
-            status = path.stat()
-            if not stat.S_ISREG(status.st_mode):
+            if path.exists() and not path.is_file():
                 raise OSError(None, "not a regular file")
+            found = sources.found_instead(study, row, known) if row.sha256 else ""
+            now = sources.stamp(study, row)
         except OSError as error:
-            if not study.generate:
-                faults.append(_missing(study, row, error))
+            faults.append(_missing(study, row, error))
             continue
-        now = [row.path, status.st_size, status.st_mtime_ns]
-        if study.generate or known.get(row.video) == now or not row.sha256:
-            continue
-        if fault := _replaced(study, row, status.st_size, known.get(row.video), command):
-            faults.append(fault)
-        else:
+        if found:
+            expected = f"{row.size} bytes" if found.endswith("bytes") else f"SHA-256 {row.sha256}"
+            what = f"video {row.video} was replaced"
+            faults.append(Fault(str(path), what, expected, found, f"if that is meant, type: {command}"))
+        elif row.sha256:
             seen[row.video] = now
     if seen != known:
-        files.write_json(cache_file, seen)
+        sources.write_cache(study, seen)
     return faults
-
-
-def _cache(path: Path) -> dict[str, list[object]]:
-    """The cache, empty if there is none or it is damaged: it only saves hashing."""
-    try:
-        content = files.read_json(path)
-    except (CrispError, OSError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _missing(study: Study, row: Video, error: OSError) -> Fault:
@@ -98,24 +84,6 @@ def _missing(study: Study, row: Video, error: OSError) -> Fault:
         f"a video file, as {study.videos_table} says",
         error.strerror or str(error),
         "restore the file, correct its path, or set use=no for this video",
-    )
-
-
-def _replaced(study: Study, row: Video, size: int, entry: list[object] | None, command: str) -> Fault | None:
-    where = str(study.source(row.video))
-    remedy = f"if that is meant, type: {command}"
-    if size != row.size:
-        return Fault(where, f"video {row.video} was replaced", f"{row.size} bytes", f"{size} bytes", remedy)
-    if entry is None or entry[0] != row.path:
-        return None
-    try:
-        found = video.sha256(where)
-    except OSError as error:
-        return _missing(study, row, error)
-    if found == row.sha256:
-        return None
-    return Fault(
-        where, f"video {row.video} was replaced", f"SHA-256 {row.sha256}", f"SHA-256 {found}", remedy
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import cv2
 
-from crisp import storage, video
+from crisp import sources, storage, video
 from crisp.errors import fail
 from crisp.progress import progress
 
@@ -54,7 +54,7 @@ def extract(
         If the video is missing, unreadable, without a single decodable frame, or another file
         than the one scanned.
     """
-    found = video.sha256(path) if Path(path).is_file() else ""
+    found = sources.sha256(path) if Path(path).is_file() else ""
     if sha256 and found and found != sha256:
         raise fail(
             path, "video is not the one that was scanned", f"SHA-256 {sha256}", found, "run crisp scan, then run again"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from crisp import tables, video
+from crisp import sources, tables, video
 from crisp.errors import CrispError, Fault, fail
 from crisp.progress import progress
 
@@ -58,7 +58,7 @@ def measure(path: str | Path, decode: bool = False) -> Measure:
         return Measure(
             size=Path(path).stat().st_size,
             frames=source.decoded if decode else source.packets,
-            sha256=video.sha256(path),
+            sha256=sources.sha256(path),
             fps=float(f"{source.fps:.6g}"),  # as the table keeps it, so that a second scan changes nothing
             variable_rate=source.variable_rate,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -60,12 +59,6 @@ class Source:
         if self.variable_rate:
             found.append("variable frame rate: frames are taken in order, at the mean rate")
         return found
-
-
-def sha256(path: str | Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def count_packets(path: str | Path) -> Source:

@@ -53,7 +53,7 @@ def test_video_replaced_by_one_of_equal_size(lab: Lab) -> None:
 
 def test_touched_video_is_hashed_once(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     hashed: list[str] = []
-    monkeypatch.setattr("crisp.video.sha256", lambda path: hashed.append(path) or lab.rows[0].sha256)
+    monkeypatch.setattr("crisp.sources.sha256", lambda path: hashed.append(path) or lab.rows[0].sha256)
     lab.check()
     assert hashed == []
     os.utime("data/d/train.mp4", ns=(1, 1))

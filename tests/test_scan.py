@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from crisp import video
+from crisp import sources, video
 from crisp.errors import CrispError
 from crisp.scan import measure, scan
 from crisp.tables import Video, read_videos, write_videos
@@ -25,7 +25,7 @@ def test_measure_counts_packets_or_frames(tmp_path: Path, make_video: MakeVideo)
     path = make_video(tmp_path / "a.mp4", frames=12, fps=50)
     found = measure(path)
     assert (found.size, found.frames, found.fps) == (path.stat().st_size, 12, 50)
-    assert found.sha256 == video.sha256(path)
+    assert found.sha256 == sources.sha256(path)
     assert measure(path, decode=True) == found
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from crisp import annotations, tables, video
+from crisp import annotations, sources, tables, video
 from crisp.annotations import Stroke
 from crisp.tables import Annotation, Video
 
@@ -104,7 +104,7 @@ def build(folder: Path, make_video, splits: tuple[str, ...] = SPLITS) -> Study: 
         path = make_video(folder / "data/tiny" / f"{name}.mp4", frames=FRAMES, seed=number)
         source = video.count_packets(path)
         size = path.stat().st_size
-        videos.append(Video(name, path.name, size, source.packets, video.sha256(path), source.fps))
+        videos.append(Video(name, path.name, size, source.packets, sources.sha256(path), source.fps))
         strokes = [Stroke(begin, begin + 6, CLASSES[begin // 8 % 2]) for begin in range(0, 40, 8)]
         xml = folder / "tables/annotations" / f"{name}.xml"
         annotations.write(xml, strokes)

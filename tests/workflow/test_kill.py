@@ -11,7 +11,7 @@ from pathlib import Path
 import h5py
 import pytest
 
-from crisp import annotations, tables, video
+from crisp import annotations, sources, tables, video
 from crisp.tables import Video
 from tests.workflow.conftest import ROOT, Study, environment
 
@@ -105,7 +105,7 @@ def slow(study: Study, make_video) -> Study:  # noqa: ANN001
     path = make_video(study.folder / "data/tiny/v1.mp4", frames=900, size=(320, 240), seed=1)
     rows = tables.read_videos(study.folder / "tables/videos.tsv")
     source = video.count_packets(path)
-    rows[0] = Video("v1", path.name, path.stat().st_size, source.packets, video.sha256(path), source.fps)
+    rows[0] = Video("v1", path.name, path.stat().st_size, source.packets, sources.sha256(path), source.fps)
     tables.write_videos(study.folder / "tables/videos.tsv", rows)
     study.configure(preparation={"width": 320, "flow_methods": ["dis"]})
     return study

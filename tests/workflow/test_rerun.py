@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from crisp import annotations, tables, video
+from crisp import annotations, sources, tables, video
 from crisp.tables import Annotation, Video
 from tests.workflow.conftest import FRAMES, Study
 
@@ -121,7 +121,7 @@ def test_added_video_runs_its_chain_and_training(done: Study, make_video) -> Non
     path = make_video(done.folder / "data/tiny/v5.mp4", frames=FRAMES, seed=5)
     source = video.count_packets(path)
     folder = done.folder / "tables"
-    row = Video("v5", path.name, path.stat().st_size, source.packets, video.sha256(path), source.fps)
+    row = Video("v5", path.name, path.stat().st_size, source.packets, sources.sha256(path), source.fps)
     tables.write_videos(folder / "videos.tsv", [*tables.read_videos(folder / "videos.tsv"), row])
     shutil.copy(done.xml("v1"), done.xml("v5"))
     rows = tables.read_annotations(folder / "annotations.tsv")

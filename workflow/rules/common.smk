@@ -4,7 +4,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from crisp import files, splits, strokes, study as studies
+from crisp import files, sources, splits, strokes, study as studies
 from crisp.errors import CrispError
 from crisp.versions import STAGES
 
@@ -98,6 +98,18 @@ def raw_video(wildcards):
     """The raw video; where it is generated the demo rule makes it."""
     path = STUDY.source(wildcards.video)
     return ancient(str(path)) if STUDY.generate else present([path])
+
+
+SEEN = sources.read_cache(STUDY)
+
+
+def replaced(wildcards):
+    """What the raw video is now, if not the one scanned: it makes `start` look, and stop the run."""
+    row = VIDEOS[wildcards.video]
+    try:
+        return "" if STUDY.generate else sources.found_instead(STUDY, row, SEEN)
+    except OSError:
+        return ""  # a missing file is `start`'s to report
 
 
 def flow_threads(wildcards):

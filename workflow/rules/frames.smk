@@ -19,6 +19,7 @@ rule frames:
         # Content decides, not the file's date. Another kind of machine may encode a
         # generated video differently, so there another hash is no error.
         sha256=lambda wildcards: VIDEOS[wildcards.video].sha256,
+        replaced=replaced,
         other="--other-is-fine" if STUDY.generate else "",
         frame_step=lambda wildcards: VIDEOS[wildcards.video].frame_step,
         width=STUDY.width,
