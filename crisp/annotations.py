@@ -64,10 +64,16 @@ def read(path: str | Path) -> list[Stroke]:
         root = safe.parse(path, forbid_dtd=True).getroot()
     except FileNotFoundError:
         raise fail(
-            path, "annotation file is missing", "an XML file", "nothing", "restore it or correct annotations.tsv"
+            path,
+            "annotation file is missing",
+            "an XML file",
+            "nothing",
+            "restore it or correct annotations.tsv",
         ) from None
     except ParseError as error:
-        raise fail(path, "not well-formed XML", "an annotation file", error, "correct the XML at that line") from None
+        raise fail(
+            path, "not well-formed XML", "an annotation file", error, "correct the XML at that line"
+        ) from None
     except defusedxml.DefusedXmlException:
         raise fail(
             path, "XML with a DOCTYPE is refused", "plain <video> elements", "a DOCTYPE", "remove the DOCTYPE"
@@ -98,7 +104,9 @@ def _stroke(action: Element) -> Stroke:
             raise ValueError(f"bad {name}", "a frame number (0 or more)", found, "correct the XML")
     begin, end = (int(text) for text in bounds.values() if text)
     if begin >= end:
-        raise ValueError("empty or negative interval", "begin < end", f"begin={begin} end={end}", "correct the XML")
+        raise ValueError(
+            "empty or negative interval", "begin < end", f"begin={begin} end={end}", "correct the XML"
+        )
     return Stroke(begin, end, " ".join(action.get("move", "").split()))
 
 

@@ -47,7 +47,14 @@ def main() -> None:
     except MemoryError:
         _end("memory ran out\n    remedy: give the job more memory, or use a smaller batch or width", 1)
     except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR):
+        if error.errno not in (
+            errno.EACCES,
+            errno.EPERM,
+            errno.EROFS,
+            errno.ENOSPC,
+            errno.EDQUOT,
+            errno.ENOTDIR,
+        ):
             raise
         _end(f"{error.filename or 'file system'}: {error.strerror}", 1)
 
@@ -153,7 +160,9 @@ def frames(
     upscale: Annotated[bool, typer.Option(help="Also enlarge narrower videos.")] = False,
     frame_step: Annotated[int, typer.Option(help="Keep every n-th frame.")] = 1,
     sha256: Annotated[str, typer.Option(help="Refuse a file with another SHA-256.")] = "",
-    other_is_fine: Annotated[bool, typer.Option("--other-is-fine", help="Only warn of another SHA-256.")] = False,
+    other_is_fine: Annotated[
+        bool, typer.Option("--other-is-fine", help="Only warn of another SHA-256.")
+    ] = False,
 ) -> None:
     """Decode a video into frames at working size.
 
@@ -191,7 +200,9 @@ def roi(
     flow_file: Annotated[Path, typer.Argument(metavar="FLOW", help="Its flow stage file.")],
     out: Annotated[Path, typer.Argument(help="The ROI stage file to write.")],
     alpha: Annotated[float, typer.Option(help="Weight of the strongest motion.")] = 0.6,
-    threshold: Annotated[float, typer.Option(help="Speed above which a pixel moves (320 px, 120 fps).")] = 0.25,
+    threshold: Annotated[
+        float, typer.Option(help="Speed above which a pixel moves (320 px, 120 fps).")
+    ] = 0.25,
 ) -> None:
     """Compute the foreground mask, the region of interest and the flow statistics of a video.
 
@@ -393,7 +404,11 @@ def summary(study: StudyFile = DEMO) -> None:
     loaded = studies.load(study)
     runs = [
         summaries.Run(
-            variant.name, "main", seed, loaded.model_folder(variant.name, "main", seed), variant.double_softmax
+            variant.name,
+            "main",
+            seed,
+            loaded.model_folder(variant.name, "main", seed),
+            variant.double_softmax,
         )
         for variant in loaded.variants
         for seed in loaded.seeds

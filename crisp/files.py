@@ -36,7 +36,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         yield beside
         with open(beside, "rb") as written:
             os.fsync(written.fileno())
-        os.replace(beside, path)
+        beside.replace(path)
     except OSError as error:
         if _is_full(error):
             raise fail(
@@ -85,7 +85,9 @@ def read_json(path: str | Path) -> Any:
     except FileNotFoundError:
         raise fail(path, "file is missing", remedy="run snakemake to make it") from None
     except ValueError as error:
-        raise fail(path, "damaged JSON file", found=error, remedy="delete it and run snakemake again") from None
+        raise fail(
+            path, "damaged JSON file", found=error, remedy="delete it and run snakemake again"
+        ) from None
 
 
 def digest(content: Any) -> str:

@@ -30,19 +30,20 @@ PairSolver = Callable[[np.ndarray, np.ndarray], np.ndarray]
 @functools.cache
 def _solver(method: str) -> PairSolver:
     """Two successive grey frames (H, W) uint8 to their flow (H, W, 2) float32."""
+    algorithm: cv2.DenseOpticalFlow
     if method == "deepflow":
         algorithm = cv2.optflow.createOptFlow_DeepFlow()
     elif method == "dis":
-        algorithm = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        algorithm = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     elif method == "farneback":
-        algorithm = cv2.FarnebackOpticalFlow_create()
+        algorithm = cv2.FarnebackOpticalFlow.create()
     elif method == "tvl1":
         algorithm = cv2.optflow.createOptFlow_DualTVL1()
     elif method == "pcaflow":
         algorithm = cv2.optflow.createOptFlow_PCAFlow()
     else:
         raise fail("flow", "unknown flow method", ", ".join(METHODS), method)
-    return lambda previous, current: algorithm.calc(previous, current, None)
+    return lambda previous, current: algorithm.calc(previous, current, None)  # type: ignore[call-overload]
 
 
 def resolve_backend(backend: str) -> str:
@@ -76,7 +77,9 @@ def compute(frames: np.ndarray, method: str = "deepflow", backend: str = "auto")
         For an unknown method or backend, or frames of another shape or dtype.
     """
     if frames.ndim != 3 or frames.dtype != np.uint8:
-        raise fail("flow", "bad frames", "(N, H, W) uint8", f"{frames.shape} {frames.dtype}", "convert to grey bytes")
+        raise fail(
+            "flow", "bad frames", "(N, H, W) uint8", f"{frames.shape} {frames.dtype}", "convert to grey bytes"
+        )
     resolve_backend(backend)
     solve = _solver(method)
     cv2.setNumThreads(1)
@@ -143,7 +146,9 @@ def extract(
     with storage.create(target, "flow", attributes) as file:
         flow = storage.Appender(file, "flow", (height, width, 2), "i2", CHUNK, bitshuffle=True)
         flow.dataset.attrs["scale"] = SCALE
-        for block in progress(ordered_map(work, ranges, workers), f"blocks of {CHUNK} frames", method, len(ranges)):
+        for block in progress(
+            ordered_map(work, ranges, workers), f"blocks of {CHUNK} frames", method, len(ranges)
+        ):
             flow.append(block)
         flow.close()
 

@@ -57,7 +57,11 @@ def extract(
     found = sources.sha256(path) if Path(path).is_file() else ""
     if sha256 and found and found != sha256:
         raise fail(
-            path, "video is not the one that was scanned", f"SHA-256 {sha256}", found, "run crisp scan, then run again"
+            path,
+            "video is not the one that was scanned",
+            f"SHA-256 {sha256}",
+            found,
+            "run crisp scan, then run again",
         )
     source = video.Source(Path(path), sha256=found)
     size = None
@@ -70,7 +74,7 @@ def extract(
                 size = working_size(image.shape[1], image.shape[0], width, upscale)
                 rgb = storage.Appender(file, "rgb", (size[1], size[0], 3), "u1", CHUNK)
             rgb.append(video.resize(image, *size)[None])
-        assert rgb is not None  # noqa: S101  (video.frames raises when there is no frame)
+        assert rgb is not None
         rgb.close()
         file.attrs["fps"] = source.fps / frame_step
         for key, value in {

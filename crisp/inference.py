@@ -75,7 +75,9 @@ def window_probabilities(model: nn.Module, clips: ClipDataset, sample: Sample, b
     return np.concatenate(rows)
 
 
-def _batches(streams: dict[str, torch.Tensor], frames: int, batch_size: int) -> Iterator[dict[str, torch.Tensor]]:
+def _batches(
+    streams: dict[str, torch.Tensor], frames: int, batch_size: int
+) -> Iterator[dict[str, torch.Tensor]]:
     """Batches of windows (B, C, T, H, W) sliding over streams (C, length, H, W)."""
     sliding = {name: clip.unfold(1, frames, 1).permute(1, 0, 4, 2, 3) for name, clip in streams.items()}
     count = len(next(iter(sliding.values())))

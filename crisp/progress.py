@@ -26,5 +26,8 @@ def progress(items: Iterable[Item], unit: str, name: str = "", total: int | None
         now = time.monotonic()
         if now - shown >= EVERY:
             shown = now
-            print(f"{name}: {done}{f' of {total}' if total else ''} {unit}, {done / (now - begin):.1f}/s", file=sys.stderr)
+            print(
+                f"{name}: {done}{f' of {total}' if total else ''} {unit}, {done / (now - begin):.1f}/s",
+                file=sys.stderr,
+            )
     print(f"{name}: {done} {unit} in {time.monotonic() - begin:.1f} s", file=sys.stderr)

@@ -115,7 +115,9 @@ def clamp(centres: np.ndarray, size: tuple[int, int], width: int, height: int) -
     """
     clamped = np.empty_like(centres)
     for axis, (crop, image) in enumerate(((size[1], width), (size[0], height))):
-        clamped[:, axis] = image / 2 if crop > image else np.clip(centres[:, axis], crop / 2, image - crop / 2)
+        clamped[:, axis] = (
+            image / 2 if crop > image else np.clip(centres[:, axis], crop / 2, image - crop / 2)
+        )
     return clamped
 
 
@@ -151,7 +153,12 @@ def centres(
         If the shapes of flow and mask do not belong together.
     """
     if flow.ndim != 4 or flow.shape[-1] != 2 or mask.shape != flow.shape[:3]:
-        raise fail("roi", "flow and mask do not match", "(N, H, W, 2) and (N, H, W)", f"{flow.shape} and {mask.shape}")
+        raise fail(
+            "roi",
+            "flow and mask do not match",
+            "(N, H, W, 2) and (N, H, W)",
+            f"{flow.shape} and {mask.shape}",
+        )
     height, width = mask.shape[1:]
     raw = positions(masked(flow, mask), alpha, motion_threshold(threshold, width, fps))
     return clamp(smooth(carry(raw, width, height), fps), size[-2:], width, height)
@@ -218,7 +225,9 @@ def extract(frames: str | Path, flow: str | Path, target: str | Path, alpha: flo
         with storage.create(target, "roi", attributes) as file:
             masks = storage.Appender(file, "mask", (height, width), "u1", CHUNK, bitshuffle=True)
             foreground, raw, stats = Foreground(), [], []
-            for begin in progress(range(0, count, CHUNK), f"blocks of {CHUNK} frames", "roi", -(-count // CHUNK)):
+            for begin in progress(
+                range(0, count, CHUNK), f"blocks of {CHUNK} frames", "roi", -(-count // CHUNK)
+            ):
                 end = min(begin + CHUNK, count)
                 mask = foreground.masks(storage.read_rows(rgb, begin, end))
                 seen = masked(flows.read(motion, begin, end), mask)

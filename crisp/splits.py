@@ -69,7 +69,9 @@ def _by_group(study: Study) -> dict[str, str]:
     total = 0.0
     for group, weight in weights.items():
         total += weight
-        lack = {name: share * total - filled[name] for name, share in zip(SPLITS, study.split_shares, strict=True)}
+        lack = {
+            name: share * total - filled[name] for name, share in zip(SPLITS, study.split_shares, strict=True)
+        }
         open_to = [name for name in SPLITS if name in empty] or [
             name for name in SPLITS if lack[name] >= 0.5 * max(lack.values())
         ]
@@ -93,13 +95,15 @@ def _stratified(study: Study, samples: list[Sample]) -> dict[str, str]:
     clusters: dict[str, list[list[Sample]]] = defaultdict(list)
     for cluster in overlapping(samples):
         clusters[cluster[0].label].append(cluster)
-    split = {}
+    split: dict[str, str] = {}
     for members in clusters.values():
         members.sort(key=lambda cluster: chance(study.split_seed, cluster[0].sample))
         total, done = sum(map(len, members)), 0
         for cluster in members:
             place = (done + len(cluster) / 2) / total
-            name = SPLITS[sum(place >= bound for bound in (study.split_shares[0], sum(study.split_shares[:2])))]
+            name = SPLITS[
+                sum(place >= bound for bound in (study.split_shares[0], sum(study.split_shares[:2])))
+            ]
             split |= {sample.sample: name for sample in cluster}
             done += len(cluster)
     return split
@@ -191,7 +195,9 @@ def read(path: str | Path) -> dict[str, str]:
     except FileNotFoundError:
         raise fail(path, "split is missing", remedy="run snakemake: the split rule makes it") from None
     except KeyError as error:
-        raise fail(path, "damaged split table", "columns sample, split", error, "delete it and run snakemake") from None
+        raise fail(
+            path, "damaged split table", "columns sample, split", error, "delete it and run snakemake"
+        ) from None
 
 
 def split_digest(study: Study) -> str:

@@ -43,7 +43,13 @@ class Appender:
     """
 
     def __init__(
-        self, file: h5py.File, name: str, row: tuple[int, ...], dtype: str, chunk: int, bitshuffle: bool = False
+        self,
+        file: h5py.File,
+        name: str,
+        row: tuple[int, ...],
+        dtype: str,
+        chunk: int,
+        bitshuffle: bool = False,
     ) -> None:
         blosc = hdf5plugin.Blosc2
         self.dataset = file.create_dataset(
@@ -70,7 +76,7 @@ class Appender:
             begin = len(self.dataset)
             self.dataset.resize(begin + count, axis=0)
             self.dataset[begin:] = self._waiting[:count]
-            self._sha.update(np.ascontiguousarray(self._waiting[:count]))
+            self._sha.update(self._waiting[:count].tobytes())
             self._waiting = self._waiting[count:]
 
     def close(self) -> None:
@@ -81,8 +87,10 @@ class Appender:
 
 def put(file: h5py.File, name: str, array: np.ndarray) -> None:
     """Write a small array as a whole, with its checksum."""
-    dataset = file.create_dataset(name, data=array, chunks=array.shape if array.size else None, fletcher32=bool(array.size))
-    dataset.attrs["sha256"] = hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
+    dataset = file.create_dataset(
+        name, data=array, chunks=array.shape if array.size else None, fletcher32=bool(array.size)
+    )
+    dataset.attrs["sha256"] = hashlib.sha256(array.tobytes()).hexdigest()
 
 
 @contextmanager
@@ -108,7 +116,9 @@ def create(path: str | Path, kind: str, attributes: dict[str, Any]) -> Iterator[
             file.attrs["crisp"] = __version__
             yield file
             for key, value in attributes.items():
-                file.attrs[key] = value if isinstance(value, int | float | str) else json.dumps(value, sort_keys=True)
+                file.attrs[key] = (
+                    value if isinstance(value, int | float | str) else json.dumps(value, sort_keys=True)
+                )
             file.attrs["complete"] = True
         _verify(beside, path)
 
@@ -119,7 +129,7 @@ def _verify(beside: Path, path: str | Path) -> None:
             sha = hashlib.sha256()
             step = dataset.chunks[0] if dataset.chunks else max(1, len(dataset))
             for begin in range(0, len(dataset), step):
-                sha.update(np.ascontiguousarray(dataset[begin : begin + step]))
+                sha.update(dataset[begin : begin + step].tobytes())
             if sha.hexdigest() != dataset.attrs["sha256"]:
                 raise fail(
                     path,
@@ -157,14 +167,20 @@ def open_stage(path: str | Path, kind: str) -> h5py.File:
         file = h5py.File(path, "r", locking=False)
     except FileNotFoundError:
         raise fail(
-            path, "stage file is missing", f"the {kind} of this video", "nothing", f"run snakemake: the {kind} rule makes it"
+            path,
+            "stage file is missing",
+            f"the {kind} of this video",
+            "nothing",
+            f"run snakemake: the {kind} rule makes it",
         ) from None
     except OSError as error:
         raise fail(path, "stage file cannot be read", "an HDF5 file", str(error)[:200], remedy) from None
     found = {key: file.attrs.get(key) for key in ("schema", "kind", "complete")}
     if found != {"schema": SCHEMA, "kind": kind, "complete": True}:
         file.close()
-        raise fail(path, "not a usable stage file", f"a complete {kind} file of schema {SCHEMA}", found, remedy)
+        raise fail(
+            path, "not a usable stage file", f"a complete {kind} file of schema {SCHEMA}", found, remedy
+        )
     return file
 
 
@@ -174,7 +190,9 @@ def identity(path: str | Path, kind: str) -> str:
     Two files with equal identity give equal clips, whichever machine or backend made them.
     """
     with open_stage(path, kind) as file:
-        content = {name: [dataset.attrs["sha256"], list(dataset.shape)] for name, dataset in _datasets(file)}
+        content: dict[str, Any] = {
+            name: [dataset.attrs["sha256"], list(dataset.shape)] for name, dataset in _datasets(file)
+        }
         content["fps"] = float(file.attrs["fps"])
         return digest(content)
 
@@ -204,5 +222,3 @@ def read_rows(dataset: h5py.Dataset, begin: int, end: int) -> np.ndarray:
             str(error)[:120],
             "delete the file and run snakemake again",
         ) from None
-
-

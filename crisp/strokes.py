@@ -6,7 +6,7 @@ import csv
 import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from crisp.annotations import read as read_xml
 from crisp.errors import CrispError, Fault, fail
@@ -41,12 +41,14 @@ def read(path: str | Path) -> list[Sample]:
     """
     try:
         with open(path, encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-        return [Sample(**(row | {"begin": int(row["begin"]), "end": int(row["end"])})) for row in rows]
+            rows: list[dict[str, Any]] = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+        return [Sample(**{**row, "begin": int(row["begin"]), "end": int(row["end"])}) for row in rows]
     except FileNotFoundError:
         raise fail(path, "samples are missing", remedy="run snakemake: the strokes rule makes them") from None
     except (TypeError, ValueError, KeyError) as error:
-        raise fail(path, "damaged table of samples", found=error, remedy="delete it and run snakemake") from None
+        raise fail(
+            path, "damaged table of samples", found=error, remedy="delete it and run snakemake"
+        ) from None
 
 
 def write(path: str | Path, samples: Iterable[Sample]) -> None:
@@ -136,13 +138,21 @@ def _video_strokes(
             where = f"{path}, action begin={stroke.begin} end={stroke.end}"
             if end > count:
                 faults.append(
-                    Fault(where, "stroke ends after the video", f"end <= {count * step}", str(stroke.end), "correct the XML")
+                    Fault(
+                        where,
+                        "stroke ends after the video",
+                        f"end <= {count * step}",
+                        str(stroke.end),
+                        "correct the XML",
+                    )
                 )
             if row.task != "classification":
                 continue
             sample = f"{video}:{begin}-{end}"
             if sample in strokes:
-                faults.append(Fault(where, "interval is annotated twice", "one label", remedy="delete one of the two"))
+                faults.append(
+                    Fault(where, "interval is annotated twice", "one label", remedy="delete one of the two")
+                )
             kind = "negative" if stroke.label == study.negative_class else "stroke"
             strokes[sample] = Sample(video, begin, end, stroke.label, kind, sample, row.split)
     return list(strokes.values()), sorted(busy)
@@ -175,4 +185,3 @@ def gaps(busy: list[tuple[int, int]], count: int) -> list[tuple[int, int]]:
 def _nearest(strokes: list[Sample], frame: int) -> str:
     """The given split of the stroke nearest to a frame: a video's strokes may be in several."""
     return min(strokes, key=lambda stroke: abs(stroke.begin - frame)).given if strokes else ""
-

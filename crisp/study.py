@@ -115,7 +115,13 @@ class Study:
             If the table has no such video.
         """
         if name not in self.videos:
-            raise fail(self.videos_table, f"no video {name!r}", "an id of the column video", name, "check the spelling")
+            raise fail(
+                self.videos_table,
+                f"no video {name!r}",
+                "an id of the column video",
+                name,
+                "check the spelling",
+            )
         return self.videos[name]
 
     def source(self, video: str) -> Path:
@@ -125,7 +131,9 @@ class Study:
     def annotation_file(self, row: tables.Annotation) -> Path:
         """Path of an annotation file: beside the table, or else in the data folder."""
         beside = self.annotations_table.parent / row.path
-        return beside if beside.exists() else self.data / row.path if (self.data / row.path).exists() else beside
+        return (
+            beside if beside.exists() else self.data / row.path if (self.data / row.path).exists() else beside
+        )
 
     def stage_file(self, video: str, stage: str, method: str = "") -> Path:
         """Path of a stage file (``frames``, or ``flow`` and ``roi`` with their method)."""
@@ -196,7 +204,9 @@ def resolve(content: Any, where: str = "study") -> Study:
     config = copy.deepcopy(content)
     if isinstance(config, dict):
         _fill(schema(), config)
-    errors = sorted(Draft202012Validator(schema()).iter_errors(config), key=lambda error: list(map(str, error.path)))
+    errors = sorted(
+        Draft202012Validator(schema()).iter_errors(config), key=lambda error: list(map(str, error.path))
+    )
     if errors:
         raise CrispError(*(_fault(where, error) for error in errors))
     # A variant is its own keys over the shared ones; `defaults` itself then has nothing left to say.
@@ -254,7 +264,9 @@ def _study(config: dict[str, Any]) -> Study:
         split_method=split["method"],
         split_seed=split["seed"],
         split_shares=tuple(split["shares"]),
-        variants=tuple(Variant(**{**variant, "size": tuple(variant["size"])}) for variant in config["variants"]),
+        variants=tuple(
+            Variant(**{**variant, "size": tuple(variant["size"])}) for variant in config["variants"]
+        ),
         seeds=tuple(config["seeds"]),
         training=Training(**config["training"]),
         decision=config["decision"],
@@ -291,7 +303,13 @@ def _contradictions(study: Study, where: str) -> list[Fault]:
         )
     if abs(sum(study.split_shares) - 1) > 1e-6:
         faults.append(
-            Fault(f"{where}, split.shares", "shares do not add up", "1", str(sum(study.split_shares)), "correct them")
+            Fault(
+                f"{where}, split.shares",
+                "shares do not add up",
+                "1",
+                str(sum(study.split_shares)),
+                "correct them",
+            )
         )
     return faults
 

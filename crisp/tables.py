@@ -89,11 +89,23 @@ def read_videos(path: str | Path) -> list[Video]:
         where = f"{path}, line {line}"
         if not re.fullmatch(ID_PATTERN, row["video"]):
             faults.append(
-                Fault(where, "bad video id", "letters, digits, _ and -, at most 100", repr(row["video"]), "rename the id")
+                Fault(
+                    where,
+                    "bad video id",
+                    "letters, digits, _ and -, at most 100",
+                    repr(row["video"]),
+                    "rename the id",
+                )
             )
         if first := seen.get(row["video"].lower()):
             faults.append(
-                Fault(where, "video id is taken (ignoring case)", "unique ids", f"{row['video']!r}, also line {first}", "rename one")
+                Fault(
+                    where,
+                    "video id is taken (ignoring case)",
+                    "unique ids",
+                    f"{row['video']!r}, also line {first}",
+                    "rename one",
+                )
             )
         seen[row["video"].lower()] = line
         if not row["path"]:
@@ -125,7 +137,9 @@ def _video(row: dict[str, str]) -> Video:
 def _number(row: dict[str, str], column: str, least: int) -> int:
     text = row[column] or "0"
     if not text.isdecimal() or int(text) < least:
-        raise ValueError(f"{column}: a whole number, {least} or more", repr(text), "correct the cell or run crisp scan")
+        raise ValueError(
+            f"{column}: a whole number, {least} or more", repr(text), "correct the cell or run crisp scan"
+        )
     return int(text)
 
 
@@ -158,9 +172,15 @@ def read_annotations(path: str | Path) -> list[Annotation]:
         where = f"{path}, line {line}"
         split = "validation" if row["split"] == "valid" else row["split"]
         if row["task"] not in TASKS:
-            faults.append(Fault(where, "unknown task", " or ".join(TASKS), repr(row["task"]), "correct the cell"))
+            faults.append(
+                Fault(where, "unknown task", " or ".join(TASKS), repr(row["task"]), "correct the cell")
+            )
         if split not in (*SPLITS, ""):
-            faults.append(Fault(where, "unknown split", ", ".join(SPLITS) + " or empty", repr(split), "correct the cell"))
+            faults.append(
+                Fault(
+                    where, "unknown split", ", ".join(SPLITS) + " or empty", repr(split), "correct the cell"
+                )
+            )
         if not row["path"]:
             faults.append(Fault(where, "empty path", "the path of an annotation XML"))
         found.append(Annotation(row["video"], row["path"], row["task"], split))
@@ -169,14 +189,18 @@ def read_annotations(path: str | Path) -> list[Annotation]:
     return found
 
 
-def _read(path: str | Path, required: list[str], optional: Iterable[str] = ()) -> list[tuple[int, dict[str, str]]]:
+def _read(
+    path: str | Path, required: list[str], optional: Iterable[str] = ()
+) -> list[tuple[int, dict[str, str]]]:
     """Rows of a tab-separated table with their line numbers."""
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
             lines = [(reader.line_num, row) for row in reader if any(row)]
     except FileNotFoundError:
-        raise fail(path, "table is missing", "a tab-separated table", "nothing", "crisp import writes one") from None
+        raise fail(
+            path, "table is missing", "a tab-separated table", "nothing", "crisp import writes one"
+        ) from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise fail(path, "table cannot be read", "tab-separated UTF-8 text", error) from None
     header = [name.strip() for name in lines[0][1]] if lines else []
@@ -191,7 +215,13 @@ def _read(path: str | Path, required: list[str], optional: Iterable[str] = ()) -
             "separate the columns by tabs and name them so",
         )
     faults = [
-        Fault(f"{path}, line {line}", "wrong number of cells", str(len(header)), str(len(cells)), "separate by tabs")
+        Fault(
+            f"{path}, line {line}",
+            "wrong number of cells",
+            str(len(header)),
+            str(len(cells)),
+            "separate by tabs",
+        )
         for line, cells in lines[1:]
         if len(cells) != len(header)
     ]
@@ -199,7 +229,13 @@ def _read(path: str | Path, required: list[str], optional: Iterable[str] = ()) -
         raise CrispError(*faults)
     return [
         # A file name may begin or end with a space; nothing else may.
-        (line, {name: cell if name == "path" else cell.strip() for name, cell in zip(header, cells, strict=True)})
+        (
+            line,
+            {
+                name: cell if name == "path" else cell.strip()
+                for name, cell in zip(header, cells, strict=True)
+            },
+        )
         for line, cells in lines[1:]
     ]
 

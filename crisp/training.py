@@ -67,13 +67,17 @@ def readers(study: Study, variant: Variant, samples: list[Sample]) -> dict[str, 
     return {video: ClipReader(study.volumes / video, variant.streams, variant.flow) for video in videos}
 
 
-def inputs_digest(study: Study, variant: Variant, seed: int, samples: list[Sample], scale: dict[str, Any]) -> str:
+def inputs_digest(
+    study: Study, variant: Variant, seed: int, samples: list[Sample], scale: dict[str, Any]
+) -> str:
     """One string for all that a training depends on: config, labels, split, normalisation, volumes.
 
     A checkpoint with another digest belongs to another training and is never resumed.
     """
     volumes = {
-        video: {stage: storage.identity(path, stage) for stage, path in stage_files(study, variant, video).items()}
+        video: {
+            stage: storage.identity(path, stage) for stage, path in stage_files(study, variant, video).items()
+        }
         for video in dict.fromkeys(sample.video for sample in samples)
     }
     training = asdict(study.training)
@@ -206,11 +210,9 @@ class Trainer:
         """
         self.resume(state)
         epochs = self.study.training.epochs
-        print(
-            f"{self.variant.name} seed {self.seed} on {self.device}: {len(self.datasets['train'])} training and "
-            f"{len(self.datasets['validation'])} validation samples, epoch {len(self.history) + 1} to {epochs}",
-            file=sys.stderr,
-        )
+        counts = " and ".join(f"{len(part)} {name}" for name, part in self.datasets.items())
+        place = f"{self.variant.name} seed {self.seed} on {self.device}"
+        print(f"{place}: {counts} samples, epoch {len(self.history) + 1} to {epochs}", file=sys.stderr)
         for number in progress(range(len(self.history) + 1, epochs + 1), "epochs", self.variant.name):
             begin = time.monotonic()
             row = self.epoch(number)
@@ -218,7 +220,9 @@ class Trainer:
             self.history.append(row)
             if row["best"]:
                 self.best = {"epoch": number, "loss": row["validation_loss"]}
-                self.best_state = {key: value.detach().clone() for key, value in self.model.state_dict().items()}
+                self.best_state = {
+                    key: value.detach().clone() for key, value in self.model.state_dict().items()
+                }
             self.save(state, bool(row["best"]))
             seconds = time.monotonic() - begin
             print(
@@ -232,7 +236,10 @@ class Trainer:
     def save(self, state: Path, is_best: bool) -> None:
         """Write the resume state: the best weights first, so that `last` never points to absent ones."""
         if is_best:
-            _save(state / "best.pt", {"digest": self.digest, "epoch": self.best["epoch"], "model": self.best_state})
+            _save(
+                state / "best.pt",
+                {"digest": self.digest, "epoch": self.best["epoch"], "model": self.best_state},
+            )
         _save(
             state / "last.pt",
             {
@@ -356,10 +363,14 @@ def load_model(path: Path, device: torch.device) -> tuple[nn.Module, dict[str, A
     except FileNotFoundError:
         raise fail(path, "model is missing", remedy="run snakemake: the train rule makes it") from None
     except Exception as error:
-        raise fail(path, "model cannot be read", "a model.pt of CRISP", type(error).__name__, "train it again") from None
+        raise fail(
+            path, "model cannot be read", "a model.pt of CRISP", type(error).__name__, "train it again"
+        ) from None
     if not isinstance(content, dict) or content.get("schema") != MODEL_SCHEMA:
         found = content.get("schema") if isinstance(content, dict) else type(content).__name__
-        raise fail(path, "model of another schema", str(MODEL_SCHEMA), found, "train it again with this version")
+        raise fail(
+            path, "model of another schema", str(MODEL_SCHEMA), found, "train it again with this version"
+        )
     content = copy.copy(content)
     variant = Variant(**{**content["variant"], "size": tuple(content["variant"]["size"])})
     model = models.build(variant, len(content["classes"])).to(device)

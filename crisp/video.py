@@ -55,7 +55,9 @@ class Source:
         if self.broken:
             found.append(f"{self.broken} damaged packets were skipped")
         if self.resized:
-            found.append(f"{self.resized} frames have another size than the first; all are brought to one size")
+            found.append(
+                f"{self.resized} frames have another size than the first; all are brought to one size"
+            )
         if self.variable_rate:
             found.append("variable frame rate: frames are taken in order, at the mean rate")
         return found
@@ -116,12 +118,18 @@ def frames(path: str | Path, source: Source | None = None) -> Iterator[np.ndarra
                     source.height, source.width = image.shape[:2]
                 source.decoded += 1
                 source.resized += image.shape[:2] != (source.height, source.width)
-                if frame.pts is not None:
+                if frame.pts is not None and frame.time_base is not None:
                     stamps = [*stamps[-1:], frame.pts]
                     source.variable_rate |= _uneven(stamps, frame.time_base, source.fps)
                 yield np.ascontiguousarray(image)
     if source.decoded == 0:
-        raise fail(path, "no frame of this video decodes", "at least one frame", f"0 of {source.claimed} claimed", _REMEDY)
+        raise fail(
+            path,
+            "no frame of this video decodes",
+            "at least one frame",
+            f"0 of {source.claimed} claimed",
+            _REMEDY,
+        )
 
 
 def _opened(path: str | Path) -> BinaryIO:
@@ -150,7 +158,9 @@ def _packets(file: BinaryIO, source: Source) -> Iterator[av.Packet]:
         container = av.open(file, mode="r", metadata_errors="ignore")
     except (av.error.FFmpegError, OSError, ValueError) as error:  # OSError: a seek in an empty file
         size = source.path.stat().st_size
-        raise fail(source.path, "not a video", "a file FFmpeg can open", f"{size} bytes; {error}", _REMEDY) from None
+        raise fail(
+            source.path, "not a video", "a file FFmpeg can open", f"{size} bytes; {error}", _REMEDY
+        ) from None
     with container:
         stream = _picture_stream(container)
         if stream is None:

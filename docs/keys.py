@@ -28,7 +28,9 @@ def rows(part: dict[str, Any], prefix: str = "") -> Iterator[str]:
             yield f"| `{name}` | list | *required* | {rule['description']} |"
             continue
         default = f"`{json.dumps(rule['default'])}`" if "default" in rule else "*required*"
-        values = ", ".join(f"`{value}`" for value in rule.get("enum", []) if value) or rule.get("type", "text")
+        values = ", ".join(f"`{value}`" for value in rule.get("enum", []) if value) or rule.get(
+            "type", "text"
+        )
         yield f"| `{name}` | {values} | {default} | {rule.get('description', '')} |"
 
 

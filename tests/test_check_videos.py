@@ -59,7 +59,7 @@ def test_touched_video_is_hashed_once(lab: Lab, monkeypatch: pytest.MonkeyPatch)
     os.utime("data/d/train.mp4", ns=(1, 1))
     assert lab.check().faults == []
     assert lab.check().faults == []
-    assert hashed == ["data/d/train.mp4"]
+    assert hashed == [Path("data/d/train.mp4")]
 
 
 def test_damaged_cache_only_costs_a_look(lab: Lab) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from crisp import sources, video
+from crisp import sources
 from crisp.errors import CrispError
 from crisp.scan import measure, scan
 from crisp.tables import Video, read_videos, write_videos

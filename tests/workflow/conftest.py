@@ -60,7 +60,9 @@ class Study:
     def run(self, *arguments: str, study: str = "study.yaml", check: bool = True) -> Run:
         """``snakemake -j 2 --configfile study.yaml`` with more arguments, in the study's folder."""
         command = ["snakemake", "-s", str(ROOT / "Snakefile"), "-j", "2", "--configfile", study, *arguments]
-        done = subprocess.run(command, cwd=self.folder, env=environment(), capture_output=True, text=True, timeout=300)
+        done = subprocess.run(
+            command, cwd=self.folder, env=environment(), capture_output=True, text=True, timeout=300
+        )
         run = Run(done.returncode, done.stdout + done.stderr)
         if check:
             assert run.code == 0, run.text + self.logs()
@@ -73,7 +75,12 @@ class Study:
     def crisp(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A verb of ``crisp`` in the study's folder."""
         return subprocess.run(
-            ["crisp", *arguments], cwd=self.folder, env=environment(), capture_output=True, text=True, timeout=120
+            ["crisp", *arguments],
+            cwd=self.folder,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=120,
         )
 
 
@@ -96,7 +103,7 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
 
 
-def build(folder: Path, make_video, splits: tuple[str, ...] = SPLITS) -> Study:  # noqa: ANN001
+def build(folder: Path, make_video, splits: tuple[str, ...] = SPLITS) -> Study:
     """Write a study of one video per split entry, five strokes each."""
     videos, rows = [], []
     for number, split in enumerate(splits, start=1):
@@ -116,13 +123,13 @@ def build(folder: Path, make_video, splits: tuple[str, ...] = SPLITS) -> Study: 
 
 
 @pytest.fixture
-def study(tmp_path: Path, make_video) -> Study:  # noqa: ANN001
+def study(tmp_path: Path, make_video) -> Study:
     """A study that has never run."""
     return build(tmp_path, make_video)
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory, make_video) -> Study:  # noqa: ANN001
+def finished(tmp_path_factory: pytest.TempPathFactory, make_video) -> Study:
     """A study that has run to its end; not to be changed (see `done`)."""
     study = build(tmp_path_factory.mktemp("finished"), make_video)
     study.run()

@@ -31,7 +31,7 @@ def start(study: Study, *command: str) -> subprocess.Popen[str]:
     )
 
 
-def wait_for(condition, seconds: float = 60) -> None:  # noqa: ANN001
+def wait_for(condition, seconds: float = 60) -> None:
     """Wait until a condition holds."""
     end = time.monotonic() + seconds
     while not condition():
@@ -100,7 +100,7 @@ def test_damaged_checkpoint_only_costs_time(long: Study) -> None:
 
 
 @pytest.fixture
-def slow(study: Study, make_video) -> Study:  # noqa: ANN001
+def slow(study: Study, make_video) -> Study:
     """A study with one video that takes some seconds in every stage."""
     path = make_video(study.folder / "data/tiny/v1.mp4", frames=900, size=(320, 240), seed=1)
     rows = tables.read_videos(study.folder / "tables/videos.tsv")
@@ -114,7 +114,16 @@ def slow(study: Study, make_video) -> Study:  # noqa: ANN001
 @pytest.mark.parametrize("stage", ["frames.h5", "flow/dis.h5", "roi/dis.h5"])
 def test_killed_stage_is_finished_by_the_same_command(slow: Study, stage: str) -> None:
     target = slow.stage_file("v1", stage)
-    command = ["snakemake", "-s", str(ROOT / "Snakefile"), "-j", "2", "--configfile", "study.yaml", str(target)]
+    command = [
+        "snakemake",
+        "-s",
+        str(ROOT / "Snakefile"),
+        "-j",
+        "2",
+        "--configfile",
+        "study.yaml",
+        str(target),
+    ]
     run = start(slow, *command)
     wait_for(lambda: list(target.parent.glob(f"{target.name}.tmp-*")))
     name = next(target.parent.glob(f"{target.name}.tmp-*")).name
@@ -137,7 +146,9 @@ def test_killed_snakemake_names_the_way_out_and_loses_nothing(slow: Study) -> No
     wait_for(lambda: list(target.parent.glob("dis.h5.tmp-*")))
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
-    finished = {path: path.stat().st_mtime_ns for path in slow.folder.glob("results/volumes/tiny/*/frames.h5")}
+    finished = {
+        path: path.stat().st_mtime_ns for path in slow.folder.glob("results/volumes/tiny/*/frames.h5")
+    }
     locked = slow.run(check=False)
     assert locked.code != 0
     assert "--unlock" in locked.text

@@ -91,7 +91,7 @@ def test_bounds_edit_really_runs_and_settles(done: Study) -> None:
 
 
 @pytest.mark.parametrize("when", ["newer", "older"])
-def test_replaced_video_stops_the_run_until_scanned(done: Study, make_video, when: str) -> None:  # noqa: ANN001
+def test_replaced_video_stops_the_run_until_scanned(done: Study, make_video, when: str) -> None:
     path = make_video(done.folder / "data/tiny/v1.mp4", frames=FRAMES, seed=9)
     if when == "older":
         older(path)
@@ -116,7 +116,7 @@ def test_replacement_of_equal_size_is_noticed(done: Study) -> None:
     assert "crisp scan" in run.text
 
 
-def test_added_video_runs_its_chain_and_training(done: Study, make_video) -> None:  # noqa: ANN001
+def test_added_video_runs_its_chain_and_training(done: Study, make_video) -> None:
     before = (done.folder / "results/studies/tiny/splits/main.tsv").read_text().splitlines()
     path = make_video(done.folder / "data/tiny/v5.mp4", frames=FRAMES, seed=5)
     source = video.count_packets(path)
@@ -192,7 +192,9 @@ def test_another_study_on_the_same_dataset_prepares_nothing(done: Study) -> None
 
 def test_another_study_with_other_preparation_is_refused(done: Study) -> None:
     text = (done.folder / "study.yaml").read_text()
-    (done.folder / "other.yaml").write_text(text.replace("study: tiny", "study: other").replace("width: 48", "width: 32"))
+    (done.folder / "other.yaml").write_text(
+        text.replace("study: tiny", "study: other").replace("width: 48", "width: 32")
+    )
     run = done.run(study="other.yaml", check=False)
     assert run.code != 0
     assert "another dataset name" in run.text
