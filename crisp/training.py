@@ -224,14 +224,17 @@ class Trainer:
                     key: value.detach().clone() for key, value in self.model.state_dict().items()
                 }
             self.save(state, bool(row["best"]))
-            seconds = time.monotonic() - begin
-            print(
-                f"epoch {number}/{epochs}  loss {row['train_loss']:.4f}  accuracy {row['train_accuracy']:.3f}  "
-                f"validation loss {row['validation_loss']:.4f}  accuracy {row['validation_accuracy']:.3f}"
-                f"{'  best' if row['best'] else ''}  {len(self.datasets['train']) / seconds:.1f} clips/s  "
-                f"left {(epochs - number) * seconds:.0f} s",
-                file=sys.stderr,
-            )
+            print(self.line(row, time.monotonic() - begin), file=sys.stderr)
+
+    def line(self, row: dict[str, float], seconds: float) -> str:
+        """An epoch in a line, for a terminal or a log."""
+        epochs = self.study.training.epochs
+        words = [f"epoch {row['epoch']}/{epochs}"]
+        for name in ("train", "validation"):
+            words.append(f"{name} loss {row[f'{name}_loss']:.4f} accuracy {row[f'{name}_accuracy']:.3f}")
+        words.append(f"{len(self.datasets['train']) / seconds:.1f} clips/s")
+        words.append(f"{(epochs - row['epoch']) * seconds:.0f} s left")
+        return "  ".join([*words, "best"] if row["best"] else words)
 
     def save(self, state: Path, is_best: bool) -> None:
         """Write the resume state: the best weights first, so that `last` never points to absent ones."""
