@@ -31,6 +31,7 @@ class Variant:
     norm_method: str
     augmentation: bool
     flip: bool
+    init: str
     double_softmax: bool
 
     @property

@@ -311,6 +311,7 @@ VARIANT = Variant(
     norm_method="normal",
     augmentation=True,
     flip=True,
+    init="he",
     double_softmax=False,
 )
 LABELS = ["Backhand", "Negative", "UNKNOWN", "Unknown", "", "Forehand"]

@@ -25,6 +25,7 @@ VARIANT = Variant(
     norm_method="normal",
     augmentation=True,
     flip=True,
+    init="he",
     double_softmax=False,
 )
 

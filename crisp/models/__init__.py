@@ -14,6 +14,7 @@ from torch import nn
 
 from crisp.models.branch import CHANNELS, Branch
 from crisp.models.twin import Twin
+from crisp.models.weights import initialise
 from crisp.study import Study, Variant
 
 MODELS: dict[str, Callable[[Variant, int], nn.Module]] = {
@@ -31,7 +32,9 @@ def build(variant: Variant, classes: int) -> nn.Module:
     CrispError
         If the variant's clips are too small for the model.
     """
-    return MODELS[variant.model](variant, classes)
+    model = MODELS[variant.model](variant, classes)
+    initialise(model, variant.init)
+    return model
 
 
 def table(study: Study) -> list[dict[str, Any]]:

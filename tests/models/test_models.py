@@ -22,6 +22,7 @@ VARIANT = Variant(
     norm_method="normal",
     augmentation=True,
     flip=True,
+    init="he",
     double_softmax=False,
 )
 SMALL = (8, 16, 24)
@@ -152,3 +153,17 @@ def test_twin_works_in_half_precision() -> None:
 def test_too_small_a_clip_is_refused(model: str, size: tuple[int, int, int]) -> None:
     with pytest.raises(CrispError, match="clip is too small"):
         models.build(dataclasses.replace(VARIANT, model=model, size=size), 4)
+
+
+@pytest.mark.parametrize("model", ["rgb", "flow", "twin"])
+def test_he_weights_keep_the_signal_at_unit_scale(model: str) -> None:
+    """With the library's defaults the logits hardly depend on the input; see docs/differences.md."""
+    spread = {}
+    for init in ("he", "torch"):
+        torch.manual_seed(0)
+        built = models.build(dataclasses.replace(VARIANT, model=model, init=init), 6)
+        clips = {"rgb": torch.rand(8, 3, 16, 32, 32), "flow": torch.rand(8, 2, 16, 32, 32) - 0.5}
+        with torch.no_grad():
+            spread[init] = float(built(clips).std())
+    assert 0.3 < spread["he"] < 10
+    assert spread["he"] > 5 * spread["torch"]
