@@ -161,7 +161,7 @@ def test_he_weights_keep_the_signal_at_unit_scale(model: str) -> None:
     spread = {}
     for init in ("he", "torch"):
         torch.manual_seed(0)
-        built = models.build(dataclasses.replace(VARIANT, model=model, init=init), 6)
+        built = models.build(dataclasses.replace(VARIANT, model=model, size=(16, 32, 32), init=init), 6)
         clips = {"rgb": torch.rand(8, 3, 16, 32, 32), "flow": torch.rand(8, 2, 16, 32, 32) - 0.5}
         with torch.no_grad():
             spread[init] = float(built(clips).std())
