@@ -31,6 +31,7 @@ Seed = Annotated[int, typer.Option(help="Training seed.")]
 Split = Annotated[str, typer.Option(help="Name of the split.")]
 Device = Annotated[str, typer.Option(help="auto (a GPU where there is one), cpu or cuda.")]
 DEMO = Path("config/config.yaml")
+INTERRUPTED = "interrupted; nothing is half-written"
 
 
 def main() -> None:
@@ -39,8 +40,12 @@ def main() -> None:
         app()
     except CrispError as error:
         _end(str(error), 1)
-    except KeyboardInterrupt:
-        _end("interrupted; nothing is half-written", 130)
+    except KeyboardInterrupt:  # while modules are imported; in a verb Typer makes it exit code 130
+        _end(INTERRUPTED, 130)
+    except SystemExit as ended:
+        if ended.code == 130:
+            print(f"crisp: {INTERRUPTED}", file=sys.stderr)
+        raise
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
@@ -361,14 +366,13 @@ def train(
 
     Example: crisp train --study config/mine/study.yaml --seed 2 twin
     """
-    from crisp import plots, training
     from crisp import study as studies
+    from crisp import training
 
     loaded = studies.load(study)
     folder = loaded.model_folder(variant, split, seed)
     state = state or loaded.results / "state" / f"{variant}-{split}-{seed}"
-    history = training.train(loaded, loaded.variant(variant), split, seed, folder, state, device)
-    plots.curves(folder / "curves.png", history, f"{variant}, seed {seed}")
+    training.train(loaded, loaded.variant(variant), split, seed, folder, state, device)
 
 
 @app.command(rich_help_panel=MODELS)
@@ -388,7 +392,12 @@ def evaluate(
 
     loaded = studies.load(study)
     figures = inference.evaluate(loaded, loaded.variant(variant), split, seed, device)
-    print(f"{variant} seed {seed}: accuracy {figures['accuracy']} on {figures['n']} samples", file=sys.stderr)
+    found = (
+        f"accuracy {figures['accuracy']:.3f} on {figures['n']} samples"
+        if figures["n"]
+        else "no labelled test sample, so no accuracy; the predictions are written"
+    )
+    print(f"{variant} seed {seed}: {found}", file=sys.stderr)
 
 
 @app.command(rich_help_panel=MODELS)

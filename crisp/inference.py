@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from crisp.files import write_json
 from crisp.progress import progress
 from crisp.strokes import Sample
 from crisp.study import Study, Variant
-from crisp.training import choose_device, dataset, load_model, make_deterministic
+from crisp.training import choose_device, dataset, load_model, make_deterministic, read_scale
 
 
 def evaluate(study: Study, variant: Variant, split: str, seed: int, device: str = "auto") -> dict[str, Any]:
@@ -29,19 +30,13 @@ def evaluate(study: Study, variant: Variant, split: str, seed: int, device: str 
     Raises
     ------
     CrispError
-        If an input is missing, or the model is of another variant or class list than the study's.
+        If an input is missing, or the model is of another variant, class list or normalisation than
+        the study's.
     """
     make_deterministic(study.training.threads)
     folder = study.model_folder(variant.name, split, seed)
     model, about = load_model(folder / "model.pt", choose_device(device))
-    if about["classes"] != list(study.classes) or about["variant"]["model"] != variant.model:
-        raise fail(
-            folder / "model.pt",
-            "model belongs to another variant or class list",
-            f"{variant.model}, {', '.join(study.classes)}",
-            f"{about['variant']['model']}, {', '.join(about['classes'])}",
-            "train it again",
-        )
+    _check(study, variant, split, about, folder / "model.pt")
     test = dataset(study, variant, split, "test", seed)
     probabilities = [
         window_probabilities(model, test, sample, study.training.batch_size)
@@ -57,6 +52,26 @@ def evaluate(study: Study, variant: Variant, split: str, seed: int, device: str 
     summary.per_class_table(folder / "per_class.html", figures, title)
     write_json(folder / "metrics.json", figures)
     return figures
+
+
+def _check(study: Study, variant: Variant, split: str, about: dict[str, Any], path: Path) -> None:
+    """Refuse a model that takes other clips or tells other classes apart than the study says."""
+    expected = {
+        "classes": list(study.classes),
+        "size": list(variant.size),
+        **{key: getattr(variant, key) for key in ("model", "flow", "norm_method")},
+        "normalisation": read_scale(study, variant, split),
+    }
+    found = {**about["variant"], "classes": about["classes"], "normalisation": about["normalisation"]}
+    other = [key for key in expected if found[key] != expected[key]]
+    if other:
+        raise fail(
+            path,
+            "model belongs to another variant, class list or normalisation",
+            ", ".join(f"{key} {expected[key]}" for key in other),
+            ", ".join(f"{key} {found[key]}" for key in other),
+            "train it again",
+        )
 
 
 def window_probabilities(model: nn.Module, clips: ClipDataset, sample: Sample, batch_size: int) -> np.ndarray:

@@ -56,19 +56,20 @@ def chance(seed: int, name: str) -> float:
 def _by_group(study: Study) -> dict[str, str]:
     """Groups to splits, in the order of ``videos.tsv``, sized by frames.
 
-    A group goes to one of the splits that lack most of their share so far, drawn by its name.
+    A group goes to one of the splits that lack most of their share so far, drawn by its name. What
+    follows its first video plays no part: a new last row of an old group must not move others.
     Left-out videos are counted too: leaving one out must not move the others. While a split is
     empty it comes first, so that three groups are enough for three splits.
     """
-    weights: dict[str, float] = defaultdict(float)
-    for row in study.videos.values():
-        weights[group_of(study, row.video)] += max(1, row.working_frames)
     split: dict[str, str] = {}
     filled = dict.fromkeys(SPLITS, 0.0)
     empty = set(SPLITS)
-    total = 0.0
-    for group, weight in weights.items():
-        total += weight
+    for row in study.videos.values():
+        group, weight = group_of(study, row.video), max(1, row.working_frames)
+        if group in split:
+            filled[split[group]] += weight
+            continue
+        total = sum(filled.values()) + weight
         lack = {
             name: share * total - filled[name] for name, share in zip(SPLITS, study.split_shares, strict=True)
         }
@@ -191,12 +192,19 @@ def read(path: str | Path) -> dict[str, str]:
     """
     try:
         with open(path, encoding="utf-8", newline="") as file:
-            return {row["sample"]: row["split"] for row in csv.DictReader(file, delimiter="\t")}
+            split = {row["sample"]: row["split"] for row in csv.DictReader(file, delimiter="\t")}
+        if not split or not set(split.values()) <= set(SPLITS):
+            raise ValueError(f"{sorted(map(str, set(split.values())))}")
+        return split
     except FileNotFoundError:
         raise fail(path, "split is missing", remedy="run snakemake: the split rule makes it") from None
-    except KeyError as error:
+    except (KeyError, ValueError) as error:
         raise fail(
-            path, "damaged split table", "columns sample, split", error, "delete it and run snakemake"
+            path,
+            "damaged split table",
+            f"columns sample and split, which is one of {', '.join(SPLITS)}",
+            error,
+            "delete it and run snakemake",
         ) from None
 
 

@@ -89,7 +89,8 @@ def collect(study: Study, frames: dict[str, int]) -> list[Sample]:
     list of Sample
         The strokes of the classification rows, and negatives: the gaps between all annotated
         strokes of a video (from 0 and to its end, too) cut into consecutive blocks, as many as
-        the study's share asks for.
+        the study's share asks for beside the strokes that are annotated as negative. A video
+        without a classification row has none: nobody has said that nothing happens in its gaps.
 
     Raises
     ------
@@ -102,10 +103,13 @@ def collect(study: Study, frames: dict[str, int]) -> list[Sample]:
     for video, rows in _by_video(study).items():
         strokes, busy = _video_strokes(study, video, rows, frames[video], faults)
         samples += strokes
+        annotated = sum(stroke.kind == "negative" for stroke in strokes)
         # Targets are cumulative, so shares hold over the table and a new last row changes no other.
-        wanted += len(strokes) * study.negative_share / (1 - study.negative_share)
-        if study.negative_class and study.negative_share:
-            blocks = _negatives(study, video, frames[video], busy, strokes)
+        wanted += (len(strokes) - annotated) * study.negative_share / (1 - study.negative_share)
+        taken += annotated
+        given = next((row.split for row in rows if row.task == "classification"), None)
+        if study.negative_class and study.negative_share and given is not None:
+            blocks = _negatives(study, video, frames[video], busy, strokes, given)
             chosen = blocks[: max(0, math.floor(wanted - taken + 0.5))]
             taken += len(chosen)
             samples += chosen
@@ -132,8 +136,9 @@ def _video_strokes(
     for row in rows:
         path = study.annotation_file(row)
         for stroke in read_xml(path):
-            # Frame i of the volume is frame i * step of the video.
-            begin, end = -(-stroke.begin // step), -(-stroke.end // step)
+            # Frame i of the volume is frame i * step of the video; a stroke between two has the first.
+            end = -(-stroke.end // step)
+            begin = min(-(-stroke.begin // step), end - 1)
             busy.append((begin, end))
             where = f"{path}, action begin={stroke.begin} end={stroke.end}"
             if end > count:
@@ -159,16 +164,19 @@ def _video_strokes(
 
 
 def _negatives(
-    study: Study, video: str, count: int, busy: list[tuple[int, int]], strokes: list[Sample]
+    study: Study, video: str, count: int, busy: list[tuple[int, int]], strokes: list[Sample], given: str
 ) -> list[Sample]:
-    """All negative blocks of a video, in the seeded order in which they are taken."""
+    """All negative blocks of a video, in the seeded order in which they are taken.
+
+    `given` is the split of those of a video that is annotated to hold no stroke.
+    """
     length = max(1, math.floor(study.negative_seconds * study.videos[video].working_fps + 0.5))
     blocks = []
     for begin, end in gaps(busy, count):
         for start in range(begin, end - length + 1, length):
-            given = _nearest(strokes, start)
             name = f"{video}:{start}-{start + length}"
-            blocks.append(Sample(video, start, start + length, study.negative_class, "negative", name, given))
+            part = _nearest(strokes, start) if strokes else given
+            blocks.append(Sample(video, start, start + length, study.negative_class, "negative", name, part))
     return sorted(blocks, key=lambda block: digest([study.split_seed, block.sample]))
 
 
@@ -184,4 +192,4 @@ def gaps(busy: list[tuple[int, int]], count: int) -> list[tuple[int, int]]:
 
 def _nearest(strokes: list[Sample], frame: int) -> str:
     """The given split of the stroke nearest to a frame: a video's strokes may be in several."""
-    return min(strokes, key=lambda stroke: abs(stroke.begin - frame)).given if strokes else ""
+    return min(strokes, key=lambda stroke: abs(stroke.begin - frame)).given

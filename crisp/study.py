@@ -6,6 +6,7 @@ Defaults come from ``schemas/study.schema.yaml`` alone; ``config/README.md`` exp
 from __future__ import annotations
 
 import copy
+import re
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -13,11 +14,24 @@ from typing import Any
 
 import yaml
 from jsonschema import Draft202012Validator
+from jsonschema.validators import extend
 
 from crisp import tables
 from crisp.errors import CrispError, Fault, fail
 
+# PyYAML follows YAML 1.1, which takes a number with an exponent but no point or sign for a text.
+EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 STREAMS = {"rgb": ("rgb",), "flow": ("flow",), "twin": ("rgb", "flow")}
+
+
+def _is_finite(_: object, value: object) -> bool:
+    """Whether a value is a number; NaN and infinity would pass every bound of the schema."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+
+
+VALIDATOR = extend(
+    Draft202012Validator, type_checker=Draft202012Validator.TYPE_CHECKER.redefine("number", _is_finite)
+)
 
 
 @dataclass(frozen=True)
@@ -205,9 +219,8 @@ def resolve(content: Any, where: str = "study") -> Study:
     config = copy.deepcopy(content)
     if isinstance(config, dict):
         _fill(schema(), config)
-    errors = sorted(
-        Draft202012Validator(schema()).iter_errors(config), key=lambda error: list(map(str, error.path))
-    )
+        config = _numbers(schema(), config)
+    errors = sorted(VALIDATOR(schema()).iter_errors(config), key=lambda error: list(map(str, error.path)))
     if errors:
         raise CrispError(*(_fault(where, error) for error in errors))
     # A variant is its own keys over the shared ones; `defaults` itself then has nothing left to say.
@@ -222,12 +235,33 @@ def resolve(content: Any, where: str = "study") -> Study:
 def _fill(part: dict[str, Any], config: dict[str, Any]) -> None:
     """Set the defaults of a schema's properties, nested objects included, lists not."""
     for key, rule in part.get("properties", {}).items():
-        if "$ref" in rule:
-            rule = {**schema()["$defs"][rule["$ref"].rsplit("/", 1)[1]], **rule}
+        rule = _followed(rule)
         if "default" in rule:
             config.setdefault(key, copy.deepcopy(rule["default"]))
         if isinstance(config.get(key), dict):
             _fill(rule, config[key])
+
+
+def _followed(rule: dict[str, Any]) -> dict[str, Any]:
+    """A part of the schema with what it refers to."""
+    if "$ref" not in rule:
+        return rule
+    return {**schema()["$defs"][rule["$ref"].rsplit("/", 1)[1]], **rule}
+
+
+def _numbers(part: dict[str, Any], value: Any) -> Any:
+    """`value` with numbers as the schema means them: ``1e-3`` as 0.001, a whole ``10.0`` as 10."""
+    rule = _followed(part)
+    if isinstance(value, dict):
+        properties = rule.get("properties", {})
+        return {key: _numbers(properties.get(key, {}), item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_numbers(rule.get("items", {}), item) for item in value]
+    if rule.get("type") in ("number", "integer") and isinstance(value, str) and EXPONENT.fullmatch(value):
+        value = float(value)
+    if rule.get("type") == "integer" and isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
 
 
 def _fault(where: str, error: Any) -> Fault:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import csv
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
-from crisp import __version__, models, normalisation, splits, storage, strokes
+from crisp import __version__, models, normalisation, plots, splits, storage, strokes
 from crisp.augmentation import generator
 from crisp.clips import ClipDataset, ClipReader
 from crisp.errors import fail
@@ -39,10 +40,24 @@ HISTORY = (
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """The device of that name; `auto` is the first GPU where there is one."""
+    """The device of that name; `auto` is the first GPU where there is one.
+
+    Raises
+    ------
+    CrispError
+        If there is no such device here.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0][:200]
+        raise fail(
+            f"device {name}", "cannot be used", "auto, cpu or cuda", reason, "use --device auto"
+        ) from None
+    return device
 
 
 def make_deterministic(threads: int) -> None:
@@ -68,7 +83,7 @@ def readers(study: Study, variant: Variant, samples: list[Sample]) -> dict[str, 
 
 
 def inputs_digest(
-    study: Study, variant: Variant, seed: int, samples: list[Sample], scale: dict[str, Any]
+    study: Study, variant: Variant, seed: int, parts: dict[str, list[Sample]], scale: dict[str, Any]
 ) -> str:
     """One string for all that a training depends on: config, labels, split, normalisation, volumes.
 
@@ -78,11 +93,11 @@ def inputs_digest(
         video: {
             stage: storage.identity(path, stage) for stage, path in stage_files(study, variant, video).items()
         }
-        for video in dict.fromkeys(sample.video for sample in samples)
+        for video in dict.fromkeys(sample.video for samples in parts.values() for sample in samples)
     }
     training = asdict(study.training)
     del training["workers"]  # loads the same clips, whatever their number
-    return digest([STAGES["train"], asdict(variant), training, study.classes, seed, samples, scale, volumes])
+    return digest([STAGES["train"], asdict(variant), training, study.classes, seed, parts, scale, volumes])
 
 
 def read_scale(study: Study, variant: Variant, split: str) -> dict[str, Any]:
@@ -130,8 +145,8 @@ class Trainer:
         self.study, self.variant, self.seed, self.device = study, variant, seed, device
         self.datasets = {name: dataset(study, variant, split, name, seed) for name in ("train", "validation")}
         self.scale = read_scale(study, variant, split)
-        used = [sample for part in self.datasets.values() for sample in part.samples]
-        self.digest = inputs_digest(study, variant, seed, used, self.scale)
+        parts = {name: part.samples for name, part in self.datasets.items()}
+        self.digest = inputs_digest(study, variant, seed, parts, self.scale)
         torch.manual_seed(seed)
         self.model = models.build(variant, len(study.classes)).to(device)
         settings = study.training
@@ -191,11 +206,11 @@ class Trainer:
             count = len(self.datasets[name])
             row[f"{name}_loss"], row[f"{name}_accuracy"] = float(loss_sum) / count, int(correct) / count
         row["learning_rate"] = self.optimizer.param_groups[0]["lr"]
-        if not all(value == value for value in row.values()):
+        if not all(map(math.isfinite, row.values())):
             raise fail(
                 f"training of {self.variant.name}, epoch {number}",
-                "the loss is not a number",
-                "a finite loss",
+                "the loss is not a finite number",
+                "a finite one",
                 f"train {row['train_loss']}, validation {row['validation_loss']}",
                 "lower training.learning_rate",
             )
@@ -257,8 +272,8 @@ class Trainer:
     def resume(self, state: Path) -> None:
         """Load the state of a killed run, if there is one of the same digest."""
         last, best = load(state / "last.pt", self.device), load(state / "best.pt", self.device)
-        if not last or not best or last["digest"] != self.digest or best["digest"] != self.digest:
-            if last:
+        if last.get("digest") != self.digest or best.get("digest") != self.digest:
+            if last and best:
                 print("the saved state belongs to other inputs: training afresh", file=sys.stderr)
             return
         self.model.load_state_dict(last["model"])
@@ -298,7 +313,7 @@ class Trainer:
 def train(
     study: Study, variant: Variant, split: str, seed: int, folder: Path, state: Path, device: str = "auto"
 ) -> list[dict[str, float]]:
-    """Train a variant with a seed; writes ``model.pt`` and ``history.csv`` to `folder`.
+    """Train a variant with a seed; writes ``model.pt``, ``history.csv`` and ``curves.png`` to `folder`.
 
     Parameters
     ----------
@@ -324,6 +339,8 @@ def train(
     trainer.run(state)
     _save(folder / "model.pt", trainer.finished())
     write_history(folder / "history.csv", trainer.history)
+    plots.curves(folder / "curves.png", trainer.history, f"{variant.name}, seed {seed}")
+    # Last of all: Snakemake deletes the outputs of a job that fails on any of the above.
     for name in ("last.pt", "best.pt"):
         (state / name).unlink(missing_ok=True)
     return trainer.history
@@ -345,7 +362,10 @@ def _save(path: Path, content: dict[str, Any]) -> None:
 def load(path: Path, device: torch.device) -> dict[str, Any]:
     """Read a checkpoint; an absent or damaged one is empty, as it only costs time."""
     try:
-        return torch.load(path, map_location=device, weights_only=True)
+        content = torch.load(path, map_location=device, weights_only=True)
+        if not isinstance(content, dict):
+            raise TypeError(f"{type(content).__name__} instead of a dictionary")
+        return content
     except FileNotFoundError:
         return {}
     except Exception as error:  # torch raises half a dozen kinds for damaged files
