@@ -62,8 +62,18 @@ def _sweep(path: Path) -> None:
     """Remove what a killed process of this machine left beside `path`."""
     for leftover in path.parent.glob(f"{path.name}.tmp-{socket.gethostname()}-*"):
         pid = leftover.name.split("-")[-2]
-        if pid.isdecimal() and not Path("/proc", pid).exists():
+        if pid.isdecimal() and not _alive(int(pid)):
             leftover.unlink(missing_ok=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)  # signal 0 only asks
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
 
 
 def write_json(path: str | Path, content: Any) -> None:

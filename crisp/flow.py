@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 
 from crisp import storage
-from crisp.errors import fail
+from crisp.errors import CrispError, fail
 from crisp.parallel import ordered_map
 from crisp.progress import progress
 
@@ -23,6 +23,7 @@ CHUNK = 8  # frames per chunk
 SCALE = 1 / 32  # px per unit of the stored int16: an error of at most 1/64 px, a range of +-1023 px
 METHODS = ("deepflow", "dis", "farneback", "tvl1", "pcaflow")
 BACKENDS = ("auto", "opencv")
+PCAFLOW_LEAST = (56, 72)  # height, width in px: below, OpenCV writes past the end of its arrays
 
 PairSolver = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -43,7 +44,27 @@ def _solver(method: str) -> PairSolver:
         algorithm = cv2.optflow.createOptFlow_PCAFlow()
     else:
         raise fail("flow", "unknown flow method", ", ".join(METHODS), method)
-    return lambda previous, current: algorithm.calc(previous, current, None)  # type: ignore[call-overload]
+
+    def solve(previous: np.ndarray, current: np.ndarray) -> np.ndarray:
+        try:
+            return algorithm.calc(previous, current, None)  # type: ignore[call-overload]
+        except cv2.error as error:
+            if method == "pcaflow" and error.code != cv2.Error.StsNoMem:
+                return np.zeros((*previous.shape, 2), np.float32)  # it fails where it can track no point
+            raise _unfit(method, previous.shape, f"OpenCV: {error.err or error}") from None
+
+    return solve
+
+
+def _unfit(method: str, size: tuple[int, ...], found: str) -> CrispError:
+    height, width = size
+    return fail(
+        "flow",
+        f"{method} fails on frames of {width}x{height} px",
+        "frames that the method can take",
+        found,
+        "choose another flow method, or a greater working width with upscale",
+    )
 
 
 def resolve_backend(backend: str) -> str:
@@ -74,7 +95,7 @@ def compute(frames: np.ndarray, method: str = "deepflow", backend: str = "auto")
     Raises
     ------
     CrispError
-        For an unknown method or backend, or frames of another shape or dtype.
+        For an unknown method or backend, or frames of another shape or dtype or too small for the method.
     """
     if frames.ndim != 3 or frames.dtype != np.uint8:
         raise fail(
@@ -82,6 +103,8 @@ def compute(frames: np.ndarray, method: str = "deepflow", backend: str = "auto")
         )
     resolve_backend(backend)
     solve = _solver(method)
+    if method == "pcaflow" and any(np.less(frames.shape[1:], PCAFLOW_LEAST)):
+        raise _unfit(method, frames.shape[1:], "at least 72x56 px are needed")
     cv2.setNumThreads(1)
     flow = np.zeros((*frames.shape, 2), np.float32)
     for index in range(1, len(frames)):

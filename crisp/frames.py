@@ -51,9 +51,12 @@ def extract(
     Raises
     ------
     CrispError
-        If the video is missing, unreadable, without a single decodable frame, or another file
-        than the one scanned.
+        If the video is missing, unreadable, without a single decodable frame or a frame rate, or
+        another file than the one scanned; for a width or step below 1.
     """
+    for name, value in (("width", width), ("frame_step", frame_step)):
+        if value < 1:
+            raise fail("frames", f"bad {name}", "a whole number of at least 1", value)
     found = sources.sha256(path) if Path(path).is_file() else ""
     if sha256 and found and found != sha256:
         raise fail(
@@ -70,6 +73,10 @@ def extract(
         for index, image in enumerate(progress(video.frames(path, source), "frames", Path(path).name)):
             if index % frame_step:
                 continue
+            if source.fps <= 0:
+                raise fail(
+                    path, "video tells no frame rate", "frames per second", source.fps, "convert it to MP4"
+                )
             if size is None or rgb is None:
                 size = working_size(image.shape[1], image.shape[0], width, upscale)
                 rgb = storage.Appender(file, "rgb", (size[1], size[0], 3), "u1", CHUNK)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from collections import deque
@@ -38,7 +39,7 @@ def ordered_map(work: Callable[[Task], Result], tasks: Iterable[Task], workers: 
     under_way: deque[Future[Result]] = deque()
     try:
         for task in tasks:
-            under_way.append(pool.submit(work, task))
+            under_way.append(_submit(pool, work, task))
             if len(under_way) >= 3 * workers:
                 yield under_way.popleft().result()
         while under_way:
@@ -53,6 +54,19 @@ def ordered_map(work: Callable[[Task], Result], tasks: Iterable[Task], workers: 
         ) from None
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _submit(pool: ProcessPoolExecutor, work: Callable[[Task], Result], task: Task) -> Future[Result]:
+    """Submit a task; a worker that is started for it inherits that SIGINT is blocked.
+
+    Ctrl-C goes to every process of the terminal. Only this one is to act on it (and gets it after
+    this, if it comes now), as each worker would print a traceback.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return pool.submit(work, task)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end_with_parent(parent: int) -> None:

@@ -32,7 +32,7 @@ def masked(flow: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    flow : ndarray, (N, H, W, 2) float32
+    flow : ndarray, (N, H, W, 2) floating
         As read back from the stage file, px per frame.
     mask : ndarray, (N, H, W) uint8
         As stored; non-zero = foreground.
@@ -44,7 +44,9 @@ def masked(flow: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """
     result = np.zeros(flow.shape, np.float32)
     for index in range(len(flow)):
-        blurred = cv2.GaussianBlur(flow[index], (3, 3), 0.8, borderType=cv2.BORDER_REFLECT_101)
+        # copyTo() leaves a result of another dtype than its source as it was: zero.
+        field = flow[index].astype(np.float32, copy=False)
+        blurred = cv2.GaussianBlur(field, (3, 3), 0.8, borderType=cv2.BORDER_REFLECT_101)
         cv2.copyTo(blurred, dilate(mask[index]), result[index])
     return result
 

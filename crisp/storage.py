@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +22,48 @@ from crisp.versions import STAGES
 SCHEMA = 1  # of the stage files as a whole; a reader refuses any other
 
 
+class _Disk(io.FileIO):
+    """File that HDF5 writes to, which keeps the disk's error to itself and drops all that follows.
+
+    HDF5 cannot take a failed write: it crashes the process later, when it closes the file.
+    """
+
+    error: OSError | None = None
+
+    def write(self, data: Any, /) -> int:
+        """Write all of `data`, or keep the error."""
+        rest = memoryview(data).cast("B")
+        while len(rest) and self.error is None:
+            try:
+                rest = rest[super().write(rest) :]
+            except OSError as error:
+                self.error = error
+        return len(data)
+
+    def truncate(self, size: int | None = None, /) -> int:
+        """Set the size, or keep the error."""
+        if self.error is None:
+            try:
+                return super().truncate(size)
+            except OSError as error:
+                self.error = error
+        return size or 0
+
+    def check(self) -> None:
+        """Raise the error that was kept, if there is one."""
+        if self.error:
+            raise self.error
+
+
+class Writer(h5py.File):
+    """Stage file open for writing; `disk.check()` tells whether all was written so far."""
+
+    def __init__(self, disk: _Disk) -> None:
+        # From version 1.10 on HDF5 protects its own structures with checksums as well.
+        super().__init__(disk, "w", libver="v110")
+        self.disk = disk
+
+
 class Appender:
     """One dataset of a stage file that grows along time and is written a whole chunk at a time.
 
@@ -30,8 +72,8 @@ class Appender:
 
     Parameters
     ----------
-    file : h5py.File
-        Open for writing.
+    file : Writer
+        From :func:`create`.
     name : str
         Dataset name.
     row : tuple of int
@@ -45,7 +87,7 @@ class Appender:
 
     def __init__(
         self,
-        file: h5py.File,
+        file: Writer,
         name: str,
         row: tuple[int, ...],
         dtype: str,
@@ -62,6 +104,7 @@ class Appender:
             fletcher32=True,
             **blosc(cname="zstd", clevel=5, filters=blosc.BITSHUFFLE if bitshuffle else blosc.SHUFFLE),
         )
+        self._disk = file.disk
         self._chunk = chunk
         self._waiting = np.empty((0, *row), dtype)
         self._sha = hashlib.sha256()
@@ -79,12 +122,12 @@ class Appender:
             self.dataset[begin:] = self._waiting[:count]
             self._sha.update(self._waiting[:count].tobytes())
             self._waiting = self._waiting[count:]
+            self._disk.check()
 
     def close(self) -> None:
         """Write what still waits and record the SHA-256 of the dataset's values."""
         self._write(len(self._waiting))
         self.dataset.attrs["sha256"] = self._sha.hexdigest()
-        self.dataset.file.flush()
 
 
 def put(file: h5py.File, name: str, array: np.ndarray) -> None:
@@ -93,12 +136,10 @@ def put(file: h5py.File, name: str, array: np.ndarray) -> None:
         name, data=array, chunks=array.shape if array.size else None, fletcher32=bool(array.size)
     )
     dataset.attrs["sha256"] = hashlib.sha256(array.tobytes()).hexdigest()
-    # Here a full disk raises an error; where HDF5 itself closes the dataset, it only prints one.
-    file.flush()
 
 
 @contextmanager
-def create(path: str | Path, kind: str, attributes: dict[str, Any]) -> Iterator[h5py.File]:
+def create(path: str | Path, kind: str, attributes: dict[str, Any]) -> Iterator[Writer]:
     """Create a stage file: yield it open for writing, then verify every value and put it in place.
 
     Parameters
@@ -113,36 +154,20 @@ def create(path: str | Path, kind: str, attributes: dict[str, Any]) -> Iterator[
         If the disk is full or what was written does not read back.
     """
     with replacing(path) as beside:
-        # From version 1.10 on HDF5 protects its own structures with checksums as well.
-        with h5py.File(beside, "w", libver="v110", locking=False) as file, _closable(file):
-            file.attrs["schema"] = SCHEMA
-            file.attrs["kind"] = kind
-            file.attrs["stage_version"] = STAGES[kind]
-            file.attrs["crisp"] = __version__
-            yield file
-            for key, value in attributes.items():
-                file.attrs[key] = (
-                    value if isinstance(value, int | float | str) else json.dumps(value, sort_keys=True)
-                )
-            file.attrs["complete"] = True
-            file.flush()
+        with _Disk(beside, "w+") as disk:
+            with Writer(disk) as file:
+                file.attrs["schema"] = SCHEMA
+                file.attrs["kind"] = kind
+                file.attrs["stage_version"] = STAGES[kind]
+                file.attrs["crisp"] = __version__
+                yield file
+                for key, value in attributes.items():
+                    file.attrs[key] = (
+                        value if isinstance(value, int | float | str) else json.dumps(value, sort_keys=True)
+                    )
+                file.attrs["complete"] = True
+            disk.check()
         _verify(beside, path)
-
-
-@contextmanager
-def _closable(file: h5py.File) -> Iterator[None]:
-    """On an error (a full disk), let HDF5 write what it still holds to memory instead of the disk.
-
-    It writes that when it closes the file, and where this fails too, the process crashes at its end.
-    """
-    try:
-        yield
-    except OSError:
-        if hasattr(os, "memfd_create"):
-            nowhere = os.memfd_create("crisp")
-            os.dup2(nowhere, file.id.get_vfd_handle(), inheritable=False)
-            os.close(nowhere)
-        raise
 
 
 def _verify(beside: Path, path: str | Path) -> None:
@@ -163,7 +188,7 @@ def _sha_of_values(dataset: h5py.Dataset) -> str:
     try:
         for begin in range(0, len(dataset), step):
             sha.update(dataset[begin : begin + step].tobytes())
-    except OSError:
+    except (OSError, RuntimeError):
         return ""
     return sha.hexdigest()
 
@@ -195,6 +220,9 @@ def open_stage(path: str | Path, kind: str) -> h5py.File:
     remedy = f"delete it and run snakemake again: the {kind} rule makes it"
     try:
         file = h5py.File(path, "r", locking=False)
+        found = {key: _plain(file.attrs.get(key)) for key in ("schema", "kind", "complete")}
+        for _, item in [("", file), *_datasets(file)]:
+            dict(item.attrs)  # so that damage shows here
     except FileNotFoundError:
         raise fail(
             path,
@@ -203,15 +231,19 @@ def open_stage(path: str | Path, kind: str) -> h5py.File:
             "nothing",
             f"run snakemake: the {kind} rule makes it",
         ) from None
-    except OSError as error:
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise fail(path, "stage file cannot be read", "an HDF5 file", str(error)[:200], remedy) from None
-    found = {key: file.attrs.get(key) for key in ("schema", "kind", "complete")}
     if found != {"schema": SCHEMA, "kind": kind, "complete": True}:
         file.close()
         raise fail(
             path, "not a usable stage file", f"a complete {kind} file of schema {SCHEMA}", found, remedy
         )
     return file
+
+
+def _plain(value: Any) -> Any:
+    """A NumPy scalar as Python's, so that messages show it as people write it."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def identity(path: str | Path, kind: str) -> str:
@@ -243,7 +275,7 @@ def read_rows(dataset: h5py.Dataset, begin: int, end: int) -> np.ndarray:
     """
     try:
         return dataset[begin:end]
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         path = dataset.file.filename
         raise fail(
             f"{path}, {dataset.name}, frames {begin} to {end}",

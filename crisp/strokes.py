@@ -136,9 +136,7 @@ def _video_strokes(
     for row in rows:
         path = study.annotation_file(row)
         for stroke in read_xml(path):
-            # Frame i of the volume is frame i * step of the video; a stroke between two has the first.
-            end = -(-stroke.end // step)
-            begin = min(-(-stroke.begin // step), end - 1)
+            begin, end = working_interval(stroke.begin, stroke.end, step)
             busy.append((begin, end))
             where = f"{path}, action begin={stroke.begin} end={stroke.end}"
             if end > count:
@@ -161,6 +159,15 @@ def _video_strokes(
             kind = "negative" if stroke.label == study.negative_class else "stroke"
             strokes[sample] = Sample(video, begin, end, stroke.label, kind, sample, row.split)
     return list(strokes.values()), sorted(busy)
+
+
+def working_interval(begin: int, end: int, step: int) -> tuple[int, int]:
+    """Frames of the volume inside the video's ``[begin, end)``: its frame i is the video's i * `step`.
+
+    A stroke so short that it lies between two of them has the earlier one.
+    """
+    last = -(-end // step)
+    return min(-(-begin // step), last - 1), last
 
 
 def _negatives(

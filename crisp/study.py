@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -47,6 +48,14 @@ class Variant:
     flip: bool
     init: str
     double_softmax: bool
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Variant:
+        """A variant from its keys in a study file; what is left out has the schema's default."""
+        keys = schema()["$defs"]["variant"]["properties"]
+        defaults = {key: rule["default"] for key, rule in keys.items() if "default" in rule}
+        merged = {**defaults, **config}
+        return cls(**{**merged, "size": tuple(merged["size"])})
 
     @property
     def streams(self) -> tuple[str, ...]:
@@ -299,9 +308,7 @@ def _study(config: dict[str, Any]) -> Study:
         split_method=split["method"],
         split_seed=split["seed"],
         split_shares=tuple(split["shares"]),
-        variants=tuple(
-            Variant(**{**variant, "size": tuple(variant["size"])}) for variant in config["variants"]
-        ),
+        variants=tuple(map(Variant.from_config, config["variants"])),
         seeds=tuple(config["seeds"]),
         training=Training(**config["training"]),
         decision=config["decision"],

@@ -395,7 +395,7 @@ def load_model(path: Path, device: torch.device) -> tuple[nn.Module, dict[str, A
             path, "model of another schema", str(MODEL_SCHEMA), found, "train it again with this version"
         )
     content = copy.copy(content)
-    variant = Variant(**{**content["variant"], "size": tuple(content["variant"]["size"])})
+    variant = Variant.from_config(content["variant"])
     model = models.build(variant, len(content["classes"])).to(device)
     model.load_state_dict(content.pop("model"))
     return model.eval(), content

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,7 +13,7 @@ import av
 import cv2
 import numpy as np
 
-from crisp.errors import fail
+from crisp.errors import CrispError, fail
 
 _REMEDY = "replace the file, then run crisp scan; or set use=no for this video in videos.tsv"
 
@@ -141,6 +142,10 @@ def _opened(path: str | Path) -> BinaryIO:
         raise fail(path, "video file cannot be opened", "a readable file", error.strerror, _REMEDY) from None
 
 
+def _unreadable(path: Path, error: OSError) -> CrispError:
+    return fail(path, "video file cannot be read to its end", "a readable file", error.strerror, _REMEDY)
+
+
 def _uneven(stamps: list[int], time_base: Fraction, fps: float) -> bool:
     """Whether two successive time stamps are off the mean spacing by more than half a frame."""
     if len(stamps) < 2 or not fps:
@@ -173,8 +178,14 @@ def _packets(file: BinaryIO, source: Source) -> Iterator[av.Packet]:
         while True:
             try:
                 packet = next(packets, None)
-            except (av.error.FFmpegError, OSError):  # OSError: the disk's, or a seek beyond a cut-off file
+            except (av.error.FFmpegError, OSError) as error:
+                if not isinstance(error, av.error.FFmpegError) and error.errno != errno.EINVAL:
+                    raise _unreadable(source.path, error) from None  # the disk's error: its frames exist
+                # The data are damaged, or (EINVAL) point beyond the end of a cut-off file.
                 source.broken += 1
+                packet = av.Packet()  # an empty one flushes the decoder, which holds back some frames
+                packet.stream = stream
+                yield packet
                 return
             if packet is None:
                 return

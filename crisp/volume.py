@@ -64,7 +64,13 @@ def remove_from(folder: str | Path, video: str, stage: str) -> list[Path]:
 
 
 def pack(volume: str | Path, target: str | Path) -> None:
-    """Copy a volume and all it links to into one self-contained file."""
+    """Copy a volume and all it links to into one self-contained file.
+
+    Raises
+    ------
+    CrispError
+        If the volume or a file it links to is missing.
+    """
     with storage.open_stage(volume, "volume") as joined, storage.create(target, "volume", {}) as file:
         for key, value in joined.attrs.items():
             file.attrs[key] = value
@@ -72,6 +78,10 @@ def pack(volume: str | Path, target: str | Path) -> None:
 
 
 def _copy(joined: h5py.File, name: str, file: h5py.File) -> None:
-    if isinstance(joined.get(name, getlink=True), h5py.ExternalLink):
+    link = joined.get(name, getlink=True)
+    if isinstance(link, h5py.ExternalLink):
+        stage_file = Path(joined.filename).parent / link.filename
+        storage.open_stage(stage_file, Path(link.filename).parts[0].removesuffix(".h5")).close()
+    if isinstance(joined[name], h5py.Dataset):
         file.require_group(str(Path(name).parent))
         joined.copy(name, file, name, expand_external=True)

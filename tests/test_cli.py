@@ -1,0 +1,250 @@
+"""The command line: help, errors as one message, interrupts, and a closed pipe."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+import yaml
+from typer.testing import CliRunner
+
+import crisp
+from crisp import cli, files, storage, study
+from crisp.errors import CrispError
+
+COMMAND = [sys.executable, "-c", "from crisp.cli import main; main()"]
+ROOT = Path(__file__).parents[1]
+VERBS = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
+CONTENT: dict[str, Any] = {
+    "study": "s",
+    "dataset": {"name": "d", "videos": "videos.tsv", "annotations": "annotations.tsv"},
+    "classes": [f"class {number}" for number in range(20)] + ["Negative"],
+    "variants": [{"name": model, "model": model} for model in ("rgb", "flow", "twin")],
+}
+
+
+def environment(**more: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120", **more}
+
+
+def run(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        **options,
+    )
+
+
+def message(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """What ``crisp`` says on its way to exit code 1, in this process."""
+    monkeypatch.setattr(sys, "argv", ["crisp", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    said = capsys.readouterr()
+    assert ended.value.code == 1, said
+    assert said.out == ""
+    assert said.err.startswith("crisp: ")
+    assert "Traceback" not in said.err
+    return said.err
+
+
+def write(path: Path, **changes: Any) -> Path:
+    path.write_text(yaml.safe_dump({**CONTENT, **changes}))
+    return path
+
+
+def test_help_lists_verbs_by_stage() -> None:
+    said = CliRunner().invoke(cli.app, ["--help"], env={"COLUMNS": "120"}).stdout
+    panels = ["Data", "Preparation", "Labels", "Models"]
+    places = [said.index(f" {panel} ") for panel in panels]
+    assert places == sorted(places)
+    for verb, command in VERBS.items():
+        begin = places[panels.index(command.rich_help_panel)]
+        end = min([place for place in places if place > begin], default=len(said))
+        assert f" {verb} " in said[begin:end]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_an_example(verb: str) -> None:
+    said = CliRunner().invoke(cli.app, [verb, "--help"], env={"COLUMNS": "120"})
+    assert said.exit_code == 0
+    assert f"Example: crisp {verb}" in said.stdout
+
+
+def test_version() -> None:
+    assert CliRunner().invoke(cli.app, ["--version"]).stdout == f"{crisp.__version__}\n"
+
+
+def test_help_needs_no_heavy_library() -> None:
+    code = "import sys, crisp.cli; print(sorted({'torch', 'cv2', 'h5py', 'matplotlib'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (None, "study.yaml: study file is missing"),
+        ("study: [", "study.yaml: study file cannot be read"),
+        ("a: 1\n\tb: 2", "study.yaml: study file cannot be read"),
+        ("\x00", "study.yaml: study file cannot be read"),
+        ("- 1", "study.yaml, top level: bad value"),
+        (yaml.safe_dump({**CONTENT, "clases": []}), "study.yaml, top level: unknown key"),
+        (yaml.safe_dump({**CONTENT, "seeds": ["1"]}), "study.yaml, seeds.0: bad value"),
+    ],
+)
+def test_bad_study_is_one_message(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    text: str | None,
+    found: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if text is not None:
+        Path("study.yaml").write_text(text)
+    for verb in ("check", "models"):
+        assert found in message(monkeypatch, capsys, verb, "--study", "study.yaml")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (["train", "--study", "study.yaml", "twni"], "study s: no variant 'twni'"),
+        (["evaluate", "--study", "study.yaml", "twin"], "model.pt: model is missing"),
+        (["train", "--study", "study.yaml", "twin"], "splits/main.tsv: split is missing"),
+        (["split", "--study", "study.yaml"], "strokes.tsv: samples are missing"),
+        (["normalise", "--study", "study.yaml"], "splits/main.tsv: split is missing"),
+        (["redo", "--study", "study.yaml", "v"], "videos.tsv: table is missing"),
+        (["flow", "frames.h5", "flow.h5"], "frames.h5: stage file is missing"),
+        (["roi", "frames.h5", "flow.h5", "roi.h5"], "frames.h5: stage file is missing"),
+        (["frames", "none.mp4", "frames.h5"], "none.mp4"),
+        (["volume", "v.h5", "--method", "dis"], "dis.h5: stage file is missing"),
+        (["train", "--study", "study.yaml", "--device", "gpu", "twin"], "device gpu: cannot be used"),
+    ],
+)
+def test_missing_input_is_one_message(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    arguments: list[str],
+    found: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(Path("study.yaml"))
+    assert found in message(monkeypatch, capsys, *arguments)
+    assert not list(tmp_path.rglob("*.tmp-*"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_folder_that_may_not_be_written(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, make_video
+) -> None:
+    video = make_video(tmp_path / "v.mp4", frames=3)
+    tmp_path.chmod(0o500)
+    assert "Permission denied" in message(monkeypatch, capsys, "frames", video, tmp_path / "frames.h5")
+    tmp_path.chmod(0o700)
+
+
+def test_denied_by_the_system_is_one_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """As above, for root too: a file stands where a folder is to be made."""
+    monkeypatch.chdir(tmp_path)
+    write(Path("study.yaml"))
+    Path("results").touch()
+    Path("videos.tsv").write_text("video\tpath\tsize\tframes\tsha256\tfps\tgroup\tuse\tnote\n")
+    Path("annotations.tsv").write_text("video\tpath\ttask\tsplit\n")
+    assert "results" in message(monkeypatch, capsys, "strokes", "--study", "study.yaml")
+
+
+def test_usage_error_names_the_option() -> None:
+    done = CliRunner().invoke(cli.app, ["frames", "--widht", "3"])
+    assert done.exit_code == 2
+    assert "--widht" in done.stderr
+
+
+def test_models_prints_the_published_counts(tmp_path: Path) -> None:
+    path = write(tmp_path / "study.yaml")
+    lines = CliRunner().invoke(cli.app, ["models", "--study", str(path)]).stdout.splitlines()
+    counts = {line.split()[0]: line.split()[2] for line in lines[1:]}
+    assert counts == {"rgb": "108,191,821", "flow": "108,191,011", "twin": "221,611,811"}
+    assert "rgb (3, 100, 120, 120), flow (2, 100, 120, 120)" in lines[3]
+
+
+def test_closed_pipe_is_no_traceback(tmp_path: Path) -> None:
+    path = write(tmp_path / "study.yaml")
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [*COMMAND, "models", "--study", str(path)],
+        env=environment(),
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(writing)
+    assert done.returncode == 1
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_interrupted_flow_leaves_nothing(tmp_path: Path, make_video, workers: int) -> None:
+    frames, out = tmp_path / "frames.h5", tmp_path / "flow.h5"
+    video = make_video(tmp_path / "v.mp4", frames=300, size=(320, 240))
+    assert run("frames", video, frames).returncode == 0
+    flow = subprocess.Popen(
+        [*COMMAND, "flow", str(frames), str(out), "--workers", str(workers)],
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    end = time.monotonic() + 60
+    while not list(tmp_path.glob("flow.h5.tmp-*")):
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
+    time.sleep(1)  # the workers start, or are at work
+    os.killpg(flow.pid, signal.SIGINT)  # as Ctrl-C does: to all processes of the group
+    _, said = flow.communicate(timeout=60)
+    assert flow.returncode == 130, said
+    assert said == "crisp: interrupted; nothing is half-written\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["frames.h5", "v.mp4"]
+    assert storage.frame_count(frames) == 300
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("1e-3", 0.001), ("1E-3", 0.001), ("2.5e-4", 0.00025), (".5e-2", 0.005), ("1e+0", 1)]
+)
+def test_numbers_with_an_exponent(tmp_path: Path, text: str, value: float) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(CONTENT) + f"training: {{learning_rate: {text}, epochs: 1e2}}\n")
+    made = study.load(path)
+    assert (made.training.learning_rate, made.training.epochs) == (value, 100)
+    assert isinstance(made.training.epochs, int)
+
+
+def test_snapshot_of_small_numbers_is_read_again(tmp_path: Path) -> None:
+    """JSON writes 0.00001 as 1e-05, which PyYAML takes for a text."""
+    made = study.resolve({**CONTENT, "training": {"learning_rate": 0.00001}})
+    files.write_json(tmp_path / "study.json", made.config)
+    assert "1e-05" in (tmp_path / "study.json").read_text()
+    assert study.load(tmp_path / "study.json") == made
+
+
+@pytest.mark.parametrize("text", [".nan", ".inf", "-.inf", "1e999", "'0.1'", "yes", "nan"])
+def test_values_that_are_no_numbers(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(CONTENT) + f"training: {{learning_rate: {text}}}\n")
+    with pytest.raises(CrispError, match=r"training\.learning_rate: bad value\n    expected: type number"):
+        study.load(path)

@@ -1,0 +1,180 @@
+"""Optical flow: direction, size, equal bytes whatever the workers, clear errors."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import psutil
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from crisp import flow, storage
+from crisp.errors import CrispError
+from tests import stagefiles
+
+
+def moving(count: int, height: int, width: int, dx: int, dy: int) -> np.ndarray:
+    """Grey frames (N, H, W) uint8 of a picture whose content moves by (dx, dy) px from frame to frame."""
+    far = count * max(abs(dx), abs(dy)) + 1
+    picture = stagefiles.texture(height + 2 * far, width + 2 * far)[..., 1]
+    return np.stack(
+        [
+            picture[far - dy * n : far - dy * n + height, far - dx * n : far - dx * n + width]
+            for n in range(count)
+        ]
+    )
+
+
+def frames_file(path: Path, count: int, size: tuple[int, int] = (32, 48)) -> Path:
+    grey = moving(count, *size, 1, 0)
+    return stagefiles.write(path, np.repeat(grey[..., None], 3, axis=3)) / "frames.h5"
+
+
+# Mean end-point error allowed inside a margin of 10 px, in px, of a shift by (3, -2).
+@pytest.mark.parametrize(
+    ("method", "bound"),
+    [("deepflow", 0.1), ("dis", 0.2), ("farneback", 0.3), ("tvl1", 0.2), ("pcaflow", 0.5)],
+)
+def test_known_shift(method: str, bound: float) -> None:
+    found = flow.compute(moving(2, 72, 96, 3, -2), method)
+    assert (found.shape, found.dtype) == ((2, 72, 96, 2), np.float32)
+    assert not found[0].any()
+    error = np.linalg.norm(found[1, 10:-10, 10:-10] - (3, -2), axis=-1).mean()
+    assert error < bound
+
+
+@pytest.mark.parametrize("method", flow.METHODS)
+def test_still_and_plain_frames_give_zero(method: str) -> None:
+    still = np.repeat(moving(1, 72, 96, 0, 0), 3, axis=0)
+    np.testing.assert_allclose(flow.compute(still, method), 0, atol=1e-4)
+    np.testing.assert_array_equal(flow.compute(np.full((3, 72, 96), 90, np.uint8), method), 0)
+
+
+def test_deepflow_is_opencv_s() -> None:
+    grey = moving(3, 40, 60, 2, 1)
+    found = flow.compute(grey)
+    for n in (1, 2):
+        expected = cv2.optflow.createOptFlow_DeepFlow().calc(grey[n - 1], grey[n], None)
+        np.testing.assert_array_equal(found[n], expected)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_no_pair_of_frames(count: int) -> None:
+    assert flow.compute(np.zeros((count, 20, 30), np.uint8)).shape == (count, 20, 30, 2)
+
+
+@pytest.mark.parametrize(
+    "bad", [np.zeros((2, 9, 9), np.float32), np.zeros((9, 9), np.uint8), np.zeros((2, 9, 9, 3), np.uint8)]
+)
+def test_bad_frames(bad: np.ndarray) -> None:
+    with pytest.raises(CrispError, match=r"bad frames[\s\S]*\(N, H, W\) uint8"):
+        flow.compute(bad)
+
+
+def test_unknown_names() -> None:
+    with pytest.raises(CrispError, match=r"unknown flow method[\s\S]*deepflow, dis"):
+        flow.compute(np.zeros((2, 9, 9), np.uint8), "deepmatching")
+    with pytest.raises(CrispError, match="unknown backend"):
+        flow.compute(np.zeros((2, 9, 9), np.uint8), backend="abacus")
+
+
+@pytest.mark.parametrize("method", flow.METHODS)
+@pytest.mark.parametrize("size", [(1, 1), (5, 5), (5, 30), (30, 5), (12, 12), (48, 64), (55, 72), (56, 71)])
+def test_tiny_frames(method: str, size: tuple[int, int]) -> None:
+    grey = np.random.default_rng(0).integers(0, 256, (3, *size), np.uint8)
+    refused = {"pcaflow": True, "dis": min(size) < 12}.get(method, False)
+    if refused:
+        with pytest.raises(CrispError, match=rf"{method} fails on frames of {size[1]}x{size[0]} px"):
+            flow.compute(grey, method)
+    else:
+        found = flow.compute(grey, method)
+        assert found.shape == (3, *size, 2)
+        assert np.isfinite(found).all()
+
+
+def test_pcaflow_at_its_least_size() -> None:
+    height, width = flow.PCAFLOW_LEAST
+    assert np.isfinite(flow.compute(moving(3, height, width, 2, 0), "pcaflow")).all()
+
+
+def test_grey() -> None:
+    rgb = np.array([[[[255, 0, 0], [0, 255, 0], [0, 0, 255]]]], np.uint8)
+    assert flow.grey(rgb).tolist() == [[[76, 150, 29]]]
+    assert flow.grey(rgb[:0]).shape == (0, 1, 3)
+
+
+@given(arrays(np.float32, (1, 3, 4, 2), elements=st.floats(-1023, 1023, width=32)))
+def test_quantisation_error(field: np.ndarray) -> None:
+    stored = flow.quantise(field)
+    assert stored.dtype == np.int16
+    assert np.abs(stored * flow.SCALE - field.astype(np.float64)).max() <= 1 / 64
+
+
+def test_saturation_and_signs() -> None:
+    field = np.array([1e9, -1e9, np.inf, -np.inf, 1024, -1024, 0.5, -0.5, 0], np.float32)
+    stored = flow.quantise(field)
+    assert stored.tolist() == [32767, -32767, 32767, -32767, 32767, -32767, 16, -16, 0]
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 17])
+def test_file_at_block_boundaries(tmp_path: Path, count: int) -> None:
+    path = frames_file(tmp_path, count)
+    flow.extract(path, tmp_path / "f.h5", "dis")
+    with storage.open_stage(path, "frames") as images, storage.open_stage(tmp_path / "f.h5", "flow") as file:
+        expected = flow.quantise(flow.compute(flow.grey(images["rgb"][:]), "dis"))
+        np.testing.assert_array_equal(file["flow"][:], expected)
+        np.testing.assert_array_equal(flow.read(file, 0, count), expected / np.float32(32))
+        assert file["flow"].attrs["scale"] == 1 / 32
+        assert (file.attrs["method"], file.attrs["backend"], file.attrs["fps"]) == ("dis", "opencv", 120)
+        assert file.attrs["frames_sha256"] == images["rgb"].attrs["sha256"]
+
+
+def test_workers_do_not_change_the_file(tmp_path: Path) -> None:
+    path = frames_file(tmp_path, 17)
+    for workers in (1, 2, 7):
+        flow.extract(path, tmp_path / f"{workers}.h5", "dis", workers=workers)
+    one, two, seven = ((tmp_path / f"{workers}.h5").read_bytes() for workers in (1, 2, 7))
+    assert one == two == seven
+
+
+@pytest.mark.parametrize("method", flow.METHODS)
+def test_a_block_does_not_depend_on_earlier_ones(tmp_path: Path, method: str) -> None:
+    path = frames_file(tmp_path, 17, size=(56, 72))
+    after = flow._range(str(path), method, "auto", (8, 16))
+    flow._solver.cache_clear()
+    np.testing.assert_array_equal(flow._range(str(path), method, "auto", (8, 16)), after)
+
+
+def test_fault_in_a_worker_names_the_frames(tmp_path: Path) -> None:
+    path = frames_file(tmp_path, 20, size=(5, 5))
+    with pytest.raises(CrispError, match="dis fails on frames of 5x5 px"):
+        flow.extract(path, tmp_path / "f.h5", "dis", workers=2)
+    assert not (tmp_path / "f.h5").exists()
+
+
+def _kill_a_worker() -> None:
+    """Kill the first worker process that turns up, once it works."""
+    for _ in range(600):
+        for child in psutil.Process().children():
+            if "spawn_main" in " ".join(child.cmdline()):
+                os.kill(child.pid, signal.SIGKILL)
+                return
+        time.sleep(0.05)
+
+
+def test_a_killed_worker_gives_one_error(tmp_path: Path) -> None:
+    path = frames_file(tmp_path, 64)
+    killer = threading.Thread(target=_kill_a_worker)
+    killer.start()
+    with pytest.raises(CrispError, match="worker process: was killed"):
+        flow.extract(path, tmp_path / "f.h5", workers=2)
+    killer.join()
+    assert not (tmp_path / "f.h5").exists()

@@ -1,0 +1,68 @@
+"""Worker processes: results in order, errors told, nobody left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from crisp.errors import CrispError, fail
+from crisp.parallel import ordered_map
+
+
+def _square(number: int) -> int:
+    return number * number
+
+
+def _refuse(number: int) -> int:
+    if number == 3:
+        raise fail("frame 3", "bad", remedy="none")
+    return number
+
+
+def _die(number: int) -> int:
+    if number == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
+def test_results_come_in_order(workers: int) -> None:
+    assert list(ordered_map(_square, range(20), workers)) == [number**2 for number in range(20)]
+
+
+def test_tasks_are_taken_as_needed() -> None:
+    taken: list[int] = []
+
+    def tasks() -> Iterator[int]:
+        for number in range(100):
+            taken.append(number)
+            yield number
+
+    results = ordered_map(_square, tasks(), 2)
+    assert next(results) == 0
+    assert len(taken) <= 6
+    results.close()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_fault_arrives_whole(workers: int) -> None:
+    with pytest.raises(CrispError) as error:
+        list(ordered_map(_refuse, range(9), workers))
+    assert error.value.faults[0].where == "frame 3"
+
+
+def test_a_killed_worker_is_one_error_and_no_orphan() -> None:
+    before = set(psutil.Process().children(recursive=True))
+    with pytest.raises(CrispError, match=r"worker process: was killed[\s\S]*often memory ran out"):
+        list(ordered_map(_die, range(9), 2))
+    left = [
+        child
+        for child in psutil.Process().children(recursive=True)
+        if child not in before and "resource_tracker" not in " ".join(child.cmdline())
+    ]
+    _, alive = psutil.wait_procs(left, timeout=20)
+    assert alive == []

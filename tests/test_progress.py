@@ -1,0 +1,33 @@
+"""Progress: lines in a log, a bar on a terminal, the items untouched."""
+
+from __future__ import annotations
+
+import pytest
+
+from crisp import progress
+
+
+def test_lines_in_a_log(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "EVERY", 0.0)
+    assert list(progress.progress(iter("abc"), "frames", "game.mp4", 3)) == ["a", "b", "c"]
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("game.mp4: 1 of 3 frames, ")
+    assert lines[-1].startswith("game.mp4: 3 frames in ")
+    assert len(lines) == 4
+
+
+def test_a_short_job_logs_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(progress.progress([], "frames", "none")) == []
+    assert capsys.readouterr().err == "none: 0 frames in 0.0 s\n"
+
+
+def test_a_bar_on_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert list(progress.progress(range(5), "frames", "game", 5)) == list(range(5))
+    assert "game" in capsys.readouterr().err
+
+
+def test_errors_pass(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ZeroDivisionError):
+        list(progress.progress((1 // n for n in (1, 0)), "frames"))
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,388 @@
+"""Training: figures by hand, the best weights, equal digits, resuming, and what is refused."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from crisp import splits, strokes, study, training
+from crisp.augmentation import generator
+from crisp.errors import CrispError
+from crisp.study import Study
+from crisp.training import HISTORY, Trainer
+from tests import stagefiles, trainable
+from tests.trainable import CONTENT, configured, write_scale, write_split
+
+CPU = torch.device("cpu")
+Stopped = type("Stopped", (Exception,), {})
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
+    """A study of one video in the working folder, ready to be trained."""
+    monkeypatch.chdir(tmp_path)
+    # At the first import matplotlib looks for fonts; the curves have tests of their own.
+    monkeypatch.setattr(training.plots, "curves", lambda path, *_: path.write_bytes(b"PNG"))
+    return trainable.build()
+
+
+def trainer(made: Study, variant: str = "flow", seed: int = 1) -> Trainer:
+    training.make_deterministic(1)
+    return Trainer(made, made.variant(variant), "main", seed, CPU)
+
+
+def trained(made: Study, variant: str = "flow", seed: int = 1) -> tuple[str, dict[str, Any]]:
+    """Text of the history and content of the model file of a training."""
+    folder = made.model_folder(variant, "main", seed)
+    training.train(made, made.variant(variant), "main", seed, folder, Path("state"), "cpu")
+    return (folder / "history.csv").read_text(), torch.load(folder / "model.pt", weights_only=True)
+
+
+def same(first: dict[str, Any], second: dict[str, Any]) -> bool:
+    """Whether two sets of weights are equal bit for bit."""
+    return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
+
+
+def stop_in(made: Study, monkeypatch: pytest.MonkeyPatch, epoch: int) -> None:
+    """Train until `epoch`, which is never finished."""
+    work = Trainer.epoch
+
+    def stopping(self: Trainer, number: int) -> dict[str, float]:
+        row = work(self, number)
+        if number == epoch:
+            raise Stopped
+        return row
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "epoch", stopping)
+        with pytest.raises(Stopped):
+            trained(made)
+
+
+def test_losses_are_means_over_samples(small: Study) -> None:
+    run = trainer(small)
+    sizes = [len(labels) for _, labels in run.batches("train", 1)]
+    assert sizes == [4, 4, 2]
+    # One weight update a batch: the loss of each batch is that before its update.
+    copied = trainer(small)
+    losses, hits = [], 0
+    for streams, labels in copied.batches("train", 1):
+        logits = copied.model(streams)
+        shares = torch.log_softmax(logits, 1)[torch.arange(len(labels)), labels]
+        losses += (-shares).tolist()
+        hits += int((logits.argmax(1) == labels).sum())
+        copied.optimizer.zero_grad()
+        (-shares).mean().backward()
+        copied.optimizer.step()
+    row = run.epoch(1)
+    assert len(losses) == 10
+    assert row["train_loss"] == pytest.approx(np.mean(losses), rel=1e-5)
+    assert row["train_accuracy"] == hits / 10
+    copied.model.eval()
+    with torch.no_grad():
+        found = [copied.loss(copied.model(s), n).item() * len(n) for s, n in copied.batches("validation", 1)]
+    assert row["validation_loss"] == pytest.approx(sum(found) / 5, rel=1e-5)
+
+
+def test_order_of_the_samples_is_drawn_by_epoch(small: Study) -> None:
+    run = trainer(small)
+    by_epoch = [torch.cat([labels for _, labels in run.batches("train", epoch)]) for epoch in (1, 2, 1)]
+    labels = np.array(run.datasets["train"].labels)
+    np.testing.assert_array_equal(by_epoch[0], labels[generator(1, 1, 10).permutation(10)])
+    assert torch.equal(by_epoch[0], by_epoch[2])
+    assert not torch.equal(by_epoch[0], by_epoch[1])
+    assert torch.cat([labels for _, labels in run.batches("validation", 1)]).tolist() == [1, 2, 0, 1, 2]
+
+
+def test_validation_is_in_eval_mode_without_gradients(small: Study) -> None:
+    run = trainer(small)
+    seen = []
+    run.model.register_forward_hook(
+        lambda model, _, logits: seen.append((model.training, torch.is_grad_enabled(), logits.requires_grad))
+    )
+    run.epoch(1)
+    assert seen == [(True, True, True)] * 3 + [(False, False, False)] * 2
+    assert not run.datasets["validation"].augment
+    assert run.datasets["train"].augment
+
+
+def test_validation_changes_no_weight(small: Study) -> None:
+    run = trainer(small)
+    updates: list[int] = []
+    run.optimizer.register_step_post_hook(lambda *_: updates.append(1))
+    run.epoch(1)
+    assert len(updates) == 3
+
+
+def test_model_holds_the_weights_of_least_validation_loss(
+    small: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses, states = iter([3.0, 1.0, 2.0, 1.0]), []
+    work = Trainer.epoch
+
+    def told(self: Trainer, number: int) -> dict[str, float]:
+        row = work(self, number) | {"validation_loss": next(losses)}
+        states.append({key: value.clone() for key, value in self.model.state_dict().items()})
+        return row
+
+    monkeypatch.setattr(Trainer, "epoch", told)
+    history, content = trained(small)
+    assert [row["best"] for row in csv.DictReader(history.splitlines())] == ["1", "1", "0", "0"]
+    assert content["epoch"] == 2
+    assert [same(content["model"], state) for state in states] == [False, True, False, False]
+    model, about = training.load_model(small.model_folder("flow", "main", 1) / "model.pt", CPU)
+    assert same(model.state_dict(), states[1])
+    assert not model.training
+    assert about["classes"] == ["Hit", "Push", "Negative"]
+    assert about["normalisation"]["x"] == 4
+    assert "model" not in about
+
+
+def test_history_and_files(small: Study) -> None:
+    history, content = trained(small)
+    rows = list(csv.DictReader(history.splitlines()))
+    assert tuple(rows[0]) == HISTORY
+    assert [row["epoch"] for row in rows] == ["1", "2", "3", "4"]
+    assert {row["learning_rate"] for row in rows} == {"0.02"}
+    best = min(rows, key=lambda row: float(row["validation_loss"]))
+    assert content["epoch"] == int(best["epoch"])
+    folder = small.model_folder("flow", "main", 1)
+    assert sorted(path.name for path in folder.iterdir()) == ["curves.png", "history.csv", "model.pt"]
+    assert list(Path("state").iterdir()) == []
+
+
+def test_state_is_kept_until_every_output_is_there(small: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(training.plots, "curves", full)
+        with pytest.raises(OSError, match="No space"):
+            trained(small)
+    assert sorted(path.name for path in Path("state").iterdir()) == ["best.pt", "last.pt"]
+    monkeypatch.setattr(Trainer, "epoch", None)  # nothing is left to be trained
+    assert len(trained(small)[0].splitlines()) == 5
+
+
+def test_double_softmax_has_the_published_floor(small: Study) -> None:
+    run = trainer(small, "plain")
+    sure = torch.full((7, 21), -50.0)
+    sure[:, 3] = 50
+    assert run.loss(sure, torch.full((7,), 3)).item() == pytest.approx(2.123, abs=5e-4)
+    assert run.loss(sure, torch.full((7,), 3)).item() == pytest.approx(math.log(math.e + 20) - 1)
+    logits = torch.randn(7, 3)
+    labels = torch.tensor([0, 1, 2, 0, 1, 2, 0])
+    assert torch.equal(trainer(small).loss(logits, labels), functional.cross_entropy(logits, labels))
+
+
+@pytest.mark.usefixtures("small")
+def test_optimiser_is_the_configured_one() -> None:
+    made = configured(learning_rate="1e-3", momentum=0.25, weight_decay=0.125)
+    (group,) = trainer(made).optimizer.param_groups
+    assert isinstance(trainer(made).optimizer, torch.optim.SGD)
+    assert (group["lr"], group["momentum"], group["weight_decay"]) == (0.001, 0.25, 0.125)
+    assert group["nesterov"]
+    assert group["dampening"] == 0
+    defaults = study.resolve({**CONTENT, "training": {}}).training
+    assert (defaults.momentum, defaults.weight_decay, defaults.batch_size) == (0.5, 0.005, 10)
+    assert defaults.learning_rate == 0.01
+
+
+@pytest.mark.parametrize("variant", ["flow", "rgb"])
+def test_equal_input_gives_equal_digits(small: Study, variant: str) -> None:
+    (first, one), (second, two) = trained(small, variant), trained(small, variant)
+    assert first == second
+    assert same(one["model"], two["model"])
+    assert one["digest"] == two["digest"]
+
+
+def test_another_seed_gives_another_model(small: Study) -> None:
+    (first, one), (second, two) = trained(small, seed=1), trained(small, seed=2)
+    assert first != second
+    assert one["digest"] != two["digest"]
+    assert not same(one["model"], two["model"])
+
+
+@pytest.mark.usefixtures("small")
+def test_loader_workers_change_nothing() -> None:
+    first, one = trained(configured(epochs=2))
+    second, two = trained(configured(epochs=2, workers=2))
+    assert first == second
+    assert same(one["model"], two["model"])
+    assert one["digest"] == two["digest"]
+
+
+@pytest.mark.parametrize("epoch", [2, 4])
+def test_resumed_training_equals_an_undisturbed_one(
+    small: Study, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], epoch: int
+) -> None:
+    history, content = trained(small)
+    stop_in(small, monkeypatch, epoch)
+    resumed, model = trained(small)
+    assert f"resuming after epoch {epoch - 1}" in capfd.readouterr().err
+    assert resumed == history
+    assert same(model.pop("model"), content.pop("model"))
+    assert model == content
+
+
+def test_killed_between_best_and_last(small: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The best weights are then an epoch ahead of the rest of the state."""
+    work, write = Trainer.epoch, training._save
+
+    def told(self: Trainer, number: int) -> dict[str, float]:
+        return work(self, number) | {"validation_loss": abs(number - 2.0)}
+
+    def stopping(path: Path, saved: dict[str, Any]) -> None:
+        if path.name == "last.pt" and len(saved["history"]) == 2:
+            raise Stopped
+        write(path, saved)
+
+    monkeypatch.setattr(Trainer, "epoch", told)
+    history, content = trained(small)
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "_save", stopping)
+        with pytest.raises(Stopped):
+            trained(small)
+    assert torch.load("state/best.pt", weights_only=True)["epoch"] == 2
+    assert len(torch.load("state/last.pt", weights_only=True)["history"]) == 1
+    resumed, model = trained(small)
+    assert resumed == history
+    assert same(model["model"], content["model"])
+    assert model["epoch"] == content["epoch"] == 2
+
+
+def relabel(small: Study) -> Study:
+    samples = strokes.read(small.results / "strokes.tsv")
+    strokes.write(small.results / "strokes.tsv", [samples[0]._replace(label="Push"), *samples[1:]])
+    return small
+
+
+def resplit(small: Study) -> Study:
+    """Move the last training sample to validation: the samples of both are the same row after row."""
+    split = splits.read(small.results / "splits/main.tsv")
+    write_split(small, split | {"v:9": "validation"})
+    return small
+
+
+def rescale(small: Study) -> Study:
+    write_scale(small, 5.0)
+    return small
+
+
+def reprepare(small: Study) -> Study:
+    trainable.prepare(small, seed=1)
+    return small
+
+
+@pytest.mark.parametrize(
+    "change",
+    [relabel, resplit, rescale, reprepare, lambda _: configured(momentum=0.25)],
+    ids=["label", "split", "normalisation", "volume", "config"],
+)
+def test_changed_input_trains_afresh(
+    small: Study,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    change: Callable[[Study], Study],
+) -> None:
+    stop_in(small, monkeypatch, 3)
+    changed = change(small)
+    resumed, model = trained(changed)
+    assert "training afresh" in capfd.readouterr().err
+    afresh, content = trained(changed)
+    assert resumed == afresh
+    assert same(model["model"], content["model"])
+
+
+def test_volume_a_variant_does_not_take_plays_no_part(small: Study) -> None:
+    before = trainer(small, "rgb").digest, trainer(small).digest
+    write_scale(small, 5.0)
+    (small.volumes / "v/flow" / f"{stagefiles.METHOD}.h5").unlink()
+    assert trainer(small, "rgb").digest == before[0]
+
+
+def test_worker_count_is_no_part_of_the_digest(small: Study) -> None:
+    assert trainer(small).digest == trainer(configured(workers=3)).digest
+    assert trainer(small).digest != trainer(configured(batch_size=5)).digest
+
+
+@pytest.mark.parametrize("name", ["last.pt", "best.pt"])
+@pytest.mark.parametrize("damage", ["torn", "foreign"])
+def test_damaged_checkpoint_trains_afresh(
+    small: Study, monkeypatch: pytest.MonkeyPatch, name: str, damage: str
+) -> None:
+    history, _ = trained(small)
+    stop_in(small, monkeypatch, 3)
+    path = Path("state", name)
+    if damage == "torn":
+        path.write_bytes(path.read_bytes()[:-100])
+    else:
+        torch.save(torch.zeros(3), path)
+    assert trained(small)[0] == history
+
+
+def test_first_epoch_killed_before_any_last(small: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    history, _ = trained(small)
+    stop_in(small, monkeypatch, 2)
+    Path("state/last.pt").unlink()
+    assert trained(small)[0] == history
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_loss_that_is_no_number_ends_the_training(
+    small: Study, monkeypatch: pytest.MonkeyPatch, value: float
+) -> None:
+    monkeypatch.setattr(
+        Trainer, "loss", lambda _, logits, labels: functional.cross_entropy(logits, labels) + value
+    )
+    with pytest.raises(CrispError, match="epoch 1: the loss is not a finite number") as error:
+        trained(small)
+    assert "lower training.learning_rate" in str(error.value)
+    assert not list(Path().rglob("model.pt"))
+
+
+@pytest.mark.usefixtures("small")
+def test_model_file_that_cannot_be_used(tmp_path: Path) -> None:
+    _, content = trained(configured(epochs=1))
+    path = tmp_path / "model.pt"
+    with pytest.raises(CrispError, match="model is missing"):
+        training.load_model(path, CPU)
+    torch.save({**content, "schema": 99}, path)
+    with pytest.raises(CrispError, match="model of another schema") as error:
+        training.load_model(path, CPU)
+    assert "found: 99" in str(error.value)
+    torch.save([1], path)
+    with pytest.raises(CrispError, match="found: list"):
+        training.load_model(path, CPU)
+    torch.save(content, path)
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(CrispError, match="model cannot be read"):
+        training.load_model(path, CPU)
+    torch.save(replace, path)  # code is never unpickled
+    with pytest.raises(CrispError, match="model cannot be read"):
+        training.load_model(path, CPU)
+
+
+def test_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert training.choose_device() == CPU
+    assert training.choose_device("cpu") == CPU
+    for name in ("gpu", "cuda:99"):
+        with pytest.raises(CrispError, match=f"device {name}: cannot be used"):
+            training.choose_device(name)
+
+
+def test_missing_input_is_named(small: Study) -> None:
+    small.normalisation_file(small.variant("flow"), "main").unlink()
+    with pytest.raises(CrispError, match=r"main-dis-normal\.json: file is missing"):
+        trained(small)
+    trained(configured(epochs=1), "rgb")  # takes no flow

@@ -1,0 +1,116 @@
+"""The volume links the stage files beside it; a pack needs none of them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from crisp import storage, volume
+from crisp.errors import CrispError
+from tests import stagefiles
+
+RGB = np.random.default_rng(0).integers(0, 256, (20, 6, 8, 3), np.uint8)
+NAMES = ["flow/dis", "flow_stats/dis", "mask", "rgb", "roi/dis", "roi_raw/dis"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A video's stage files and its volume."""
+    folder = stagefiles.write(tmp_path / "v", RGB)
+    with h5py.File(folder / "frames.h5", "r+") as file:
+        for key in volume.VOLUME_ATTRIBUTES:
+            file.attrs[key] = 1
+        file.attrs["fps"] = 120.0
+    with h5py.File(folder / "roi" / "dis.h5", "r+") as file:
+        storage.put(file, "roi_raw", np.zeros((20, 2), np.float32))
+        storage.put(file, "flow_stats", np.ones((20, 6), np.float32))
+    volume.join(folder / "v.h5", ["dis"])
+    return folder
+
+
+def datasets(path: Path) -> dict[str, np.ndarray]:
+    with h5py.File(path, "r") as file:
+        return {name: file[name][:] for name in NAMES}
+
+
+def test_links_follow_when_the_folder_moves(folder: Path, tmp_path: Path) -> None:
+    before = datasets(folder / "v.h5")
+    np.testing.assert_array_equal(before["rgb"], RGB)
+    folder.rename(tmp_path / "elsewhere")
+    after = datasets(tmp_path / "elsewhere" / "v.h5")
+    for name in NAMES:
+        np.testing.assert_array_equal(after[name], before[name])
+
+
+def test_members_and_attributes(folder: Path) -> None:
+    with h5py.File(folder / "v.h5", "r") as file:
+        found: list[str] = []
+        file.visit_links(lambda name: found.append(name) if not isinstance(file[name], h5py.Group) else None)
+        assert sorted(found) == NAMES
+        assert file["flow/dis"].attrs["scale"] == 1 / 32
+        assert file.attrs["fps"] == 120
+        assert list(file.attrs["flow_methods"]) == ["dis"]
+        link = file.get("flow/dis", getlink=True)
+        assert (link.filename, link.path) == ("flow/dis.h5", "flow")
+
+
+def test_pack_is_equal_and_by_itself(folder: Path, tmp_path: Path) -> None:
+    before = datasets(folder / "v.h5")
+    volume.pack(folder / "v.h5", tmp_path / "packed.h5")
+    shutil.rmtree(folder)
+    volume.pack(tmp_path / "packed.h5", tmp_path / "again.h5")
+    for path in (tmp_path / "packed.h5", tmp_path / "again.h5"):
+        after = datasets(path)
+        for name in NAMES:
+            np.testing.assert_array_equal(after[name], before[name])
+        with h5py.File(path, "r") as file:
+            assert file.attrs["fps"] == 120
+            assert file["flow/dis"].attrs["scale"] == 1 / 32
+
+
+@pytest.mark.parametrize("name", ["frames.h5", "flow/dis.h5", "roi/dis.h5"])
+def test_missing_stage_file_is_named(folder: Path, tmp_path: Path, name: str) -> None:
+    (folder / name).unlink()
+    with pytest.raises(CrispError, match=rf"{name}: stage file is missing"):
+        volume.join(folder / "new.h5", ["dis"])
+    assert not (folder / "new.h5").exists()
+    with pytest.raises(CrispError, match=rf"{name}: stage file is missing"):
+        volume.pack(folder / "v.h5", tmp_path / "packed.h5")
+    assert not (tmp_path / "packed.h5").exists()
+
+
+def test_damaged_stage_file_is_not_packed(folder: Path, tmp_path: Path) -> None:
+    with h5py.File(folder / "frames.h5", "r") as file:
+        place = file["rgb"].id.get_chunk_info(0)
+    content = bytearray((folder / "frames.h5").read_bytes())
+    content[place.byte_offset + place.size // 2] ^= 1
+    (folder / "frames.h5").write_bytes(content)
+    with pytest.raises(CrispError, match="dataset rgb does not read back"):
+        volume.pack(folder / "v.h5", tmp_path / "packed.h5")
+    assert not (tmp_path / "packed.h5").exists()
+
+
+@pytest.mark.parametrize(
+    ("stage", "left"),
+    [
+        ("frames", []),
+        ("flow", ["frames.h5"]),
+        ("roi", ["flow/dis.h5", "frames.h5"]),
+        ("volume", ["flow/dis.h5", "frames.h5", "roi/dis.h5"]),
+    ],
+)
+def test_remove_from(folder: Path, stage: str, left: list[str]) -> None:
+    gone = volume.remove_from(folder, "v", stage)
+    found = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.h5"))
+    assert found == left
+    assert len(gone) + len(left) == 4
+
+
+def test_remove_from_unknown_stage(folder: Path) -> None:
+    with pytest.raises(CrispError, match="unknown stage"):
+        volume.remove_from(folder, "v", "training")
+    assert (folder / "frames.h5").exists()
