@@ -25,35 +25,25 @@ METHODS = ("deepflow", "dis", "farneback", "tvl1", "pcaflow")
 BACKENDS = ("auto", "opencv")
 PCAFLOW_LEAST = (56, 72)  # height, width in px: below, OpenCV writes past the end of its arrays
 
-PairSolver = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+# A new solver for every pair of frames: DIS keeps settings that it chose for the pair before.
+SOLVERS: dict[str, Callable[[], cv2.DenseOpticalFlow]] = {
+    "deepflow": cv2.optflow.createOptFlow_DeepFlow,
+    "dis": lambda: cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM),
+    "farneback": cv2.FarnebackOpticalFlow.create,
+    "tvl1": cv2.optflow.createOptFlow_DualTVL1,
+    "pcaflow": cv2.optflow.createOptFlow_PCAFlow,
+}
 
 
-@functools.cache
-def _solver(method: str) -> PairSolver:
-    """Two successive grey frames (H, W) uint8 to their flow (H, W, 2) float32."""
-    algorithm: cv2.DenseOpticalFlow
-    if method == "deepflow":
-        algorithm = cv2.optflow.createOptFlow_DeepFlow()
-    elif method == "dis":
-        algorithm = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    elif method == "farneback":
-        algorithm = cv2.FarnebackOpticalFlow.create()
-    elif method == "tvl1":
-        algorithm = cv2.optflow.createOptFlow_DualTVL1()
-    elif method == "pcaflow":
-        algorithm = cv2.optflow.createOptFlow_PCAFlow()
-    else:
-        raise fail("flow", "unknown flow method", ", ".join(METHODS), method)
-
-    def solve(previous: np.ndarray, current: np.ndarray) -> np.ndarray:
-        try:
-            return algorithm.calc(previous, current, None)  # type: ignore[call-overload]
-        except cv2.error as error:
-            if method == "pcaflow" and error.code != cv2.Error.StsNoMem:
-                return np.zeros((*previous.shape, 2), np.float32)  # it fails where it can track no point
-            raise _unfit(method, previous.shape, f"OpenCV: {error.err or error}") from None
-
-    return solve
+def _solve(method: str, previous: np.ndarray, current: np.ndarray) -> np.ndarray:
+    """Flow (H, W, 2) float32 between two successive grey frames (H, W) uint8."""
+    try:
+        return SOLVERS[method]().calc(previous, current, None)  # type: ignore[call-overload]
+    except cv2.error as error:
+        if method == "pcaflow" and error.code != cv2.Error.StsNoMem:
+            return np.zeros((*previous.shape, 2), np.float32)  # it fails where it can track no point
+        raise _unfit(method, previous.shape, f"OpenCV: {error.err or error}") from None
 
 
 def _unfit(method: str, size: tuple[int, ...], found: str) -> CrispError:
@@ -102,13 +92,14 @@ def compute(frames: np.ndarray, method: str = "deepflow", backend: str = "auto")
             "flow", "bad frames", "(N, H, W) uint8", f"{frames.shape} {frames.dtype}", "convert to grey bytes"
         )
     resolve_backend(backend)
-    solve = _solver(method)
+    if method not in SOLVERS:
+        raise fail("flow", "unknown flow method", ", ".join(METHODS), method)
     if method == "pcaflow" and any(np.less(frames.shape[1:], PCAFLOW_LEAST)):
         raise _unfit(method, frames.shape[1:], "at least 72x56 px are needed")
     cv2.setNumThreads(1)
     flow = np.zeros((*frames.shape, 2), np.float32)
     for index in range(1, len(frames)):
-        flow[index] = solve(frames[index - 1], frames[index])
+        flow[index] = _solve(method, frames[index - 1], frames[index])
     return flow
 
 

@@ -18,7 +18,7 @@ def working_size(width: int, height: int, working_width: int, upscale: bool = Fa
     """Working (width, height) in px: the aspect ratio kept, never enlarged unless asked."""
     if working_width >= width and not upscale:
         return width, height
-    return working_width, max(1, int(height * working_width / width + 0.5))
+    return working_width, max(1, height * working_width // width)
 
 
 def extract(
@@ -54,9 +54,9 @@ def extract(
         If the video is missing, unreadable, without a single decodable frame or a frame rate, or
         another file than the one scanned; for a width or step below 1.
     """
-    for name, value in (("width", width), ("frame_step", frame_step)):
-        if value < 1:
-            raise fail("frames", f"bad {name}", "a whole number of at least 1", value)
+    for name, number in (("width", width), ("frame_step", frame_step)):
+        if number < 1:
+            raise fail("frames", f"bad {name}", "a whole number of at least 1", number)
     found = sources.sha256(path) if Path(path).is_file() else ""
     if sha256 and found and found != sha256:
         raise fail(

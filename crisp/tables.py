@@ -15,6 +15,7 @@ from crisp.errors import CrispError, Fault, fail
 from crisp.files import replacing
 
 ID_PATTERN = "[A-Za-z0-9][A-Za-z0-9_-]{0,99}"
+RESERVED = ("frames", "pose")  # stage files have these names, and the volume is <video>/<video>.h5
 TASKS = ("classification", "detection")
 SPLITS = ("train", "validation", "test")
 
@@ -93,6 +94,16 @@ def read_videos(path: str | Path) -> list[Video]:
                     where,
                     "bad video id",
                     "letters, digits, _ and -, at most 100",
+                    repr(row["video"]),
+                    "rename the id",
+                )
+            )
+        if row["video"].lower() in RESERVED:
+            faults.append(
+                Fault(
+                    where,
+                    "video id is the name of a stage file",
+                    "another id",
                     repr(row["video"]),
                     "rename the id",
                 )

@@ -183,9 +183,9 @@ def _packets(file: BinaryIO, source: Source) -> Iterator[av.Packet]:
                     raise _unreadable(source.path, error) from None  # the disk's error: its frames exist
                 # The data are damaged, or (EINVAL) point beyond the end of a cut-off file.
                 source.broken += 1
-                packet = av.Packet()  # an empty one flushes the decoder, which holds back some frames
-                packet.stream = stream
-                yield packet
+                last = av.Packet()  # an empty one flushes the decoder, which holds back some frames
+                last.stream = stream
+                yield last
                 return
             if packet is None:
                 return

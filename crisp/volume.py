@@ -74,7 +74,10 @@ def pack(volume: str | Path, target: str | Path) -> None:
     with storage.open_stage(volume, "volume") as joined, storage.create(target, "volume", {}) as file:
         for key, value in joined.attrs.items():
             file.attrs[key] = value
-        joined.visit_links(lambda name: _copy(joined, name, file))
+        names: list[str] = []
+        joined.visit_links(names.append)
+        for name in names:
+            _copy(joined, name, file)
 
 
 def _copy(joined: h5py.File, name: str, file: h5py.File) -> None:

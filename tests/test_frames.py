@@ -28,10 +28,9 @@ def test_working_size(width: int, height: int, working: int) -> None:
     if working >= width:
         assert found == (width, height)
     else:
-        exact = Fraction(height * working, width)
-        assert found == (working, max(1, math.floor(exact + Fraction(1, 2))))
+        assert found == (working, max(1, math.floor(Fraction(height * working, width))))
     upscaled = frames.working_size(width, height, working, upscale=True)
-    assert upscaled == (working, max(1, math.floor(Fraction(height * working, width) + Fraction(1, 2))))
+    assert upscaled == (working, max(1, math.floor(Fraction(height * working, width))))
 
 
 def test_the_usual_sizes() -> None:

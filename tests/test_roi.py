@@ -223,13 +223,18 @@ def test_streaming_equals_the_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("method", ["dis", "deepflow"])
-def test_quantised_flow_moves_the_centre_little(method: str) -> None:
+def test_strongest_motion_of_quantised_flow_is_as_strong(method: str) -> None:
+    """The place itself may jump: where the motion is the same over many pixels, any step decides."""
     images = scene(24)
     motion = flows.compute(flows.grey(images), method)
     masks = roi.Foreground().masks(images)
-    exact = roi.centres(motion, masks, (20, 20), fps=60)
-    stored = roi.centres(flows.quantise(motion) * np.float32(flows.SCALE), masks, (20, 20), fps=60)
-    assert np.abs(exact - stored).max() <= 0.5
+    exact = roi.masked(motion, masks)
+    stored = roi.masked(flows.quantise(motion) * np.float32(flows.SCALE), masks)
+    places = roi.positions(stored, 1.0, 0.125)
+    strength = np.abs(exact).sum(axis=-1)
+    for n in np.flatnonzero(~np.isnan(places[:, 0])):
+        x, y = places[n].astype(int)
+        assert strength[n, y, x] >= strength[n].max() - 4 / 64  # 1/64 px a component, for either pixel
 
 
 def test_flow_of_other_frames(tmp_path: Path) -> None:

@@ -61,9 +61,8 @@ def test_what_does_not_read_back_is_not_put_in_place(tmp_path: Path, monkeypatch
 
 
 def test_failing_stage_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), storage.create(tmp_path / "a.h5", "frames", {}) as file:
-        storage.put(file, "rgb", ROWS)
-        file.attrs["fps"] = 1 / 0
+    with pytest.raises(TypeError):
+        write(tmp_path / "a.h5", fps=object())  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -184,16 +183,18 @@ def test_full_disk(tmp_path: Path, tiny_disk: Path, make_video: VideoMaker, shar
 
 def test_full_disk_stops_the_stage_at_once(tiny_disk: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (16, 60, 80, 3), np.uint8)
-    blocks = 0
-    with (
-        pytest.raises(CrispError, match="no room to write this file"),
-        storage.create(tiny_disk / "frames.h5", "frames", {"fps": 25.0}) as file,
-    ):
-        rgb = storage.Appender(file, "rgb", noise.shape[1:], "u1", 16)
-        for _ in range(100):
-            rgb.append(noise)
-            blocks += 1
-    assert blocks < 10
+    taken: list[int] = []
+
+    def write_all() -> None:
+        with storage.create(tiny_disk / "frames.h5", "frames", {"fps": 25.0}) as file:
+            rgb = storage.Appender(file, "rgb", noise.shape[1:], "u1", 16)
+            for block in range(100):
+                rgb.append(noise)
+                taken.append(block)
+
+    with pytest.raises(CrispError, match="no room to write this file"):
+        write_all()
+    assert len(taken) < 60  # HDF5 keeps some 8 MB before it writes anything
     assert list(tiny_disk.iterdir()) == []
 
 

@@ -157,3 +157,11 @@ def test_valid_means_validation(tmp_path: Path) -> None:
     path = tmp_path / "annotations.tsv"
     path.write_text("video\tpath\ttask\tsplit\na\ta.xml\tdetection\tvalid\n")
     assert read_annotations(path)[0].split == "validation"
+
+
+@pytest.mark.parametrize("name", ["frames", "Pose"])
+def test_id_like_a_stage_file_is_refused(tmp_path: Path, name: str) -> None:
+    """The volume ``frames/frames.h5`` would be the frames stage file itself."""
+    write_videos(tmp_path / "videos.tsv", [Video(name, "a.mp4")])
+    with pytest.raises(CrispError, match="name of a stage file"):
+        read_videos(tmp_path / "videos.tsv")

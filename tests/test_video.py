@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import struct
@@ -33,7 +34,7 @@ def encode(
     width, height = size
     picture = texture(height, width + frames + 10 * streams)
     with path.open("wb+") as file, av.open(file, "w", format=form, options=options or {}) as container:
-        made = [container.add_stream(codec, rate=25) for _ in range(streams)]
+        made = [container.add_stream(codec, rate=25, options={"g": "6"}) for _ in range(streams)]
         for stream in made:
             stream.width, stream.height = size
             stream.pix_fmt = pixels
@@ -63,10 +64,8 @@ def error_of(path: Path) -> str:
     (fault,) = error.value.faults
     assert fault.where == str(path)
     assert fault.remedy
-    try:
+    with contextlib.suppress(CrispError):
         video.count_packets(path)
-    except CrispError:
-        pass
     return fault.what
 
 
@@ -87,7 +86,7 @@ def test_counts_and_content(tmp_path: Path, make_video: VideoMaker) -> None:
     "name",
     [
         "a b.mp4",
-        "it's \"quoted\".mp4",
+        'it\'s "quoted".mp4',
         "%04d.mp4",
         "-i.mp4",
         "a.b.c.mp4",
@@ -158,16 +157,17 @@ def test_cover_picture_is_no_video(tmp_path: Path) -> None:
 @pytest.mark.parametrize("share", [0.9, 0.5])
 def test_cut_off_file_gives_what_is_there(tmp_path: Path, form: str, share: float) -> None:
     options = {"movflags": "faststart"} if form == "mp4" else {}
-    path = encode(tmp_path / "a", form=form, frames=60, options=options)
+    path = encode(tmp_path / "a", form=form, size=(320, 240), frames=60, options=options)
     whole = decode(path)[0]
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
     images, source = decode(path)
-    assert 0.3 * share * 60 < len(images) < 60
+    assert 5 < len(images) < 60
     # The last packet is cut as well: its frame may fail or be spoilt.
     assert source.packets - source.decoded in (0, 1)
     for before, after in zip(whole, images[:-5], strict=False):
         np.testing.assert_array_equal(before, after)
-    assert source.warnings()
+    if form != "mpegts":  # has no index, so it claims what its last time stamp says
+        assert source.warnings()[0] == f"claims 60 frames, {len(images)} decode"
 
 
 def test_cut_off_before_its_index(tmp_path: Path, make_video: VideoMaker) -> None:
@@ -195,13 +195,7 @@ class Failing(io.FileIO):
 
 
 def test_failing_disk_is_not_a_short_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = encode(
-        tmp_path / "a.mp4",
-        size=(320, 240),
-        frames=30,
-        codec="mpeg4",
-        options={"movflags": "faststart"},
-    )
+    path = encode(tmp_path / "a.mkv", "ffv1", "matroska", "bgr0", size=(320, 240))
     monkeypatch.setattr(video, "_opened", Failing)
     assert error_of(path) == "video file cannot be read to its end"
 
@@ -227,16 +221,15 @@ def test_nothing_decodes(tmp_path: Path) -> None:
     assert error_of(path) == "no frame of this video decodes"
 
 
-def test_a_damaged_middle_is_bounded_and_told(tmp_path: Path) -> None:
-    path = encode(tmp_path / "a.avi", "png", "avi", "rgb24")
+def test_a_damaged_frame_is_skipped_and_told(tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.avi", "mjpeg", "avi", "yuvj420p")
     content = bytearray(path.read_bytes())
     middle = len(content) // 2
-    content[middle : middle + 3000] = bytes(3000)
+    content[middle : middle + 300] = bytes(300)
     path.write_bytes(content)
     images, source = decode(path)
-    assert 10 < len(images) <= 20
-    assert source.broken >= 1
-    assert any("damaged packets were skipped" in line for line in source.warnings())
+    assert (len(images), source.packets, source.broken) == (19, 20, 1)
+    assert source.warnings()[:2] == ["claims 20 frames, 19 decode", "1 damaged packets were skipped"]
 
 
 MATRICES = {  # of the track header: what turns the stored picture of 64 x 48 px upright, clockwise
@@ -271,7 +264,7 @@ def test_rotation_flag(tmp_path: Path, degrees: int) -> None:
     ("codec", "form", "pixels"),
     [
         ("ffv1", "matroska", "bgr0"),
-        ("rawvideo", "avi", "rgb24"),
+        ("rawvideo", "avi", "bgr24"),
         ("mpeg4", "avi", "yuv420p"),
         ("libx264", "mp4", "yuv444p"),
     ],
@@ -284,7 +277,7 @@ def test_odd_sizes(tmp_path: Path, codec: str, form: str, pixels: str) -> None:
     picture = texture(47, 63 + 30)
     for index, image in enumerate(images):
         difference = np.abs(image.astype(int) - picture[:, index : index + 63])
-        assert difference.max() == 0 if exact else difference.mean() < 12
+        assert difference.max() == 0 if exact else difference.mean() < 16
 
 
 @pytest.mark.parametrize("form", ["h264", "mpegts"])

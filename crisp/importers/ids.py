@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import PurePosixPath
 
 from crisp.importers.found import FoundVideo, stem
+from crisp.tables import RESERVED
 
 LONGEST = 100  # characters, as crisp.tables.ID_PATTERN says
 
@@ -27,7 +28,7 @@ def assign(videos: list[FoundVideo], taken: dict[str, str]) -> dict[str, str]:
         Path to id, those of `taken` included.
     """
     ids = dict(taken)
-    used = {video.lower() for video in taken.values()}
+    used = {*RESERVED, *(video.lower() for video in taken.values())}
     for video in videos:
         if video.path not in ids:
             ids[video.path] = next(name for name in _candidates(video) if name.lower() not in used)

@@ -19,10 +19,11 @@ def initialise(model: nn.Module, init: str) -> None:
     for name, layer in model.named_modules():
         if isinstance(layer, nn.Bilinear):
             nn.init.normal_(layer.weight, std=(layer.in1_features * layer.in2_features) ** -0.5)
-            nn.init.zeros_(layer.bias)
-        elif name == "head":
+        elif name == "head" and isinstance(layer, nn.Linear):
             nn.init.normal_(layer.weight, std=layer.in_features**-0.5)
-            nn.init.zeros_(layer.bias)
         elif isinstance(layer, nn.Conv3d | nn.Linear):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        else:
+            continue
+        if layer.bias is not None:
             nn.init.zeros_(layer.bias)

@@ -58,8 +58,9 @@ class Study:
         return self.folder / "results/volumes/tiny" / name / stage
 
     def run(self, *arguments: str, study: str = "study.yaml", check: bool = True) -> Run:
-        """``snakemake -j 2 --configfile study.yaml`` with more arguments, in the study's folder."""
-        command = ["snakemake", "-s", str(ROOT / "Snakefile"), "-j", "2", "--configfile", study, *arguments]
+        """``snakemake --configfile study.yaml -j 2`` with more arguments, in the study's folder."""
+        # In this order: --configfile takes every word up to the next option.
+        command = ["snakemake", "-s", str(ROOT / "Snakefile"), "--configfile", study, "-j", "2", *arguments]
         done = subprocess.run(
             command, cwd=self.folder, env=environment(), capture_output=True, text=True, timeout=300
         )
