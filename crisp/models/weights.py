@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from torch import nn
 
-INITS = ("he", "torch")
+LAST = 0.1
 
 
 def initialise(model: nn.Module, init: str) -> None:
     """Set a model's initial weights from torch's generator.
 
     ``he``: normal with variance 2 / inputs in every layer that a ReLU follows (He et al., ICCV 2015),
-    and outputs of unit scale in the last layer. ``torch``: the library's defaults, as published; they
-    shrink the signal at each layer, so that training may stay at chance for many epochs.
+    and a last layer of a tenth of unit scale, so that the loss starts at chance. ``torch``: the
+    library's defaults, as published; they shrink the signal at each
+    layer, so that training may stay at chance for many epochs.
     """
     if init == "torch":
         return
     for name, layer in model.named_modules():
         if isinstance(layer, nn.Bilinear):
-            nn.init.normal_(layer.weight, std=(layer.in1_features * layer.in2_features) ** -0.5)
+            nn.init.normal_(layer.weight, std=LAST * (layer.in1_features * layer.in2_features) ** -0.5)
         elif name == "head" and isinstance(layer, nn.Linear):
-            nn.init.normal_(layer.weight, std=layer.in_features**-0.5)
+            nn.init.normal_(layer.weight, std=LAST * layer.in_features**-0.5)
         elif isinstance(layer, nn.Conv3d | nn.Linear):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -130,11 +131,16 @@ def study(tmp_path: Path, make_video) -> Study:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory, make_video) -> Study:
-    """A study that has run to its end; not to be changed (see `done`)."""
-    study = build(tmp_path_factory.mktemp("finished"), make_video)
-    study.run()
-    return study
+def finished(tmp_path_factory: pytest.TempPathFactory, make_video, worker_id: str) -> Study:
+    """A study that has run to its end; not to be changed (see `done`). All test processes share it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "finished"
+    with open(folder.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "results/studies/tiny/summary.tsv").exists():
+            folder.mkdir()
+            build(folder, make_video).run()
+    return Study(folder)
 
 
 @pytest.fixture
