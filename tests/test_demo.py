@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import hashlib
 import itertools
 import subprocess
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 
 import crisp.demo
+from crisp import tables
 from crisp.annotations import read
 from crisp.demo import LABELS, VIDEOS
 from crisp.demo.body import HEIGHT, WIDTH, build, pose
@@ -197,3 +199,13 @@ def test_annotations_are_never_overwritten(tmp_path: Path) -> None:
 def test_unknown_video(tmp_path: Path) -> None:
     with pytest.raises(CrispError, match="no such demo video"):
         crisp.demo.generate("player-99", tmp_path)
+
+
+def test_reduced_demo_is_the_demo_with_videos_left_out() -> None:
+    folder = Path(__file__).parents[1] / "config" / "demo"
+    reduced = tables.read_videos(folder / "reduced.tsv")
+    assert [dataclasses.replace(row, use=True, note="") for row in reduced] == tables.read_videos(
+        folder / "videos.tsv"
+    )
+    splits = {video.id: video.split for video in VIDEOS}
+    assert {splits[row.video] for row in reduced if row.use} == {"train", "validation", "test"}
