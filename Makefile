@@ -2,11 +2,8 @@
 PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 CONFIG ?= config/config.yaml
-# Trainings at a time: one a GPU; without a GPU as many as the cores allow.
-GPUS ?= $(shell nvidia-smi -L 2>/dev/null | grep -c . | sed 's/^0$$/$(CORES)/')
 BIN = .venv/bin
-SNAKEMAKE = PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --profile profiles/local --cores $(CORES) \
-  --resources gpu=$(GPUS) --configfile $(CONFIG)
+SNAKEMAKE = PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --profile profiles/local --cores $(CORES) --configfile $(CONFIG)
 STUDY = $(shell sed -n 's/^study: *//p' $(CONFIG))
 
 .DEFAULT_GOAL := help

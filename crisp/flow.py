@@ -160,9 +160,9 @@ def extract(
     with storage.create(target, "flow", attributes) as file:
         flow = storage.Appender(file, "flow", (height, width, 2), "i2", CHUNK, bitshuffle=True)
         flow.dataset.attrs["scale"] = SCALE
-        for block in progress(
-            ordered_map(work, ranges, workers), f"blocks of {CHUNK} frames", method, len(ranges)
-        ):
+        name = f"{Path(frames).parent.name} {method}"
+        blocks = ordered_map(work, ranges, workers)
+        for block in progress(blocks, f"blocks of {CHUNK} frames", name, len(ranges)):
             flow.append(block)
         flow.close()
 

@@ -227,9 +227,9 @@ def extract(frames: str | Path, flow: str | Path, target: str | Path, alpha: flo
         with storage.create(target, "roi", attributes) as file:
             masks = storage.Appender(file, "mask", (height, width), "u1", CHUNK, bitshuffle=True)
             foreground, raw, stats = Foreground(), [], []
-            for begin in progress(
-                range(0, count, CHUNK), f"blocks of {CHUNK} frames", "roi", -(-count // CHUNK)
-            ):
+            begins = range(0, count, CHUNK)
+            name = f"{Path(frames).parent.name} ROI"
+            for begin in progress(begins, f"blocks of {CHUNK} frames", name, len(begins)):
                 end = min(begin + CHUNK, count)
                 mask = foreground.masks(storage.read_rows(rgb, begin, end))
                 seen = masked(flows.read(motion, begin, end), mask)
