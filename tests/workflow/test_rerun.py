@@ -17,9 +17,9 @@ LABELS_ONWARD = {"strokes": 1, "split": 1, "normalisation": 1, "train": 2, "eval
 PREPARATION = {"frames", "flow", "roi"}
 
 
-def planned(study: Study, *arguments: str, **options: str) -> dict[str, int]:
+def planned(folder: Study, *arguments: str, **options: str) -> dict[str, int]:
     """Jobs per rule of a dry run."""
-    return dict(study.run("-n", *arguments, **options).jobs)
+    return dict(folder.run("-n", *arguments, **options).jobs)
 
 
 def older(path: Path) -> None:
