@@ -20,8 +20,9 @@ from jsonschema.validators import extend
 from crisp import tables
 from crisp.errors import CrispError, Fault, fail
 
-# PyYAML follows YAML 1.1, which takes a number with an exponent but no point or sign for a text.
-EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
+# Numbers that arrive as texts: PyYAML follows YAML 1.1 and takes 1e-3 for one, and Snakemake's
+# --config takes all members of a list for texts.
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 STREAMS = {"rgb": ("rgb",), "flow": ("flow",), "twin": ("rgb", "flow")}
 
 
@@ -266,7 +267,7 @@ def _numbers(part: dict[str, Any], value: Any) -> Any:
         return {key: _numbers(properties.get(key, {}), item) for key, item in value.items()}
     if isinstance(value, list):
         return [_numbers(rule.get("items", {}), item) for item in value]
-    if rule.get("type") in ("number", "integer") and isinstance(value, str) and EXPONENT.fullmatch(value):
+    if rule.get("type") in ("number", "integer") and isinstance(value, str) and NUMBER.fullmatch(value):
         value = float(value)
     if rule.get("type") == "integer" and isinstance(value, float) and value.is_integer():
         return int(value)

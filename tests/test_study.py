@@ -133,3 +133,8 @@ def test_tables_and_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     Path("data/d/xml").mkdir(parents=True)
     Path("data/d/xml/1.xml").write_text("<video/>")
     assert made.annotation_file(row) == Path("data/d/xml/1.xml")
+
+
+def test_numbers_of_a_list_on_snakemakes_command_line_are_numbers() -> None:
+    """``--config 'seeds=[1,2]'`` arrives as a list of texts."""
+    assert study.resolve(content(seeds=["1", "2"])).seeds == (1, 2)
