@@ -100,7 +100,7 @@ def test_help_needs_no_heavy_library() -> None:
         ("\x00", "study.yaml: study file cannot be read"),
         ("- 1", "study.yaml, top level: bad value"),
         (yaml.safe_dump({**CONTENT, "clases": []}), "study.yaml, top level: unknown key"),
-        (yaml.safe_dump({**CONTENT, "seeds": ["1"]}), "study.yaml, seeds.0: bad value"),
+        (yaml.safe_dump({**CONTENT, "seeds": ["one"]}), "study.yaml, seeds.0: bad value"),
     ],
 )
 def test_bad_study_is_one_message(
@@ -242,7 +242,7 @@ def test_snapshot_of_small_numbers_is_read_again(tmp_path: Path) -> None:
     assert study.load(tmp_path / "study.json") == made
 
 
-@pytest.mark.parametrize("text", [".nan", ".inf", "-.inf", "1e999", "'0.1'", "yes", "nan"])
+@pytest.mark.parametrize("text", [".nan", ".inf", "-.inf", "1e999", "yes", "nan"])
 def test_values_that_are_no_numbers(tmp_path: Path, text: str) -> None:
     path = tmp_path / "study.yaml"
     path.write_text(yaml.safe_dump(CONTENT) + f"training: {{learning_rate: {text}}}\n")
