@@ -4,7 +4,7 @@ CORES ?= $(shell nproc 2>/dev/null || echo 2)
 CONFIG ?= config/config.yaml
 BIN = .venv/bin
 SNAKEMAKE = PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --profile profiles/local --cores $(CORES) --configfile $(CONFIG)
-STUDY = $(shell sed -n 's/^study: *//p' $(CONFIG))
+STUDY = $(shell sed -n 's/^study: *["'\'']*\([A-Za-z0-9_-]*\).*/\1/p' $(CONFIG))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo report test lint format clean
@@ -20,12 +20,12 @@ help:  ## Show this list.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
 	touch $@
 
-demo: .venv/installed  ## Run the demo study (or CONFIG=...) and make its report.
+demo: .venv/installed $(CONFIG)  ## Run the demo study (or CONFIG=...) and make its report.
 	$(SNAKEMAKE)
 	$(MAKE) --no-print-directory report
 	@cat results/studies/$(STUDY)/logs/summary.log
 
-report: .venv/installed  ## Make the report of a finished study, one HTML file.
+report: .venv/installed $(CONFIG)  ## Make the report of a finished study, one HTML file.
 	$(SNAKEMAKE) --report results/studies/$(STUDY)/report.html
 	@echo "report: results/studies/$(STUDY)/report.html"
 

@@ -84,7 +84,7 @@ def read(path: str | Path) -> list[Stroke]:
             path, "annotation file cannot be read", "XML in UTF-8", error, "save it again as UTF-8"
         ) from None
     if root.tag != "video":
-        raise fail(path, "not an annotation file", "root element <video>", f"<{root.tag}>")
+        raise fail(path, "not an annotation file", "root element <video>", f"<{root.tag}>", "correct the XML")
     strokes, faults = [], []
     for number, action in enumerate(root.iter("action"), start=1):
         try:

@@ -118,7 +118,11 @@ def _mixed_rates(study: Study) -> list[Fault]:
     most = max(clusters, key=len)
     found = [
         f"{cluster[0].working_fps:g} fps: "
-        + (f"the other {len(cluster)}" if cluster is most else ", ".join(row.video for row in cluster))
+        + (
+            f"the other {len(cluster)}"
+            if cluster is most and len(cluster) > 1
+            else ", ".join(row.video for row in cluster)
+        )
         for cluster in clusters
     ]
     return [

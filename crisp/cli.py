@@ -27,7 +27,7 @@ DATA, PREPARATION, LABELS, MODELS = "Data", "Preparation", "Labels", "Models"
 
 StudyFile = Annotated[Path, typer.Option("--study", help="The study's YAML file.")]
 Method = Annotated[str, typer.Option(help="Optical flow method.")]
-Seed = Annotated[int, typer.Option(help="Training seed.")]
+Seed = Annotated[int, typer.Option(min=0, help="Training seed.")]
 Split = Annotated[str, typer.Option(help="Name of the split.")]
 Device = Annotated[str, typer.Option(help="auto (a GPU where there is one), cpu or cuda.")]
 DEMO = Path("config/config.yaml")
@@ -59,9 +59,13 @@ def main() -> None:
             errno.ENOSPC,
             errno.EDQUOT,
             errno.ENOTDIR,
+            errno.EISDIR,
+            errno.EEXIST,
+            errno.ENAMETOOLONG,
         ):
             raise
-        _end(f"{error.filename or 'file system'}: {error.strerror}", 1)
+        # Of a renaming the second name is the one that the person gave.
+        _end(f"{error.filename2 or error.filename or 'file system'}: {error.strerror}", 1)
 
 
 def _end(message: str, code: int) -> None:
@@ -204,9 +208,9 @@ def roi(
     frames_file: Annotated[Path, typer.Argument(metavar="FRAMES", help="A frames stage file.")],
     flow_file: Annotated[Path, typer.Argument(metavar="FLOW", help="Its flow stage file.")],
     out: Annotated[Path, typer.Argument(help="The ROI stage file to write.")],
-    alpha: Annotated[float, typer.Option(help="Weight of the strongest motion.")] = 0.6,
+    alpha: Annotated[float, typer.Option(min=0, max=1, help="Weight of the strongest motion.")] = 0.6,
     threshold: Annotated[
-        float, typer.Option(help="Speed above which a pixel moves (320 px, 120 fps).")
+        float, typer.Option(min=0, help="Speed above which a pixel moves (320 px, 120 fps).")
     ] = 0.25,
 ) -> None:
     """Compute the foreground mask, the region of interest and the flow statistics of a video.
@@ -337,7 +341,7 @@ def samples(
     study: StudyFile = DEMO,
     count: Annotated[int, typer.Option(help="Number of samples.")] = 4,
     seed: Seed = 1,
-    epoch: Annotated[int, typer.Option(help="Epoch whose augmentation to draw.")] = 1,
+    epoch: Annotated[int, typer.Option(min=1, help="Epoch whose augmentation to draw.")] = 1,
 ) -> None:
     """Draw training samples as the model sees them: frames, flow and the draw's parameters.
 

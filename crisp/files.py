@@ -26,10 +26,11 @@ def replacing(path: str | Path) -> Iterator[Path]:
     Raises
     ------
     CrispError
-        If the disk is full or the quota is used up. `path` is then as it was before.
+        If the disk is full or the quota is used up, or the folder cannot be written to. `path` is
+        then as it was before.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _prepare(path)
     _sweep(path)
     beside = path.with_name(f"{path.name}.tmp-{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
     try:
@@ -49,6 +50,24 @@ def replacing(path: str | Path) -> Iterator[Path]:
         raise
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _prepare(path: Path) -> None:
+    """Make the folder of `path`, and see that a file of that name can be put there."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise fail(
+            path,
+            "file cannot be written",
+            "a folder that can be written to, and no folder of that name in it",
+            f"{error.strerror}{f': {error.filename}' if error.filename else ''}",
+            "correct the path or the permissions, then give the same command again; nothing is lost",
+        ) from None
 
 
 def _is_full(error: OSError) -> bool:

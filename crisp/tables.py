@@ -120,7 +120,11 @@ def read_videos(path: str | Path) -> list[Video]:
             )
         seen[row["video"].lower()] = line
         if not row["path"]:
-            faults.append(Fault(where, "empty path", "a path relative to the data folder"))
+            faults.append(
+                Fault(
+                    where, "empty path", "a path relative to the data folder", "nothing", "fill in the cell"
+                )
+            )
         try:
             videos.append(_video(row))
         except ValueError as error:
@@ -193,7 +197,9 @@ def read_annotations(path: str | Path) -> list[Annotation]:
                 )
             )
         if not row["path"]:
-            faults.append(Fault(where, "empty path", "the path of an annotation XML"))
+            faults.append(
+                Fault(where, "empty path", "the path of an annotation XML", "nothing", "fill in the cell")
+            )
         found.append(Annotation(row["video"], row["path"], row["task"], split))
     if faults:
         raise CrispError(*faults)
@@ -213,7 +219,13 @@ def _read(
             path, "table is missing", "a tab-separated table", "nothing", "crisp import writes one"
         ) from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise fail(path, "table cannot be read", "tab-separated UTF-8 text", error) from None
+        raise fail(
+            path,
+            "table cannot be read",
+            "tab-separated UTF-8 text",
+            error,
+            "restore the table, or save it again as UTF-8 text",
+        ) from None
     header = [name.strip() for name in lines[0][1]] if lines else []
     missing = [name for name in required if name not in header]
     unknown = [name for name in header if name not in {*required, *optional}]

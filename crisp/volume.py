@@ -33,7 +33,7 @@ def join(target: str | Path, methods: list[str]) -> None:
         for name in ("roi", "roi_raw", "flow_stats"):
             links[f"{name}/{method}"] = (f"roi/{method}.h5", name)
     links["mask"] = (f"roi/{methods[0]}.h5", "mask")
-    for name, _ in set(links.values()):
+    for name in dict.fromkeys(name for name, _ in links.values()):
         storage.open_stage(folder / name, Path(name).parts[0].removesuffix(".h5")).close()
     with storage.open_stage(folder / "frames.h5", "frames") as frames:
         attributes = {key: frames.attrs[key] for key in VOLUME_ATTRIBUTES}

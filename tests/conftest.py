@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
+# One thread a test process, set before any library starts its own: several processes run at once,
+# and threads that wait for each other by spinning would slow them all down many times over.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path

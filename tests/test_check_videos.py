@@ -94,6 +94,9 @@ def test_mixed_frame_rates(lab: Lab) -> None:
     assert fault.what == "videos of different frame rates"
     assert fault.found == "25 fps: the other 2; 50 fps: test"
     assert "frame_step 2 for those of 50 fps" in fault.remedy
+    lab.change("train", use=False)
+    assert lab.check().faults[0].found == "25 fps: validation; 50 fps: test"
+    lab.change("train", use=True)
     lab.change("test", frame_step=2)
     assert lab.check().faults == []
     lab.change("test", frame_step=1, fps=40.0)

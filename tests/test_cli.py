@@ -118,6 +118,21 @@ def test_bad_study_is_one_message(
 
 
 @pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "--seed", "-1", "twin"],
+        ["samples", "--epoch", "0", "--out", "x.png", "twin"],
+        ["roi", "--alpha", "1.5", "frames.h5", "flow.h5", "roi.h5"],
+        ["roi", "--threshold", "-1", "frames.h5", "flow.h5", "roi.h5"],
+    ],
+)
+def test_number_out_of_range_is_a_usage_error(arguments: list[str]) -> None:
+    said = CliRunner().invoke(cli.app, arguments)
+    assert said.exit_code == 2
+    assert "Invalid value" in said.output
+
+
+@pytest.mark.parametrize(
     ("arguments", "found"),
     [
         (["train", "--study", "study.yaml", "twni"], "study s: no variant 'twni'"),
@@ -129,7 +144,7 @@ def test_bad_study_is_one_message(
         (["flow", "frames.h5", "flow.h5"], "frames.h5: stage file is missing"),
         (["roi", "frames.h5", "flow.h5", "roi.h5"], "frames.h5: stage file is missing"),
         (["frames", "none.mp4", "frames.h5"], "none.mp4"),
-        (["volume", "v.h5", "--method", "dis"], "dis.h5: stage file is missing"),
+        (["volume", "v.h5", "--method", "dis"], "frames.h5: stage file is missing"),
         (["train", "--study", "study.yaml", "--device", "gpu", "twin"], "device gpu: cannot be used"),
     ],
 )

@@ -36,6 +36,16 @@ def test_reader_of_the_old_file_is_not_disturbed(tmp_path: Path) -> None:
     assert path.read_text() == "new"
 
 
+@pytest.mark.parametrize("name", ["a file/file", "a folder", "/dev/null/file"])
+def test_place_that_cannot_be_written_is_one_fault(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a file").write_text("kept")
+    (tmp_path / "a folder").mkdir()
+    with pytest.raises(CrispError, match=r"file cannot be written[\s\S]*remedy: "):
+        write_json(tmp_path / name, {})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a file", "a folder"]
+    assert (tmp_path / "a file").read_text() == "kept"
+
+
 def test_failing_writer_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("old")
