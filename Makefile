@@ -18,6 +18,8 @@ help:  ## Show this list.
 	  { echo "CRISP needs Python 3.11 or newer; this is `$(PYTHON) --version`. Set PYTHON=..." >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@$(BIN)/python -c 'import cv2' || \
+	  { echo "OpenCV lacks system libraries: apt-get install libgl1 libglib2.0-0 (see README.md)" >&2; exit 1; }
 	touch $@
 
 demo: .venv/installed $(CONFIG)  ## Run the demo study (or CONFIG=...) and make its report.

@@ -165,7 +165,7 @@ def demo(
 def frames(
     video: Annotated[Path, typer.Argument(help="A video file.")],
     out: Annotated[Path, typer.Argument(help="The frames stage file to write.")],
-    width: Annotated[int, typer.Option(help="Working width, px.")] = 320,
+    width: Annotated[int, typer.Option(help="Working width, px.", max=4096)] = 320,
     upscale: Annotated[bool, typer.Option(help="Also enlarge narrower videos.")] = False,
     frame_step: Annotated[int, typer.Option(help="Keep every n-th frame.")] = 1,
     sha256: Annotated[str, typer.Option(help="Refuse a file with another SHA-256.")] = "",

@@ -23,7 +23,7 @@ HEADINGS = (
     "Split",
     "Decision",
     "Seeds",
-    "Strokes",
+    "Samples",
     "Accuracy",
     "Mean class recall",
     "Majority",
@@ -238,7 +238,7 @@ def _remarks(rows: Sequence[Row]) -> tuple[str, ...]:
         remarks.append(f"never learned: training loss stayed at chance ({_seeds(unlearned, rows)})")
     beaten = [row.seed for row in rows if _within_baseline(row)]
     if beaten:
-        remarks.append(f"not above the majority baseline ({_seeds(beaten, rows)})")
+        remarks.append(f"not clearly above the majority baseline ({_seeds(beaten, rows)})")
     if not rows[0].n:
         remarks.append("no labelled strokes to score")
     return tuple(remarks)
@@ -331,7 +331,7 @@ def per_class_table(path: str | Path, metrics: Mapping[str, Any], title: str = "
         f"Decision rule {metrics['decision']}; {metrics['n']} labelled strokes. Figures in %; "
         "– where one is not defined: no stroke of the class, or none predicted."
     )
-    _write_page(path, title, note, ["Class", "Strokes", "Precision", "Recall", "F1"], body)
+    _write_page(path, title, note, ["Class", "Samples", "Precision", "Recall", "F1"], body)
 
 
 def _write_page(

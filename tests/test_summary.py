@@ -89,7 +89,7 @@ def test_remarks_name_the_seeds(tmp_path: Path) -> None:
     (average,) = summary.averages(rows)
     assert average.remarks == (
         "never learned: training loss stayed at chance (seed 2)",
-        "not above the majority baseline (seeds 2, 3)",
+        "not clearly above the majority baseline (seeds 2, 3)",
     )
     assert "twin, main: never learned" in summary.text(rows)
 
@@ -172,7 +172,7 @@ def test_per_class_table(tmp_path: Path) -> None:
     summary.per_class_table(tmp_path / "per_class.html", figures(correct=15), "twin & seed 1")
     page = parsed(tmp_path / "per_class.html")
     assert page.references == []
-    assert page.cells[:5] == ["Class", "Strokes", "Precision", "Recall", "F1"]
+    assert page.cells[:5] == ["Class", "Samples", "Precision", "Recall", "F1"]
     assert page.cells[10:15] == ["<Push>", "0", "0.0", "–", "0.0"]
     assert page.cells[15:] == ["Loop", "20", "100.0", "75.0", "85.7"]
     assert "twin &amp; seed 1" in (tmp_path / "per_class.html").read_text(encoding="utf-8")
