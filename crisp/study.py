@@ -164,6 +164,15 @@ class Study:
         """Path of a stage file (``frames``, or ``flow`` and ``roi`` with their method)."""
         return self.volumes / video / (f"{stage}/{method}.h5" if method else f"{stage}.h5")
 
+    def variant_files(self, variant: Variant, video: str) -> dict[str, Path]:
+        """The stage files of a video that a variant's streams need, by stage."""
+        files = {"roi": self.stage_file(video, "roi", variant.flow)}
+        if "rgb" in variant.streams:
+            files["frames"] = self.stage_file(video, "frames")
+        if "flow" in variant.streams:
+            files["flow"] = self.stage_file(video, "flow", variant.flow)
+        return files
+
     def model_folder(self, variant: str, split: str, seed: int) -> Path:
         """Folder of a trained model and its evaluation."""
         return self.results / "models" / variant / split / f"seed-{seed}"

@@ -66,16 +66,6 @@ def make_deterministic(threads: int) -> None:
     torch.use_deterministic_algorithms(True, warn_only=True)
 
 
-def stage_files(study: Study, variant: Variant, video: str) -> dict[str, Path]:
-    """The stage files of a video that a variant's streams need, by stage."""
-    files = {"roi": study.stage_file(video, "roi", variant.flow)}
-    if "rgb" in variant.streams:
-        files["frames"] = study.stage_file(video, "frames")
-    if "flow" in variant.streams:
-        files["flow"] = study.stage_file(video, "flow", variant.flow)
-    return files
-
-
 def readers(study: Study, variant: Variant, samples: list[Sample]) -> dict[str, ClipReader]:
     """A clip reader for every video that occurs in `samples`."""
     videos = dict.fromkeys(sample.video for sample in samples)
@@ -89,11 +79,13 @@ def inputs_digest(
 
     A checkpoint with another digest belongs to another training and is never resumed.
     """
+    videos = dict.fromkeys(sample.video for samples in parts.values() for sample in samples)
     volumes = {
         video: {
-            stage: storage.identity(path, stage) for stage, path in stage_files(study, variant, video).items()
+            stage: storage.identity(path, stage)
+            for stage, path in study.variant_files(variant, video).items()
         }
-        for video in dict.fromkeys(sample.video for samples in parts.values() for sample in samples)
+        for video in videos
     }
     training = asdict(study.training)
     del training["workers"]  # loads the same clips, whatever their number

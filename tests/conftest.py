@@ -8,7 +8,8 @@ import os
 # and threads that wait for each other by spinning would slow them all down many times over.
 os.environ["OMP_NUM_THREADS"] = "1"
 
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -75,3 +76,19 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_video: VideoMaker)
     """A small good data set in the working folder (a new one), to be spoilt by the test."""
     monkeypatch.chdir(tmp_path)
     return Lab(make_video)
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a file system of 64 kB, to fill up."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    try:
+        done = subprocess.run(mount, capture_output=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("needs the command mount")
+    if done.returncode:
+        pytest.skip(f"needs the right to mount a tmpfs: {done.stderr.decode().strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)

@@ -303,17 +303,7 @@ def test_reader_tells_the_shape_and_can_be_sent_to_a_process(noise: dict) -> Non
 
 
 CLASSES = ["Negative", "Forehand", "Backhand"]
-VARIANT = Variant(
-    name="v",
-    model="twin",
-    size=(8, 32, 40),
-    flow=stagefiles.METHOD,
-    norm_method="normal",
-    augmentation=True,
-    flip=True,
-    init="he",
-    double_softmax=False,
-)
+VARIANT = Variant.from_config({"name": "v", "size": (8, 32, 40), "flow": stagefiles.METHOD})
 LABELS = ["Backhand", "Negative", "UNKNOWN", "Unknown", "", "Forehand"]
 
 

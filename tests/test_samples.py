@@ -17,17 +17,7 @@ from crisp.strokes import Sample
 from crisp.study import Variant
 from tests import stagefiles
 
-VARIANT = Variant(
-    name="v",
-    model="twin",
-    size=(8, 24, 32),
-    flow=stagefiles.METHOD,
-    norm_method="normal",
-    augmentation=True,
-    flip=True,
-    init="he",
-    double_softmax=False,
-)
+VARIANT = Variant.from_config({"name": "v", "size": (8, 24, 32), "flow": stagefiles.METHOD})
 
 
 def dataset(folder: Path, model: str = "twin", count: int = 5, label: str = "Forehand") -> ClipDataset:

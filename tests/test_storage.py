@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -145,21 +144,6 @@ def test_identity_is_of_values_and_rate(tmp_path: Path) -> None:
 def test_frame_count(tmp_path: Path) -> None:
     write(tmp_path / "a.h5")
     assert storage.frame_count(tmp_path / "a.h5") == len(ROWS)
-
-
-@pytest.fixture
-def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
-    try:
-        done = subprocess.run(mount, capture_output=True, check=False)
-    except FileNotFoundError:
-        pytest.skip("needs the command mount")
-    if done.returncode:
-        pytest.skip(f"needs the right to mount a tmpfs: {done.stderr.decode().strip()}")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
 
 
 @pytest.mark.parametrize("share", [0, 0.5, 0.9])  # full when HDF5 opens, writes or closes the file

@@ -15,17 +15,7 @@ from crisp import models
 from crisp.errors import CrispError
 from crisp.study import Variant, resolve
 
-VARIANT = Variant(
-    name="v",
-    model="twin",
-    size=(100, 120, 120),
-    flow="deepflow",
-    norm_method="normal",
-    augmentation=True,
-    flip=True,
-    init="he",
-    double_softmax=False,
-)
+VARIANT = Variant.from_config({"name": "v", "size": (100, 120, 120)})
 SMALL = (8, 16, 24)
 
 

@@ -146,14 +146,9 @@ def variant_inputs(wildcards):
     """Labels, and the stage files of exactly the streams a variant takes."""
     variant = STUDY.variant(wildcards.variant)
     paths = [f"{RESULTS}/strokes.tsv", f"{RESULTS}/splits/{wildcards.split}.tsv"]
-    paths += stage_files("roi", variant.flow)
-    if "rgb" in variant.streams:
-        paths += stage_files("frames")
+    paths += [path.as_posix() for video in VIDEOS for path in STUDY.variant_files(variant, video).values()]
     if "flow" in variant.streams:
-        paths += stage_files("flow", variant.flow)
-        paths.append(
-            f"{RESULTS}/normalisation/{wildcards.split}-{variant.flow}-{variant.norm_method}.json"
-        )
+        paths.append(STUDY.normalisation_file(variant, wildcards.split).as_posix())
     return paths
 
 
