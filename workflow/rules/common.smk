@@ -146,7 +146,9 @@ def variant_inputs(wildcards):
     """Labels, and the stage files of exactly the streams a variant takes."""
     variant = STUDY.variant(wildcards.variant)
     paths = [f"{RESULTS}/strokes.tsv", f"{RESULTS}/splits/{wildcards.split}.tsv"]
-    paths += [path.as_posix() for video in VIDEOS for path in STUDY.variant_files(variant, video).values()]
+    paths += [
+        path.as_posix() for video in VIDEOS for path in STUDY.variant_files(variant, video).values()
+    ]
     if "flow" in variant.streams:
         paths.append(STUDY.normalisation_file(variant, wildcards.split).as_posix())
     return paths
