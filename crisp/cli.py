@@ -190,17 +190,26 @@ def frames(
 def flow(
     frames_file: Annotated[Path, typer.Argument(metavar="FRAMES", help="A frames stage file.")],
     out: Annotated[Path, typer.Argument(help="The flow stage file to write.")],
+    parts: Annotated[
+        list[Path] | None, typer.Argument(help="All its parts in order: join them instead of computing.")
+    ] = None,
     method: Method = "deepflow",
     backend: Annotated[str, typer.Option(help="What computes it: auto or opencv.")] = "auto",
     workers: Annotated[int, typer.Option(help="Worker processes; the result does not depend on them.")] = 1,
+    part: Annotated[
+        tuple[int, int], typer.Option(metavar="K N", help="Compute only the K-th of N parts.")
+    ] = (1, 1),
 ) -> None:
-    """Compute the optical flow of a video's frames.
+    """Compute the optical flow of a video's frames, as a whole or in parts.
 
     Example: crisp flow game/frames.h5 game/flow/deepflow.h5 --workers 4
     """
     from crisp import flow as stage
 
-    stage.extract(frames_file, out, method, backend, workers)
+    if parts:
+        stage.gather(frames_file, parts, out)
+    else:
+        stage.extract(frames_file, out, method, backend, workers, part)
 
 
 @app.command(rich_help_panel=PREPARATION)

@@ -7,8 +7,10 @@ its row is zero.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import cv2
 import h5py
@@ -18,11 +20,13 @@ from crisp import storage
 from crisp.errors import CrispError, fail
 from crisp.parallel import ordered_map
 from crisp.progress import progress
+from crisp.study import parts_record
 
 CHUNK = 8  # frames per chunk
 SCALE = 1 / 32  # px per unit of the stored int16: an error of at most 1/64 px, a range of +-1023 px
 METHODS = ("deepflow", "dis", "farneback", "tvl1", "pcaflow")
 BACKENDS = ("auto", "opencv")
+PROVENANCE = ("fps", "method", "backend", "frames_sha256", "versions")
 PCAFLOW_LEAST = (56, 72)  # height, width in px: below, OpenCV writes past the end of its arrays
 
 
@@ -126,7 +130,12 @@ def _range(path: str, method: str, backend: str, bounds: tuple[int, int]) -> np.
 
 
 def extract(
-    frames: str | Path, target: str | Path, method: str = "deepflow", backend: str = "auto", workers: int = 1
+    frames: str | Path,
+    target: str | Path,
+    method: str = "deepflow",
+    backend: str = "auto",
+    workers: int = 1,
+    part: tuple[int, int] = (1, 1),
 ) -> None:
     """Compute a video's flow stage file from its frames stage file.
 
@@ -137,34 +146,96 @@ def extract(
     frames, target : stage files.
     method, backend : as for :func:`compute`.
     workers : processes that share the work; the file does not depend on their number.
+    part : (k, n) computes only the k-th of n parts of the video, for :func:`gather`.
 
     Raises
     ------
     CrispError
-        If the frames file is missing or damaged, or a worker process is killed.
+        If the frames file is missing or damaged, there is no such part, or a worker process is killed.
     """
     backend = resolve_backend(backend)
     with storage.open_stage(frames, "frames") as file:
         count, height, width = file["rgb"].shape[:3]
-        fps = float(file.attrs["fps"])
-        source = str(file["rgb"].attrs["sha256"])
-    ranges = [(begin, min(begin + CHUNK, count)) for begin in range(0, count, CHUNK)]
+        attributes = {
+            "fps": float(file.attrs["fps"]),
+            "method": method,
+            "backend": backend,
+            "frames_sha256": str(file["rgb"].attrs["sha256"]),
+            "versions": f"opencv {cv2.__version__}",
+        }
+    parts_record(target).unlink(missing_ok=True)
+    begin, end = part_bounds(count, *part)
+    ranges = [(first, min(first + CHUNK, end)) for first in range(begin, end, CHUNK)]
     work = functools.partial(_range, str(frames), method, backend)
-    attributes = {
-        "fps": fps,
-        "method": method,
-        "backend": backend,
-        "frames_sha256": source,
-        "versions": f"opencv {cv2.__version__}",
-    }
-    with storage.create(target, "flow", attributes) as file:
-        flow = storage.Appender(file, "flow", (height, width, 2), "i2", CHUNK, bitshuffle=True)
-        flow.dataset.attrs["scale"] = SCALE
-        name = f"{Path(frames).parent.name} {method}"
+    with _create(target, (height, width), attributes) as flow:
+        name = f"{Path(frames).parent.name} {method}" + (f" part {part[0]} of {part[1]}" * (part[1] > 1))
         blocks = ordered_map(work, ranges, workers)
         for block in progress(blocks, f"blocks of {CHUNK} frames", name, len(ranges)):
             flow.append(block)
+
+
+@contextmanager
+def _create(
+    target: str | Path, size: tuple[int, int], attributes: dict[str, Any]
+) -> Iterator[storage.Appender]:
+    """Create a flow stage file of frames of `size` (height, width)."""
+    with storage.create(target, "flow", attributes) as file:
+        flow = storage.Appender(file, "flow", (*size, 2), "i2", CHUNK, bitshuffle=True)
+        flow.dataset.attrs["scale"] = SCALE
+        yield flow
         flow.close()
+
+
+def part_bounds(count: int, part: int, parts: int) -> tuple[int, int]:
+    """Frames ``[begin, end)`` of the `part`-th (from 1) of `parts` nearly equal parts, in whole chunks.
+
+    Raises
+    ------
+    CrispError
+        If there is no such part.
+    """
+    if not 1 <= part <= parts:
+        raise fail("flow", "no such part of a video", f"1 to {parts}", part)
+    chunks = -(-count // CHUNK)
+    return chunks * (part - 1) // parts * CHUNK, min(count, chunks * part // parts * CHUNK)
+
+
+def gather(frames: str | Path, parts: Sequence[str | Path], target: str | Path) -> None:
+    """Join the parts of a video's flow, in order, into the file that one job would have written.
+
+    Compressed chunks are copied as they are.
+
+    Raises
+    ------
+    CrispError
+        If a part is missing or damaged, of other frames, another method or another backend, or if the
+        parts do not make up the video.
+    """
+    with storage.open_stage(frames, "frames") as file:
+        count, height, width = file["rgb"].shape[:3]
+        source = file["rgb"].attrs["sha256"]
+    with ExitStack() as stack:
+        files = [stack.enter_context(storage.open_stage(path, "flow")) for path in parts]
+        attributes = {key: storage.plain(files[0].attrs[key]) for key in PROVENANCE}
+        for number, (path, file) in enumerate(zip(parts, files, strict=True), start=1):
+            found = {key: storage.plain(file.attrs[key]) for key in PROVENANCE} | {
+                "frames": len(file["flow"])
+            }
+            begin, end = part_bounds(count, number, len(parts))
+            expected = {**attributes, "frames_sha256": source, "frames": end - begin}
+            if found != expected:
+                raise fail(
+                    path,
+                    "does not fit the other parts of this video's flow",
+                    str(expected),
+                    found,
+                    "delete the parts and run snakemake again",
+                )
+        parts_record(target).parent.mkdir(parents=True, exist_ok=True)
+        parts_record(target).write_text(f"{len(parts)}\n")
+        with _create(target, (height, width), attributes) as flow:
+            for file in files:
+                flow.copy(file["flow"])
 
 
 def read(file: h5py.File, begin: int, end: int) -> np.ndarray:

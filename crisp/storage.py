@@ -59,8 +59,9 @@ class Writer(h5py.File):
     """Stage file open for writing; `disk.check()` tells whether all was written so far."""
 
     def __init__(self, disk: _Disk) -> None:
-        # From version 1.10 on HDF5 protects its own structures with checksums as well.
-        super().__init__(disk, "w", libver="v110")
+        # From version 1.10 on HDF5 protects its own structures with checksums as well. Chunks are written
+        # whole, so none waits in a cache: their order in the file is then that of the calls.
+        super().__init__(disk, "w", libver="v110", rdcc_nbytes=0)
         self.disk = disk
 
 
@@ -122,6 +123,23 @@ class Appender:
             self.dataset[begin:] = self._waiting[:count]
             self._sha.update(self._waiting[:count].tobytes())
             self._waiting = self._waiting[count:]
+            self._disk.check()
+
+    def copy(self, dataset: h5py.Dataset) -> None:
+        """Add all rows of a dataset of the same layout by copying its compressed chunks.
+
+        Only where whole chunks came before, so that chunks stay aligned.
+        """
+        if len(self._waiting) or len(self.dataset) % self._chunk or dataset.chunks != self.dataset.chunks:
+            raise ValueError("chunks do not fit")
+        for first in range(0, len(dataset), self._chunk):
+            rows = read_rows(dataset, first, first + self._chunk)
+            begin = len(self.dataset)
+            self.dataset.resize(begin + len(rows), axis=0)
+            rest = (0,) * (dataset.ndim - 1)
+            mask, content = dataset.id.read_direct_chunk((first, *rest))
+            self.dataset.id.write_direct_chunk((begin, *rest), content, mask)
+            self._sha.update(rows.tobytes())
             self._disk.check()
 
     def close(self) -> None:
@@ -220,7 +238,7 @@ def open_stage(path: str | Path, kind: str) -> h5py.File:
     remedy = f"delete it and run snakemake again: the {kind} rule makes it"
     try:
         file = h5py.File(path, "r", locking=False)
-        found = {key: _plain(file.attrs.get(key)) for key in ("schema", "kind", "complete")}
+        found = {key: plain(file.attrs.get(key)) for key in ("schema", "kind", "complete")}
         for _, item in [("", file), *_datasets(file)]:
             dict(item.attrs)  # so that damage shows here
     except FileNotFoundError:
@@ -241,7 +259,7 @@ def open_stage(path: str | Path, kind: str) -> h5py.File:
     return file
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A NumPy scalar as Python's, so that messages show it as people write it."""
     return value.item() if isinstance(value, np.generic) else value
 

@@ -6,6 +6,7 @@ Defaults come from ``schemas/study.schema.yaml`` alone; ``config/README.md`` exp
 from __future__ import annotations
 
 import copy
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -91,6 +92,7 @@ class Study:
     upscale: bool
     flow_methods: tuple[str, ...]
     flow_backend: str
+    scatter_seconds: float
     roi_alpha: float
     roi_threshold: float
     classes: tuple[str, ...]
@@ -164,6 +166,20 @@ class Study:
         """Path of a stage file (``frames``, or ``flow`` and ``roi`` with their method)."""
         return self.volumes / video / (f"{stage}/{method}.h5" if method else f"{stage}.h5")
 
+    def flow_parts(self, video: str, method: str) -> int:
+        """In how many parts the flow of a video is computed, each a job of its own.
+
+        What is finished keeps its number, so that another `scatter_seconds` recomputes nothing.
+        """
+        path = self.stage_file(video, "flow", method)
+        if path.exists():
+            gathered = parts_record(path)
+            return int(gathered.read_text()) if gathered.exists() else 1
+        row = self.videos[video]
+        if not self.scatter_seconds or not row.fps:
+            return 1
+        return max(1, math.ceil(row.frames / row.fps / self.scatter_seconds))
+
     def variant_files(self, variant: Variant, video: str) -> dict[str, Path]:
         """The stage files of a video that a variant's streams need, by stage."""
         files = {"roi": self.stage_file(video, "roi", variant.flow)}
@@ -194,6 +210,11 @@ class Study:
                 return variant
         names = ", ".join(variant.name for variant in self.variants)
         raise fail(f"study {self.name}", f"no variant {name!r}", names, name, "choose one of them")
+
+
+def parts_record(flow: str | Path) -> Path:
+    """Path of the number of parts that a flow stage file was gathered from; absent for a whole one."""
+    return Path(flow).with_suffix(".parts")
 
 
 @cache
@@ -309,6 +330,7 @@ def _study(config: dict[str, Any]) -> Study:
         upscale=preparation["upscale"],
         flow_methods=tuple(preparation["flow_methods"]),
         flow_backend=preparation["flow_backend"],
+        scatter_seconds=float(preparation["scatter_seconds"]),
         roi_alpha=float(preparation["roi"]["alpha"]),
         roi_threshold=float(preparation["roi"]["threshold"]),
         classes=tuple(config["classes"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 from pathlib import Path
@@ -178,3 +179,41 @@ def test_a_killed_worker_gives_one_error(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(CrispError, match="worker process: was killed"):
         flow.extract(path, tmp_path / "f.h5", "dis", workers=2)
     assert not (tmp_path / "f.h5").exists()
+
+
+@pytest.mark.parametrize("count", [1, 17, 60, 64])
+@pytest.mark.parametrize("parts", [1, 2, 7])
+def test_parts_do_not_change_the_file(tmp_path: Path, count: int, parts: int) -> None:
+    path = frames_file(tmp_path, count)
+    flow.extract(path, tmp_path / "whole.h5", "dis")
+    paths = [tmp_path / f"{part}.h5" for part in range(1, parts + 1)]
+    for part, out in enumerate(paths, start=1):
+        flow.extract(path, out, "dis", part=(part, parts))
+    flow.gather(path, paths, tmp_path / "joined.h5")
+    assert (tmp_path / "joined.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
+
+
+@given(count=st.integers(0, 10_000), parts=st.integers(1, 50))
+def test_parts_are_consecutive_and_whole_chunks(count: int, parts: int) -> None:
+    bounds = [flow.part_bounds(count, part, parts) for part in range(1, parts + 1)]
+    assert (bounds[0][0], bounds[-1][1]) == (0, count)
+    for (_, end), (begin, _) in itertools.pairwise(bounds):
+        assert end == begin
+        assert begin % flow.CHUNK == 0
+
+
+def test_part_that_does_not_exist(tmp_path: Path) -> None:
+    path = frames_file(tmp_path, 9)
+    with pytest.raises(CrispError, match="no such part"):
+        flow.extract(path, tmp_path / "part.h5", "dis", part=(3, 2))
+
+
+def test_parts_that_do_not_fit(tmp_path: Path) -> None:
+    path, other = frames_file(tmp_path / "a", 17), frames_file(tmp_path / "b", 17, (24, 32))
+    one, two = tmp_path / "1.h5", tmp_path / "2.h5"
+    flow.extract(path, one, "dis", part=(1, 2))
+    for frames, method, part in [(path, "farneback", (2, 2)), (other, "dis", (2, 2)), (path, "dis", (1, 2))]:
+        flow.extract(frames, two, method, part=part)
+        with pytest.raises(CrispError, match=r"2\.h5[\s\S]*does not fit the other parts"):
+            flow.gather(path, [one, two], tmp_path / "joined.h5")
+    assert not (tmp_path / "joined.h5").exists()

@@ -43,6 +43,8 @@ wildcard_constraints:
     split="[A-Za-z0-9-]+",
     kind="normal|max|none",
     seed="[0-9]+",
+    part="[0-9]+",
+    parts="[0-9]+",
 
 
 def start():
@@ -112,9 +114,34 @@ def replaced(wildcards):
         return ""  # a missing file is `start`'s to report
 
 
+def flow_parts(wildcards):
+    """The parts that a long video's flow is joined from; none where one job computes it."""
+    whole = stage_file(wildcards.video, "flow", wildcards.method)
+    count = STUDY.flow_parts(wildcards.video, wildcards.method)
+    parts = [
+        f"{whole.removesuffix('.h5')}.part-{part}-of-{count}.h5" for part in range(1, count + 1)
+    ]
+    return parts if count > 1 else []
+
+
+def flow_frames(wildcards):
+    """How many frames a flow job computes."""
+    if "part" not in wildcards.keys() and flow_parts(wildcards):
+        return 0  # it only joins parts
+    return VIDEOS[wildcards.video].working_frames / int(wildcards.get("parts", 1))
+
+
 def flow_threads(wildcards):
     """Worker processes: one for a short video, as starting more costs more than they save."""
-    return min(8, 1 + VIDEOS[wildcards.video].working_frames // 2000)
+    return min(8, 1 + int(flow_frames(wildcards) / 2000))
+
+
+def flow_megabytes(wildcards, attempt, threads):
+    return attempt * (500 + 500 * threads)
+
+
+def flow_minutes(wildcards, attempt):
+    return attempt * (10 + int(0.5 * flow_frames(wildcards) / 60))
 
 
 def volume_inputs(wildcards):

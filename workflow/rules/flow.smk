@@ -1,6 +1,8 @@
+# One job a video, or for a long video (preparation.scatter_seconds) one for each part and one that joins them.
 rule flow:
     input:
-        f"{VOLUMES}/{{video}}/frames.h5",
+        frames=f"{VOLUMES}/{{video}}/frames.h5",
+        parts=flow_parts,
     output:
         f"{VOLUMES}/{{video}}/flow/{{method}}.h5",
     log:
@@ -11,13 +13,37 @@ rule flow:
         "../../envs/crisp.yaml"
     threads: flow_threads
     resources:
-        mem_mb=lambda wildcards, attempt, threads: attempt * (500 + 500 * threads),
+        mem_mb=flow_megabytes,
         disk_mb=2000,
-        runtime=minutes(0.5),
+        runtime=flow_minutes,
         # A resource and no parameter: another backend leaves finished flow alone.
         backend=STUDY.flow_backend,
     params:
         version=version("flow"),
     shell:
         "crisp flow --method {wildcards.method} --backend {resources.backend} --workers {threads}"
-        " {input:q} {output:q} 2>&1 | tee {log:q}"
+        " {input.frames:q} {output:q} {input.parts:q} 2>&1 | tee {log:q}"
+
+
+rule flow_part:
+    input:
+        frames=f"{VOLUMES}/{{video}}/frames.h5",
+    output:
+        temp(f"{VOLUMES}/{{video}}/flow/{{method}}.part-{{part}}-of-{{parts}}.h5"),
+    log:
+        f"{LOGS}/flow/{{video}}-{{method}}-{{part}}-of-{{parts}}.log",
+    benchmark:
+        f"{TIMES}/flow/{{video}}-{{method}}-{{part}}-of-{{parts}}.tsv"
+    conda:
+        "../../envs/crisp.yaml"
+    threads: flow_threads
+    resources:
+        mem_mb=flow_megabytes,
+        disk_mb=2000,
+        runtime=flow_minutes,
+        backend=STUDY.flow_backend,
+    params:
+        version=version("flow"),
+    shell:
+        "crisp flow --method {wildcards.method} --backend {resources.backend} --workers {threads}"
+        " --part {wildcards.part} {wildcards.parts} {input.frames:q} {output:q} 2>&1 | tee {log:q}"
