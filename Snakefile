@@ -40,4 +40,4 @@ rule all:
 
 # In the head process, before any job; no rule depends on its output.
 onstart:
-    start()
+    start(log)

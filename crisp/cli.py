@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 
 DATA, PREPARATION, LABELS, MODELS = "Data", "Preparation", "Labels", "Models"
+RUNS = "Runs"
 
 StudyFile = Annotated[Path, typer.Option("--study", help="The study's YAML file.")]
 Method = Annotated[str, typer.Option(help="Optical flow method.")]
@@ -440,3 +441,22 @@ def summary(study: StudyFile = DEMO) -> None:
     plots.summary(loaded.results / "summary.png", rows)
     summaries.summary_table(loaded.results / "summary.html", rows)
     print(summaries.text(rows))
+
+
+@app.command(rich_help_panel=RUNS)
+def recover(
+    study: StudyFile = DEMO,
+    run: Annotated[bool, typer.Option(help="Go on with the run afterwards.")] = True,
+) -> None:
+    """After a killed snakemake: end what is left of its run, unlock, and go on with the same command.
+
+    Example: crisp recover --study config/mine/study.yaml
+    """
+    from crisp import head as heads
+    from crisp import study as studies
+
+    head = heads.recover(studies.load(study))
+    if head is None:
+        print("no run of this study was cut off on record; nothing to recover")
+    elif run:
+        heads.go_on(head)

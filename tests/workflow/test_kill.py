@@ -9,11 +9,12 @@ import time
 from pathlib import Path
 
 import h5py
+import psutil
 import pytest
 
 from crisp import annotations, sources, tables, video
 from crisp.tables import Video
-from tests.workflow.conftest import ROOT, Study, environment
+from tests.workflow.conftest import ROOT, Run, Study, environment
 
 SNAKEMAKE = ("snakemake", "-s", str(ROOT / "Snakefile"), "--configfile", "study.yaml", "-j", "2")
 TRAIN = ("train", "--study", "results/studies/tiny/study.json", "twin")
@@ -123,21 +124,49 @@ def test_killed_stages_are_finished_by_the_same_command(slow: Study) -> None:
         assert not leftovers(slow)
 
 
+def kill_head(run: subprocess.Popen[str], job: psutil.Process) -> None:
+    """Kill Snakemake alone; its job stays, and stands still so that it is still there later on."""
+    job.suspend()
+    run.kill()
+    run.wait()
+    assert job.is_running()
+
+
 def test_killed_snakemake_names_the_way_out_and_loses_nothing(slow: Study) -> None:
     target = slow.stage_file("v1", "flow/dis.h5")
     wanted = target.relative_to(slow.folder).as_posix()
     run = start(slow, *SNAKEMAKE, wanted)
-    writer(run, target)
-    os.killpg(run.pid, signal.SIGKILL)
-    run.communicate()
+    orphan = psutil.Process(writer(run, target))
+    refused = slow.crisp("recover", "--study", "study.yaml")
+    assert refused.returncode == 1
+    assert "another run is under way here" in refused.stderr
+    assert f"process {run.pid}" in refused.stderr
+
+    kill_head(run, orphan)
     locked = slow.run(wanted, check=False)
     assert locked.code != 0
-    assert "--unlock" in locked.text
-    slow.run("--unlock")
-    again = slow.run("--rerun-incomplete", wanted)
-    assert dict(again.jobs) == {"flow": 1}
+    assert "crisp recover --study study.yaml" in locked.text
+    again = slow.crisp("recover", "--study", "study.yaml")
+    assert again.returncode == 0, again.stderr
+    assert not orphan.is_running()
+    assert dict(Run(0, again.stdout + again.stderr).jobs) == {"flow": 1}
     assert target.exists()
     assert not leftovers(slow)
+    assert "nothing to recover" in slow.crisp("recover", "--study", "study.yaml").stdout
+
+
+def test_unlocking_by_hand_does_not_let_a_second_writer_in(slow: Study) -> None:
+    target = slow.stage_file("v1", "flow/dis.h5")
+    wanted = target.relative_to(slow.folder).as_posix()
+    run = start(slow, *SNAKEMAKE, wanted)
+    kill_head(run, psutil.Process(writer(run, target)))
+    slow.run("--unlock")
+    second = slow.run("--rerun-incomplete", wanted, check=False)
+    assert second.code != 0
+    assert "jobs of it still run" in second.text
+    assert slow.crisp("recover", "--study", "study.yaml", "--no-run").returncode == 0
+    assert not target.exists()
+    assert slow.run("-n", "--rerun-incomplete", wanted).jobs == {"flow": 1}
 
 
 def test_label_fix_while_nothing_runs_gives_what_a_fresh_study_gives(done: Study, study: Study) -> None:

@@ -1,10 +1,12 @@
 # What several rules share: the study, its paths, and the digests that stand for its inputs.
 # Every cluster job parses this again, so only small tables are read here.
+import os
+import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from crisp import files, sources, splits, strokes, study as studies
+from crisp import files, head, sources, splits, strokes, study as studies
 from crisp.errors import CrispError
 from crisp.versions import STAGES
 
@@ -17,7 +19,9 @@ def reported(work, *arguments):
         raise WorkflowError(str(error))
 
 
-STUDY = reported(studies.resolve, config, ", ".join(map(str, workflow.configfiles)) or "--config")
+# As a person would type it: Snakemake makes it absolute.
+STUDY_FILE = ", ".join(os.path.relpath(path) for path in workflow.configfiles) or "--config"
+STUDY = reported(studies.resolve, config, STUDY_FILE)
 VIDEOS = reported(lambda: STUDY.used)
 reported(lambda: STUDY.annotations)
 
@@ -47,11 +51,19 @@ wildcard_constraints:
     parts="[0-9]+",
 
 
-def start():
+def start(log):
     """Check everything that can be checked before any job, and keep the study as it is now."""
     from crisp import start as starting
 
-    reported(starting.start, STUDY, ", ".join(map(str, workflow.configfiles)))
+    reported(starting.start, STUDY, STUDY_FILE, str(log[0]) if log else "")
+
+
+if reported(head.was_cut_off, STUDY):
+    print(
+        f"The last run of study {STUDY.name} was cut off. `crisp recover --study {STUDY_FILE}`"
+        " ends what is left of it, unlocks and goes on.",
+        file=sys.stderr,
+    )
 
 
 def present(paths):
