@@ -201,6 +201,18 @@ def test_another_study_with_other_preparation_is_refused(done: Study) -> None:
     assert not run.jobs
 
 
+def test_second_study_file_of_that_name_and_repeated_keys_are_refused(done: Study) -> None:
+    (done.folder / "other.yaml").write_text((done.folder / "study.yaml").read_text() + "seeds: [2]\n")
+    before = (done.folder / "results/studies/tiny/study.json").read_bytes()
+    run = done.run(study="other.yaml", check=False)
+    assert run.code != 0
+    assert "the results of study 'tiny' belong to another study file" in run.text
+    assert "expected: study.yaml" in run.text
+    assert "key 'seeds' is there twice" in run.text
+    assert not run.jobs
+    assert (done.folder / "results/studies/tiny/study.json").read_bytes() == before
+
+
 def test_configfile_replaces_the_demo(study: Study) -> None:
     """Nothing of the demo's config may leak into another study."""
     assert planned(study)["train"] == 2

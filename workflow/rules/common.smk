@@ -49,7 +49,7 @@ def start():
     """Check everything that can be checked before any job, and keep the study as it is now."""
     from crisp import start as starting
 
-    reported(starting.start, STUDY, ", ".join(map(str, workflow.configfiles)))
+    reported(starting.start, STUDY, workflow.configfiles)
 
 
 def present(paths):
