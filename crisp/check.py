@@ -6,11 +6,11 @@ It decodes nothing unless asked, and looks at each video file with one ``stat``.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from crisp import check_labels, check_videos, files, tables
+from crisp import check_labels, check_owner, check_videos, files, tables
 from crisp.errors import CrispError, Fault
 from crisp.study import Study, parameters
 
@@ -23,25 +23,26 @@ class Findings(NamedTuple):
 
 
 def check(
-    study: Study, study_file: str | Path = "STUDY.yaml", decode: bool = False, record: bool = False
+    study: Study, study_files: Sequence[str | Path], decode: bool = False, record: bool = False
 ) -> Findings:
     """Check a study's tables, videos and annotation files.
 
     Parameters
     ----------
     study : Study
-    study_file : where the study was read from; remedies name it in the command to type.
+    study_files : where the study was read from; remedies name it in the command to type.
     decode : also decode every frame of every used video (slow).
-    record : if nothing is wrong, record this study's preparation parameters as those of the
-        data set's volumes (the start of a run does).
+    record : if nothing is wrong, record this study's file as that of its results, and its
+        preparation parameters as those of the data set's volumes (the start of a run does).
 
     Returns
     -------
     Findings
         Every fault and every warning. Nothing is raised for bad input.
     """
-    faults: list[Fault] = []
+    faults = check_owner.check(study, study_files)
     warnings: list[Fault] = []
+    study_file = ", ".join(map(str, study_files))
     readable = [_collected(faults, read) for read in (lambda: study.videos, lambda: _every_row(study))]
     if not all(readable):
         return Findings(faults, warnings)
@@ -52,6 +53,7 @@ def check(
         faults += found[0]
         warnings += found[1]
     if record and not faults:
+        check_owner.record(study, study_files)
         _record(study)
     return Findings(faults, warnings)
 

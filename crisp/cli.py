@@ -137,7 +137,7 @@ def check(
     from crisp import study as studies
 
     loaded = studies.load(study)
-    faults, warnings = checking.check(loaded, study, decode)
+    faults, warnings = checking.check(loaded, [study], decode)
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
     if faults:

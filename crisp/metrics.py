@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import binomtest
 
 TOP_K = (1, 2, 3, 5)
 UNKNOWN = -1
@@ -78,6 +77,8 @@ def interval(correct: int, n: int) -> list[float] | None:
 
     E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
     """
+    from scipy.stats import binomtest  # takes a second to import, and training has no use for it
+
     if n == 0:
         return None
     bounds = binomtest(correct, n).proportion_ci(0.95, method="wilson")

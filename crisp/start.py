@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 from crisp import check, head
 from crisp.errors import CrispError
@@ -10,14 +13,14 @@ from crisp.files import write_json
 from crisp.study import Study
 
 
-def start(study: Study, study_file: str, log: str = "") -> None:
+def start(study: Study, study_files: Sequence[str | Path], log: str = "") -> None:
     """Check a study, go on record as its head, and keep it as it is now for the jobs of this run.
 
     Parameters
     ----------
     study : Study
-    study_file : str
-        Name of its file, for messages.
+    study_files : sequence of path
+        What it was read from; of several the later go before the earlier.
     log : str
         Snakemake's log file.
 
@@ -26,8 +29,8 @@ def start(study: Study, study_file: str, log: str = "") -> None:
     CrispError
         Listing every fault, or naming the run that is in the way; no job has started then.
     """
-    head.enter(study, log, study_file)
-    faults, warnings = check.check(study, study_file, record=True)
+    head.enter(study, log, ", ".join(os.path.relpath(path) for path in study_files))
+    faults, warnings = check.check(study, study_files, record=True)
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
     if faults:

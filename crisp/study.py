@@ -18,7 +18,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
 
-from crisp import tables
+from crisp import strict_yaml, tables
 from crisp.errors import CrispError, Fault, fail
 
 # Numbers that arrive as texts: PyYAML follows YAML 1.1 and takes 1e-3 for one, and Snakemake's
@@ -230,15 +230,9 @@ def load(path: str | Path) -> Study:
     Raises
     ------
     CrispError
-        If it is missing, not YAML, or has unknown keys or bad values (all in one list).
+        If it is missing, not YAML, or has repeated or unknown keys or bad values (all in one list).
     """
-    try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise fail(path, "study file is missing", "a YAML file", "nothing", "see config/README.md") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise fail(path, "study file cannot be read", "YAML", error, "see config/README.md") from None
-    return resolve(content, str(path))
+    return resolve(strict_yaml.read(path), str(path))
 
 
 def resolve(content: Any, where: str = "study") -> Study:

@@ -63,7 +63,8 @@ def choose_device(name: str = "auto") -> torch.device:
 def make_deterministic(threads: int) -> None:
     """Fix the CPU thread count and the algorithms, so that equal input gives equal digits."""
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # As use_deterministic_algorithms(True, warn_only=True), which first imports torch's compiler.
+    torch.set_deterministic_debug_mode("warn")
 
 
 def readers(study: Study, variant: Variant, samples: list[Sample]) -> dict[str, ClipReader]:

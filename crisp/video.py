@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,6 +17,8 @@ import numpy as np
 from crisp.errors import CrispError, fail
 
 _REMEDY = "replace the file, then run crisp scan; or set use=no for this video in videos.tsv"
+
+REORDERED = 16  # frames; no codec displays a frame later than that after it has decoded it
 
 
 @dataclass
@@ -105,7 +108,7 @@ def frames(path: str | Path, source: Source | None = None) -> Iterator[np.ndarra
     """
     source = source if source is not None else Source(Path(path))
     source.path = Path(path)
-    stamps: list[int] = []
+    stamps: list[Fraction] = []
     with _opened(path) as file:
         for packet in _packets(file, source):
             try:
@@ -120,9 +123,12 @@ def frames(path: str | Path, source: Source | None = None) -> Iterator[np.ndarra
                 source.decoded += 1
                 source.resized += image.shape[:2] != (source.height, source.width)
                 if frame.pts is not None and frame.time_base is not None:
-                    stamps = [*stamps[-1:], frame.pts]
-                    source.variable_rate |= _uneven(stamps, frame.time_base, source.fps)
+                    heapq.heappush(stamps, frame.pts * frame.time_base)
+                    if len(stamps) > REORDERED:
+                        source.variable_rate |= _uneven(stamps, source.fps)
                 yield np.ascontiguousarray(image)
+    while len(stamps) > 1:
+        source.variable_rate |= _uneven(stamps, source.fps)
     if source.decoded == 0:
         raise fail(
             path,
@@ -146,11 +152,13 @@ def _unreadable(path: Path, error: OSError) -> CrispError:
     return fail(path, "video file cannot be read to its end", "a readable file", error.strerror, _REMEDY)
 
 
-def _uneven(stamps: list[int], time_base: Fraction, fps: float) -> bool:
-    """Whether two successive time stamps are off the mean spacing by more than half a frame."""
-    if len(stamps) < 2 or not fps:
-        return False
-    return abs(float((stamps[1] - stamps[0]) * time_base) * fps - 1) > 0.5
+def _uneven(stamps: list[Fraction], fps: float) -> bool:
+    """Take the least stamp (s) off a heap: whether the next is off the mean spacing by over half a frame.
+
+    Sorted, because an AVI file stores no display times: FFmpeg guesses them in the order of decoding.
+    """
+    first = heapq.heappop(stamps)
+    return fps > 0 and abs(float(stamps[0] - first) * fps - 1) > 0.5
 
 
 def _packets(file: BinaryIO, source: Source) -> Iterator[av.Packet]:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from crisp import study, tables
 from crisp.annotations import Stroke
 from crisp.check import Findings, check
@@ -62,7 +64,10 @@ class Lab:
         return study.resolve({**CONTENT, **changes})
 
     def check(self, decode: bool = False, record: bool = False, **changes: Any) -> Findings:
-        return check(self.study(**changes), "my/study.yaml", decode, record)
+        """Check the data set for a study whose file is ``my/study.yaml``."""
+        Path("my").mkdir(exist_ok=True)
+        Path("my/study.yaml").write_text(yaml.safe_dump({**CONTENT, **changes}))
+        return check(self.study(**changes), ["my/study.yaml"], decode, record)
 
 
 def told(findings: list[Fault]) -> list[tuple[str, str]]:

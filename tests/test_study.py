@@ -107,6 +107,9 @@ def test_load_reads_a_file(tmp_path: Path) -> None:
     path.write_text("study: [")
     with pytest.raises(CrispError, match="study file cannot be read"):
         study.load(path)
+    path.write_text(yaml.safe_dump(content()) + "study: t\n")
+    with pytest.raises(CrispError, match=r"line \d+: key 'study' is there twice"):
+        study.load(path)
     path.write_text("")
     with pytest.raises(CrispError, match="top level: bad value"):
         study.load(path)

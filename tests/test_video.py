@@ -301,6 +301,29 @@ def test_variable_frame_rate(tmp_path: Path, make_video: VideoMaker) -> None:
     assert not decode(encode(tmp_path / "c.mkv", form="matroska"))[1].variable_rate
 
 
+def test_frame_rate_of_an_avi_whose_time_stamps_are_out_of_order(tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.avi", form="avi", frames=60)
+    with av.open(path.as_posix()) as container:
+        stamps = [frame.pts for frame in container.decode(video=0)]
+    assert stamps != sorted(stamps), "B-frames in an AVI file"
+    images, source = decode(path)
+    assert (len(images), source.variable_rate) == (60, False)
+
+
+@pytest.mark.parametrize("gap", [5, 30, 58])
+def test_one_pause_is_a_variable_frame_rate(tmp_path: Path, gap: int) -> None:
+    path = tmp_path / "a.mkv"
+    with av.open(path.as_posix(), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for index in range(60):
+            frame = av.VideoFrame.from_ndarray(texture(48, 64), format="rgb24")
+            frame.pts, frame.time_base = index + 3 * (index > gap), Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    assert decode(path)[1].variable_rate
+
+
 def test_ten_bits(tmp_path: Path) -> None:
     images, _ = decode(encode(tmp_path / "a.mkv", form="matroska", pixels="yuv420p10le"))
     eight, _ = decode(encode(tmp_path / "b.mkv", form="matroska"))

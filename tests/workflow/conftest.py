@@ -21,7 +21,7 @@ from crisp.tables import Annotation, Video
 
 ROOT = Path(__file__).parents[2]
 CLASSES = ("Offensive Forehand Hit", "Defensive Backhand Push")
-SPLITS = ("train", "train", "validation", "test")
+SPLITS = ("train", "validation", "test")
 FRAMES = 60
 
 STUDY = {
@@ -34,7 +34,7 @@ STUDY = {
     "defaults": {"model": "twin", "size": [8, 16, 16], "flow": "dis"},
     "variants": [{"name": "rgb", "model": "rgb"}, {"name": "twin"}],
     "seeds": [1],
-    "training": {"epochs": 2, "batch_size": 4, "threads": 1},
+    "training": {"epochs": 3, "batch_size": 4, "threads": 1},
 }
 
 
@@ -105,23 +105,36 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
 
 
-def build(folder: Path, make_video, splits: tuple[str, ...] = SPLITS) -> Study:
-    """Write a study of one video per split entry, five strokes each."""
-    videos, rows = [], []
-    for number, split in enumerate(splits, start=1):
-        name = f"v{number}"
-        path = make_video(folder / "data/tiny" / f"{name}.mp4", frames=FRAMES, seed=number)
-        source = video.count_packets(path)
-        size = path.stat().st_size
-        videos.append(Video(name, path.name, size, source.packets, sources.sha256(path), source.fps))
-        strokes = [Stroke(begin, begin + 6, CLASSES[begin // 8 % 2]) for begin in range(0, 40, 8)]
-        xml = folder / "tables/annotations" / f"{name}.xml"
-        annotations.write(xml, strokes)
-        rows.append(Annotation(name, f"annotations/{name}.xml", "classification", split))
-    tables.write_videos(folder / "tables/videos.tsv", videos)
-    tables.write_annotations(folder / "tables/annotations.tsv", rows)
+def scanned(path: Path) -> Video:
+    """The row of a video whose id is its file's name."""
+    source = video.count_packets(path)
+    size = path.stat().st_size
+    return Video(path.stem, path.name, size, source.packets, sources.sha256(path), source.fps)
+
+
+def build(folder: Path, make_video) -> Study:
+    """Write a study of one video a split."""
+    (folder / "tables").mkdir()
+    tables.write_videos(folder / "tables/videos.tsv", [])
+    tables.write_annotations(folder / "tables/annotations.tsv", [])
     (folder / "study.yaml").write_text(yaml.safe_dump(STUDY))
-    return Study(folder)
+    study = Study(folder)
+    for split in SPLITS:
+        add_video(study, make_video, split)
+    return study
+
+
+def add_video(study: Study, make_video, split: str) -> None:
+    """Add a video ``v<number>`` of five strokes at the end of the tables."""
+    videos, rows = (study.folder / "tables" / name for name in ("videos.tsv", "annotations.tsv"))
+    before = tables.read_videos(videos)
+    number = len(before) + 1
+    path = make_video(study.folder / f"data/tiny/v{number}.mp4", frames=FRAMES, seed=number)
+    tables.write_videos(videos, [*before, scanned(path)])
+    strokes = [Stroke(begin, begin + 6, CLASSES[begin // 8 % 2]) for begin in range(0, 40, 8)]
+    annotations.write(study.xml(path.stem), strokes)
+    row = Annotation(path.stem, f"annotations/{path.stem}.xml", "classification", split)
+    tables.write_annotations(rows, [*tables.read_annotations(rows), row])
 
 
 @pytest.fixture

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from pathlib import Path
 
 import pytest
 
-from crisp import annotations, sources, tables, video
-from crisp.tables import Annotation, Video
-from tests.workflow.conftest import FRAMES, Study
+from crisp import annotations
+from tests.workflow.conftest import FRAMES, SPLITS, Study, add_video
 
+COUNT = len(SPLITS)
+ONE_VIDEO = {"frames": 1, "flow": 1, "roi": 1, "volume": 1}
 LABELS_ONWARD = {"strokes": 1, "split": 1, "normalisation": 1, "train": 2, "evaluate": 2, "summary": 1}
-PREPARATION = {"frames", "flow", "roi"}
 
 
 def planned(folder: Study, *arguments: str, **options: str) -> dict[str, int]:
@@ -34,9 +33,15 @@ def relabel(path: Path) -> None:
     annotations.write(path, [first._replace(label=second.label), second, *rest])
 
 
+def lengthen(path: Path) -> None:
+    """Let the first stroke of a file end a frame later."""
+    first, *rest = annotations.read(path)
+    annotations.write(path, [first._replace(end=first.end + 1), *rest])
+
+
 def test_fresh_clone_plans_everything_and_computes_nothing(study: Study) -> None:
     run = study.run("-n")
-    assert dict(run.jobs) == {"frames": 4, "flow": 4, "roi": 4, "volume": 4} | LABELS_ONWARD
+    assert dict(run.jobs) == dict.fromkeys(ONE_VIDEO, COUNT) | LABELS_ONWARD
     assert not (study.folder / "results").exists()
 
 
@@ -75,19 +80,34 @@ def test_worker_count_runs_nothing(done: Study) -> None:
 
 
 @pytest.mark.parametrize("when", ["newer", "older"])
-def test_label_edit_reruns_labels_and_training_only(done: Study, when: str) -> None:
-    relabel(done.xml("v1"))
+@pytest.mark.parametrize("edit", [relabel, lengthen])
+def test_annotation_edit_reruns_labels_and_training_only(done: Study, edit, when: str) -> None:
+    edit(done.xml("v1"))
     if when == "older":
         older(done.xml("v1"))
     assert planned(done) == LABELS_ONWARD
 
 
-def test_bounds_edit_really_runs_and_settles(done: Study) -> None:
-    first, *rest = annotations.read(done.xml("v2"))
-    annotations.write(done.xml("v2"), [first._replace(end=first.end + 1), *rest])
-    older(done.xml("v2"))
-    assert dict(done.run().jobs) == LABELS_ONWARD
+def test_edits_and_a_new_video_really_run_settle_and_give_what_a_fresh_study_gives(
+    done: Study, study: Study, make_video
+) -> None:
+    results = Path("results/studies/tiny")
+    split, model = results / "splits/main.tsv", results / "models/twin/main/seed-1"
+    before = (done.folder / split).read_text().splitlines()
+    for each in (done, study):
+        add_video(each, make_video, "train")
+        relabel(each.xml("v1"))
+        older(each.xml("v1"))
+    assert dict(done.run().jobs) == ONE_VIDEO | LABELS_ONWARD
     assert planned(done) == {}
+    after = (done.folder / split).read_text().splitlines()
+    assert [line for line in after if not line.startswith("v4:")] == before
+    study.run((model / "metrics.json").as_posix())
+    stages = [path.relative_to(study.folder) for path in study.folder.glob("results/volumes/*/*/**/*.h5")]
+    assert len(stages) == 3 * (COUNT + 1)
+    compared = [model / name for name in ("metrics.json", "predictions.csv", "history.csv", "model.pt")]
+    for path in (*compared, *stages):
+        assert (done.folder / path).read_bytes() == (study.folder / path).read_bytes(), path
 
 
 @pytest.mark.parametrize("when", ["newer", "older"])
@@ -103,7 +123,7 @@ def test_replaced_video_stops_the_run_until_scanned(done: Study, make_video, whe
     assert not run.jobs
     scanned = done.crisp("scan", "--study", "study.yaml", "v1")
     assert scanned.returncode == 0, scanned.stderr
-    assert planned(done) == {"frames": 1, "flow": 1, "roi": 1, "volume": 1} | LABELS_ONWARD
+    assert planned(done) == ONE_VIDEO | LABELS_ONWARD
 
 
 def test_replacement_of_equal_size_is_noticed(done: Study) -> None:
@@ -116,33 +136,17 @@ def test_replacement_of_equal_size_is_noticed(done: Study) -> None:
     assert "crisp scan" in run.text
 
 
-def test_added_video_runs_its_chain_and_training(done: Study, make_video) -> None:
-    before = (done.folder / "results/studies/tiny/splits/main.tsv").read_text().splitlines()
-    path = make_video(done.folder / "data/tiny/v5.mp4", frames=FRAMES, seed=5)
-    source = video.count_packets(path)
-    folder = done.folder / "tables"
-    row = Video("v5", path.name, path.stat().st_size, source.packets, sources.sha256(path), source.fps)
-    tables.write_videos(folder / "videos.tsv", [*tables.read_videos(folder / "videos.tsv"), row])
-    shutil.copy(done.xml("v1"), done.xml("v5"))
-    rows = tables.read_annotations(folder / "annotations.tsv")
-    tables.write_annotations(
-        folder / "annotations.tsv", [*rows, Annotation("v5", "annotations/v5.xml", "classification", "train")]
-    )
-    assert dict(done.run().jobs) == {"frames": 1, "flow": 1, "roi": 1, "volume": 1} | LABELS_ONWARD
-    after = (done.folder / "results/studies/tiny/splits/main.tsv").read_text().splitlines()
-    assert [line for line in after if not line.startswith("v5:")] == before
-
-
 @pytest.mark.parametrize("key", ["alpha", "threshold"])
 def test_roi_parameter_reruns_roi_and_after(done: Study, key: str) -> None:
     done.configure(preparation={**done.config["preparation"], "roi": {key: 0.5}})
     jobs = planned(done)
-    assert jobs == {"roi": 4, "volume": 4, "normalisation": 1, "train": 2, "evaluate": 2, "summary": 1}
+    after = {name: count for name, count in LABELS_ONWARD.items() if name not in ("strokes", "split")}
+    assert jobs == {"roi": COUNT, "volume": COUNT} | after
 
 
 def test_added_flow_method_prepares_it_alone(done: Study) -> None:
     done.configure(preparation={**done.config["preparation"], "flow_methods": ["dis", "farneback"]})
-    assert planned(done) == {"flow": 4, "roi": 4, "volume": 4}
+    assert planned(done) == {"flow": COUNT, "roi": COUNT, "volume": COUNT}
 
 
 def test_added_variant_and_seed_train_alone(done: Study) -> None:
@@ -156,7 +160,7 @@ def test_added_variant_and_seed_train_alone(done: Study) -> None:
 @pytest.mark.parametrize(
     ("stage", "expected"),
     [
-        ("frames.h5", {"frames": 1, "flow": 1, "roi": 1, "volume": 1} | LABELS_ONWARD),
+        ("frames.h5", ONE_VIDEO | LABELS_ONWARD),
         ("flow/dis.h5", {"flow": 1, "roi": 1, "volume": 1} | LABELS_ONWARD),
         ("roi/dis.h5", {"roi": 1, "volume": 1} | LABELS_ONWARD),
         ("v1.h5", {"volume": 1}),
@@ -199,6 +203,18 @@ def test_another_study_with_other_preparation_is_refused(done: Study) -> None:
     assert run.code != 0
     assert "another dataset name" in run.text
     assert not run.jobs
+
+
+def test_second_study_file_of_that_name_and_repeated_keys_are_refused(done: Study) -> None:
+    (done.folder / "other.yaml").write_text((done.folder / "study.yaml").read_text() + "seeds: [2]\n")
+    before = (done.folder / "results/studies/tiny/study.json").read_bytes()
+    run = done.run(study="other.yaml", check=False)
+    assert run.code != 0
+    assert "the results of study 'tiny' belong to another study file" in run.text
+    assert "expected: study.yaml" in run.text
+    assert "key 'seeds' is there twice" in run.text
+    assert not run.jobs
+    assert (done.folder / "results/studies/tiny/study.json").read_bytes() == before
 
 
 def test_configfile_replaces_the_demo(study: Study) -> None:

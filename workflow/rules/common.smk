@@ -55,7 +55,7 @@ def start(log):
     """Check everything that can be checked before any job, and keep the study as it is now."""
     from crisp import start as starting
 
-    reported(starting.start, STUDY, STUDY_FILE, str(log[0]) if log else "")
+    reported(starting.start, STUDY, workflow.configfiles, str(log[0]) if log else "")
 
 
 if reported(head.was_cut_off, STUDY):
