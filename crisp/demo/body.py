@@ -86,7 +86,7 @@ def pose(player: Build, offset: Offset) -> Pose:
     unit = player.height
     lean = player.stoop + offset.lean
     # The trunk goes some of the way with the racket; the arm alone would not reach.
-    follow = (0.3 * offset.racket_x, 0.2 * offset.racket_y)
+    follow = (0.5 * offset.racket_x, 0.2 * offset.racket_y)
     hip = (offset.root + follow[0] - 0.04, 0.47 - offset.crouch + min(0.03, follow[1]))
     neck = _move(hip, math.pi / 2 - lean, 0.29)
     head = _move(neck, math.pi / 2 - 0.5 * lean, 0.115)

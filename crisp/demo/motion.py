@@ -14,15 +14,15 @@ from typing import NamedTuple
 # First word: forward/back, second: up/down. A horizontal flip exchanges F and B, so no two classes
 # may become equal when F and B are exchanged in one of them.
 MOVES = {
-    "Serve Forehand Topspin": ("BFFB", "DUUD"),
-    "Offensive Forehand Hit": ("BBFF", "UUDD"),
-    "Offensive Forehand Loop": ("BBFF", "DDUU"),
+    "Serve Forehand Topspin": ("BFFB", "UDUD"),
+    "Offensive Forehand Hit": ("BBFF", "UDUD"),
+    "Offensive Forehand Loop": ("BBFF", "DUDU"),
     "Offensive Backhand Flip": ("FBFB", "UDUD"),
-    "Defensive Backhand Push": ("BFFB", "UDDU"),
+    "Defensive Backhand Push": ("BFFB", "DUDU"),
 }
 LABELS = tuple(MOVES)
 EVEN = (0.25, 0.5, 0.75)  # phases at which one move ends and the next begins
-REACH = 0.125  # size of one move, in body heights
+REACH = 0.14  # size of one move, in body heights
 
 _STEP = {"F": 1.0, "B": -1.0, "U": 1.0, "D": -1.0}
 
