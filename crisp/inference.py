@@ -59,7 +59,7 @@ def _check(study: Study, variant: Variant, split: str, about: dict[str, Any], pa
     expected = {
         "classes": list(study.classes),
         "size": list(variant.size),
-        **{key: getattr(variant, key) for key in ("model", "flow", "norm_method")},
+        **{key: getattr(variant, key) for key in ("model", "attention", "flow", "norm_method")},
         "normalisation": read_scale(study, variant, split),
     }
     found = {**about["variant"], "classes": about["classes"], "normalisation": about["normalisation"]}

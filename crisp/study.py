@@ -48,6 +48,7 @@ class Variant:
     norm_method: str
     augmentation: bool
     flip: bool
+    attention: bool
     init: str
     double_softmax: bool
 

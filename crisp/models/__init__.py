@@ -18,9 +18,9 @@ from crisp.models.weights import initialise
 from crisp.study import Study, Variant
 
 MODELS: dict[str, Callable[[Variant, int], nn.Module]] = {
-    "rgb": lambda variant, classes: Branch("rgb", variant.size, classes),
-    "flow": lambda variant, classes: Branch("flow", variant.size, classes),
-    "twin": lambda variant, classes: Twin(variant.size, classes),
+    "rgb": lambda variant, classes: Branch("rgb", variant.size, classes, variant.attention),
+    "flow": lambda variant, classes: Branch("flow", variant.size, classes, variant.attention),
+    "twin": lambda variant, classes: Twin(variant.size, classes, variant.attention),
 }
 
 

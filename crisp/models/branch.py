@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from crisp.errors import fail
+from crisp.models.attention import Attention
 
 CHANNELS = {"rgb": 3, "flow": 2}
 FILTERS = (30, 60, 80)
@@ -17,8 +18,8 @@ FEATURES = 500
 class Trunk(nn.Module):
     """A clip of one stream to 500 features (Martin et al., Multimedia Tools and Applications, 2020).
 
-    Three times Conv3d 3x3x3 + ReLU + MaxPool 2, each a member of `blocks`, then a fully connected
-    layer + ReLU.
+    Three times Conv3d 3x3x3 + ReLU + MaxPool 2 (+ attention), each a member of `blocks`, then a fully
+    connected layer + ReLU.
 
     Parameters
     ----------
@@ -26,6 +27,8 @@ class Trunk(nn.Module):
         Channels of the stream.
     size : (frames, height, width)
         Of the clips.
+    attention : bool
+        Whether an attention module follows each pooling.
 
     Raises
     ------
@@ -33,7 +36,7 @@ class Trunk(nn.Module):
         If a clip is too small for the three poolings.
     """
 
-    def __init__(self, channels: int, size: tuple[int, int, int]) -> None:
+    def __init__(self, channels: int, size: tuple[int, int, int], attention: bool = False) -> None:
         super().__init__()
         shrink = 2 ** len(FILTERS)
         pooled = [length // shrink for length in size]
@@ -47,9 +50,10 @@ class Trunk(nn.Module):
             )
         self.blocks = nn.Sequential()
         for before, after in zip((channels, *FILTERS), FILTERS, strict=False):
-            self.blocks.append(
-                nn.Sequential(nn.Conv3d(before, after, 3, padding=1), nn.ReLU(), nn.MaxPool3d(2))
-            )
+            block = nn.Sequential(nn.Conv3d(before, after, 3, padding=1), nn.ReLU(), nn.MaxPool3d(2))
+            if attention:
+                block.append(Attention(after))
+            self.blocks.append(block)
         self.dense = nn.Linear(FILTERS[-1] * pooled[0] * pooled[1] * pooled[2], FEATURES)
 
     def forward(self, clip: Tensor) -> Tensor:
@@ -66,12 +70,16 @@ class Branch(nn.Module):
     size : (frames, height, width)
     classes : int
         Number of outputs.
+    attention : bool
+        As for `Trunk`.
     """
 
-    def __init__(self, stream: str, size: tuple[int, int, int], classes: int) -> None:
+    def __init__(
+        self, stream: str, size: tuple[int, int, int], classes: int, attention: bool = False
+    ) -> None:
         super().__init__()
         self.stream = stream
-        self.trunk = Trunk(CHANNELS[stream], size)
+        self.trunk = Trunk(CHANNELS[stream], size, attention)
         self.head = nn.Linear(FEATURES, classes)
 
     def features(self, streams: Mapping[str, Tensor]) -> tuple[Tensor, ...]:

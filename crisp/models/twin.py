@@ -18,12 +18,14 @@ class Twin(nn.Module):
         Of the clips.
     classes : int
         Number of outputs.
+    attention : bool
+        As for `Trunk`.
     """
 
-    def __init__(self, size: tuple[int, int, int], classes: int) -> None:
+    def __init__(self, size: tuple[int, int, int], classes: int, attention: bool = False) -> None:
         super().__init__()
-        self.rgb = Trunk(CHANNELS["rgb"], size)
-        self.flow = Trunk(CHANNELS["flow"], size)
+        self.rgb = Trunk(CHANNELS["rgb"], size, attention)
+        self.flow = Trunk(CHANNELS["flow"], size, attention)
         self.head = nn.Bilinear(FEATURES, FEATURES, classes)
 
     def features(self, streams: Mapping[str, Tensor]) -> tuple[Tensor, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
+from crisp.models.attention import Residual
+
 LAST = 0.1
 
 
@@ -11,7 +13,8 @@ def initialise(model: nn.Module, init: str) -> None:
     """Set a model's initial weights from torch's generator.
 
     ``he``: normal with variance 2 / inputs in every layer that a ReLU follows (He et al., ICCV 2015),
-    and a last layer of a tenth of unit scale, so that the loss starts at chance. ``torch``: the
+    a last layer of a tenth of unit scale, so that the loss starts at chance, and residual blocks that start
+    as the identity (Goyal et al., 2017), so that attention does not scale the features. ``torch``: the
     library's defaults, as published; they shrink the signal at each
     layer, so that training may stay at chance for many epochs.
     """
@@ -28,3 +31,6 @@ def initialise(model: nn.Module, init: str) -> None:
             continue
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
+    for block in model.modules():
+        if isinstance(block, Residual):
+            nn.init.zeros_(block.path[-1].weight)

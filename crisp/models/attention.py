@@ -1,0 +1,77 @@
+"""The attention module that follows a block of convolutions: where and when in the clip to look."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+def _activated(before: int, after: int, kernel: int) -> list[nn.Module]:
+    """BatchNorm, ReLU and a convolution without bias that keeps the size."""
+    return [
+        nn.BatchNorm3d(before),
+        nn.ReLU(),
+        nn.Conv3d(before, after, kernel, padding=kernel // 2, bias=False),
+    ]
+
+
+class Residual(nn.Module):
+    """Residual block: 1x1x1 to a quarter of the channels, 3x3x3, 1x1x1 back, plus the input as it is."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        inner = -(-channels // 4)
+        self.path = nn.Sequential(
+            *_activated(channels, inner, 1), *_activated(inner, inner, 3), *_activated(inner, channels, 1)
+        )
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Feature maps (B, C, T, H, W) to maps of the same shape."""
+        return maps + self.path(maps)
+
+
+class Attention(nn.Module):
+    """Attention of Martin et al. (ICPR 2021) on feature maps: a trunk weighted by a mask of its own input.
+
+    The mask goes three poolings down and comes back up, joined at each level by a skip connection:
+
+        x = R(in), trunk = R(R(x)), a = R(pool x), b = R(pool a), c = R(R(pool b)),
+        m = R(up(c) + R(b)), m = R(up(m) + R(a)), out = R((1 + sigmoid(to_mask(up(m)))) * trunk)
+
+    R are residual blocks, each with weights of its own, `up` is trilinear with aligned corners, `pool`
+    the maximum of 3 with stride 2. Maps of one value per channel cannot be normalised in training with
+    batch size 1.
+
+    Parameters
+    ----------
+    channels : int
+        Of the feature maps.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.entry = Residual(channels)
+        self.trunk = nn.Sequential(Residual(channels), Residual(channels))
+        self.pool = nn.MaxPool3d(3, stride=2, padding=1)
+        self.down = nn.ModuleList([Residual(channels), Residual(channels)])
+        self.bottom = nn.Sequential(Residual(channels), Residual(channels))
+        self.skip = nn.ModuleList([Residual(channels), Residual(channels)])
+        self.up = nn.ModuleList([Residual(channels), Residual(channels)])
+        self.to_mask = nn.Sequential(*_activated(channels, channels, 1), *_activated(channels, channels, 1))
+        self.exit = Residual(channels)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Feature maps (B, C, T, H, W) to maps of the same shape."""
+        x = self.entry(maps)
+        a = self.down[0](self.pool(x))
+        b = self.down[1](self.pool(a))
+        mask = self.bottom(self.pool(b))
+        for level, skip, up in zip((b, a), self.skip, self.up, strict=True):
+            mask = up(_resized(mask, level) + skip(level))
+        mask = torch.sigmoid(self.to_mask(_resized(mask, x)))
+        return self.exit((1 + mask) * self.trunk(x))
+
+
+def _resized(maps: Tensor, like: Tensor) -> Tensor:
+    return functional.interpolate(maps, like.shape[2:], mode="trilinear", align_corners=True)
