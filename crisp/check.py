@@ -46,6 +46,8 @@ def check(
     readable = [_collected(faults, read) for read in (lambda: study.videos, lambda: _every_row(study))]
     if not all(readable):
         return Findings(faults, warnings)
+    if not study.used:
+        return Findings([*faults, _none_in_use(study)], warnings)
     faults += _unknown_videos(study)
     warnings += _without_row(study)
     faults += _preparation(study)
@@ -71,6 +73,16 @@ def _collected(faults: list[Fault], read: Callable[[], object]) -> bool:
 def _every_row(study: Study) -> list[tables.Annotation]:
     """All rows of ``annotations.tsv``, those of left-out and unknown videos included."""
     return tables.read_annotations(study.annotations_table)
+
+
+def _none_in_use(study: Study) -> Fault:
+    return Fault(
+        str(study.videos_table),
+        "no video is in use",
+        "at least one row whose use is yes",
+        f"use=no in all {len(study.videos)} rows" if study.videos else "no row",
+        "set use=yes for some videos" if study.videos else "add videos to the table",
+    )
 
 
 def _unknown_videos(study: Study) -> list[Fault]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from crisp import __version__
+from crisp import __version__, names
 from crisp.errors import CrispError
 
 app = typer.Typer(
@@ -26,10 +27,20 @@ app = typer.Typer(
 DATA, PREPARATION, LABELS, MODELS = "Data", "Preparation", "Labels", "Models"
 RUNS = "Runs"
 
+
+def _named(part: str) -> Callable[[str], str]:
+    """Take a name only where the workflow would: it becomes a part of paths."""
+    return lambda name: names.checked(part, name)
+
+
 StudyFile = Annotated[Path, typer.Option("--study", help="The study's YAML file.")]
-Method = Annotated[str, typer.Option(help="Optical flow method.")]
+Method = Annotated[str, typer.Option(parser=_named("method"), metavar="TEXT", help="Optical flow method.")]
 Seed = Annotated[int, typer.Option(min=0, help="Training seed.")]
-Split = Annotated[str, typer.Option(help="Name of the split.")]
+SPLIT: dict[str, Any] = {"parser": _named("split"), "metavar": "SPLIT"}
+Split = Annotated[str, typer.Option(**SPLIT, help="Name of the split.")]
+Variant = Annotated[
+    str, typer.Argument(parser=_named("variant"), metavar="VARIANT", help="Name of a variant.")
+]
 Device = Annotated[str, typer.Option(help="auto (a GPU where there is one), cpu or cuda.")]
 DEMO = Path("config/config.yaml")
 INTERRUPTED = "interrupted; nothing is half-written"
@@ -235,7 +246,10 @@ def roi(
 @app.command(rich_help_panel=PREPARATION)
 def volume(
     out: Annotated[Path, typer.Argument(help="The volume to write, beside the video's stage files.")],
-    method: Annotated[list[str], typer.Option(help="Flow method; give one or more.")],
+    method: Annotated[
+        list[str],
+        typer.Option(parser=_named("method"), metavar="TEXT", help="Flow method; give one or more."),
+    ],
 ) -> None:
     """Join a video's stage files into one HDF5 file by links.
 
@@ -295,7 +309,7 @@ def strokes(study: StudyFile = DEMO) -> None:
 
 
 @app.command(rich_help_panel=LABELS)
-def split(name: Annotated[str, typer.Argument()] = "main", study: StudyFile = DEMO) -> None:
+def split(name: Annotated[str, typer.Argument(**SPLIT)] = "main", study: StudyFile = DEMO) -> None:
     """Assign the samples to train, validation and test.
 
     Example: crisp split --study config/mine/study.yaml
@@ -311,10 +325,12 @@ def split(name: Annotated[str, typer.Argument()] = "main", study: StudyFile = DE
 
 @app.command(rich_help_panel=LABELS)
 def normalise(
-    split_name: Annotated[str, typer.Argument(metavar="SPLIT")] = "main",
+    split_name: Annotated[str, typer.Argument(**SPLIT)] = "main",
     study: StudyFile = DEMO,
     method: Method = "deepflow",
-    kind: Annotated[str, typer.Option(help="normal, max or none.")] = "normal",
+    kind: Annotated[
+        str, typer.Option(parser=_named("kind"), metavar="TEXT", help="normal, max or none.")
+    ] = "normal",
 ) -> None:
     """Fit the flow normalisation on the frames of the training samples.
 
@@ -346,7 +362,7 @@ def models(study: StudyFile = DEMO) -> None:
 
 @app.command(rich_help_panel=MODELS)
 def samples(
-    variant: Annotated[str, typer.Argument(help="Name of a variant.")],
+    variant: Variant,
     out: Annotated[Path, typer.Option(help="Picture to write.")],
     study: StudyFile = DEMO,
     count: Annotated[int, typer.Option(help="Number of samples.")] = 4,
@@ -369,7 +385,7 @@ def samples(
 
 @app.command(rich_help_panel=MODELS)
 def train(
-    variant: Annotated[str, typer.Argument(help="Name of a variant.")],
+    variant: Variant,
     study: StudyFile = DEMO,
     split: Split = "main",
     seed: Seed = 1,
@@ -391,7 +407,7 @@ def train(
 
 @app.command(rich_help_panel=MODELS)
 def evaluate(
-    variant: Annotated[str, typer.Argument(help="Name of a variant.")],
+    variant: Variant,
     study: StudyFile = DEMO,
     split: Split = "main",
     seed: Seed = 1,

@@ -26,8 +26,20 @@ def progress(items: Iterable[Item], unit: str, name: str = "", total: int | None
         now = time.monotonic()
         if now - shown >= EVERY:
             shown = now
+            of = f" of {total}" if total else ""
             print(
-                f"{name}: {done}{f' of {total}' if total else ''} {unit}, {done / (now - begin):.1f}/s",
+                f"{name}: {done}{of} {_counted(unit, total or done)}, {_rate(done, now - begin)}",
                 file=sys.stderr,
             )
-    print(f"{name}: {done} {unit} in {time.monotonic() - begin:.1f} s", file=sys.stderr)
+    print(f"{name}: {done} {_counted(unit, done)} in {time.monotonic() - begin:.1f} s", file=sys.stderr)
+
+
+def _rate(done: int, seconds: float) -> str:
+    """How fast: items a second or, below one, seconds an item."""
+    return f"{done / seconds:.1f}/s" if done >= seconds else f"{seconds / done:.1f} s each"
+
+
+def _counted(unit: str, number: int) -> str:
+    """A unit, in the singular for one: ``frames``, ``block of 8 frames``."""
+    first, *rest = unit.split(" ")
+    return unit if number != 1 else " ".join([first.removesuffix("s"), *rest])

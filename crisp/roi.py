@@ -201,18 +201,19 @@ def extract(frames: str | Path, flow: str | Path, target: str | Path, alpha: flo
     Raises
     ------
     CrispError
-        If a stage file is missing or damaged, or flow and frames differ in length or size.
+        If a stage file is missing or damaged, or the flow was computed from other frames.
     """
     cv2.setNumThreads(1)
     with storage.open_stage(frames, "frames") as images, storage.open_stage(flow, "flow") as motion:
         rgb = images["rgb"]
         count, height, width = rgb.shape[:3]
-        if motion["flow"].shape[:3] != rgb.shape[:3]:
+        computed_from = str(motion.attrs.get("frames_sha256", "unknown"))
+        if computed_from != rgb.attrs["sha256"]:
             raise fail(
                 flow,
-                "flow does not belong to these frames",
-                f"(frames, height, width) = {rgb.shape[:3]}",
-                motion["flow"].shape[:3],
+                f"flow was computed from other frames than those of {frames}",
+                f"frames of SHA-256 {rgb.attrs['sha256']}",
+                computed_from,
                 "delete the flow file and run snakemake again",
             )
         fps = float(images.attrs["fps"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import csv
 import math
@@ -240,7 +241,7 @@ class Trainer:
         words = [f"epoch {row['epoch']}/{epochs}"]
         for name in ("train", "validation"):
             words.append(f"{name} loss {row[f'{name}_loss']:.4f} accuracy {row[f'{name}_accuracy']:.3f}")
-        words.append(f"{len(self.datasets['train']) / seconds:.1f} clips/s")
+        words.append(f"{len(self.datasets['train']) / seconds:.3g} clips/s")
         words.append(f"{(epochs - row['epoch']) * seconds:.0f} s left")
         return "  ".join([*words, "best"] if row["best"] else words)
 
@@ -314,7 +315,7 @@ def train(
     split : name of the split.
     seed : training seed.
     folder : of the results.
-    state : folder of the resume state; emptied when the training has finished.
+    state : folder of the resume state; removed when the training has finished, its parent too if empty.
     device : ``auto``, ``cpu``, ``cuda``, …
 
     Returns
@@ -336,6 +337,9 @@ def train(
     # Last of all: Snakemake deletes the outputs of a job that fails on any of the above.
     for name in ("last.pt", "best.pt"):
         (state / name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # a folder that is not empty, as of other trainings, stays
+        state.rmdir()
+        state.parent.rmdir()
     return trainer.history
 
 

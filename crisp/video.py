@@ -141,11 +141,15 @@ def frames(path: str | Path, source: Source | None = None) -> Iterator[np.ndarra
 
 def _opened(path: str | Path) -> BinaryIO:
     try:
+        if Path(path).exists() and not Path(path).is_file():  # to open a pipe would wait for ever
+            raise OSError(None, "a folder, pipe or device")
         return open(path, "rb")
     except FileNotFoundError:
         raise fail(path, "video file is missing", "a video", "nothing", _REMEDY) from None
     except OSError as error:
-        raise fail(path, "video file cannot be opened", "a readable file", error.strerror, _REMEDY) from None
+        raise fail(
+            path, "video file cannot be opened", "a regular, readable file", error.strerror, _REMEDY
+        ) from None
 
 
 def _unreadable(path: Path, error: OSError) -> CrispError:

@@ -34,7 +34,9 @@ def write(
         images = storage.Appender(file, "rgb", rgb.shape[1:], "u1", 16)
         images.append(rgb)
         images.close()
-    with storage.create(folder / "flow" / f"{METHOD}.h5", "flow", {"fps": fps}) as file:
+        source = str(images.dataset.attrs["sha256"])
+    attributes = {"fps": fps, "frames_sha256": source}
+    with storage.create(folder / "flow" / f"{METHOD}.h5", "flow", attributes) as file:
         fields = storage.Appender(file, "flow", flow.shape[1:], "i2", flows.CHUNK, bitshuffle=True)
         fields.dataset.attrs["scale"] = flows.SCALE
         fields.append(flows.quantise(flow))

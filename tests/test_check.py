@@ -45,6 +45,17 @@ def test_unknown_video_id(lab: Lab) -> None:
     assert fault.remedy == "did you mean 'train'?"
 
 
+def test_no_video_in_use(lab: Lab) -> None:
+    for row in lab.rows:
+        lab.change(row.video, use=False)
+    (fault,) = lab.check().faults
+    assert (fault.where, fault.what) == ("videos.tsv", "no video is in use")
+    assert fault.found == "use=no in all 3 rows"
+    lab.rows = []
+    lab.write()
+    assert [(fault.what, fault.found) for fault in lab.check().faults] == [("no video is in use", "no row")]
+
+
 def test_video_without_row_or_stroke_is_a_warning(lab: Lab) -> None:
     lab.make_video("data/d/more.mp4", frames=40, seed=8)
     lab.make_video("data/d/idle.mp4", frames=40, seed=9)

@@ -239,6 +239,25 @@ def test_interrupted_flow_leaves_nothing(tmp_path: Path, make_video, workers: in
 
 
 @pytest.mark.parametrize(
+    "arguments",
+    [
+        ("split", "../../evil"),
+        ("normalise", "../../evil"),
+        ("normalise", "--method", "../evil"),
+        ("normalise", "--kind", "../evil"),
+        ("train", "--split", "../../evil", "twin"),
+        ("train", "../../evil"),
+        ("evaluate", "--split", "..", "twin"),
+        ("samples", "--out", "a.png", "a/b"),
+        ("volume", "v/v.h5", "--method", "dis", "--method", "../evil"),
+    ],
+)
+def test_names_that_lead_out_of_the_results(arguments: tuple[str, ...]) -> None:
+    with pytest.raises(CrispError, match="bad name"):
+        CliRunner().invoke(cli.app, arguments, catch_exceptions=False)
+
+
+@pytest.mark.parametrize(
     ("text", "value"), [("1e-3", 0.001), ("1E-3", 0.001), ("2.5e-4", 0.00025), (".5e-2", 0.005), ("1e+0", 1)]
 )
 def test_numbers_with_an_exponent(tmp_path: Path, text: str, value: float) -> None:

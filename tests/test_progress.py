@@ -21,6 +21,23 @@ def test_a_short_job_logs_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == "none: 0 frames in 0.0 s\n"
 
 
+@pytest.mark.parametrize(
+    ("unit", "singular"), [("epochs", "epoch"), ("blocks of 8 frames", "block of 8 frames")]
+)
+def test_one_of_a_unit(capsys: pytest.CaptureFixture[str], unit: str, singular: str) -> None:
+    assert list(progress.progress("a", unit, "job")) == ["a"]
+    assert capsys.readouterr().err.startswith(f"job: 1 {singular} in ")
+
+
+def test_slow_work_is_told_in_seconds_an_item(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([0.0, 40.0, 50.0, 51.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    assert list(progress.progress(range(2), "epochs", "twin")) == [0, 1]
+    assert capsys.readouterr().err.splitlines() == ["twin: 1 epoch, 40.0 s each", "twin: 2 epochs in 51.0 s"]
+
+
 def test_a_bar_on_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     assert list(progress.progress(range(5), "frames", "game", 5)) == list(range(5))

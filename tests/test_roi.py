@@ -239,7 +239,10 @@ def test_strongest_motion_of_quantised_flow_is_as_strong(method: str) -> None:
 
 def test_flow_of_other_frames(tmp_path: Path) -> None:
     stagefiles.write(tmp_path / "a", scene(5))
-    stagefiles.write(tmp_path / "b", scene(4))
-    with pytest.raises(CrispError, match="flow does not belong to these frames"):
-        roi.extract(tmp_path / "a/frames.h5", tmp_path / "b/flow/dis.h5", tmp_path / "roi.h5", 0.6, 0.25)
+    stagefiles.write(tmp_path / "b", 255 - scene(5))  # as many of that size
+    frames, flow = tmp_path / "a/frames.h5", tmp_path / "b/flow/dis.h5"
+    with pytest.raises(CrispError, match="flow was computed from other frames") as error:
+        roi.extract(frames, flow, tmp_path / "roi.h5", 0.6, 0.25)
+    assert all(str(path) in str(error.value) for path in (frames, flow))
+    assert "delete the flow file" in str(error.value)
     assert not (tmp_path / "roi.h5").exists()

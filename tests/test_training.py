@@ -157,7 +157,22 @@ def test_history_and_files(small: Study) -> None:
     assert content["epoch"] == int(best["epoch"])
     folder = small.model_folder("flow", "main", 1)
     assert sorted(path.name for path in folder.iterdir()) == ["curves.png", "history.csv", "model.pt"]
-    assert list(Path("state").iterdir()) == []
+    assert not Path("state").exists()
+
+
+def test_folders_of_the_state_go_with_the_last_training(small: Study) -> None:
+    states = Path("results/state")
+    other = states / "other/last.pt"
+    other.parent.mkdir(parents=True)
+    other.write_bytes(b"a checkpoint")
+    folder = small.model_folder("flow", "main", 1)
+    for left in ([states / "other"], []):
+        training.train(small, small.variant("flow"), "main", 1, folder, states / "flow-main-1", "cpu")
+        assert (list(states.iterdir()) if states.exists() else []) == left
+        other.unlink(missing_ok=True)
+        if other.parent.exists():
+            other.parent.rmdir()
+    assert not states.exists()
 
 
 def test_state_is_kept_until_every_output_is_there(small: Study, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
+import os
 import struct
 from fractions import Fraction
 from pathlib import Path
@@ -112,6 +113,13 @@ def test_missing_folder_empty_and_text(tmp_path: Path) -> None:
     for name, content in (("empty.mp4", b""), ("text.mp4", b"not a video\n" * 50), ("zero.mp4", bytes(5000))):
         (tmp_path / name).write_bytes(content)
         assert error_of(tmp_path / name) == "not a video"
+
+
+def test_pipe_is_never_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "a.mp4")
+    # To open it would wait for ever.
+    monkeypatch.setattr(video, "open", lambda *_: pytest.fail("opened"), raising=False)
+    assert error_of(tmp_path / "a.mp4") == "video file cannot be opened"
 
 
 def test_sound_only(tmp_path: Path) -> None:

@@ -7,13 +7,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
-def _activated(before: int, after: int, kernel: int) -> list[nn.Module]:
+def _activated(before: int, after: int, kernel: int) -> tuple[nn.BatchNorm3d, nn.ReLU, nn.Conv3d]:
     """BatchNorm, ReLU and a convolution without bias that keeps the size."""
-    return [
-        nn.BatchNorm3d(before),
-        nn.ReLU(),
-        nn.Conv3d(before, after, kernel, padding=kernel // 2, bias=False),
-    ]
+    convolution = nn.Conv3d(before, after, kernel, padding=kernel // 2, bias=False)
+    return nn.BatchNorm3d(before), nn.ReLU(), convolution
 
 
 class Residual(nn.Module):

@@ -33,4 +33,5 @@ def initialise(model: nn.Module, init: str) -> None:
             nn.init.zeros_(layer.bias)
     for block in model.modules():
         if isinstance(block, Residual):
-            nn.init.zeros_(block.path[-1].weight)
+            *_, last = block.parameters()
+            nn.init.zeros_(last)

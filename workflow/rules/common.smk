@@ -6,7 +6,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from crisp import files, head, sources, splits, strokes, study as studies
+from crisp import files, head, names, sources, splits, strokes, study as studies
 from crisp.errors import CrispError
 from crisp.versions import STAGES
 
@@ -41,12 +41,12 @@ TRAININGS = {
 
 
 wildcard_constraints:
-    video="[A-Za-z0-9][A-Za-z0-9_-]*",
-    method="[a-z0-9]+",
-    variant="[A-Za-z0-9][A-Za-z0-9_-]*",
-    split="[A-Za-z0-9-]+",
-    kind="normal|max|none",
-    seed="[0-9]+",
+    video=names.PATTERNS["video"],
+    method=names.PATTERNS["method"],
+    variant=names.PATTERNS["variant"],
+    split=names.PATTERNS["split"],
+    kind=names.PATTERNS["kind"],
+    seed=names.PATTERNS["seed"],
     part="[0-9]+",
     parts="[0-9]+",
 
