@@ -6,6 +6,7 @@ Libraries are imported inside the verbs, so that ``crisp --help`` and the light 
 from __future__ import annotations
 
 import errno
+import json
 import os
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from crisp import __version__
+from crisp import __version__, libraries
 from crisp.errors import CrispError
 
 app = typer.Typer(
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 
 DATA, PREPARATION, LABELS, MODELS = "Data", "Preparation", "Labels", "Models"
+RUNS = "Runs"
 
 StudyFile = Annotated[Path, typer.Option("--study", help="The study's YAML file.")]
 Method = Annotated[str, typer.Option(help="Optical flow method.")]
@@ -40,6 +42,11 @@ def main() -> None:
         app()
     except CrispError as error:
         _end(str(error), 1)
+    except ImportError as error:
+        fault = libraries.missing(error)
+        if fault is None:
+            raise
+        _end(str(fault), 1)
     except KeyboardInterrupt:  # while modules are imported; in a verb Typer makes it exit code 130
         _end(INTERRUPTED, 130)
     except SystemExit as ended:
@@ -431,3 +438,24 @@ def summary(study: StudyFile = DEMO) -> None:
     plots.summary(loaded.results / "summary.png", rows)
     summaries.summary_table(loaded.results / "summary.html", rows)
     print(summaries.text(rows))
+
+
+@app.command(rich_help_panel=RUNS)
+def doctor(
+    gpu: Annotated[bool, typer.Option("--gpu", help="A missing GPU is a fault.")] = False,
+    slurm: Annotated[bool, typer.Option("--slurm", help="A missing SLURM is a fault.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Look at this machine: packages, GPU, codecs, HDF5, SLURM, scratch space; each fault with its remedy.
+
+    Example: crisp doctor --slurm
+    """
+    from crisp import doctor as checks
+
+    findings = checks.examine(gpu, slurm)
+    if as_json:
+        print(json.dumps([finding._asdict() for finding in findings], indent=1))
+    else:
+        print("\n".join(map(str, findings)))
+    if any(finding.state == checks.BROKEN for finding in findings):
+        raise typer.Exit(1)

@@ -65,7 +65,7 @@ def write(path: Path, **changes: Any) -> Path:
 
 def test_help_lists_verbs_by_stage() -> None:
     said = CliRunner().invoke(cli.app, ["--help"], env={"COLUMNS": "120"}).stdout
-    panels = ["Data", "Preparation", "Labels", "Models"]
+    panels = ["Data", "Preparation", "Labels", "Models", "Runs"]
     places = [said.index(f" {panel} ") for panel in panels]
     assert places == sorted(places)
     for verb, command in VERBS.items():
