@@ -9,6 +9,7 @@ import errno
 import json
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -219,20 +220,28 @@ def roi(
     threshold: Annotated[
         float, typer.Option(min=0, help="Speed above which a pixel moves (320 px, 120 fps).")
     ] = 0.25,
+    volume: Annotated[
+        Path | None, typer.Option(help="Then also join the video's stage files in this volume.")
+    ] = None,
 ) -> None:
     """Compute the foreground mask, the region of interest and the flow statistics of a video.
 
     Example: crisp roi game/frames.h5 game/flow/deepflow.h5 game/roi/deepflow.h5
     """
     from crisp import roi as stage
+    from crisp import volume as joined
 
     stage.extract(frames_file, flow_file, out, alpha, threshold)
+    if volume:
+        joined.refresh(volume)
 
 
 @app.command(rich_help_panel=PREPARATION)
 def volume(
     out: Annotated[Path, typer.Argument(help="The volume to write, beside the video's stage files.")],
-    method: Annotated[list[str], typer.Option(help="Flow method; give one or more.")],
+    method: Annotated[
+        list[str] | None, typer.Option(help="Flow method; one or more; none = all that are prepared.")
+    ] = None,
 ) -> None:
     """Join a video's stage files into one HDF5 file by links.
 
@@ -240,7 +249,10 @@ def volume(
     """
     from crisp import volume as stage
 
-    stage.join(out, method)
+    if method:
+        stage.join(out, method)
+    else:
+        stage.refresh(out)
 
 
 @app.command(rich_help_panel=PREPARATION)
@@ -459,3 +471,21 @@ def doctor(
         print("\n".join(map(str, findings)))
     if any(finding.state == checks.BROKEN for finding in findings):
         raise typer.Exit(1)
+
+
+@app.command(rich_help_panel=RUNS)
+def plan(
+    study: StudyFile = DEMO,
+    everything: Annotated[bool, typer.Option("--all", help="Count what is done, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Tell what a study costs before it runs: jobs, core-hours, GPU-hours and disk.
+
+    Example: crisp plan --study config/mine/study.yaml
+    """
+    from crisp import plan as plans
+    from crisp import study as studies
+
+    loaded = studies.load(study)
+    found = plans.plan(loaded, everything)
+    print(json.dumps(asdict(found), indent=1) if as_json else plans.text(loaded, found))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
+from collections import Counter
 from pathlib import Path
 
+import h5py
 import pytest
 
 from crisp import annotations, sources, tables, video
@@ -36,8 +39,17 @@ def relabel(path: Path) -> None:
 
 def test_fresh_clone_plans_everything_and_computes_nothing(study: Study) -> None:
     run = study.run("-n")
-    assert dict(run.jobs) == {"frames": 4, "flow": 4, "roi": 4, "volume": 4} | LABELS_ONWARD
+    assert dict(run.jobs) == {"frames": 4, "flow": 4, "roi": 4} | LABELS_ONWARD
     assert not (study.folder / "results").exists()
+
+
+def test_plan_counts_the_jobs_that_snakemake_plans(study: Study) -> None:
+    said = study.crisp("plan", "--study", "study.yaml", "--json")
+    assert said.returncode == 0, said.stderr
+    counted: Counter[str] = Counter()
+    for row in json.loads(said.stdout)["rows"]:
+        counted[row["rule"]] += row["jobs"]
+    assert dict(counted) == planned(study)
 
 
 def test_nothing_changed_runs_nothing(finished: Study) -> None:
@@ -103,7 +115,7 @@ def test_replaced_video_stops_the_run_until_scanned(done: Study, make_video, whe
     assert not run.jobs
     scanned = done.crisp("scan", "--study", "study.yaml", "v1")
     assert scanned.returncode == 0, scanned.stderr
-    assert planned(done) == {"frames": 1, "flow": 1, "roi": 1, "volume": 1} | LABELS_ONWARD
+    assert planned(done) == {"frames": 1, "flow": 1, "roi": 1} | LABELS_ONWARD
 
 
 def test_replacement_of_equal_size_is_noticed(done: Study) -> None:
@@ -128,7 +140,7 @@ def test_added_video_runs_its_chain_and_training(done: Study, make_video) -> Non
     tables.write_annotations(
         folder / "annotations.tsv", [*rows, Annotation("v5", "annotations/v5.xml", "classification", "train")]
     )
-    assert dict(done.run().jobs) == {"frames": 1, "flow": 1, "roi": 1, "volume": 1} | LABELS_ONWARD
+    assert dict(done.run().jobs) == {"frames": 1, "flow": 1, "roi": 1} | LABELS_ONWARD
     after = (done.folder / "results/studies/tiny/splits/main.tsv").read_text().splitlines()
     assert [line for line in after if not line.startswith("v5:")] == before
 
@@ -137,12 +149,31 @@ def test_added_video_runs_its_chain_and_training(done: Study, make_video) -> Non
 def test_roi_parameter_reruns_roi_and_after(done: Study, key: str) -> None:
     done.configure(preparation={**done.config["preparation"], "roi": {key: 0.5}})
     jobs = planned(done)
-    assert jobs == {"roi": 4, "volume": 4, "normalisation": 1, "train": 2, "evaluate": 2, "summary": 1}
+    assert jobs == {"roi": 4, "normalisation": 1, "train": 2, "evaluate": 2, "summary": 1}
 
 
 def test_added_flow_method_prepares_it_alone(done: Study) -> None:
     done.configure(preparation={**done.config["preparation"], "flow_methods": ["dis", "farneback"]})
-    assert planned(done) == {"flow": 4, "roi": 4, "volume": 4}
+    assert planned(done) == {"flow": 4, "roi": 4}
+
+
+def test_volume_holds_what_is_prepared(done: Study) -> None:
+    """The ROI jobs write it, with an added method, too; a deleted one comes back."""
+    assert members(done) == ["flow/dis", "flow_stats/dis", "mask", "rgb", "roi/dis", "roi_raw/dis"]
+    done.configure(preparation={**done.config["preparation"], "flow_methods": ["dis", "farneback"]})
+    done.run()
+    assert {"flow/dis", "flow/farneback", "roi/dis", "roi/farneback"} < set(members(done))
+    done.stage_file("v1", "v1.h5").unlink()
+    assert dict(done.run().jobs) == {"volume": 1}
+    assert {"flow/dis", "flow/farneback", "roi/dis", "roi/farneback"} < set(members(done))
+
+
+def members(study: Study) -> list[str]:
+    """Datasets that open through the volume of the first video."""
+    with h5py.File(study.stage_file("v1", "v1.h5"), "r") as file:
+        found: list[str] = []
+        file.visit_links(lambda name: found.append(name) if isinstance(file[name], h5py.Dataset) else None)
+        return sorted(found)
 
 
 def test_added_variant_and_seed_train_alone(done: Study) -> None:
@@ -156,9 +187,9 @@ def test_added_variant_and_seed_train_alone(done: Study) -> None:
 @pytest.mark.parametrize(
     ("stage", "expected"),
     [
-        ("frames.h5", {"frames": 1, "flow": 1, "roi": 1, "volume": 1} | LABELS_ONWARD),
-        ("flow/dis.h5", {"flow": 1, "roi": 1, "volume": 1} | LABELS_ONWARD),
-        ("roi/dis.h5", {"roi": 1, "volume": 1} | LABELS_ONWARD),
+        ("frames.h5", {"frames": 1, "flow": 1, "roi": 1} | LABELS_ONWARD),
+        ("flow/dis.h5", {"flow": 1, "roi": 1} | LABELS_ONWARD),
+        ("roi/dis.h5", {"roi": 1} | LABELS_ONWARD),
         ("v1.h5", {"volume": 1}),
     ],
 )
@@ -174,8 +205,10 @@ def test_redo_starts_a_video_from_a_stage(done: Study) -> None:
     assert done.crisp("redo", "--study", "study.yaml", "--from", "roi", "v2").returncode == 0
     assert not done.stage_file("v2", "roi/dis.h5").exists()
     jobs = planned(done)
-    assert (jobs["roi"], jobs["volume"]) == (1, 1)
-    assert "flow" not in jobs
+    assert jobs["roi"] == 1
+    assert not {"frames", "flow", "volume"} & set(jobs)
+    assert done.crisp("redo", "--study", "study.yaml", "--from", "volume", "v3").returncode == 0
+    assert planned(done)["volume"] == 1
 
 
 def test_flow_backend_changed_runs_nothing(done: Study) -> None:
