@@ -19,7 +19,7 @@ help:  ## Show this list.
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
 	@$(BIN)/python -c 'import cv2' || \
-	  { echo "OpenCV lacks system libraries: apt-get install libgl1 libglib2.0-0 (see README.md)" >&2; exit 1; }
+	  { echo "OpenCV lacks system libraries: apt-get install libgl1 libglib2.0-0 libxcb1 (see README.md)" >&2; exit 1; }
 	touch $@
 
 demo: .venv/installed $(CONFIG)  ## Run the demo study (or CONFIG=...) and make its report.

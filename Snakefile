@@ -11,6 +11,10 @@ if not workflow.config_settings.configfiles:
     configfile: "config/config.yaml"
 
 
+# Used with --software-deployment-method apptainer; envs/crisp.def says how to build it.
+container: "crisp.sif"
+
+
 report: "workflow/report/workflow.rst"
 
 

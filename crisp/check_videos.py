@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from crisp import sources, video
+from crisp import sources
 from crisp.errors import CrispError, Fault
 from crisp.progress import progress
 from crisp.study import Study
 from crisp.tables import Video
+
+if TYPE_CHECKING:
+    from crisp import video
 
 TOLERANCE = 0.01  # relative difference up to which frame rates count as one (29.97 and 30)
 
@@ -149,6 +153,9 @@ def _rate_remedy(clusters: list[list[Video]]) -> str:
 
 
 def _decode(study: Study, command: str, faults: list[Fault], warnings: list[Fault]) -> None:
+    # Here, as a run starts on login nodes that may not be able to load OpenCV.
+    from crisp import video
+
     rows = [row for row in study.used.values() if study.source(row.video).is_file()]
     for row in progress(rows, "videos", "decode", len(rows)):
         path = study.source(row.video)

@@ -6,15 +6,17 @@ Libraries are imported inside the verbs, so that ``crisp --help`` and the light 
 from __future__ import annotations
 
 import errno
+import json
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from crisp import __version__, names
+from crisp import __version__, libraries, names
 from crisp.errors import CrispError
 
 app = typer.Typer(
@@ -52,6 +54,11 @@ def main() -> None:
         app()
     except CrispError as error:
         _end(str(error), 1)
+    except ImportError as error:
+        fault = libraries.missing(error)
+        if fault is None:
+            raise
+        _end(str(fault), 1)
     except KeyboardInterrupt:  # while modules are imported; in a verb Typer makes it exit code 130
         _end(INTERRUPTED, 130)
     except SystemExit as ended:
@@ -233,23 +240,33 @@ def roi(
     threshold: Annotated[
         float, typer.Option(min=0, help="Speed above which a pixel moves (320 px, 120 fps).")
     ] = 0.25,
+    volume: Annotated[
+        Path | None, typer.Option(help="Then also join the video's stage files in this volume.")
+    ] = None,
 ) -> None:
     """Compute the foreground mask, the region of interest and the flow statistics of a video.
 
     Example: crisp roi game/frames.h5 game/flow/deepflow.h5 game/roi/deepflow.h5
     """
     from crisp import roi as stage
+    from crisp import volume as joined
 
     stage.extract(frames_file, flow_file, out, alpha, threshold)
+    if volume:
+        joined.refresh(volume)
 
 
 @app.command(rich_help_panel=PREPARATION)
 def volume(
     out: Annotated[Path, typer.Argument(help="The volume to write, beside the video's stage files.")],
     method: Annotated[
-        list[str],
-        typer.Option(parser=_named("method"), metavar="TEXT", help="Flow method; give one or more."),
-    ],
+        list[str] | None,
+        typer.Option(
+            parser=_named("method"),
+            metavar="TEXT",
+            help="Flow method(s); none = all that are prepared.",
+        ),
+    ] = None,
 ) -> None:
     """Join a video's stage files into one HDF5 file by links.
 
@@ -257,7 +274,10 @@ def volume(
     """
     from crisp import volume as stage
 
-    stage.join(out, method)
+    if method:
+        stage.join(out, method)
+    else:
+        stage.refresh(out)
 
 
 @app.command(rich_help_panel=PREPARATION)
@@ -457,6 +477,45 @@ def summary(study: StudyFile = DEMO) -> None:
     plots.summary(loaded.results / "summary.png", rows)
     summaries.summary_table(loaded.results / "summary.html", rows)
     print(summaries.text(rows))
+
+
+@app.command(rich_help_panel=RUNS)
+def doctor(
+    gpu: Annotated[bool, typer.Option("--gpu", help="A missing GPU is a fault.")] = False,
+    slurm: Annotated[bool, typer.Option("--slurm", help="A missing SLURM is a fault.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Look at this machine: packages, GPU, codecs, HDF5, SLURM, scratch space; each fault with its remedy.
+
+    Example: crisp doctor --slurm
+    """
+    from crisp import doctor as checks
+
+    findings = checks.examine(gpu, slurm)
+    if as_json:
+        print(json.dumps([finding._asdict() for finding in findings], indent=1))
+    else:
+        print("\n".join(map(str, findings)))
+    if any(finding.state == checks.BROKEN for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command(rich_help_panel=RUNS)
+def plan(
+    study: StudyFile = DEMO,
+    everything: Annotated[bool, typer.Option("--all", help="Count what is done, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Tell what a study costs before it runs: jobs, core-hours, GPU-hours and disk.
+
+    Example: crisp plan --study config/mine/study.yaml
+    """
+    from crisp import plan as plans
+    from crisp import study as studies
+
+    loaded = studies.load(study)
+    found = plans.plan(loaded, everything)
+    print(json.dumps(asdict(found), indent=1) if as_json else plans.text(loaded, found))
 
 
 @app.command(rich_help_panel=RUNS)

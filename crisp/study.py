@@ -109,12 +109,12 @@ class Study:
     decision: str
     config: dict[str, Any]
 
-    @property
+    @cached_property
     def volumes(self) -> Path:
         """Folder of the data set's volumes."""
         return Path("results/volumes") / self.dataset
 
-    @property
+    @cached_property
     def results(self) -> Path:
         """Folder of the study's results."""
         return Path("results/studies") / self.name

@@ -45,6 +45,31 @@ def join(target: str | Path, methods: list[str]) -> None:
             file[name] = h5py.ExternalLink(stage_file, dataset)
 
 
+def refresh(target: str | Path) -> None:
+    """Write a volume of all that is prepared of its video's present frames.
+
+    The ROI jobs of several methods may end at once: each looks again after it has written, so that
+    whichever is last has seen them all.
+    """
+    joined: list[str] = []
+    while (methods := _prepared(Path(target).parent)) != joined:
+        join(target, methods)
+        joined = methods
+
+
+def _prepared(folder: Path) -> list[str]:
+    """Methods with flow and ROI of the frames in a folder; those of a replaced video are left out."""
+    with storage.open_stage(folder / "frames.h5", "frames") as frames:
+        source = frames["rgb"].attrs["sha256"]
+    methods = []
+    for path in sorted((folder / "roi").glob("*.h5")):
+        if (folder / "flow" / path.name).exists():
+            with storage.open_stage(folder / "flow" / path.name, "flow") as flow:
+                if flow.attrs["frames_sha256"] == source:
+                    methods.append(path.stem)
+    return methods
+
+
 def remove_from(folder: str | Path, video: str, stage: str) -> list[Path]:
     """Delete a video's stage files from a stage on; the paths deleted.
 

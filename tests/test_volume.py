@@ -94,6 +94,32 @@ def test_damaged_stage_file_is_not_packed(folder: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "packed.h5").exists()
 
 
+def test_refresh_joins_the_methods_of_the_present_frames(folder: Path) -> None:
+    """Flow of a video that has been replaced since is left out, flow whose ROI is not ready, too."""
+    with h5py.File(folder / "frames.h5", "r") as file:
+        present = file["rgb"].attrs["sha256"]
+    for method, source in (("dis", present), ("farneback", present), ("tvl1", "of other frames")):
+        for stage in ("flow", "roi"):
+            if method != "dis":
+                shutil.copy(folder / stage / "dis.h5", folder / stage / f"{method}.h5")
+        with h5py.File(folder / "flow" / f"{method}.h5", "r+") as file:
+            file.attrs["frames_sha256"] = source
+    shutil.copy(folder / "flow" / "dis.h5", folder / "flow" / "pcaflow.h5")
+    volume.refresh(folder / "v.h5")
+    with h5py.File(folder / "v.h5", "r") as file:
+        assert list(file.attrs["flow_methods"]) == ["dis", "farneback"]
+        assert sorted(file["roi"]) == ["dis", "farneback"]
+
+
+def test_refresh_sees_a_method_that_ends_meanwhile(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = iter([["dis"], ["dis", "late"], ["dis", "late"]])
+    written: list[list[str]] = []
+    monkeypatch.setattr(volume, "_prepared", lambda _: next(found))
+    monkeypatch.setattr(volume, "join", lambda _, methods: written.append(methods))
+    volume.refresh(folder / "v.h5")
+    assert written == [["dis"], ["dis", "late"]]
+
+
 @pytest.mark.parametrize(
     ("stage", "left"),
     [

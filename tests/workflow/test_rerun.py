@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
+from collections import Counter
 from pathlib import Path
 
+import h5py
 import pytest
 
 from crisp import annotations
 from tests.workflow.conftest import FRAMES, SPLITS, Study, add_video
 
 COUNT = len(SPLITS)
-ONE_VIDEO = {"frames": 1, "flow": 1, "roi": 1, "volume": 1}
+ONE_VIDEO = {"frames": 1, "flow": 1, "roi": 1}
 LABELS_ONWARD = {"strokes": 1, "split": 1, "normalisation": 1, "train": 2, "evaluate": 2, "summary": 1}
 
 
@@ -43,6 +46,15 @@ def test_fresh_clone_plans_everything_and_computes_nothing(study: Study) -> None
     run = study.run("-n")
     assert dict(run.jobs) == dict.fromkeys(ONE_VIDEO, COUNT) | LABELS_ONWARD
     assert not (study.folder / "results").exists()
+
+
+def test_plan_counts_the_jobs_that_snakemake_plans(study: Study) -> None:
+    said = study.crisp("plan", "--study", "study.yaml", "--json")
+    assert said.returncode == 0, said.stderr
+    counted: Counter[str] = Counter()
+    for row in json.loads(said.stdout)["rows"]:
+        counted[row["rule"]] += row["jobs"]
+    assert dict(counted) == planned(study)
 
 
 def test_nothing_changed_runs_nothing(finished: Study) -> None:
@@ -104,7 +116,7 @@ def test_edits_and_a_new_video_really_run_settle_and_give_what_a_fresh_study_giv
     assert [line for line in after if not line.startswith("v4:")] == before
     study.run((model / "metrics.json").as_posix())
     stages = [path.relative_to(study.folder) for path in study.folder.glob("results/volumes/*/*/**/*.h5")]
-    assert len(stages) == 3 * (COUNT + 1)
+    assert len(stages) == 4 * (COUNT + 1)
     compared = [model / name for name in ("metrics.json", "predictions.csv", "history.csv", "model.pt")]
     for path in (*compared, *stages):
         assert (done.folder / path).read_bytes() == (study.folder / path).read_bytes(), path
@@ -141,12 +153,31 @@ def test_roi_parameter_reruns_roi_and_after(done: Study, key: str) -> None:
     done.configure(preparation={**done.config["preparation"], "roi": {key: 0.5}})
     jobs = planned(done)
     after = {name: count for name, count in LABELS_ONWARD.items() if name not in ("strokes", "split")}
-    assert jobs == {"roi": COUNT, "volume": COUNT} | after
+    assert jobs == {"roi": COUNT} | after
 
 
 def test_added_flow_method_prepares_it_alone(done: Study) -> None:
     done.configure(preparation={**done.config["preparation"], "flow_methods": ["dis", "farneback"]})
-    assert planned(done) == {"flow": COUNT, "roi": COUNT, "volume": COUNT}
+    assert planned(done) == {"flow": COUNT, "roi": COUNT}
+
+
+def test_volume_holds_what_is_prepared(done: Study) -> None:
+    """The ROI jobs write it, with an added method, too; a deleted one comes back."""
+    assert members(done) == ["flow/dis", "flow_stats/dis", "mask", "rgb", "roi/dis", "roi_raw/dis"]
+    done.configure(preparation={**done.config["preparation"], "flow_methods": ["dis", "farneback"]})
+    done.run()
+    assert {"flow/dis", "flow/farneback", "roi/dis", "roi/farneback"} < set(members(done))
+    done.stage_file("v1", "v1.h5").unlink()
+    assert dict(done.run().jobs) == {"volume": 1}
+    assert {"flow/dis", "flow/farneback", "roi/dis", "roi/farneback"} < set(members(done))
+
+
+def members(study: Study) -> list[str]:
+    """Datasets that open through the volume of the first video."""
+    with h5py.File(study.stage_file("v1", "v1.h5"), "r") as file:
+        found: list[str] = []
+        file.visit_links(lambda name: found.append(name) if isinstance(file[name], h5py.Dataset) else None)
+        return sorted(found)
 
 
 def test_added_variant_and_seed_train_alone(done: Study) -> None:
@@ -161,8 +192,8 @@ def test_added_variant_and_seed_train_alone(done: Study) -> None:
     ("stage", "expected"),
     [
         ("frames.h5", ONE_VIDEO | LABELS_ONWARD),
-        ("flow/dis.h5", {"flow": 1, "roi": 1, "volume": 1} | LABELS_ONWARD),
-        ("roi/dis.h5", {"roi": 1, "volume": 1} | LABELS_ONWARD),
+        ("flow/dis.h5", {"flow": 1, "roi": 1} | LABELS_ONWARD),
+        ("roi/dis.h5", {"roi": 1} | LABELS_ONWARD),
         ("v1.h5", {"volume": 1}),
     ],
 )
@@ -178,8 +209,10 @@ def test_redo_starts_a_video_from_a_stage(done: Study) -> None:
     assert done.crisp("redo", "--study", "study.yaml", "--from", "roi", "v2").returncode == 0
     assert not done.stage_file("v2", "roi/dis.h5").exists()
     jobs = planned(done)
-    assert (jobs["roi"], jobs["volume"]) == (1, 1)
-    assert "flow" not in jobs
+    assert jobs["roi"] == 1
+    assert not {"frames", "flow", "volume"} & set(jobs)
+    assert done.crisp("redo", "--study", "study.yaml", "--from", "volume", "v3").returncode == 0
+    assert planned(done)["volume"] == 1
 
 
 def test_flow_backend_changed_runs_nothing(done: Study) -> None:

@@ -60,7 +60,7 @@ def test_fresh_clone_plans_the_whole_demo(clone: Path) -> None:
     jobs = planned(snakemake(clone, "-j", "8", "-n"))
     total = jobs.pop("total")
     assert jobs == {
-        **dict.fromkeys(("demo", "frames", "flow", "roi", "volume"), count),
+        **dict.fromkeys(("demo", "frames", "flow", "roi"), count),
         **dict.fromkeys(("train", "evaluate"), trainings),
         **dict.fromkeys(("strokes", "split", "normalisation", "summary", "all"), 1),
     }

@@ -84,7 +84,17 @@ def all_stage_files(wildcards):
         *stage_files("frames"),
         *(path for method in STUDY.flow_methods for path in stage_files("flow", method)),
         *(path for method in STUDY.flow_methods for path in stage_files("roi", method)),
-        *(f"{VOLUMES}/{video}/{video}.h5" for video in VIDEOS),
+        *deleted_volumes(),
+    ]
+
+
+def deleted_volumes():
+    """Volumes that are missing although the ROI jobs that write them have ended."""
+    return [
+        volume
+        for video in VIDEOS
+        if not Path(volume := f"{VOLUMES}/{video}/{video}.h5").exists()
+        and all(Path(stage_file(video, "roi", method)).exists() for method in STUDY.flow_methods)
     ]
 
 
@@ -181,16 +191,24 @@ def strokes_version(wildcards):
     )
 
 
-def variant_inputs(wildcards):
-    """Labels, and the stage files of exactly the streams a variant takes."""
+def label_inputs(wildcards):
+    """Labels and what is fitted on them. Evaluation has the stage files by way of its model."""
     variant = STUDY.variant(wildcards.variant)
     paths = [f"{RESULTS}/strokes.tsv", f"{RESULTS}/splits/{wildcards.split}.tsv"]
-    paths += [
-        path.as_posix() for video in VIDEOS for path in STUDY.variant_files(variant, video).values()
-    ]
     if "flow" in variant.streams:
         paths.append(STUDY.normalisation_file(variant, wildcards.split).as_posix())
     return paths
+
+
+def training_inputs(wildcards):
+    """Labels, and what stands for the stage files of a variant's streams.
+
+    An edge from every video to every training would be most of a large study's graph. No stage file
+    can change without the ROI made from it, nor that without the normalisation fitted on it.
+    """
+    variant = STUDY.variant(wildcards.variant)
+    roi = [] if "flow" in variant.streams else stage_files("roi", variant.flow)
+    return label_inputs(wildcards) + roi
 
 
 def train_version(wildcards):

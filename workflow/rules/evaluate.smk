@@ -1,6 +1,6 @@
 rule evaluate:
     input:
-        variant_inputs,
+        label_inputs,
         model=f"{MODELS}/model.pt",
     output:
         predictions=f"{MODELS}/predictions.csv",

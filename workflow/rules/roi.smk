@@ -20,4 +20,5 @@ rule roi:
         threshold=STUDY.roi_threshold,
     shell:
         "crisp roi --alpha {params.alpha} --threshold {params.threshold}"
+        f" --volume {VOLUMES}/{{wildcards.video}}/{{wildcards.video}}.h5"
         " {input.frames:q} {input.flow:q} {output:q} 2>&1 | tee {log:q}"

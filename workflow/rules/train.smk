@@ -1,6 +1,6 @@
 rule train:
     input:
-        variant_inputs,
+        training_inputs,
     output:
         model=f"{MODELS}/model.pt",
         history=f"{MODELS}/history.csv",

@@ -1,4 +1,5 @@
-# A leaf for people and other tools: nothing depends on it.
+# A leaf for people and other tools: nothing depends on it. The ROI jobs write it along with theirs, as a
+# job a video more would cost far more than its work; this rule makes one that was deleted.
 rule volume:
     input:
         volume_inputs,
@@ -14,6 +15,5 @@ rule volume:
         runtime=5,
     params:
         version=version("volume"),
-        methods=[f"--method {method}" for method in STUDY.flow_methods],
     shell:
-        "crisp volume {params.methods} {output:q} 2>&1 | tee {log:q}"
+        "crisp volume {output:q} 2>&1 | tee {log:q}"

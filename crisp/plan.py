@@ -1,0 +1,211 @@
+"""What a study costs, from its tables and before anything runs: jobs, core-hours, GPU-hours and disk.
+
+The constants are the upper ends of what was measured; ``docs/plan.md`` says where each comes from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from crisp import splits, strokes
+from crisp.errors import CrispError, Fault
+from crisp.study import Study, Variant
+
+WIDTH, HEIGHT = 320, 180  # px; the constants below are of frames of this size
+DECODING = 0.015  # core-seconds a video frame of 1920x1080 H.264, scaled down and written
+FLOW = {
+    "deepflow": 0.31,
+    "dis": 0.012,
+    "farneback": 0.046,
+    "tvl1": 1.4,
+    "pcaflow": 0.065,
+}  # core-seconds a pair
+ROI = 0.006  # core-seconds a frame
+BYTES = {"frames": 82e3, "flow": 66e3, "roi": 2e3}  # a frame
+START = 5.0  # core-seconds a job, before it does anything
+CLIP = (100, 120, 120)  # frames, height, width; the next two are of a Twin clip of this size
+STEP, FORWARD = 9.6, 3.2  # core-seconds a clip in training, and forward only
+GPU_CORES = 100  # cores that do the work of one GPU; assumed, not measured
+WEIGHT, COPIES = 4, 3  # bytes a weight; copies in the resume state (two of `last`, one of `best`)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the jobs of a rule cost; `of` is a flow method or a variant, `gigabytes` what they leave."""
+
+    rule: str
+    of: str = ""
+    jobs: int = 0
+    core_hours: float = 0.0
+    gpu_hours: float = 0.0
+    gigabytes: float = 0.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The rows of a study, and what does not belong to a rule.
+
+    `core_hours_without_gpu` are those of training and evaluation on a machine without GPU,
+    `gigabytes_of_states` the resume states of all trainings at once.
+    """
+
+    rows: list[Row]
+    core_hours_without_gpu: float
+    gigabytes_of_states: float
+
+    def total(self, name: str) -> float:
+        """Sum of a column."""
+        return sum(getattr(row, name) for row in self.rows)
+
+
+def plan(study: Study, everything: bool = False) -> Plan:
+    """Estimate the cost of a study's jobs, by default of those whose files are not there yet.
+
+    Parameters
+    ----------
+    study : Study
+    everything : bool
+        Count what is done, too.
+
+    Raises
+    ------
+    CrispError
+        If a table or an annotation file is bad, or a video was never scanned.
+    """
+    unscanned = [row.video for row in study.used.values() if not row.frames]
+    if unscanned:
+        raise CrispError(
+            *(
+                Fault(f"{study.videos_table}, video {video}", "video was never scanned", remedy="crisp scan")
+                for video in unscanned
+            )
+        )
+    left = _Left(study, everything)
+    prepared = _preparation(study, left)
+    labels = [Row("strokes", jobs=left.strokes), Row("split", jobs=left.split)]
+    fitted = {(variant.flow, variant.norm_method) for variant in study.variants if "flow" in variant.streams}
+    normalised = sum(left.normalisation(*each) for each in sorted(fitted))
+    trained, cores, states = _models(study, left)
+    summary = left.file(study.results / "summary.tsv") or any(row.jobs for row in trained)
+    rows = [*prepared, *labels, Row("normalisation", jobs=normalised), *trained, Row("summary", jobs=summary)]
+    return Plan([row for row in rows if row.jobs], cores, states)
+
+
+class _Left:
+    """Which files are still to be made: the missing ones, and what follows from them."""
+
+    def __init__(self, study: Study, everything: bool) -> None:
+        self.study, self.everything = study, everything
+        self.videos = {("frames", ""): self._videos("frames", "", set())}
+        for method in study.flow_methods:
+            before = self.videos["frames", ""]
+            for stage in ("flow", "roi"):
+                before = self.videos[stage, method] = self._videos(stage, method, before)
+        frames = bool(self.videos["frames", ""])
+        self.strokes = frames or self.file(study.results / "strokes.tsv")
+        self.split = self.strokes or self.file(study.results / "splits" / "main.tsv")
+
+    def _videos(self, stage: str, method: str, before: set[str]) -> set[str]:
+        used = self.study.used
+        return {v for v in used if v in before or self.file(self.study.stage_file(v, stage, method))}
+
+    def file(self, path: Path) -> bool:
+        return self.everything or not path.exists()
+
+    def normalisation(self, method: str, kind: str) -> bool:
+        path = self.study.results / "normalisation" / f"main-{method}-{kind}.json"
+        return self.split or bool(self.videos["roi", method]) or self.file(path)
+
+    def model(self, variant: Variant, seed: int, name: str) -> bool:
+        path = self.study.model_folder(variant.name, "main", seed) / name
+        return self.split or bool(self.videos["roi", variant.flow]) or self.file(path)
+
+
+def _preparation(study: Study, left: _Left) -> list[Row]:
+    height = study.width * HEIGHT / WIDTH  # videos.tsv tells no image size
+    pixels = study.width * height / (WIDTH * HEIGHT)
+
+    def row(stage: str, method: str, seconds: float) -> Row:
+        videos = [study.used[video] for video in left.videos[stage, method]]
+        frames = sum(video.working_frames for video in videos)
+        cost = frames * seconds * pixels
+        if stage == "frames":  # every frame is decoded, whatever is kept of it
+            cost = seconds * sum(video.frames for video in videos)
+        hours = (cost + START * len(videos)) / 3600
+        return Row(stage, method, len(videos), hours, 0.0, frames * BYTES[stage] * pixels / 1e9)
+
+    methods = study.flow_methods
+    generated = {video for video in study.used if study.generate and left.file(study.source(video))}
+    return [
+        Row("demo", jobs=len(generated)),
+        row("frames", "", DECODING),
+        *(row("flow", method, FLOW[method]) for method in methods),
+        *(row("roi", method, ROI) for method in methods),
+    ]
+
+
+def _models(study: Study, left: _Left) -> tuple[list[Row], float, float]:
+    """Rows of training and evaluation, their core-hours without a GPU, and gigabytes of resume states."""
+    from crisp import models
+
+    counts = {video: row.working_frames for video, row in study.used.items()}
+    samples = strokes.collect(study, counts)
+    split = splits.assign(study, samples)
+    parts = {name: [one for one in samples if split[one.sample] == name] for name in set(split.values())}
+    weights = {row["variant"]: row["parameters"] for row in models.table(study)}
+    rows, cores, states = [], 0.0, 0.0
+    for variant in study.variants:
+        trainings = sum(left.model(variant, seed, "model.pt") for seed in study.seeds)
+        evaluations = sum(
+            left.model(variant, seed, "metrics.json") or left.model(variant, seed, "model.pt")
+            for seed in study.seeds
+        )
+        size = _relative_size(variant)
+        clips = len(parts.get("train", ())) * STEP + len(parts.get("validation", ())) * FORWARD
+        training = trainings * study.training.epochs * size * clips / 3600
+        evaluation = evaluations * size * FORWARD * _windows(parts.get("test", ()), variant.size[0]) / 3600
+        model = weights[variant.name] * WEIGHT / 1e9
+        rows.append(Row("train", variant.name, trainings, 0.0, training / GPU_CORES, trainings * model))
+        rows.append(Row("evaluate", variant.name, evaluations, 0.0, evaluation / GPU_CORES))
+        cores += training + evaluation
+        states += trainings * model * COPIES
+    return rows, cores, states
+
+
+def _relative_size(variant: Variant) -> float:
+    """Work of a variant's clip relative to the Twin clip of the constants."""
+    voxels = variant.size[0] * variant.size[1] * variant.size[2]
+    return len(variant.streams) / 2 * voxels / (CLIP[0] * CLIP[1] * CLIP[2])
+
+
+def _windows(samples: Iterable[strokes.Sample], frames: int) -> int:
+    """Windows of `frames` frames that evaluation slides over samples, a frame at a time."""
+    return sum(max(1, sample.end - sample.begin - frames + 1) for sample in samples)
+
+
+def text(study: Study, found: Plan) -> str:
+    """The plan as a table for people."""
+    seconds = sum(row.frames / row.fps for row in study.used.values() if row.fps)
+    frames = sum(row.working_frames for row in study.used.values())
+    lines = [
+        f"{study.name}: {len(study.used)} videos, {seconds / 3600:,.1f} hours, {frames:,} frames of "
+        f"{study.width} px width (16:9)",
+        f"{'rule':<26}{'jobs':>8}{'core-hours':>13}{'GPU-hours':>12}{'disk, GB':>12}",
+    ]
+    columns = ("jobs", "core_hours", "gpu_hours", "gigabytes")
+    sums = [("total", [found.total(name) for name in columns])]
+    each = [(f"{row.rule} {row.of}", [getattr(row, name) for name in columns]) for row in found.rows]
+    for name, (jobs, *costs) in each + sums:
+        cells = "".join(f"{cost:{width},.1f}" for cost, width in zip(costs, (13, 12, 12), strict=True))
+        lines.append(f"{name:<26}{jobs:>8,}{cells}")
+    if found.core_hours_without_gpu:
+        lines += [
+            f"Without a GPU, training and evaluation take {found.core_hours_without_gpu:,.1f} core-hours.",
+            f"Trainings under way keep up to {found.gigabytes_of_states:,.1f} GB more, until they end.",
+        ]
+    lines.append(
+        "Estimates on the safe side, for videos of 1920x1080; docs/plan.md tells where they come from."
+    )
+    return "\n".join(lines)

@@ -1,0 +1,150 @@
+"""The plan of a study against Snakemake's own, and against sums made by hand."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from crisp import cli, plan, tables
+from crisp.errors import CrispError
+from crisp.study import Study, resolve
+
+ROOT = Path(__file__).parents[1]
+CONTENT: dict[str, Any] = {
+    "study": "s",
+    "dataset": {"name": "d", "videos": "videos.tsv", "annotations": "annotations.tsv"},
+    "classes": ["Hit", "Push"],
+    "split": {"method": "given"},
+    "negatives": {"share": 0},
+    "variants": [{"name": "rgb", "model": "rgb"}, {"name": "twin"}],
+    "seeds": [1, 2],
+    "training": {"epochs": 10},
+}
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
+    """An hour of video at 120 frames per second in three parts, two strokes of 120 frames in each."""
+    monkeypatch.chdir(tmp_path)
+    rows = [tables.Video(name, f"{name}.mp4", 1, 144_000, "0" * 64, 120.0) for name in tables.SPLITS]
+    tables.write_videos("videos.tsv", rows)
+    strokes = '<action begin="0" end="120" move="Hit"/><action begin="200" end="320" move="Push"/>'
+    Path("strokes.xml").write_text(f"<video>{strokes}</video>")
+    tables.write_annotations(
+        "annotations.tsv", [tables.Annotation(name, "strokes.xml", split=name) for name in tables.SPLITS]
+    )
+    return resolve(CONTENT)
+
+
+def jobs(found: plan.Plan) -> dict[str, int]:
+    counted: Counter[str] = Counter()
+    for row in found.rows:
+        counted[row.rule] += row.jobs
+    return dict(counted)
+
+
+def row(found: plan.Plan, rule: str, of: str = "") -> plan.Row:
+    return next(row for row in found.rows if (row.rule, row.of) == (rule, of))
+
+
+ALL = {"frames": 3, "flow": 3, "roi": 3, "strokes": 1, "split": 1, "normalisation": 1}
+ALL |= {"train": 4, "evaluate": 4, "summary": 1}
+
+
+def test_cost_of_an_hour(study: Study) -> None:
+    found = plan.plan(study)
+    assert jobs(found) == ALL
+    flow = row(found, "flow", "deepflow")
+    assert flow.core_hours == pytest.approx(432_000 * 0.31 / 3600 + 3 * 5 / 3600)
+    assert flow.gigabytes == pytest.approx(432_000 * 66e3 / 1e9)
+    # Two training clips at 9.6 s and two validation clips at 3.2 s, ten epochs, two seeds.
+    assert row(found, "train", "twin").gpu_hours == pytest.approx(2 * 10 * (2 * 9.6 + 2 * 3.2) / 3600 / 100)
+    assert row(found, "train", "rgb").gpu_hours == pytest.approx(row(found, "train", "twin").gpu_hours / 2)
+    # Windows of 100 frames fit into 120 frames 21 times.
+    assert row(found, "evaluate", "twin").gpu_hours == pytest.approx(2 * 2 * 21 * 3.2 / 3600 / 100)
+    assert found.core_hours_without_gpu == pytest.approx(100 * found.total("gpu_hours"))
+    assert found.total("jobs") == sum(ALL.values())
+
+
+def test_width_and_frame_step(study: Study) -> None:
+    rows = [tables.Video(**{**vars(row), "frame_step": 2}) for row in study.videos.values()]
+    tables.write_videos("videos.tsv", rows)
+    wide = plan.plan(resolve({**CONTENT, "preparation": {"width": 640}}))
+    before = plan.plan(study)
+    # Twice the width are four times the pixels, of half the frames; every frame is decoded.
+    assert row(wide, "roi", "deepflow").gigabytes == pytest.approx(
+        2 * row(before, "roi", "deepflow").gigabytes
+    )
+    assert row(wide, "frames").core_hours == pytest.approx(row(before, "frames").core_hours)
+
+
+def test_what_is_done_is_left_out(study: Study) -> None:
+    def make(path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+    for video in study.used:
+        for stage, method in (("frames", ""), ("flow", "deepflow"), ("roi", "deepflow")):
+            make(study.stage_file(video, stage, method))
+    assert jobs(plan.plan(study)) == {rule: count for rule, count in ALL.items() if ALL[rule] in (1, 4)}
+    for name in ("strokes.tsv", "splits/main.tsv", "summary.tsv", "normalisation/main-deepflow-normal.json"):
+        make(study.results / name)
+    for seed in (1, 2):
+        for variant in ("rgb", "twin"):
+            for name in ("model.pt", "metrics.json"):
+                make(study.model_folder(variant, "main", seed) / name)
+    assert jobs(plan.plan(study)) == {}
+    assert jobs(plan.plan(study, everything=True)) == ALL
+    (study.model_folder("twin", "main", 2) / "model.pt").unlink()
+    assert jobs(plan.plan(study)) == {"train": 1, "evaluate": 1, "summary": 1}
+    study.stage_file("test", "flow", "deepflow").unlink()
+    assert jobs(plan.plan(study)) == {
+        **{"flow": 1, "roi": 1, "normalisation": 1, "train": 4, "evaluate": 4, "summary": 1}
+    }
+
+
+@pytest.mark.usefixtures("study")
+def test_added_method_is_prepared_alone() -> None:
+    both = resolve({**CONTENT, "preparation": {"flow_methods": ["deepflow", "dis"]}})
+    found = plan.plan(both)
+    assert jobs(found) == {**ALL, "flow": 6, "roi": 6}
+    assert row(found, "flow", "dis").core_hours < row(found, "flow", "deepflow").core_hours / 20
+
+
+def test_unscanned_video_is_named(study: Study) -> None:
+    rows = list(study.videos.values())
+    tables.write_videos("videos.tsv", [*rows[:2], tables.Video("test", "test.mp4")])
+    with pytest.raises(CrispError, match="video test: video was never scanned"):
+        plan.plan(resolve(CONTENT))
+
+
+@pytest.mark.usefixtures("study")
+def test_verb_prints_a_table_and_json() -> None:
+    Path("study.json").write_text(json.dumps(CONTENT))
+    runner = CliRunner()
+    said = runner.invoke(cli.app, ["plan", "--study", "study.json"]).stdout
+    assert "s: 3 videos, 1.0 hours, 432,000 frames of 320 px width" in said
+    assert next(line for line in said.splitlines() if line.startswith("total")).split()[1] == "21"
+    found = json.loads(runner.invoke(cli.app, ["plan", "--study", "study.json", "--json"]).stdout)
+    assert sum(row["jobs"] for row in found["rows"]) == 21
+
+
+def test_every_method_has_a_cost() -> None:
+    from crisp import flow
+
+    assert set(plan.FLOW) == set(flow.METHODS)
+
+
+def test_table_of_the_docs_is_computed() -> None:
+    said = (ROOT / "docs/plan.md").read_text()
+    frames, bytes_ = 432_000, plan.BYTES
+    for method, seconds in plan.FLOW.items():
+        line = f"| `flow`, `{method}` | {frames * seconds / 3600:.1f} | {frames * bytes_['flow'] / 1e9:.0f} |"
+        assert line in said
+    for stage, seconds in (("frames", plan.DECODING), ("roi", plan.ROI)):
+        assert f"| `{stage}` | {frames * seconds / 3600:.1f} | {frames * bytes_[stage] / 1e9:.0f} |" in said
