@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 
-from crisp import check
+from crisp import check, strokes
 from crisp.errors import CrispError
 from crisp.files import write_json
 from crisp.study import Study
 
 
 def start(study: Study, study_file: str) -> None:
-    """Check a study, and keep it as it is now for the jobs of this run.
+    """Check a study, and keep it and its labels as they are now for the jobs of this run.
+
+    An annotation may be corrected while they run; the next run sees it.
 
     Parameters
     ----------
@@ -30,3 +32,4 @@ def start(study: Study, study_file: str) -> None:
     if faults:
         raise CrispError(*faults)
     write_json(study.results / "study.json", study.config)
+    write_json(study.results / "labels.json", strokes.labels(study))

@@ -13,7 +13,7 @@ import yaml
 from crisp import annotations, sources, tables
 from tests.workflow.conftest import ROOT, Run, Study, environment
 
-PARTS = ("Snakefile", "workflow", "config", "crisp", "profiles")
+PARTS = ("Snakefile", "workflow", "config", "crisp", "profiles", "slurm")
 RULES = {
     name
     for path in (ROOT / "workflow/rules").glob("*.smk")

@@ -26,8 +26,9 @@ VOLUMES = STUDY.volumes.as_posix()
 MODELS = f"{RESULTS}/models/{{variant}}/{{split}}/seed-{{seed}}"
 LOGS = f"{RESULTS}/logs"
 TIMES = f"{RESULTS}/benchmarks"
-# The study as this run started with it; verbs read it, rules track digests of its parts.
+# The study and its labels as this run started with them; verbs read them, rules track digests of their parts.
 SNAPSHOT = f"{RESULTS}/study.json"
+LABELS = f"{RESULTS}/labels.json"
 SPLIT = "main"
 TRAININGS = {
     "variant": [variant.name for variant in STUDY.variants],
@@ -50,6 +51,10 @@ def start():
     from crisp import start as starting
 
     reported(starting.start, STUDY, ", ".join(map(str, workflow.configfiles)))
+    if workflow.executor_plugin.name == "slurm":
+        from crisp import slurm
+
+        reported(slurm.check, workflow.dag.needrun_jobs(), workflow.executor_settings)
 
 
 def present(paths):
