@@ -103,7 +103,7 @@ def _refusal(line: str, rule: str) -> str:
 
 def _time_limits() -> dict[str, int]:
     """Longest time in minutes by partition, of those that have a limit; the default one also as ''."""
-    limits = {}
+    limits: dict[str, int] = {}
     for line in _run("scontrol --oneliner show partition").stdout.splitlines():
         keys = dict(pair.split("=", 1) for pair in line.split() if "=" in pair)
         if keys["MaxTime"] != "UNLIMITED":

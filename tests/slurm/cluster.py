@@ -281,7 +281,7 @@ class Cluster:
         )
         # SLURM asks only that the device exists; its number becomes CUDA_VISIBLE_DEVICES.
         device = self.folder / "dev/nvidia0"
-        os.mknod(device, 0o666 | stat.S_IFCHR, os.stat(os.devnull).st_rdev)
+        os.mknod(device, 0o666 | stat.S_IFCHR, Path(os.devnull).stat().st_rdev)
         (etc / "gres.conf").write_text(f"NodeName={GPU_NODE} Name=gpu File={device}\n")
         (etc / "cgroup.conf").write_text("CgroupAutomount=no\n")
         (etc / "plugstack.conf").touch()

@@ -80,7 +80,7 @@ class Site:
         self._heads: list[Head] = []
 
     def start(self, study: Study, *arguments: str) -> Head:
-        """``snakemake --profile slurm --configfile study.yaml`` with more arguments, in the study's folder."""
+        """``snakemake --profile slurm --configfile study.yaml …`` in the study's folder."""
         output = study.folder / f"head-{len(self._heads)}.txt"
         command = ["snakemake", "--profile", "slurm", "--configfile", "study.yaml", *QUICK, *arguments]
         with open(output, "w") as file:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -17,7 +16,7 @@ import pytest
 
 from crisp import annotations
 from tests.slurm.cluster import GPU_NODE, NODES
-from tests.slurm.conftest import Head, Run, Site, Study, Submission, cloned
+from tests.slurm.conftest import CLASSES, Head, Run, Site, Study, Submission, cloned
 
 SPLITS = ("train", "train", "validation", "test")
 VIDEOS = tuple(f"v{number}" for number in range(1, len(SPLITS) + 1))
@@ -31,16 +30,20 @@ class Story:
     """What was done to a run, and how it ended."""
 
     study: Study
+    before: Path  # a copy of the study's folder as it was before
     head: Head
     run: Run
     ended: dict[str, dict[str, str]]
-    hit: set[str] = field(default_factory=set)
-    training: dict[str, str] = field(default_factory=dict)
+    hit: set[str]  # ids of the jobs that met a fault
+    training: dict[str, str]  # environment of the training's process
 
-    def submissions(self, *jobs: str) -> Counter[tuple[str, str]]:
-        """How often each piece of work was submitted (of the jobs with these ids, or all)."""
-        wanted = [one for one in self.head.submissions if not jobs or one.job in jobs]
-        return Counter((one.rule, one.wildcards) for one in wanted)
+    @property
+    def ids(self) -> set[str]:
+        return {one.job for one in self.head.submissions}
+
+    def nodes(self, *rules: str) -> set[str]:
+        """The nodes that jobs of these rules ran on."""
+        return {self.ended[one.job]["NodeList"] for one in self.head.submissions if one.rule in rules}
 
 
 def fix_label(study: Study) -> None:
@@ -73,14 +76,16 @@ def hold_flows(site: Site, study: Study, head: Head) -> dict[str, tuple[str, psu
 
 
 @pytest.fixture(scope="module")
-def story(site: Site, tmp_path_factory: pytest.TempPathFactory, make_video) -> Iterator[Story]:
+def story(site: Site, tmp_path_factory: pytest.TempPathFactory, make_video) -> Story:
     study = cloned(tmp_path_factory.mktemp("faults"), make_video, SPLITS)
     # Slow enough to be hit, in a few seconds.
     study.configure(
         preparation={"width": 64, "upscale": True, "flow_methods": ["deepflow"]},
         defaults={**study.config["defaults"], "flow": "deepflow"},
     )
-    local = Study(Path(shutil.copytree(study.folder, study.folder.parent / "local", symlinks=True)))
+    before = Path(
+        shutil.copytree(study.folder, tmp_path_factory.mktemp("before"), dirs_exist_ok=True, symlinks=True)
+    )
     head = site.start(study)
     head.until(lambda: head.counts["frames"], "a frames job is submitted")
     fix_label(study)
@@ -112,10 +117,67 @@ def story(site: Site, tmp_path_factory: pytest.TempPathFactory, make_video) -> I
     head.until(training, "training is under way on the node with the GPU")
     run = head.end()
     site.cluster.boot(lost)
-    yield Story(study, head, run, site.ended(), hit, seen)
-    shutil.rmtree(local.folder)
+    return Story(study, before, head, run, site.ended(), hit, seen)
 
 
 def test_run_ends_complete(story: Story) -> None:
     assert story.run.code == 0, story.run.text
+    asked = [(video, stage) for video in VIDEOS for stage in ("frames.h5", "flow/deepflow.h5", f"{video}.h5")]
+    assert all(story.study.stage_file(*one).exists() for one in asked)
     assert (story.study.folder / "results/studies/tiny/summary.tsv").exists()
+
+
+def test_only_the_jobs_that_were_hit_are_repeated(story: Story) -> None:
+    pieces = Counter((one.rule, one.wildcards) for one in story.head.submissions)
+    struck = Counter((one.rule, one.wildcards) for one in story.head.submissions if one.job in story.hit)
+    assert len(struck) == len(story.hit) >= 3
+    assert pieces - Counter(set(pieces)) == struck
+    states = {story.ended[job]["JobState"] for job in story.hit}
+    assert states == {"NODE_FAIL", "CANCELLED", "FAILED"}
+    assert {
+        job for job, end in story.ended.items() if job in story.ids and end["JobState"] != "COMPLETED"
+    } == story.hit
+
+
+def test_preparation_is_spread_over_nodes(story: Story) -> None:
+    assert len(story.nodes("frames")) >= 2
+    assert len(story.nodes("flow")) >= 2
+
+
+def test_training_has_the_gpu(story: Story) -> None:
+    assert story.nodes("train", "evaluate") == {GPU_NODE}
+    assert story.training["CUDA_VISIBLE_DEVICES"] == "0"
+
+
+def test_every_job_has_its_log(story: Story) -> None:
+    logs = story.study.folder / "results/studies/tiny/logs"
+    found = {path.relative_to(logs).with_suffix("").as_posix() for path in logs.rglob("*.log")}
+    assert found == {
+        *(f"{rule}/{video}" for rule in ("frames", "volume") for video in VIDEOS),
+        *(f"{rule}/{video}-deepflow" for rule in ("flow", "roi") for video in VIDEOS),
+        "strokes",
+        "split/main",
+        "train/rgb-main-1",
+        "evaluate/rgb-main-1",
+        "summary",
+    }
+
+
+def test_results_are_those_of_a_local_run(story: Story) -> None:
+    """With the labels as they were when the run on the cluster began."""
+    local = Study(story.before)
+    local.run("--profile", "profiles/local")
+    for pattern in ("results/volumes/**/*.h5", f"{MODEL}/metrics.json", f"{MODEL}/history.csv", STROKES):
+        paths = [path.relative_to(local.folder) for path in local.folder.glob(pattern)]
+        assert len(paths) == (4 * len(VIDEOS) if "volumes" in pattern else 1)
+        for path in paths:
+            assert (story.study.folder / path).read_bytes() == (local.folder / path).read_bytes(), path
+
+
+def test_label_fixed_meanwhile_is_seen_by_the_next_run(site: Site, story: Story) -> None:
+    """Comes last: it goes on with the study of the run."""
+    table = story.study.folder / STROKES
+    assert table.read_text().splitlines()[1].startswith(f"v1\t0\t6\t{CLASSES[0]}\t")
+    head = site.run(story.study)
+    assert dict(head.counts) == LABELS_ONWARD
+    assert table.read_text().splitlines()[1].startswith(f"v1\t0\t6\t{CLASSES[1]}\t")
