@@ -173,6 +173,14 @@ def _free_ports(count: int) -> list[int]:
     return ports
 
 
+def _lives(process: psutil.Process) -> bool:
+    """Whether a process runs; one that has ended may stay listed until its parent has asked."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 class Cluster:
     """The cluster of a folder, which holds all that it writes. Daemons are known by pid and start time."""
 
@@ -328,13 +336,14 @@ class Cluster:
 
     def _process(self, name: str) -> psutil.Process | None:
         """The process of a daemon, if it lives: the pid may since belong to another."""
-        pid, created = self._recorded().get(name, (0, 0))
+        if name not in (recorded := self._recorded()):
+            return None
+        pid, created = recorded[name]
         try:
             process = psutil.Process(int(pid))
-            alive = process.create_time() == created and process.status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return None
-        return process if pid and alive else None
+        return process if process.create_time() == created and _lives(process) else None
 
     def _end(self, name: str, kill: bool = False) -> None:
         process = self._process(name)
@@ -343,11 +352,11 @@ class Cluster:
         below = process.children(recursive=True)
         if not kill:
             process.terminate()
-            psutil.wait_procs([process], timeout=10)
+            wait_until(lambda: not _lives(process), f"{name} has ended", 20)
         for one in (process, *below):
             with suppress(psutil.NoSuchProcess):
                 one.kill()
-        psutil.wait_procs([process, *below], timeout=10)
+        wait_until(lambda: not any(map(_lives, (process, *below))), f"{name} is gone", 20)
 
 
 @contextmanager

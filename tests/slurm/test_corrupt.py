@@ -51,7 +51,7 @@ def test_the_others_are_prepared_in_that_run(study: Study, first: tuple[Head, Ru
         assert all(made) if f"v{number}" != BAD else not any(made)
 
 
-def test_the_error_names_the_file(study: Study, first: tuple[Head, Run]) -> None:
+def test_the_error_names_the_file(first: tuple[Head, Run]) -> None:
     _, run = first
     assert f"data/tiny/{BAD}.mp4" in run.text
     assert "remedy" in run.text
