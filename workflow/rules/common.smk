@@ -1,5 +1,6 @@
 # What several rules share: the study, its paths, and the digests that stand for its inputs.
 # Every cluster job parses this again, so only small tables are read here.
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -50,6 +51,7 @@ def start():
     """Check everything that can be checked before any job, and keep the study as it is now."""
     from crisp import start as starting
 
+    labels_digest()  # before they are kept: of a fix in between the next run makes new samples
     reported(starting.start, STUDY, ", ".join(map(str, workflow.configfiles)))
     if workflow.executor_plugin.name == "slurm":
         from crisp import slurm
@@ -136,10 +138,16 @@ def annotation_files(wildcards):
     return present(dict.fromkeys(map(STUDY.annotation_file, STUDY.annotations)))
 
 
+@cache
+def labels_digest():
+    """The labels as this run found them: Snakemake asks only when the job runs, maybe hours later."""
+    return strokes.labels_digest(STUDY)
+
+
 def strokes_version(wildcards):
     return version(
         "strokes",
-        strokes.labels_digest(STUDY),
+        labels_digest(),
         STUDY.negative_class,
         STUDY.negative_share,
         STUDY.negative_seconds,
