@@ -41,3 +41,7 @@ rule all:
 # In the head process, before any job; no rule depends on its output.
 onstart:
     start()
+
+
+onerror:
+    tell_failures()

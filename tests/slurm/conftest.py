@@ -120,6 +120,10 @@ class Site:
         """Ids of the jobs that run on a node."""
         return set(self.cluster.call("squeue", "-h", "-w", node, "-t", "R", "-o", "%i").split())
 
+    def pending(self) -> set[str]:
+        """Ids of the jobs that wait."""
+        return set(self.cluster.call("squeue", "-h", "-t", "PD", "-o", "%i").split())
+
     def process(self, node: str, *words: str) -> psutil.Process | None:
         """The ``crisp`` process on a node whose command line has these words."""
         for process in self.cluster.processes(node):

@@ -53,6 +53,7 @@ def test_the_others_are_prepared_in_that_run(study: Study, first: tuple[Head, Ru
 
 def test_the_error_names_the_file(first: tuple[Head, Run]) -> None:
     _, run = first
+    assert run.text.count(f"failed: frames {BAD} (results/studies/tiny/logs/frames/{BAD}.log)") == 1
     assert f"data/tiny/{BAD}.mp4" in run.text
     assert "remedy" in run.text
     assert "Traceback" not in run.text

@@ -1,5 +1,6 @@
 # What several rules share: the study, its paths, and the digests that stand for its inputs.
 # Every cluster job parses this again, so only small tables are read here.
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -57,6 +58,21 @@ def start():
         from crisp import slurm
 
         reported(slurm.check, workflow.dag.needrun_jobs(), workflow.executor_settings)
+
+
+def tell_failures():
+    """Name each failed job and the end of its log, last of all.
+
+    Snakemake does not with ``quiet: rules``, and on a cluster a job's own words stay on its node.
+    """
+    for job in workflow.scheduler.failed:
+        for part in job.jobs if job.is_group() else [job]:
+            log = Path(part.log[0])
+            if all(Path(path).exists() for path in part.output):
+                continue
+            words = log.read_text().splitlines()[-20:] if log.exists() else ["it wrote no log"]
+            print(f"failed: {part.name} {' '.join(part.wildcards)} ({log})", file=sys.stderr)
+            print(*words, sep="\n", file=sys.stderr)
 
 
 def present(paths):
