@@ -7,7 +7,7 @@ SNAKEMAKE = PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --profile profiles/local --
 STUDY = $(shell sed -n 's/^study: *["'\'']*\([A-Za-z0-9_-]*\).*/\1/p' $(CONFIG))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo report test lint format clean
+.PHONY: help demo report test test-slurm lint format clean
 
 help:  ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -33,6 +33,10 @@ report: .venv/installed $(CONFIG)  ## Make the report of a finished study, one H
 
 test: .venv/installed  ## Run the tests.
 	PATH="$(CURDIR)/$(BIN):$$PATH" pytest -n $(CORES) --dist worksteal
+
+test-slurm: .venv/installed  ## Run the tests on a real SLURM cluster, started here (as root).
+	@$(BIN)/python -m tests.slurm.cluster install
+	PATH="$(CURDIR)/$(BIN):$$PATH" pytest tests/slurm
 
 lint: .venv/installed  ## Check style, types and the workflow.
 	$(BIN)/ruff check .

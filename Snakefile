@@ -45,3 +45,7 @@ rule all:
 # In the head process, before any job; no rule depends on its output.
 onstart:
     start(log)
+
+
+onerror:
+    tell_failures()

@@ -314,18 +314,22 @@ def redo(
 
 
 @app.command(rich_help_panel=LABELS)
-def strokes(study: StudyFile = DEMO) -> None:
+def strokes(
+    study: StudyFile = DEMO,
+    labels: Annotated[Path | None, typer.Option(help="Labels as a run kept them at its start.")] = None,
+) -> None:
     """Collect a study's samples, strokes and negatives, into strokes.tsv.
 
     Example: crisp strokes --study config/mine/study.yaml
     """
-    from crisp import storage
+    from crisp import files, storage
     from crisp import strokes as samples
     from crisp import study as studies
 
     loaded = studies.load(study)
+    kept = files.read_json(labels) if labels else None
     counts = {video: storage.frame_count(loaded.stage_file(video, "frames")) for video in loaded.used}
-    samples.write(loaded.results / "strokes.tsv", samples.collect(loaded, counts))
+    samples.write(loaded.results / "strokes.tsv", samples.collect(loaded, counts, kept))
 
 
 @app.command(rich_help_panel=LABELS)

@@ -7,14 +7,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from crisp import check, head
+from crisp import check, head, strokes
 from crisp.errors import CrispError
 from crisp.files import write_json
 from crisp.study import Study
 
 
 def start(study: Study, study_files: Sequence[str | Path], log: str = "") -> None:
-    """Check a study, go on record as its head, and keep it as it is now for the jobs of this run.
+    """Check a study, go on record as its head, and keep it and its labels as they are now for the jobs.
+
+    An annotation may be corrected while they run; the next run sees it.
 
     Parameters
     ----------
@@ -36,3 +38,4 @@ def start(study: Study, study_files: Sequence[str | Path], log: str = "") -> Non
     if faults:
         raise CrispError(*faults)
     write_json(study.results / "study.json", study.config)
+    write_json(study.results / "labels.json", strokes.labels(study))

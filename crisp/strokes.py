@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from crisp.annotations import Stroke
 from crisp.annotations import read as read_xml
 from crisp.errors import CrispError, Fault, fail
 from crisp.files import digest, replacing
 from crisp.study import Study
 from crisp.tables import Annotation
+
+# Strokes, (begin, end, label), by their file's path in ``annotations.tsv``.
+Labels = Mapping[str, Sequence[Any]]
 
 
 class Sample(NamedTuple):
@@ -59,6 +63,11 @@ def write(path: str | Path, samples: Iterable[Sample]) -> None:
         writer.writerows(samples)
 
 
+def labels(study: Study) -> Labels:
+    """The strokes of every annotation file, as they are now."""
+    return {row.path: read_xml(study.annotation_file(row)) for row in study.annotations}
+
+
 def labels_digest(study: Study) -> str:
     """One string that changes when a label, bound or split of a used video does, and only then.
 
@@ -75,7 +84,7 @@ def _parsed(study: Study, row: Annotation) -> object:
         return str(error)
 
 
-def collect(study: Study, frames: dict[str, int]) -> list[Sample]:
+def collect(study: Study, frames: dict[str, int], kept: Labels | None = None) -> list[Sample]:
     """All samples of a study, by video and time.
 
     Parameters
@@ -83,6 +92,8 @@ def collect(study: Study, frames: dict[str, int]) -> list[Sample]:
     study : Study
     frames : dict
         Number of working frames of each used video (as decoded).
+    kept : dict
+        Strokes to take instead of those in the files (see `labels`).
 
     Returns
     -------
@@ -101,7 +112,7 @@ def collect(study: Study, frames: dict[str, int]) -> list[Sample]:
     faults: list[Fault] = []
     wanted = taken = 0.0
     for video, rows in _by_video(study).items():
-        strokes, busy = _video_strokes(study, video, rows, frames[video], faults)
+        strokes, busy = _video_strokes(study, video, rows, frames[video], kept or {}, faults)
         samples += strokes
         annotated = sum(stroke.kind == "negative" for stroke in strokes)
         # Targets are cumulative, so shares hold over the table and a new last row changes no other.
@@ -127,7 +138,7 @@ def _by_video(study: Study) -> dict[str, list[Annotation]]:
 
 
 def _video_strokes(
-    study: Study, video: str, rows: list[Annotation], count: int, faults: list[Fault]
+    study: Study, video: str, rows: list[Annotation], count: int, kept: Labels, faults: list[Fault]
 ) -> tuple[list[Sample], list[tuple[int, int]]]:
     """The samples of a video's classification rows, and every annotated interval of any row."""
     step = study.videos[video].frame_step
@@ -135,7 +146,7 @@ def _video_strokes(
     busy = []
     for row in rows:
         path = study.annotation_file(row)
-        for stroke in read_xml(path):
+        for stroke in map(Stroke._make, kept[row.path]) if row.path in kept else read_xml(path):
             begin, end = working_interval(stroke.begin, stroke.end, step)
             busy.append((begin, end))
             where = f"{path}, action begin={stroke.begin} end={stroke.end}"

@@ -92,3 +92,7 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip(f"needs the right to mount a tmpfs: {done.stderr.decode().strip()}")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
+
+
+# They need a cluster: make test-slurm.
+collect_ignore = ["slurm"]

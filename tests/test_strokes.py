@@ -207,6 +207,15 @@ def test_left_out_video_has_no_samples(data: Data) -> None:
     assert {one.video for one in data.collect()} == {"a"}
 
 
+def test_kept_labels_stand_in_for_the_files(data: Data) -> None:
+    data.add("v", (0, 20, "Hit"), (40, 60, "Push"))
+    before, made = data.collect(), data.study()
+    kept = strokes.labels(made)
+    data.xml(0, (0, 20, "Push"))
+    assert strokes.collect(made, {"v": FRAMES}, kept) == before
+    assert data.collect() != before
+
+
 def test_annotated_negatives_count_towards_the_share(data: Data) -> None:
     data.add("v", (0, 20, "Hit"), (40, 60, "Push"), (60, 80, "Negative"))
     found = data.collect()

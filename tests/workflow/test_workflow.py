@@ -13,7 +13,7 @@ import yaml
 from crisp import annotations, sources, tables
 from tests.workflow.conftest import ROOT, Run, Study, environment
 
-PARTS = ("Snakefile", "workflow", "config", "crisp", "profiles")
+PARTS = ("Snakefile", "workflow", "config", "crisp", "profiles", "slurm")
 RULES = {
     name
     for path in (ROOT / "workflow/rules").glob("*.smk")
@@ -71,6 +71,12 @@ def test_fresh_clone_plans_the_whole_demo(clone: Path) -> None:
 def test_one_file_can_be_asked_for(clone: Path) -> None:
     jobs = planned(snakemake(clone, "-n", "results/volumes/demo/player-01/flow/deepflow.h5"))
     assert jobs == {"demo": 1, "frames": 1, "flow": 1, "total": 3}
+
+
+@pytest.mark.parametrize("profile", ["slurm", "profiles/node", "profiles/local"])
+def test_profile_plans_from_the_root_of_the_clone(clone: Path, profile: str) -> None:
+    run = snakemake(clone, "--profile", profile, "-n", "results/volumes/demo/player-01/frames.h5")
+    assert planned(run) == {"demo": 1, "frames": 1, "total": 2}
 
 
 def test_lint_is_clean(clone: Path) -> None:
@@ -154,6 +160,8 @@ def test_corrupt_video_fails_alone(study: Study) -> None:
     run = study.run("--keep-going", *wanted, check=False)
     assert run.code != 0
     assert dict(run.jobs) == {"frames": 2, "flow": 1, "roi": 1}
+    assert "failed: frames v2 (results/studies/tiny/logs/frames/v2.log)\n" in run.text
+    assert run.text.count("failed: ") == 1
     assert study.stage_file("v1", "roi/dis.h5").exists()
     assert not study.stage_file("v2", "frames.h5").exists()
     log = (study.folder / "results/studies/tiny/logs/frames/v2.log").read_text()

@@ -2,6 +2,7 @@
 # Every cluster job parses this again, so only small tables are read here.
 import os
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -30,8 +31,9 @@ VOLUMES = STUDY.volumes.as_posix()
 MODELS = f"{RESULTS}/models/{{variant}}/{{split}}/seed-{{seed}}"
 LOGS = f"{RESULTS}/logs"
 TIMES = f"{RESULTS}/benchmarks"
-# The study as this run started with it; verbs read it, rules track digests of its parts.
+# The study and its labels as this run started with them; verbs read them, rules track digests of their parts.
 SNAPSHOT = f"{RESULTS}/study.json"
+LABELS = f"{RESULTS}/labels.json"
 SPLIT = "main"
 TRAININGS = {
     "variant": [variant.name for variant in STUDY.variants],
@@ -55,7 +57,12 @@ def start(log):
     """Check everything that can be checked before any job, and keep the study as it is now."""
     from crisp import start as starting
 
+    labels_digest()  # before they are kept: of a fix in between the next run makes new samples
     reported(starting.start, STUDY, workflow.configfiles, str(log[0]) if log else "")
+    if workflow.executor_plugin.name == "slurm":
+        from crisp import slurm
+
+        reported(slurm.check, workflow.dag.needrun_jobs(), workflow.executor_settings)
 
 
 if reported(head.was_cut_off, STUDY):
@@ -64,6 +71,21 @@ if reported(head.was_cut_off, STUDY):
         " ends what is left of it, unlocks and goes on.",
         file=sys.stderr,
     )
+
+
+def tell_failures():
+    """Name each failed job and the end of its log, last of all.
+
+    Snakemake does not with ``quiet: rules``, and on a cluster a job's own words stay on its node.
+    """
+    for job in workflow.scheduler.failed:
+        for part in job.jobs if job.is_group() else [job]:
+            log = Path(part.log[0])
+            if all(Path(path).exists() for path in part.output):
+                continue
+            words = log.read_text().splitlines()[-20:] if log.exists() else ["it wrote no log"]
+            print(f"failed: {part.name} {' '.join(part.wildcards)} ({log})", file=sys.stderr)
+            print(*words, sep="\n", file=sys.stderr)
 
 
 def present(paths):
@@ -180,10 +202,16 @@ def annotation_files(wildcards):
     return present(dict.fromkeys(map(STUDY.annotation_file, STUDY.annotations)))
 
 
+@cache
+def labels_digest():
+    """The labels as this run found them: Snakemake asks only when the job runs, maybe hours later."""
+    return strokes.labels_digest(STUDY)
+
+
 def strokes_version(wildcards):
     return version(
         "strokes",
-        strokes.labels_digest(STUDY),
+        labels_digest(),
         STUDY.negative_class,
         STUDY.negative_share,
         STUDY.negative_seconds,

@@ -14,9 +14,10 @@ rule strokes:
         runtime=20,
     params:
         study=SNAPSHOT,
+        labels=LABELS,
         version=strokes_version,
     shell:
-        "crisp strokes --study {params.study:q} 2>&1 | tee {log:q}"
+        "crisp strokes --study {params.study:q} --labels {params.labels:q} 2>&1 | tee {log:q}"
 
 
 rule split:

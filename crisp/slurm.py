@@ -1,0 +1,147 @@
+"""Whether SLURM would take the jobs of a run, asked before the first is submitted.
+
+A partition that does not exist would otherwise fail every job, a GPU that no node has would show only
+when all videos are prepared, and a job that is too long for its partition would wait for ever.
+"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from snakemake_executor_plugin_slurm.submit_string import get_submit_command
+from snakemake_executor_plugin_slurm.utils import parse_time_to_minutes, set_gres_string
+
+from crisp.errors import CrispError, Fault, fail
+
+COMMANDS = ("sbatch", "squeue", "scancel", "scontrol", "sinfo")
+PATIENCE = 60  # s, for a busy controller
+WHERE = "SLURM"
+
+
+def check(jobs: Iterable[Any], settings: Any) -> None:
+    """Ask SLURM about the most demanding job of each rule.
+
+    Parameters
+    ----------
+    jobs : Snakemake's jobs that are to run.
+    settings : of Snakemake's executor for SLURM.
+
+    Raises
+    ------
+    CrispError
+        If SLURM is not there, does not answer, or would not take them; says what to change.
+    """
+    missing = [command for command in COMMANDS if not shutil.which(command)]
+    if missing:
+        raise fail(
+            WHERE,
+            "commands are missing",
+            " ".join(COMMANDS),
+            f"no {' '.join(missing)}",
+            "start where SLURM's commands are (a login node), or use --profile profiles/local",
+        )
+    silence = _complaint("sinfo --noheader")
+    if silence:
+        raise fail(
+            WHERE,
+            "does not answer",
+            "an answer to sinfo",
+            silence,
+            "wait and give the same command again; if it lasts, tell the cluster's administrators",
+        )
+    largest: dict[str, Any] = {}
+    for job in jobs:
+        if not job.is_local and _demand(job) > _demand(largest.get(job.name)):
+            largest[job.name] = job
+    refused: dict[str, list[str]] = {}
+    limits = _time_limits()
+    for rule, job in largest.items():
+        if refusal := _too_long(job, limits) or _refusal(request(job, settings), rule):
+            refused.setdefault(refusal, []).append(rule)
+    if refused:
+        raise CrispError(*(_fault(refusal, rules) for refusal, rules in refused.items()))
+
+
+def _demand(job: Any) -> tuple[int, ...]:
+    if job is None:
+        return ()
+    return (job.threads, *(int(job.resources.get(name) or 0) for name in ("mem_mb", "runtime")))
+
+
+def request(job: Any, settings: Any) -> str:
+    """The line that the executor would submit a job with, as one that does nothing."""
+    options = {"account": "-A", "partition": "-p"}
+    parts = {
+        name: f"{option} {shlex.quote(str(value))}" if (value := job.resources.get(f"slurm_{name}")) else ""
+        for name, option in options.items()
+    }
+    parts |= {"run_uuid": "crisp-check", "slurm_logfile": "/dev/null", "comment_str": "", "workdir": ""}
+    return f"{get_submit_command(job, parts, settings)}{set_gres_string(job)} --wrap true"
+
+
+def _refusal(line: str, rule: str) -> str:
+    """Why SLURM would not take a job; empty if it would.
+
+    ``--test-only`` refuses also what has to wait until a node is repaired. So what it refuses is
+    submitted, to start tomorrow, and cancelled at once.
+    """
+    refusal = _complaint(f"{line} --test-only")
+    if not refusal:
+        return ""
+    submitted = _run(f"{line} --begin=now+1day")
+    if submitted.returncode:
+        return refusal
+    _run(f"scancel {submitted.stdout.split(';')[0].strip()}")
+    print(f"warning: {WHERE}: no node can run jobs of {rule} now, so they will wait", file=sys.stderr)
+    return ""
+
+
+def _time_limits() -> dict[str, int]:
+    """Longest time in minutes by partition, of those that have a limit; the default one also as ''."""
+    limits: dict[str, int] = {}
+    for line in _run("scontrol --oneliner show partition").stdout.splitlines():
+        keys = dict(pair.split("=", 1) for pair in line.split() if "=" in pair)
+        if keys["MaxTime"] != "UNLIMITED":
+            minutes = parse_time_to_minutes(keys["MaxTime"])
+            limits |= {keys["PartitionName"]: minutes} | ({"": minutes} if keys["Default"] == "YES" else {})
+    return limits
+
+
+def _too_long(job: Any, limits: dict[str, int]) -> str:
+    """Unless a site enforces it, SLURM takes a job that is too long, and lets it wait for ever."""
+    partition, runtime = job.resources.get("slurm_partition") or "", job.resources.get("runtime") or 0
+    if runtime <= limits.get(partition, runtime):
+        return ""
+    return f"runtime {runtime} min is over the partition's limit, {limits[partition]} min"
+
+
+def _fault(refusal: str, rules: list[str]) -> Fault:
+    line = "sinfo --noheader --format '%R (cpus %c, MB %m, gres %G, time %l)'"
+    offers = ", ".join(dict.fromkeys(_run(line).stdout.splitlines()))
+    return Fault(
+        WHERE,
+        f"would not take jobs of {', '.join(sorted(rules))}",
+        f"what a node has: {offers}",
+        refusal,
+        "correct default-resources or set-resources in the profile (profiles/slurm/profile.yaml)",
+    )
+
+
+def _complaint(line: str) -> str:
+    """What a command of SLURM says against it; empty if it succeeds."""
+    try:
+        done = _run(line)
+    except subprocess.TimeoutExpired:
+        return f"no answer in {PATIENCE} s"
+    if done.returncode == 0:
+        return ""
+    return " / ".join(done.stderr.strip().splitlines()) or f"exit code {done.returncode}"
+
+
+def _run(line: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(shlex.split(line), capture_output=True, text=True, timeout=PATIENCE, check=False)

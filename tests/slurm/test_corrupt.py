@@ -1,0 +1,81 @@
+"""One video of ten is corrupt: it fails alone, once, and is put right without touching the others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from crisp import sources, tables
+from tests.slurm.conftest import Head, Run, Site, Study, cloned
+
+SPLITS = ("train",) * 8 + ("validation", "test")
+BAD = "v3"
+STAGES = ("frames.h5", "flow/dis.h5", "roi/dis.h5")
+CHAIN = {"frames": 1, "flow": 1, "roi": 1, "volume": 1}
+LABELS_ONWARD = {"strokes": 1, "split": 1, "train": 1, "evaluate": 1, "summary": 1}
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory, make_video) -> bytes:
+    """The video as it should have been."""
+    return make_video(tmp_path_factory.mktemp("good") / "v.mp4", frames=60, seed=3).read_bytes()
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory, make_video) -> Study:
+    """A study whose table was made when one of the videos was corrupt already."""
+    study = cloned(tmp_path_factory.mktemp("corrupt"), make_video, SPLITS)
+    path, table = study.folder / f"data/tiny/{BAD}.mp4", study.folder / "tables/videos.tsv"
+    path.write_bytes(b"\0" * path.stat().st_size)
+    rows = tables.read_videos(table)
+    tables.write_videos(
+        table, [replace(row, sha256=sources.sha256(path)) if row.video == BAD else row for row in rows]
+    )
+    return study
+
+
+@pytest.fixture(scope="module")
+def first(site: Site, study: Study) -> tuple[Head, Run]:
+    head = site.start(study)
+    return head, head.end()
+
+
+def test_the_others_are_prepared_in_that_run(study: Study, first: tuple[Head, Run]) -> None:
+    head, run = first
+    assert run.code != 0
+    good = len(SPLITS) - 1
+    assert dict(head.counts) == {"frames": good + 1, "flow": good, "roi": good, "volume": good}
+    for number in range(1, len(SPLITS) + 1):
+        made = [study.stage_file(f"v{number}", stage).exists() for stage in STAGES]
+        assert all(made) if f"v{number}" != BAD else not any(made)
+
+
+def test_the_error_names_the_file(first: tuple[Head, Run]) -> None:
+    _, run = first
+    assert run.text.count(f"failed: frames {BAD} (results/studies/tiny/logs/frames/{BAD}.log)") == 1
+    assert f"data/tiny/{BAD}.mp4" in run.text
+    assert "remedy" in run.text
+    assert "Traceback" not in run.text
+
+
+def test_left_out_only_the_training_is_left_to_do(study: Study, first: tuple[Head, Run]) -> None:
+    assert first[1].code != 0
+    table = study.folder / "tables/videos.tsv"
+    rows = tables.read_videos(table)
+    tables.write_videos(table, [replace(row, use=row.video != BAD, note="corrupt") for row in rows])
+    planned = study.run("-n").jobs
+    tables.write_videos(table, rows)
+    assert dict(planned) == LABELS_ONWARD
+
+
+def test_replaced_and_scanned_its_chain_runs_alone(
+    site: Site, study: Study, first: tuple[Head, Run], good: bytes
+) -> None:
+    assert first[1].code != 0
+    (study.folder / f"data/tiny/{BAD}.mp4").write_bytes(good)
+    scanned = study.crisp("scan", "--study", "study.yaml", BAD)
+    assert scanned.returncode == 0, scanned.stderr
+    head = site.run(study)
+    assert dict(head.counts) == CHAIN | LABELS_ONWARD
+    assert study.stage_file(BAD, "roi/dis.h5").exists()

@@ -1,0 +1,46 @@
+"""What is asked of SLURM; what it answers is tested on a real one, in ``tests/slurm``."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from crisp import slurm
+from crisp.errors import CrispError
+
+
+class Resources(dict[str, Any]):
+    """Snakemake's resources are read by key and by attribute."""
+
+    __getattr__ = dict.__getitem__
+
+
+def job(**resources: Any) -> SimpleNamespace:
+    return SimpleNamespace(threads=4, resources=Resources(resources))
+
+
+@pytest.mark.parametrize(
+    ("resources", "options"),
+    [
+        ({"mem_mb": 8000, "runtime": 720}, {"--mem 8000", "-t 720", "--cpus-per-task=4"}),
+        ({"gpu": 1}, {"--gpus=1"}),
+        ({"gpu": 0, "gres": "gpu:1"}, {"--gres=gpu:1"}),
+        ({"slurm_partition": "short", "slurm_account": "lab"}, {"-p short", "-A lab"}),
+        ({"slurm_extra": "--requeue"}, {"--requeue"}),
+    ],
+)
+def test_request_is_what_would_be_submitted(resources: dict[str, Any], options: set[str]) -> None:
+    line = slurm.request(job(**resources), None)
+    assert line.startswith("sbatch ")
+    assert line.endswith(" --wrap true")
+    assert {option for option in options if f" {option}" in line} == options
+    assert ("--gpus" in line) == bool(resources.get("gpu"))
+
+
+def test_without_slurm_it_says_where_to_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(CrispError, match="no sbatch squeue scancel scontrol sinfo") as error:
+        slurm.check([], None)
+    assert "login node" in str(error.value)
