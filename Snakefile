@@ -33,7 +33,7 @@ include: "workflow/rules/summary.smk"
 rule all:
     default_target: True
     input:
-        # Every stage file by name, so that a deleted one comes back.
+        # A deleted stage file comes back, too.
         all_stage_files,
         f"{RESULTS}/summary.tsv",
         f"{RESULTS}/summary.png",

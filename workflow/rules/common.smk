@@ -102,22 +102,23 @@ def stage_files(stage, method=""):
 
 
 def all_stage_files(wildcards):
-    return [
-        *stage_files("frames"),
-        *(path for method in STUDY.flow_methods for path in stage_files("flow", method)),
-        *(path for method in STUDY.flow_methods for path in stage_files("roi", method)),
-        *deleted_volumes(),
-    ]
+    """The ROI files, whose making takes all others, and each other that was deleted since.
 
-
-def deleted_volumes():
-    """Volumes that are missing although the ROI jobs that write them have ended."""
-    return [
-        volume
-        for video in VIDEOS
-        if not Path(volume := f"{VOLUMES}/{video}/{video}.h5").exists()
-        and all(Path(stage_file(video, "roi", method)).exists() for method in STUDY.flow_methods)
-    ]
+    Naming all of them would be right as well, and make the graph of a large study a tenth larger.
+    """
+    wanted = []
+    for video in VIDEOS:
+        for method in STUDY.flow_methods:
+            roi = stage_file(video, "roi", method)
+            wanted.append(roi)
+            if Path(roi).exists():
+                others = (
+                    stage_file(video, "frames"),
+                    stage_file(video, "flow", method),
+                    f"{VOLUMES}/{video}/{video}.h5",
+                )
+                wanted += [path for path in others if not Path(path).exists()]
+    return list(dict.fromkeys(wanted))
 
 
 def version(stage, *parts):
