@@ -133,8 +133,10 @@ def _preparation(study: Study, left: _Left) -> list[Row]:
         cost = frames * seconds * pixels
         if stage == "frames":  # every frame is decoded, whatever is kept of it
             cost = seconds * sum(video.frames for video in videos)
-        hours = (cost + START * len(videos)) / 3600
-        return Row(stage, method, len(videos), hours, 0.0, frames * BYTES[stage] * pixels / 1e9)
+        parts = [study.flow_parts(video.video, method) if stage == "flow" else 1 for video in videos]
+        jobs = sum(count + 1 if count > 1 else 1 for count in parts)  # one more joins the parts
+        hours = (cost + START * jobs) / 3600
+        return Row(stage, method, jobs, hours, 0.0, frames * BYTES[stage] * pixels / 1e9)
 
     methods = study.flow_methods
     generated = {video for video in study.used if study.generate and left.file(study.source(video))}
