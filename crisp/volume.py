@@ -42,6 +42,8 @@ def join(target: str | Path, methods: list[str]) -> None:
             file.attrs[key] = value
         file.attrs["flow_methods"] = methods
         for name, (stage_file, dataset) in links.items():
+            if "/" in name:
+                storage.group(file, name.split("/")[0])
             file[name] = h5py.ExternalLink(stage_file, dataset)
 
 
@@ -111,5 +113,6 @@ def _copy(joined: h5py.File, name: str, file: h5py.File) -> None:
         stage_file = Path(joined.filename).parent / link.filename
         storage.open_stage(stage_file, Path(link.filename).parts[0].removesuffix(".h5")).close()
     if isinstance(joined[name], h5py.Dataset):
-        file.require_group(str(Path(name).parent))
+        if "/" in name:
+            storage.group(file, name.split("/")[0])
         joined.copy(name, file, name, expand_external=True)

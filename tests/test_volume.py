@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 import h5py
@@ -56,6 +57,15 @@ def test_members_and_attributes(folder: Path) -> None:
         assert list(file.attrs["flow_methods"]) == ["dis"]
         link = file.get("flow/dis", getlink=True)
         assert (link.filename, link.path) == ("flow/dis.h5", "flow")
+
+
+def test_same_bytes_whenever_it_is_written(folder: Path, tmp_path: Path) -> None:
+    volume.pack(folder / "v.h5", tmp_path / "packed.h5")
+    before = [(folder / "v.h5").read_bytes(), (tmp_path / "packed.h5").read_bytes()]
+    time.sleep(1.1)  # HDF5 counts seconds
+    volume.join(folder / "v.h5", ["dis"])
+    volume.pack(folder / "v.h5", tmp_path / "packed.h5")
+    assert [(folder / "v.h5").read_bytes(), (tmp_path / "packed.h5").read_bytes()] == before
 
 
 def test_pack_is_equal_and_by_itself(folder: Path, tmp_path: Path) -> None:
