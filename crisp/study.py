@@ -50,6 +50,7 @@ class Variant:
     flip: bool
     attention: bool
     init: str
+    init_from: str
     double_softmax: bool
 
     @classmethod
@@ -73,6 +74,8 @@ class Training:
     epochs: int
     batch_size: int
     learning_rate: float
+    schedule: str
+    patience: int
     momentum: float
     weight_decay: float
     threads: int

@@ -237,7 +237,8 @@ def training_inputs(wildcards):
     """
     variant = STUDY.variant(wildcards.variant)
     roi = [] if "flow" in variant.streams else stage_files("roi", variant.flow)
-    return label_inputs(wildcards) + roi
+    origin = [variant.init_from] if variant.init_from else []
+    return label_inputs(wildcards) + roi + origin
 
 
 def train_version(wildcards):
