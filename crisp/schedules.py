@@ -1,4 +1,4 @@
-"""The learning rate from epoch to epoch, computed from the history alone, so that a resume changes nothing."""
+"""The learning rate from epoch to epoch, from the history alone, so that a resume changes nothing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def following(history: Sequence[Mapping[str, float]], settings: Training) -> Ste
 
     Parameters
     ----------
-    history : rows of the epochs so far; `learning_rate` and `best` (1 = a new least validation loss) are read.
+    history : rows of the epochs so far; `learning_rate` and `best` (1 = a new least loss) are read.
     settings : Training
     """
     first = settings.learning_rate

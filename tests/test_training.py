@@ -421,7 +421,8 @@ def test_restart_goes_back_to_the_best_weights_without_momentum(
     assert began == [(False, False, 0.02), (True, True, 0.02), (True, False, 0.002)]
 
 
-def test_restarts_survive_a_kill(small: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("small")
+def test_restarts_survive_a_kill(monkeypatch: pytest.MonkeyPatch) -> None:
     made = configured(epochs=6, patience=1)
     undisturbed = trained(made)
     for epoch in (3, 5):
