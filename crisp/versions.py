@@ -14,6 +14,6 @@ STAGES = {
     "split": 1,
     "normalisation": 1,
     "train": 1,
-    "evaluate": 1,
-    "summary": 1,
+    "evaluate": 2,
+    "summary": 2,
 }
