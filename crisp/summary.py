@@ -30,7 +30,15 @@ HEADINGS = (
     "Majority",
     "Parameters",
 )
-LEFT = {"Variant", "Split", "Decision", "Remarks", "Class"}  # headings of words, not of numbers
+LEFT = {
+    "Variant",
+    "Split",
+    "Decision",
+    "Remarks",
+    "Class",
+    "First",
+    "Second",
+}  # headings of words, not of numbers
 
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -276,12 +284,13 @@ def write(path: str | Path, rows: Iterable[Row]) -> None:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         writer.writerow([*Row._fields[:-1], *(f"accuracy:{name}" for name in names)])
         writer.writerows(
-            [_cell(value) for value in (*row[:-1], *(row.super_classes[name] for name in names))]
+            [cell(value) for value in (*row[:-1], *(row.super_classes[name] for name in names))]
             for row in rows
         )
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
+    """A value as the tables of results spell it."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -343,7 +352,7 @@ def summary_table(path: str | Path, rows: Iterable[Row]) -> None:
         "Accuracies and recalls in %, mean ± standard deviation over the seeds, by the decision rule of the "
         "study. Majority: always predicting the commonest training class. By …: accuracy by super-class."
     )
-    _write_page(path, "Accuracy of the variants", note, [*_headings(found), "Remarks"], body)
+    write_page(path, "Accuracy of the variants", note, [*_headings(found), "Remarks"], body)
 
 
 def per_class_table(path: str | Path, metrics: Mapping[str, Any], title: str = "Figures per class") -> None:
@@ -367,16 +376,17 @@ def per_class_table(path: str | Path, metrics: Mapping[str, Any], title: str = "
         "– where one is not defined: no stroke of the class, or none predicted. "
         f"Accuracy, with its 95 % interval: {accuracies}."
     )
-    _write_page(path, title, note, ["Class", "Samples", "Precision", "Recall", "F1"], body)
+    write_page(path, title, note, ["Class", "Samples", "Precision", "Recall", "F1"], body)
 
 
 def _between(interval: Sequence[float] | None) -> str:
     return "–" if interval is None else " to ".join(map(_percent, interval))
 
 
-def _write_page(
+def write_page(
     path: str | Path, title: str, note: str, headings: Sequence[str], body: Iterable[Sequence[str]]
 ) -> None:
+    """Write one table as a page of HTML that needs no other file."""
     table = [_line(headings, headings, "th"), *(_line(headings, cells, "td") for cells in body)]
     page = PAGE.format(title=escape(title), note=escape(note), table="\n".join(table))
     with replacing(path) as beside:
