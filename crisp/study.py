@@ -75,6 +75,7 @@ class Training:
     learning_rate: float
     momentum: float
     weight_decay: float
+    balance: str
     threads: int
     workers: int
 
