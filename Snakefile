@@ -38,6 +38,8 @@ rule all:
         f"{RESULTS}/summary.tsv",
         f"{RESULTS}/summary.png",
         f"{RESULTS}/summary.html",
+        f"{RESULTS}/comparisons.tsv",
+        f"{RESULTS}/comparisons.html",
         expand(f"{MODELS}/curves.png", **TRAININGS),
         expand(f"{MODELS}/confusion.png", **TRAININGS),
 

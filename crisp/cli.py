@@ -460,7 +460,7 @@ def summary(study: StudyFile = DEMO) -> None:
 
     Example: crisp summary --study config/mine/study.yaml
     """
-    from crisp import plots
+    from crisp import comparisons, plots
     from crisp import study as studies
     from crisp import summary as summaries
 
@@ -480,6 +480,9 @@ def summary(study: StudyFile = DEMO) -> None:
     summaries.write(loaded.results / "summary.tsv", rows)
     plots.summary(loaded.results / "summary.png", rows)
     summaries.summary_table(loaded.results / "summary.html", rows)
+    compared = comparisons.compare(runs)
+    comparisons.write(loaded.results / "comparisons.tsv", compared)
+    comparisons.table(loaded.results / "comparisons.html", compared)
     print(summaries.text(rows))
 
 

@@ -180,7 +180,8 @@ class ClipDataset(Dataset):
     """The clips of samples, for a ``torch.utils.data.DataLoader``.
 
     Item `i` is (dict of stream to (C, T, H, W) float32 tensor, class index or -1, i). Set `epoch`
-    before each pass: draws depend on (seed, epoch, i) alone.
+    before each pass: draws depend on (seed, epoch, i) alone. From its length on the indices begin again: they
+    are the same samples with other draws, for those that come several times in an epoch.
 
     Parameters
     ----------
@@ -241,19 +242,24 @@ class ClipDataset(Dataset):
     def __len__(self) -> int:
         return len(self.samples)
 
+    def sample(self, index: int) -> Sample:
+        """The sample of an index."""
+        return self.samples[index % len(self.samples)]
+
     def draw(self, index: int) -> Draw:
         """The draw of a sample in the current epoch."""
-        sample, size = self.samples[index], self.variant.size
+        sample, size = self.sample(index), self.variant.size
         if not self.augment:
             return augmentation.centred(sample.begin, sample.end, size[0])
         generator = augmentation.generator(self.seed, self.epoch, index)
         return augmentation.draw(generator, sample.begin, sample.end, size, self.variant.flip)
 
     def __getitem__(self, index: int) -> tuple[dict[str, torch.Tensor], int, int]:
-        clip = self.readers[self.samples[index].video].clip(
+        clip = self.readers[self.sample(index).video].clip(
             self.draw(index), self.variant.size, self.normalised
         )
-        return {stream: torch.from_numpy(array) for stream, array in clip.items()}, self.labels[index], index
+        label = self.labels[index % len(self.samples)]
+        return {stream: torch.from_numpy(array) for stream, array in clip.items()}, label, index
 
 
 def _label(sample: Sample, classes: Sequence[str]) -> int:

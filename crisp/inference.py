@@ -24,8 +24,8 @@ from crisp.training import choose_device, dataset, load_model, make_deterministi
 def evaluate(study: Study, variant: Variant, split: str, seed: int, device: str = "auto") -> dict[str, Any]:
     """Evaluate a trained variant on a split's test samples.
 
-    Writes ``predictions.csv``, ``metrics.json``, ``confusion.png`` and ``per_class.html`` beside the
-    model, and returns the metrics.
+    Writes ``predictions.csv``, ``metrics.json``, ``confusion.png``, ``per_class.html`` and, of a study
+    with super-classes, ``super_confusion.png`` beside the model, and returns the metrics.
 
     Raises
     ------
@@ -44,11 +44,15 @@ def evaluate(study: Study, variant: Variant, split: str, seed: int, device: str 
     ]
     trained = dataset(study, variant, split, "train", seed).labels
     majority = metrics.majority(np.array(trained), np.array(test.labels))
-    rows, figures = evaluation.evaluate(test.samples, probabilities, study.classes, study.decision, majority)
+    rows, figures = evaluation.evaluate(
+        test.samples, probabilities, study.classes, study.decision, majority, study.super_classes
+    )
     figures["parameters"] = sum(weights.numel() for weights in model.parameters())
     title = f"{variant.name}, seed {seed}"
     evaluation.write_predictions(folder / "predictions.csv", rows, study.classes)
     plots.confusion(folder / "confusion.png", np.array(figures["confusion"]), study.classes, title)
+    if study.super_classes:
+        plots.super_confusion(folder / "super_confusion.png", figures["super_classes"], title)
     summary.per_class_table(folder / "per_class.html", figures, title)
     write_json(folder / "metrics.json", figures)
     return figures

@@ -18,7 +18,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
 
-from crisp import strict_yaml, tables
+from crisp import strict_yaml, superclasses, tables
 from crisp.errors import CrispError, Fault, fail
 
 # Numbers that arrive as texts: PyYAML follows YAML 1.1 and takes 1e-3 for one, and Snakemake's
@@ -78,6 +78,7 @@ class Training:
     patience: int
     momentum: float
     weight_decay: float
+    balance: str
     threads: int
     workers: int
 
@@ -100,6 +101,7 @@ class Study:
     roi_alpha: float
     roi_threshold: float
     classes: tuple[str, ...]
+    super_classes: superclasses.SuperClasses
     negative_class: str
     negative_share: float
     negative_seconds: float
@@ -332,6 +334,7 @@ def _study(config: dict[str, Any]) -> Study:
         roi_alpha=float(preparation["roi"]["alpha"]),
         roi_threshold=float(preparation["roi"]["threshold"]),
         classes=tuple(config["classes"]),
+        super_classes=config["super_classes"] or superclasses.of_ttstroke21(config["classes"]),
         negative_class=negatives["class"],
         negative_share=float(negatives["share"]),
         negative_seconds=float(negatives["seconds"]),
@@ -361,6 +364,22 @@ def _contradictions(study: Study, where: str) -> list[Fault]:
                     f"one of preparation.flow_methods: {', '.join(study.flow_methods)}",
                     variant.flow,
                     f"add {variant.flow} to preparation.flow_methods",
+                )
+            )
+    for name, members in study.super_classes.items():
+        if set(members) != set(study.classes):
+            missing, unknown = set(study.classes) - set(members), set(members) - set(study.classes)
+            faults.append(
+                Fault(
+                    f"{where}, super_classes.{name}",
+                    "not a super-class for each class of the study",
+                    ", ".join(study.classes),
+                    "; ".join(
+                        f"{word} {', '.join(sorted(some))}"
+                        for word, some in (("missing", missing), ("no class", unknown))
+                        if some
+                    ),
+                    "give each class one super-class, a class of its own if it has none",
                 )
             )
     if study.negative_share and study.negative_class not in study.classes:

@@ -13,7 +13,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
@@ -124,6 +126,39 @@ def dataset(study: Study, variant: Variant, split: str, part: str, seed: int) ->
     )
 
 
+def class_weights(labels: ArrayLike, n_classes: int) -> NDArray[np.float64]:
+    """Weight of each class, inverse to how often it occurs; the mean weight of the samples is 1.
+
+    Parameters
+    ----------
+    labels : array_like
+        (n,) class indices of the training samples.
+    n_classes : int
+        A class that does not occur has weight 0.
+    """
+    counts = np.bincount(np.asarray(labels), minlength=n_classes)
+    occurring = counts > 0
+    return np.where(occurring, counts.sum() / (occurring.sum() * np.maximum(counts, 1)), 0.0)
+
+
+def balanced_order(labels: ArrayLike, generator: np.random.Generator) -> NDArray[np.intp]:
+    """As many indices of samples as there are labels, drawn so that each class is as likely as any other.
+
+    A sample that is drawn for the k-th time has its index plus k times the number of samples
+    (`ClipDataset` then augments it otherwise).
+    """
+    labels = np.asarray(labels)
+    n = len(labels)
+    shares = class_weights(labels, labels.max() + 1)[labels]
+    drawn = generator.choice(n, n, p=shares / shares.sum())
+    # The place of each draw among those of its sample: sorted stably, they stand side by side.
+    order = np.argsort(drawn, kind="stable")
+    ordered = drawn[order]
+    times = np.empty(n, dtype=np.intp)
+    times[order] = np.arange(n) - np.searchsorted(ordered, ordered)
+    return drawn + n * times
+
+
 class Trainer:
     """One training run: its data, model, optimiser and history.
 
@@ -155,6 +190,10 @@ class Trainer:
             weight_decay=settings.weight_decay,
             nesterov=True,
         )
+        self.weights = None
+        if settings.balance != "none":
+            shares = class_weights(self.datasets["train"].labels, len(study.classes))
+            self.weights = torch.tensor(shares, dtype=torch.float32, device=device)
         self.history: list[dict[str, float]] = []
         self.best = {"epoch": 0, "loss": float("inf")}
         self.best_state: dict[str, torch.Tensor] = {}
@@ -165,7 +204,12 @@ class Trainer:
         part.epoch = epoch
         order = list(range(len(part)))
         if name == "train":
-            order = generator(self.seed, epoch, len(part)).permutation(len(part)).tolist()
+            drawn = generator(self.seed, epoch, len(part))
+            if self.study.training.balance == "sampler":
+                # A stream of its own: that of `drawn` is also the second draw of the first sample's.
+                order = balanced_order(part.labels, drawn.spawn(1)[0]).tolist()
+            else:
+                order = drawn.permutation(len(part)).tolist()
         loader = DataLoader(
             part,
             batch_size=self.study.training.batch_size,
@@ -177,24 +221,35 @@ class Trainer:
             moved = {stream: clips.to(self.device, non_blocking=True) for stream, clips in streams.items()}
             yield moved, labels.to(self.device, non_blocking=True)
 
-    def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Mean cross-entropy; of the softmax's output once more where the variant says so."""
+    def loss(
+        self, logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Mean cross-entropy; of the softmax's output once more where the variant says so.
+
+        With class `weights` it is the mean over the samples of each one's weighted loss, not divided by
+        the weights of the batch: a batch of rare classes counts more, as it should.
+        """
         if self.variant.double_softmax:
             logits = functional.softmax(logits, dim=1)
-        return functional.cross_entropy(logits, labels)
+        if weights is None:
+            return functional.cross_entropy(logits, labels)
+        return functional.cross_entropy(logits, labels, weights, reduction="sum") / len(labels)
 
     def epoch(self, number: int) -> dict[str, float]:
         """Train and validate once; the row of the history."""
         row: dict[str, float] = {"epoch": number}
         for name in ("train", "validation"):
             training = name == "train"
+            # Drawn samples are balanced already; which epoch is best is judged by balanced classes, too.
+            drawn = training and self.study.training.balance == "sampler"
+            weights = None if drawn else self.weights
             self.model.train(training)
             loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
             correct = torch.zeros((), dtype=torch.int64, device=self.device)
             with torch.set_grad_enabled(training):
                 for streams, labels in self.batches(name, number):
                     logits = self.model(streams)
-                    loss = self.loss(logits, labels)
+                    loss = self.loss(logits, labels, weights)
                     if training:
                         self.optimizer.zero_grad(set_to_none=True)
                         loss.backward()

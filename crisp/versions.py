@@ -13,7 +13,7 @@ STAGES = {
     "strokes": 1,
     "split": 1,
     "normalisation": 1,
-    "train": 1,
-    "evaluate": 1,
-    "summary": 1,
+    "train": 2,
+    "evaluate": 2,
+    "summary": 2,
 }

@@ -44,6 +44,18 @@ def test_defaults_come_from_the_schema() -> None:
     assert made.variants[0].streams == ("rgb", "flow")
 
 
+def test_super_classes() -> None:
+    assert study.resolve(content()).super_classes == {}
+    classes = ["Negative", "Serve Forehand Loop"]
+    shipped = study.resolve(content(classes=classes)).super_classes
+    assert shipped["hand"] == {"Negative": "Negative", "Serve Forehand Loop": "Forehand"}
+    own = {"active": {"Negative": "no", "Hit": "yes"}}
+    assert study.resolve(content(super_classes=own)).super_classes == own
+    message = faults(super_classes={"active": {"Hit": "yes", "Psuh": "yes"}})
+    assert "my.yaml, super_classes.active: not a super-class for each class" in message
+    assert "found: missing Negative; no class Psuh" in message
+
+
 def test_variants_take_over_the_shared_defaults() -> None:
     made = study.resolve(
         content(

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as some
 from torch.nn import functional
 
 from crisp import splits, strokes, study, training
@@ -101,6 +103,115 @@ def test_order_of_the_samples_is_drawn_by_epoch(small: Study) -> None:
     assert torch.equal(by_epoch[0], by_epoch[2])
     assert not torch.equal(by_epoch[0], by_epoch[1])
     assert torch.cat([labels for _, labels in run.batches("validation", 1)]).tolist() == [1, 2, 0, 1, 2]
+
+
+def test_class_weights_by_hand() -> None:
+    weights = training.class_weights([0, 0, 0, 2], 4)
+    assert weights.tolist() == pytest.approx([4 / 6, 0, 2, 0])
+    assert weights[[0, 0, 0, 2]].mean() == pytest.approx(1)
+
+
+@settings(deadline=None)
+@given(labels=some.lists(some.integers(0, 4), min_size=1, max_size=60), seed=some.integers(0, 99))
+def test_balanced_order_numbers_the_draws_of_each_sample(labels: list[int], seed: int) -> None:
+    order = training.balanced_order(labels, np.random.default_rng(seed))
+    n = len(labels)
+    assert len(order) == n
+    assert len(set(order)) == n  # no two draws of a sample are the same
+    for index in range(n):
+        times = [place // n for place in order if place % n == index]
+        assert times == list(range(len(times)))
+
+
+def test_balanced_order_draws_classes_alike() -> None:
+    labels = np.array([0] * 270 + [1] * 20 + [2] * 10)
+    drawn = [
+        np.bincount(labels[training.balanced_order(labels, np.random.default_rng(seed)) % 300])
+        for seed in range(40)
+    ]
+    np.testing.assert_allclose(np.mean(drawn, axis=0), 100, atol=5)
+    # Each sample of a class is as likely as any other of it.
+    rare = np.concatenate(
+        [training.balanced_order(labels, np.random.default_rng(s)) % 300 for s in range(40)]
+    )
+    np.testing.assert_allclose(np.bincount(rare)[290:], 400, atol=80)
+
+
+@pytest.mark.usefixtures("small")
+def test_a_sample_drawn_again_is_augmented_otherwise() -> None:
+    run = trainer(configured(balance="sampler"))
+    part = run.datasets["train"]
+    part.epoch = 3
+    assert part.draw(2) != part.draw(12)
+    clips, label, _ = part[12]
+    assert label == part.labels[2]
+    assert not torch.equal(clips["flow"], part[2][0]["flow"])
+
+
+@pytest.mark.usefixtures("small")
+def test_sampler_draws_by_seed_and_epoch_alone() -> None:
+    one, workers = (trainer(configured(balance="sampler", workers=count)) for count in (0, 2))
+    first, second, again, other = (
+        [(clips["flow"], labels) for clips, labels in run.batches("train", epoch)]
+        for run, epoch in (
+            (one, 1),
+            (one, 2),
+            (workers, 1),
+            (trainer(configured(balance="sampler"), seed=2), 1),
+        )
+    )
+    assert sum(len(labels) for _, labels in first) == 10
+    same_clips = [
+        torch.equal(a[0], b[0]) and torch.equal(a[1], b[1]) for a, b in zip(first, again, strict=True)
+    ]
+    assert all(same_clips)
+    for different in (second, other):
+        assert not all(torch.equal(a[0], b[0]) for a, b in zip(first, different, strict=True))
+
+
+@pytest.mark.usefixtures("small")
+def test_weighted_loss_is_a_mean_over_samples() -> None:
+    run = trainer(configured(balance="loss"))
+    assert run.weights is not None
+    counts = np.bincount(run.datasets["train"].labels)
+    assert run.weights.numpy() == pytest.approx(10 / (3 * counts))
+    logits, labels = torch.randn(4, 3), torch.tensor([0, 0, 1, 2])
+    each = functional.cross_entropy(logits, labels, reduction="none")
+    expected = (
+        sum(float(loss) * 10 / (3 * counts[label]) for loss, label in zip(each, labels, strict=True)) / 4
+    )
+    assert float(run.loss(logits, labels, run.weights)) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize(
+    ("balance", "weighted"), [("none", []), ("sampler", ["validation"]), ("loss", ["train", "validation"])]
+)
+def test_what_is_weighted(monkeypatch: pytest.MonkeyPatch, balance: str, weighted: list[str]) -> None:
+    run = trainer(configured(balance=balance))
+    work, seen = run.loss, set()
+
+    def told(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
+        if weights is not None:
+            seen.add("train" if logits.requires_grad else "validation")
+        return work(logits, labels, weights)
+
+    monkeypatch.setattr(run, "loss", told)
+    run.epoch(1)
+    assert sorted(seen) == weighted
+
+
+@pytest.mark.parametrize("balance", ["sampler", "loss"])
+def test_balanced_training_resumes_to_the_same_digits(
+    small: Study, monkeypatch: pytest.MonkeyPatch, balance: str
+) -> None:
+    made = configured(balance=balance)
+    whole = trained(made)
+    assert whole[0] != trained(small)[0]
+    stop_in(made, monkeypatch, 3)
+    resumed = trained(made)
+    assert resumed[0] == whole[0]
+    assert same(resumed[1]["model"], whole[1]["model"])
 
 
 def test_validation_is_in_eval_mode_without_gradients(small: Study) -> None:
@@ -357,7 +468,7 @@ def test_loss_that_is_no_number_ends_the_training(
     small: Study, monkeypatch: pytest.MonkeyPatch, value: float
 ) -> None:
     monkeypatch.setattr(
-        Trainer, "loss", lambda _, logits, labels: functional.cross_entropy(logits, labels) + value
+        Trainer, "loss", lambda _self, logits, labels, *_: functional.cross_entropy(logits, labels) + value
     )
     with pytest.raises(CrispError, match="epoch 1: the loss is not a finite number") as error:
         trained(small)

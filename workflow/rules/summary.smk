@@ -2,6 +2,7 @@ rule summary:
     input:
         expand(f"{MODELS}/metrics.json", **TRAININGS),
         expand(f"{MODELS}/history.csv", **TRAININGS),
+        expand(f"{MODELS}/predictions.csv", **TRAININGS),
     output:
         table=f"{RESULTS}/summary.tsv",
         picture=report(
@@ -15,6 +16,13 @@ rule summary:
             caption="../report/summary.rst",
             category="Summary",
             labels={"figure": "table of all variants"},
+        ),
+        comparisons=f"{RESULTS}/comparisons.tsv",
+        comparisons_html=report(
+            f"{RESULTS}/comparisons.html",
+            caption="../report/comparisons.rst",
+            category="Summary",
+            labels={"figure": "differences between the variants"},
         ),
     log:
         f"{LOGS}/summary.log",
