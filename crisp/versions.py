@@ -15,5 +15,6 @@ STAGES = {
     "normalisation": 1,
     "train": 1,
     "evaluate": 1,
+    "detect": 1,
     "summary": 1,
 }
