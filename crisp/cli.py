@@ -455,6 +455,28 @@ def evaluate(
 
 
 @app.command(rich_help_panel=MODELS)
+def detect(
+    variant: Variant,
+    study: StudyFile = DEMO,
+    split: Split = "main",
+    seed: Seed = 1,
+    labels: Annotated[Path | None, typer.Option(help="Labels as a run kept them at its start.")] = None,
+    device: Device = "auto",
+) -> None:
+    """Find the strokes in the untrimmed test videos, and compare them with the annotated ones.
+
+    Example: crisp detect --study config/mine/study.yaml twin
+    """
+    from crisp import detection, files
+    from crisp import study as studies
+
+    loaded = studies.load(study)
+    kept = files.read_json(labels) if labels else None
+    figures = detection.detect(loaded, loaded.variant(variant), split, seed, device, kept)
+    print(f"{variant} seed {seed}: {detection.text(figures)}", file=sys.stderr)
+
+
+@app.command(rich_help_panel=MODELS)
 def summary(study: StudyFile = DEMO) -> None:
     """Compare all variants and seeds: a table, a picture and text.
 

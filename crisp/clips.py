@@ -60,6 +60,11 @@ class ClipReader:
         """The video's (frames, height, width) at working size."""
         return self._dataset("roi", "mask").shape
 
+    @property
+    def fps(self) -> float:
+        """The video's frame rate, working frames per second."""
+        return float(self._dataset("roi", "mask").file.attrs["fps"])
+
     def _dataset(self, kind: str, name: str) -> h5py.Dataset:
         path = self._paths[kind]
         if not path.exists():

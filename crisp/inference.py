@@ -35,8 +35,7 @@ def evaluate(study: Study, variant: Variant, split: str, seed: int, device: str 
     """
     make_deterministic(study.training.threads)
     folder = study.model_folder(variant.name, split, seed)
-    model, about = load_model(folder / "model.pt", choose_device(device))
-    _check(study, variant, split, about, folder / "model.pt")
+    model = trained_model(study, variant, split, seed, device)
     test = dataset(study, variant, split, "test", seed)
     probabilities = [
         window_probabilities(model, test, sample, study.training.batch_size)
@@ -56,6 +55,20 @@ def evaluate(study: Study, variant: Variant, split: str, seed: int, device: str 
     summary.per_class_table(folder / "per_class.html", figures, title)
     write_json(folder / "metrics.json", figures)
     return figures
+
+
+def trained_model(study: Study, variant: Variant, split: str, seed: int, device: str) -> nn.Module:
+    """The trained model of a variant, on the device.
+
+    Raises
+    ------
+    CrispError
+        If it is missing, or of another variant, class list or normalisation than the study's.
+    """
+    path = study.model_folder(variant.name, split, seed) / "model.pt"
+    model, about = load_model(path, choose_device(device))
+    _check(study, variant, split, about, path)
+    return model
 
 
 def _check(study: Study, variant: Variant, split: str, about: dict[str, Any], path: Path) -> None:

@@ -84,6 +84,20 @@ class Training:
 
 
 @dataclass(frozen=True)
+class Detection:
+    """How strokes are found in untrimmed videos; all in seconds.
+
+    `stride` from a window to the next, `smoothing` of the rules ``vote`` and ``mean``, `gaussian` of
+    the rule of that name, `shortest` stroke.
+    """
+
+    stride: float
+    smoothing: float
+    gaussian: float
+    shortest: float
+
+
+@dataclass(frozen=True)
 class Study:
     """A study with every default filled in; see ``config/README.md`` for the keys."""
 
@@ -112,6 +126,7 @@ class Study:
     seeds: tuple[int, ...]
     training: Training
     decision: str
+    detection: Detection
     config: dict[str, Any]
 
     @cached_property
@@ -138,6 +153,16 @@ class Study:
     def annotations(self) -> list[tables.Annotation]:
         """The annotation rows of the videos in use."""
         return [row for row in tables.read_annotations(self.annotations_table) if row.video in self.used]
+
+    @cached_property
+    def detection_rows(self) -> list[tables.Annotation]:
+        """The annotation rows of the videos in which strokes are to be found.
+
+        None where the study has no negative class: every frame would then be in a stroke.
+        """
+        if self.negative_class not in self.classes:
+            return []
+        return [row for row in self.annotations if row.task == "detection" and row.split == "test"]
 
     def video(self, name: str) -> tables.Video:
         """The row of a video.
@@ -345,6 +370,7 @@ def _study(config: dict[str, Any]) -> Study:
         seeds=tuple(config["seeds"]),
         training=Training(**config["training"]),
         decision=config["decision"],
+        detection=Detection(**{key: float(value) for key, value in config["detection"].items()}),
         config=config,
     )
 

@@ -15,5 +15,6 @@ STAGES = {
     "normalisation": 1,
     "train": 2,
     "evaluate": 2,
+    "detect": 1,
     "summary": 2,
 }
