@@ -378,10 +378,11 @@ def models(study: StudyFile = DEMO) -> None:
     from crisp import study as studies
 
     rows = architectures.table(studies.load(study))
-    print(f"{'variant':<20} {'model':<10} {'parameters':>12}  inputs (channels, frames, height, width)")
+    shapes = "inputs (channels, frames, height, width)"
+    print(f"{'variant':<20} {'model':<12} {'parameters':>12}  {shapes}")
     for row in rows:
         inputs = ", ".join(f"{stream} {shape}" for stream, shape in row["inputs"].items())
-        print(f"{row['variant']:<20} {row['model']:<10} {row['parameters']:>12,}  {inputs}")
+        print(f"{row['variant']:<20} {row['model']:<12} {row['parameters']:>12,}  {inputs}")
 
 
 @app.command(rich_help_panel=MODELS)

@@ -24,7 +24,13 @@ from crisp.errors import CrispError, Fault, fail
 # Numbers that arrive as texts: PyYAML follows YAML 1.1 and takes 1e-3 for one, and Snakemake's
 # --config takes all members of a list for texts.
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
-STREAMS = {"rgb": ("rgb",), "flow": ("flow",), "twin": ("rgb", "flow")}
+STREAMS = {
+    "rgb": ("rgb",),
+    "flow": ("flow",),
+    "twin": ("rgb", "flow"),
+    "pose": ("pose",),
+    "three-stream": ("rgb", "flow", "pose"),
+}
 
 
 def _is_finite(_: object, value: object) -> bool:
@@ -62,7 +68,7 @@ class Variant:
 
     @property
     def streams(self) -> tuple[str, ...]:
-        """The streams the model takes: ``rgb``, ``flow`` or both."""
+        """The streams the model takes: some of ``rgb``, ``flow`` and ``pose``."""
         return STREAMS[self.model]
 
 
