@@ -62,6 +62,8 @@ def _check(study: Study, variant: Variant, split: str, about: dict[str, Any], pa
         **{key: getattr(variant, key) for key in ("model", "attention", "flow", "norm_method")},
         "normalisation": read_scale(study, variant, split),
     }
+    if "pose" in variant.streams:
+        expected["pose_norm"] = variant.pose_norm
     found = {**about["variant"], "classes": about["classes"], "normalisation": about["normalisation"]}
     other = [key for key in expected if found[key] != expected[key]]
     if other:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import combinations
 
+import torch
 from torch import Tensor, nn
 
 from crisp.models.branch import CHANNELS, FEATURES, Trunk
@@ -29,12 +30,11 @@ class Pairwise(nn.Module):
 
     def forward(self, *parts: Tensor) -> Tensor:
         """Features, each (B, 500), to logits (B, classes)."""
-        logits = [
-            # Bilinear is not on autocast's list and refuses half-precision features.
-            layer(parts[one].to(layer.weight.dtype), parts[other].to(layer.weight.dtype))
-            for layer, (one, other) in zip(self.layers, self.pairs, strict=True)
-        ]
-        return sum(logits[1:], logits[0])
+        # Bilinear is not on autocast's list and refuses half-precision features.
+        full = [part.to(next(self.parameters()).dtype) for part in parts]
+        return torch.stack(
+            [layer(full[a], full[b]) for layer, (a, b) in zip(self.layers, self.pairs, strict=True)]
+        ).sum(dim=0)
 
 
 class ThreeStream(nn.Module):
