@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from crisp import check_labels, check_owner, check_videos, files, poses, tables
 from crisp.errors import CrispError, Fault
@@ -148,7 +148,9 @@ def _preparation(study: Study) -> list[Fault]:
 def _record(study: Study) -> None:
     """Write the record; bring it up to date if this study is its owner, else add what it says nothing of."""
     path = _preparation_file(study)
-    recorded = files.read_json(path) if path.exists() else {"study": study.name, "parameters": {}}
-    content = {**recorded, "parameters": dict(recorded["parameters"]) | parameters(study)}
+    recorded: dict[str, Any] = {"study": study.name, "parameters": {}}
+    if path.exists():
+        recorded = files.read_json(path)
+    content = {**recorded, "parameters": recorded["parameters"] | parameters(study)}
     if recorded != content:
         files.write_json(path, content)

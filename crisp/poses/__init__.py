@@ -91,18 +91,14 @@ def digest(path: Path) -> str:
     return sha.hexdigest()
 
 
-def _stamp(path: Path) -> tuple[int, int, int]:
-    """What changes with a pose file at once: number of files, bytes, latest date (ns)."""
-    states = [part.stat() for part in (frame_files(path) if path.is_dir() else [path])]
-    return (
-        len(states),
-        sum(state.st_size for state in states),
-        max((s.st_mtime_ns for s in states), default=0),
-    )
+def _stamp(path: Path) -> str:
+    """What changes with a pose file at once: names, sizes and dates of what it consists of."""
+    parts = [(part.name, part.stat()) for part in (frame_files(path) if path.is_dir() else [path])]
+    return files.digest([(name, state.st_size, state.st_mtime_ns) for name, state in parts])
 
 
 @cache
-def _digest_of(path: Path, _: tuple[int, int, int]) -> str:
+def _digest_of(path: Path, _: str) -> str:
     return digest(path)
 
 
@@ -123,7 +119,7 @@ def write_cache(study: Study) -> None:
     seen = dict(before)
     for video in study.used:
         path = source(study, video)
-        seen[video] = [str(path), *_stamp(path), fingerprint(study, video, before)]
+        seen[video] = [str(path), _stamp(path), fingerprint(study, video, before)]
     if seen != before:
         files.write_json(_cache_file(study), seen)
 
@@ -145,7 +141,7 @@ def fingerprint(study: Study, video: str, seen: Seen) -> str:
     if study.generate:
         return ""
     *last, content = seen.get(video) or [""]
-    return str(content) if last == [str(path), *stamp] else _digest_of(path, stamp)
+    return str(content) if last == [str(path), stamp] else _digest_of(path, stamp)
 
 
 def read(path: str | Path, frames: int, joints: Mapping[str, str] | None = None) -> People:
