@@ -23,7 +23,7 @@ FLOW = {
     "pcaflow": 0.065,
 }  # core-seconds a pair
 ROI = 0.006  # core-seconds a frame
-POSE = 0.001  # core-seconds a frame
+POSE = 0.002  # core-seconds a frame
 BYTES = {"frames": 82e3, "flow": 66e3, "roi": 2e3, "pose": 170}  # a frame
 START = 5.0  # core-seconds a job, before it does anything
 CLIP = (100, 120, 120)  # frames, height, width; the next two are of a Twin clip of this size
