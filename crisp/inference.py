@@ -79,6 +79,8 @@ def _check(study: Study, variant: Variant, split: str, about: dict[str, Any], pa
         **{key: getattr(variant, key) for key in ("model", "attention", "flow", "norm_method")},
         "normalisation": read_scale(study, variant, split),
     }
+    if "pose" in variant.streams:
+        expected["pose_norm"] = variant.pose_norm
     found = {**about["variant"], "classes": about["classes"], "normalisation": about["normalisation"]}
     other = [key for key in expected if found[key] != expected[key]]
     if other:
@@ -110,8 +112,8 @@ def window_probabilities(model: nn.Module, clips: ClipDataset, sample: Sample, b
 def _batches(
     streams: dict[str, torch.Tensor], frames: int, batch_size: int
 ) -> Iterator[dict[str, torch.Tensor]]:
-    """Batches of windows (B, C, T, H, W) sliding over streams (C, length, H, W)."""
-    sliding = {name: clip.unfold(1, frames, 1).permute(1, 0, 4, 2, 3) for name, clip in streams.items()}
+    """Batches of windows (B, C, T, ...) sliding over streams (C, length, ...)."""
+    sliding = {name: clip.unfold(1, frames, 1).movedim(1, 0).movedim(-1, 2) for name, clip in streams.items()}
     count = len(next(iter(sliding.values())))
     for begin in range(0, count, batch_size):
         yield {name: windows[begin : begin + batch_size].contiguous() for name, windows in sliding.items()}

@@ -73,7 +73,10 @@ def make_deterministic(threads: int) -> None:
 def readers(study: Study, variant: Variant, samples: list[Sample]) -> dict[str, ClipReader]:
     """A clip reader for every video that occurs in `samples`."""
     videos = dict.fromkeys(sample.video for sample in samples)
-    return {video: ClipReader(study.volumes / video, variant.streams, variant.flow) for video in videos}
+    return {
+        video: ClipReader(study.volumes / video, variant.streams, variant.flow, variant.pose_norm)
+        for video in videos
+    }
 
 
 def inputs_digest(

@@ -9,6 +9,7 @@ STAGES = {
     "frames": 1,
     "flow": 1,
     "roi": 1,
+    "pose": 1,
     "volume": 1,
     "strokes": 1,
     "split": 1,
