@@ -343,7 +343,7 @@ def split(name: Annotated[str, typer.Argument(**SPLIT)] = "main", study: StudyFi
     from crisp import study as studies
 
     loaded = studies.load(study)
-    assigned = splits.assign(loaded, samples.read(loaded.results / "strokes.tsv"))
+    assigned = splits.assign(loaded, samples.read(loaded.results / "strokes.tsv"), name)
     splits.write(loaded.results / "splits" / f"{name}.tsv", assigned)
 
 
@@ -402,7 +402,7 @@ def samples(
     from crisp import training
 
     loaded = studies.load(study)
-    dataset = training.dataset(loaded, loaded.variant(variant), "main", "train", seed)
+    dataset = training.dataset(loaded, loaded.variant(variant), loaded.split_names[0], "train", seed)
     dataset.epoch = epoch
     drawing.draw_samples(dataset, count, out)
 
@@ -451,7 +451,7 @@ def evaluate(
         if figures["n"]
         else "no labelled test sample, so no accuracy; the predictions are written"
     )
-    print(f"{variant} seed {seed}: {found}", file=sys.stderr)
+    print(f"{variant} {split} seed {seed}: {found}", file=sys.stderr)
 
 
 @app.command(rich_help_panel=MODELS)
@@ -468,12 +468,13 @@ def summary(study: StudyFile = DEMO) -> None:
     runs = [
         summaries.Run(
             variant.name,
-            "main",
+            name,
             seed,
-            loaded.model_folder(variant.name, "main", seed),
+            loaded.model_folder(variant.name, name, seed),
             variant.double_softmax,
         )
         for variant in loaded.variants
+        for name in loaded.split_names
         for seed in loaded.seeds
     ]
     rows = summaries.collect(runs)
