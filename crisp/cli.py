@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from crisp import __version__, libraries, names
-from crisp.errors import CrispError
+from crisp.errors import CrispError, fail
 
 app = typer.Typer(
     help="From hours of sports video to indexed, classified strokes.",
@@ -485,6 +485,41 @@ def summary(study: StudyFile = DEMO) -> None:
     comparisons.write(loaded.results / "comparisons.tsv", compared)
     comparisons.table(loaded.results / "comparisons.html", compared)
     print(summaries.text(rows))
+
+
+@app.command(rich_help_panel=MODELS)
+def submit(
+    variant: Variant,
+    out: Annotated[Path, typer.Option(help="New folder to write to.")],
+    study: StudyFile = DEMO,
+    split: Split = "main",
+    seed: Seed = 1,
+    task: Annotated[str, typer.Option(help="classification or detection.")] = "classification",
+    form: Annotated[
+        str,
+        typer.Option(help="Of the classification: 2020 (an XML a video), 2022 (a list of clips) or auto."),
+    ] = "auto",
+    predictions: Annotated[
+        Path | None, typer.Option(help="Another predictions.csv or detections.csv than the model's.")
+    ] = None,
+) -> None:
+    """Write a variant's predictions as files for the MediaEval campaign, unless they would be invalid.
+
+    Example: crisp submit twin --study config/mine/study.yaml --task detection --out run-1
+    """
+    from crisp import study as studies
+    from crisp import submission
+
+    loaded = studies.load(study)
+    folder = loaded.model_folder(loaded.variant(variant).name, split, seed)
+    if task == "classification":
+        files = submission.classification(loaded, split, predictions or folder / "predictions.csv", form)
+    elif task == "detection":
+        files = submission.detection(loaded, predictions or folder / "detections.csv")
+    else:
+        raise fail("task", "no such task", "classification or detection", task, "choose one of them")
+    submission.write(out, files)
+    print(f"{out}: {len(files)} files")
 
 
 @app.command(rich_help_panel=RUNS)
