@@ -123,7 +123,7 @@ class Average(NamedTuple):
     """The runs of a variant, by the configured rule; those of all folds of a cross-validation together.
 
     `split` is its name, or how many folds; `n` counts the samples of all folds, `seeds` the seeds;
-    `super_classes` holds the accuracy by each set of super-classes.
+    `super_classes` holds the accuracy by each set of super-classes, `rules` that by each decision rule.
     """
 
     variant: str
@@ -137,6 +137,7 @@ class Average(NamedTuple):
     parameters: int | None
     remarks: tuple[str, ...]
     super_classes: Mapping[str, Mean]
+    rules: Mapping[str, Mean]
 
 
 def collect(runs: Iterable[Run]) -> list[Row]:
@@ -243,10 +244,18 @@ def by_variant(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
 
 def averages(rows: Iterable[Row]) -> list[Average]:
     """Mean and spread over seeds and folds of each variant, by the configured rule, in order."""
-    return [_average(group) for group in by_variant(rows).values()]
+    rows = list(rows)
+    by_rule = {
+        rule: by_variant(row._replace(configured=True) for row in rows if row.decision == rule)
+        for rule in RULES
+    }
+    return [
+        _average(group, {rule: groups[key] for rule, groups in by_rule.items() if key in groups})
+        for key, group in by_variant(rows).items()
+    ]
 
 
-def _average(rows: Sequence[Row]) -> Average:
+def _average(rows: Sequence[Row], by_rule: Mapping[str, Sequence[Row]]) -> Average:
     first = rows[0]
     folds = list(dict.fromkeys(row.split for row in rows))
     return Average(
@@ -261,6 +270,7 @@ def _average(rows: Sequence[Row]) -> Average:
         parameters=first.parameters,
         remarks=_remarks(rows),
         super_classes={name: _mean(rows, _by(name)) for name in first.super_classes},
+        rules={rule: _mean(group, lambda row: row.accuracy) for rule, group in by_rule.items()},
     )
 
 
@@ -390,13 +400,20 @@ def percent(value: float | None) -> str:
 def summary_table(path: str | Path, rows: Iterable[Row]) -> None:
     """Write the averages as a page of HTML that needs no other file, remarks in the last column."""
     found = averages(rows)
-    body = [[*_cells(average), "; ".join(average.remarks)] for average in found]
+    body = [
+        [
+            *_cells(average),
+            *(str(average.rules.get(rule, "–")) for rule in RULES),
+            "; ".join(average.remarks),
+        ]
+        for average in found
+    ]
     note = (
         "Accuracies and recalls in %, mean ± standard deviation over the seeds (and of the means of the "
         "folds), by the decision rule of the study. Majority: always predicting the commonest training "
-        "class. By …: accuracy by super-class."
+        "class. By …: accuracy by super-class. Last the accuracy by each of the four decision rules."
     )
-    write_page(path, "Accuracy of the variants", note, [*_headings(found), "Remarks"], body)
+    write_page(path, "Accuracy of the variants", note, [*_headings(found), *RULES, "Remarks"], body)
 
 
 def per_class_table(path: str | Path, metrics: Mapping[str, Any], title: str = "Figures per class") -> None:
@@ -418,7 +435,9 @@ def per_class_table(path: str | Path, metrics: Mapping[str, Any], title: str = "
     note = (
         f"Decision rule {metrics['decision']}; {metrics['n']} labelled strokes. Figures in %; "
         "– where one is not defined: no stroke of the class, or none predicted. "
-        f"Accuracy, with its 95 % interval: {accuracies}."
+        f"Accuracy, with its 95 % interval: {accuracies}. "
+        f"Mean class recall {percent(metrics['mean_class_recall'])}. Class among the best "
+        f"{', '.join(f'{k}: {percent(share)}' for k, share in metrics['top_k'].items())}."
     )
     write_page(path, title, note, ["Class", "Samples", "Precision", "Recall", "F1"], body)
 

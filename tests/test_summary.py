@@ -201,7 +201,8 @@ def test_per_class_table(tmp_path: Path) -> None:
     page = parsed(tmp_path / "super.html")
     assert page.cells[20:] == ["kind: none", "0", "–", "–", "–", "kind: some", *("20", *["100.0"] * 3)]
     text = (tmp_path / "super.html").read_text(encoding="utf-8")
-    assert "75.0 (53.1 to 88.8), 100.0 by kind (83.9 to 100.0)." in text
+    assert "75.0 (53.1 to 88.8), 100.0 by kind (83.9 to 100.0). Mean class recall 75.0." in text
+    assert "Class among the best 1: 75.0, 2: 100.0." in text
     assert "twin &amp; seed 1" in (tmp_path / "per_class.html").read_text(encoding="utf-8")
 
 
@@ -219,6 +220,21 @@ def test_super_classes_are_columns(tmp_path: Path) -> None:
     assert line.endswith("100.0 ± 0.0")
     summary.summary_table(tmp_path / "summary.html", rows)
     assert "By kind" in parsed(tmp_path / "summary.html").cells
+
+
+def test_summary_table_holds_every_decision_rule(tmp_path: Path) -> None:
+    rows = summary.collect([run(tmp_path, seed, correct=correct) for seed, correct in ((1, 18), (2, 16))])
+    # The rules agree on these strokes; of one the vote was wrong.
+    vote = next(row for row in rows if row.decision == "vote")
+    rows[rows.index(vote)] = vote._replace(accuracy=0.85)
+    summary.summary_table(tmp_path / "summary.html", rows)
+    cells = parsed(tmp_path / "summary.html").cells
+    columns = len(cells) // 2
+    found = dict(zip(cells[:columns], cells[columns:], strict=True))
+    assert {rule: found[rule] for rule in RULES} == {
+        **dict.fromkeys(RULES, "85.0 ± 7.1"),
+        "vote": "82.5 ± 3.5",
+    }
 
 
 def test_summary_table_says_what_never_learned(tmp_path: Path) -> None:
