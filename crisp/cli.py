@@ -482,7 +482,7 @@ def summary(study: StudyFile = DEMO) -> None:
 
     Example: crisp summary --study config/mine/study.yaml
     """
-    from crisp import plots
+    from crisp import detection_summary, plots
     from crisp import study as studies
     from crisp import summary as summaries
 
@@ -502,6 +502,10 @@ def summary(study: StudyFile = DEMO) -> None:
     summaries.write(loaded.results / "summary.tsv", rows)
     plots.summary(loaded.results / "summary.png", rows)
     summaries.summary_table(loaded.results / "summary.html", rows)
+    if loaded.detection_rows:
+        found = detection_summary.collect(runs)
+        detection_summary.write(loaded.results / "detection.tsv", found)
+        detection_summary.table(loaded.results / "detection.html", found)
     print(summaries.text(rows))
 
 

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
 from torch import nn
 
-from crisp import annotations, decisions, detection_metrics, normalisation, plots, splits, strokes
+from crisp import decisions, detection_metrics, normalisation, plots, splits, strokes
+from crisp.annotations import read as read_xml
 from crisp.augmentation import Draw
 from crisp.clips import ClipReader
 from crisp.detection_metrics import Interval
@@ -207,7 +208,7 @@ def truth(study: Study, kept: strokes.Labels | None = None) -> dict[str, list[In
     found: dict[str, list[Interval]] = {}
     for row in study.detection_rows:
         known = (kept or {}).get(row.path)
-        actions = annotations.read(study.annotation_file(row)) if known is None else known
+        actions = read_xml(study.annotation_file(row)) if known is None else known
         step = study.videos[row.video].frame_step
         found.setdefault(row.video, []).extend(
             Interval(row.video, *strokes.working_interval(begin, end, step), label)

@@ -214,9 +214,7 @@ def _precisions(truth: Sequence[Interval], found: Sequence[Interval]) -> dict[st
     return {**named, "mean": fmean(value or 0.0 for value in values) if truth else None}
 
 
-def average_precision(
-    truth: Sequence[Interval], found: Sequence[Interval], threshold: float
-) -> float | None:
+def average_precision(truth: Sequence[Interval], found: Sequence[Interval], threshold: float) -> float | None:
     """Area under the curve of precision over recall, all points interpolated (as PASCAL VOC from 2010 on).
 
     From the highest score down each found stroke takes the annotated one that it overlaps most, of those

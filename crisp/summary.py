@@ -206,8 +206,8 @@ def averages(rows: Iterable[Row]) -> list[Average]:
 
 
 def _average(rows: Sequence[Row]) -> Average:
-    accuracy, accuracy_spread = _mean_spread([row.accuracy for row in rows])
-    recall, recall_spread = _mean_spread([row.mean_class_recall for row in rows])
+    accuracy, accuracy_spread = mean_spread([row.accuracy for row in rows])
+    recall, recall_spread = mean_spread([row.mean_class_recall for row in rows])
     first = rows[0]
     return Average(
         variant=first.variant,
@@ -225,7 +225,7 @@ def _average(rows: Sequence[Row]) -> Average:
     )
 
 
-def _mean_spread(values: Iterable[float | None]) -> tuple[float | None, float | None]:
+def mean_spread(values: Iterable[float | None]) -> tuple[float | None, float | None]:
     known = [value for value in values if value is not None]
     return fmean(known) if known else None, stdev(known) if len(known) > 1 else None
 
@@ -260,10 +260,10 @@ def write(path: str | Path, rows: Iterable[Row]) -> None:
     with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         writer.writerow(Row._fields)
-        writer.writerows([_cell(value) for value in row] for row in rows)
+        writer.writerows([cell(value) for value in row] for row in rows)
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -297,14 +297,14 @@ def _cells(average: Average) -> list[str]:
         average.decision,
         str(average.seeds),
         str(average.n),
-        _percent(average.accuracy, average.accuracy_spread),
-        _percent(average.mean_class_recall, average.recall_spread),
-        _percent(average.majority),
+        percent(average.accuracy, average.accuracy_spread),
+        percent(average.mean_class_recall, average.recall_spread),
+        percent(average.majority),
         "–" if average.parameters is None else f"{average.parameters:,}",
     ]
 
 
-def _percent(value: float | None, spread: float | None = None) -> str:
+def percent(value: float | None, spread: float | None = None) -> str:
     if value is None:
         return "–"
     return f"{100 * value:.1f}" if spread is None else f"{100 * value:.1f} ± {100 * spread:.1f}"
@@ -318,23 +318,23 @@ def summary_table(path: str | Path, rows: Iterable[Row]) -> None:
         "Accuracies and recalls in %, mean ± standard deviation over the seeds, by the decision rule of the "
         "study. Majority: always predicting the commonest training class."
     )
-    _write_page(path, "Accuracy of the variants", note, [*HEADINGS, "Remarks"], body)
+    write_page(path, "Accuracy of the variants", note, [*HEADINGS, "Remarks"], body)
 
 
 def per_class_table(path: str | Path, metrics: Mapping[str, Any], title: str = "Figures per class") -> None:
     """Write the per-class figures of a ``metrics.json`` as a page of HTML that needs no other file."""
     body = [
-        [name, str(figures["support"]), *(_percent(figures[key]) for key in ("precision", "recall", "f1"))]
+        [name, str(figures["support"]), *(percent(figures[key]) for key in ("precision", "recall", "f1"))]
         for name, figures in metrics["per_class"].items()
     ]
     note = (
         f"Decision rule {metrics['decision']}; {metrics['n']} labelled strokes. Figures in %; "
         "– where one is not defined: no stroke of the class, or none predicted."
     )
-    _write_page(path, title, note, ["Class", "Samples", "Precision", "Recall", "F1"], body)
+    write_page(path, title, note, ["Class", "Samples", "Precision", "Recall", "F1"], body)
 
 
-def _write_page(
+def write_page(
     path: str | Path, title: str, note: str, headings: Sequence[str], body: Iterable[Sequence[str]]
 ) -> None:
     table = [_line(headings, headings, "th"), *(_line(headings, cells, "td") for cells in body)]
