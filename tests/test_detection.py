@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -83,7 +84,7 @@ def test_strides_interpolate_between_windows(small: Study, stride: int, batch: i
     found = frame_probabilities(model, reader(small), SIZE, None, stride, batch)
     centres = sorted({*range(T // 2, 150 - T + T // 2, stride), 150 - T + T // 2})
     np.testing.assert_allclose(found[centres], every[centres], atol=1e-6)
-    for begin, end in zip(centres[:-1], centres[1:], strict=True):
+    for begin, end in pairwise(centres):
         share = np.linspace(0, 1, end - begin + 1)[:, None]
         np.testing.assert_allclose(
             found[begin : end + 1], every[begin] * (1 - share) + every[end] * share, atol=1e-6
