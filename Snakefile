@@ -28,6 +28,7 @@ include: "workflow/rules/volume.smk"
 include: "workflow/rules/strokes.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/detect.smk"
 include: "workflow/rules/summary.smk"
 
 
@@ -43,6 +44,7 @@ rule all:
         f"{RESULTS}/comparisons.html",
         expand(f"{MODELS}/curves.png", **TRAININGS),
         expand(f"{MODELS}/confusion.png", **TRAININGS),
+        of_detection("detection.png"),
 
 
 # In the head process, before any job; no rule depends on its output.

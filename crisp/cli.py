@@ -512,7 +512,7 @@ def summary(study: StudyFile = DEMO) -> None:
 
     Example: crisp summary --study config/mine/study.yaml
     """
-    from crisp import comparisons, plots
+    from crisp import comparisons, detection_summary, plots
     from crisp import study as studies
     from crisp import summary as summaries
 
@@ -536,6 +536,10 @@ def summary(study: StudyFile = DEMO) -> None:
     compared = comparisons.compare(runs)
     comparisons.write(loaded.results / "comparisons.tsv", compared)
     comparisons.table(loaded.results / "comparisons.html", compared)
+    if loaded.detection_rows:
+        found = detection_summary.collect(runs)
+        detection_summary.write(loaded.results / "detection.tsv", found)
+        detection_summary.table(loaded.results / "detection.html", found)
     print(summaries.text(rows))
 
 

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
 from torch import nn
 
-from crisp import annotations, decisions, detection_metrics, normalisation, plots, splits, strokes
+from crisp import decisions, detection_metrics, normalisation, plots, splits, strokes
+from crisp.annotations import read as read_xml
 from crisp.augmentation import Draw
 from crisp.clips import ClipReader
 from crisp.detection_metrics import Interval
@@ -207,7 +208,7 @@ def truth(study: Study, kept: strokes.Labels | None = None) -> dict[str, list[In
     found: dict[str, list[Interval]] = {}
     for row in study.detection_rows:
         known = (kept or {}).get(row.path)
-        actions = annotations.read(study.annotation_file(row)) if known is None else known
+        actions = read_xml(study.annotation_file(row)) if known is None else known
         step = study.videos[row.video].frame_step
         found.setdefault(row.video, []).extend(
             Interval(row.video, *strokes.working_interval(begin, end, step), label)
@@ -221,7 +222,7 @@ def trained_on(study: Study, split: str) -> set[str]:
     """Groups of videos (or videos without group) with a training or validation sample of a split."""
     assigned = splits.read(study.results / "splits" / f"{split}.tsv")
     return {
-        splits.group_of(study, sample.video)
+        study.group_of(sample.video)
         for sample in strokes.read(study.results / "strokes.tsv")
         if assigned.get(sample.sample) in ("train", "validation")
     }
@@ -257,7 +258,7 @@ def detect(
     make_deterministic(study.training.threads)
     model = trained_model(study, variant, split, seed, device)
     seen = trained_on(study, split)
-    left_out = [video for video in annotated if splits.group_of(study, video) in seen]
+    left_out = [video for video in annotated if study.group_of(video) in seen]
     for video in left_out:
         print(f"warning: {video}: left out, it or its group trains or validates", file=sys.stderr)
         del annotated[video]

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
@@ -273,8 +274,8 @@ def _timeline(axes: Axes, video: Timeline) -> None:
     )
     overlaps = iou([stroke[1:3] for stroke in video.truth], [stroke[1:3] for stroke in video.found])
     matches = overlaps >= THRESHOLDS[0]
-    for stroke, is_found in zip(video.truth, matches.any(axis=1), strict=True):
-        face, label = (BLUE, "annotated, found") if is_found else ("white", "annotated, missed")
+    for stroke, row in zip(video.truth, matches, strict=True):
+        face, label = (BLUE, "annotated, found") if row.any() else ("white", "annotated, missed")
         _bar(axes, stroke, video.fps, 1.75, facecolor=face, edgecolor=BLUE, label=label)
     for stroke, column in zip(video.found, matches.T, strict=True):
         classes = [other.label for other, matching in zip(video.truth, column, strict=True) if matching]
@@ -299,10 +300,10 @@ def _bar(axes: Axes, stroke: Interval, fps: float, bottom: float, **style: Any) 
 
 def _legend(figure: Figure, *parts: Axes) -> None:
     """Put one entry for each kind of mark below the picture."""
-    unique = {}
+    unique: dict[str, Artist] = {}
     for axes in parts:
         handles, labels = axes.get_legend_handles_labels()
-        unique |= dict(zip(labels, handles, strict=True))
+        unique.update(zip(map(str, labels), handles, strict=True))
     if unique:
         figure.legend(unique.values(), unique.keys(), loc="outside lower center", ncols=len(unique))
 

@@ -117,6 +117,16 @@ def test_what_is_done_is_left_out(study: Study) -> None:
     }
 
 
+def test_detection_in_untrimmed_videos(study: Study) -> None:
+    rows = [*study.annotations, tables.Annotation("test", "strokes.xml", "detection", "test")]
+    tables.write_annotations("annotations.tsv", rows)
+    content = {**CONTENT, "classes": ["Hit", "Push", "Negative"], "negatives": {"share": 0.3}}
+    found = plan.plan(resolve(content))
+    assert jobs(found) == {**ALL, "detect": 4}
+    # 0.04 s are five frames of 120 per second; a window costs 3.2 s, with two seeds.
+    assert row(found, "detect", "twin").gpu_hours == pytest.approx(2 * 144_000 / 5 * 3.2 / 3600 / 100)
+
+
 @pytest.mark.usefixtures("study")
 def test_added_method_is_prepared_alone() -> None:
     both = resolve({**CONTENT, "preparation": {"flow_methods": ["deepflow", "dis"]}})

@@ -260,3 +260,15 @@ def train_version(wildcards):
     training = dict(STUDY.config["training"])
     del training["workers"]  # loads the same clips, whatever their number
     return version("train", vars(STUDY.variant(wildcards.variant)), training, STUDY.classes)
+
+
+def detection_minutes(wildcards, attempt):
+    """An hour, and 50 ms a frame of the videos to find strokes in."""
+    videos = {row.video for row in STUDY.detection_rows}
+    frames = sum(VIDEOS[video].working_frames for video in videos)
+    return attempt * (60 + int(0.05 * frames / 60))
+
+
+def of_detection(name):
+    """A file of each training's detection; none where the study has no video to find strokes in."""
+    return expand(f"{MODELS}/{name}", **TRAININGS) if STUDY.detection_rows else []
