@@ -53,7 +53,7 @@ def one_clip(made: Study, variant: str, sample: Sample) -> ClipDataset:
         (0, FRAMES),
     ],
 )
-@pytest.mark.parametrize("variant", ["flow", "twin"])
+@pytest.mark.parametrize("variant", ["flow", "twin", "pose", "three-stream"])
 def test_windows_equal_clips_read_by_themselves(small: Study, variant: str, begin: int, end: int) -> None:
     torch.manual_seed(0)
     model = models.build(small.variant(variant), 3).eval()
@@ -144,6 +144,14 @@ def test_model_of_another_study_is_refused(small: Study, changes: dict[str, Any]
         inference.evaluate(other, other.variant("flow"), "main", 1, "cpu")
     assert found in str(error.value)
     assert "train it again" in str(error.value)
+
+
+def test_model_of_otherwise_divided_poses_is_refused(small: Study) -> None:
+    train(small, "pose")
+    other = changed(defaults={**CONTENT["defaults"], "pose_norm": "image"})
+    with pytest.raises(CrispError, match="pose_norm image") as error:
+        inference.evaluate(other, other.variant("pose"), "main", 1, "cpu")
+    assert "found: pose_norm crop" in str(error.value)
 
 
 def test_model_of_another_normalisation_is_refused(small: Study) -> None:

@@ -15,7 +15,7 @@ from tests import stagefiles
 FRAMES = 90
 CONTENT: dict[str, Any] = {
     "study": "s",
-    "dataset": {"name": "d", "videos": "videos.tsv", "annotations": "annotations.tsv"},
+    "dataset": {"name": "d", "videos": "videos.tsv", "annotations": "annotations.tsv", "poses": "poses"},
     "preparation": {"flow_methods": [stagefiles.METHOD]},
     "classes": ["Hit", "Push", "Negative"],
     "negatives": {"share": 0},
@@ -25,6 +25,8 @@ CONTENT: dict[str, Any] = {
         {"name": "rgb", "model": "rgb"},
         {"name": "twin", "model": "twin"},
         {"name": "plain", "double_softmax": True},
+        {"name": "pose", "model": "pose"},
+        {"name": "three-stream", "model": "three-stream"},
     ],
     "training": {"epochs": 4, "batch_size": 4, "threads": 1, "learning_rate": 0.02},
 }
@@ -62,6 +64,7 @@ def prepare(made: Study, seed: int = 0) -> None:
         random.integers(0, 256, (FRAMES, 12, 12, 3), dtype=np.uint8),
         random.normal(0, 3, (FRAMES, 12, 12, 2)),
         roi=random.uniform(3, 9, (FRAMES, 2)),
+        pose=random.uniform((3, 3, 0), (9, 9, 1), (FRAMES, 14, 3)),
     )
 
 
