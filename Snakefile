@@ -23,10 +23,12 @@ include: "workflow/rules/demo.smk"
 include: "workflow/rules/frames.smk"
 include: "workflow/rules/flow.smk"
 include: "workflow/rules/roi.smk"
+include: "workflow/rules/pose.smk"
 include: "workflow/rules/volume.smk"
 include: "workflow/rules/strokes.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/detect.smk"
 include: "workflow/rules/summary.smk"
 
 
@@ -42,6 +44,7 @@ rule all:
         f"{RESULTS}/comparisons.html",
         expand(f"{MODELS}/curves.png", **TRAININGS),
         expand(f"{MODELS}/confusion.png", **TRAININGS),
+        of_detection("detection.png"),
 
 
 # In the head process, before any job; no rule depends on its output.

@@ -35,8 +35,7 @@ def evaluate(study: Study, variant: Variant, split: str, seed: int, device: str 
     """
     make_deterministic(study.training.threads)
     folder = study.model_folder(variant.name, split, seed)
-    model, about = load_model(folder / "model.pt", choose_device(device))
-    _check(study, variant, split, about, folder / "model.pt")
+    model = trained_model(study, variant, split, seed, device)
     test = dataset(study, variant, split, "test", seed)
     probabilities = [
         window_probabilities(model, test, sample, study.training.batch_size)
@@ -58,6 +57,20 @@ def evaluate(study: Study, variant: Variant, split: str, seed: int, device: str 
     return figures
 
 
+def trained_model(study: Study, variant: Variant, split: str, seed: int, device: str) -> nn.Module:
+    """The trained model of a variant, on the device.
+
+    Raises
+    ------
+    CrispError
+        If it is missing, or of another variant, class list or normalisation than the study's.
+    """
+    path = study.model_folder(variant.name, split, seed) / "model.pt"
+    model, about = load_model(path, choose_device(device))
+    _check(study, variant, split, about, path)
+    return model
+
+
 def _check(study: Study, variant: Variant, split: str, about: dict[str, Any], path: Path) -> None:
     """Refuse a model that takes other clips or tells other classes apart than the study says."""
     expected = {
@@ -66,6 +79,8 @@ def _check(study: Study, variant: Variant, split: str, about: dict[str, Any], pa
         **{key: getattr(variant, key) for key in ("model", "attention", "flow", "norm_method")},
         "normalisation": read_scale(study, variant, split),
     }
+    if "pose" in variant.streams:
+        expected["pose_norm"] = variant.pose_norm
     found = {**about["variant"], "classes": about["classes"], "normalisation": about["normalisation"]}
     other = [key for key in expected if found[key] != expected[key]]
     if other:
@@ -97,8 +112,8 @@ def window_probabilities(model: nn.Module, clips: ClipDataset, sample: Sample, b
 def _batches(
     streams: dict[str, torch.Tensor], frames: int, batch_size: int
 ) -> Iterator[dict[str, torch.Tensor]]:
-    """Batches of windows (B, C, T, H, W) sliding over streams (C, length, H, W)."""
-    sliding = {name: clip.unfold(1, frames, 1).permute(1, 0, 4, 2, 3) for name, clip in streams.items()}
+    """Batches of windows (B, C, T, ...) sliding over streams (C, length, ...)."""
+    sliding = {name: clip.unfold(1, frames, 1).movedim(1, 0).movedim(-1, 2) for name, clip in streams.items()}
     count = len(next(iter(sliding.values())))
     for begin in range(0, count, batch_size):
         yield {name: windows[begin : begin + batch_size].contiguous() for name, windows in sliding.items()}

@@ -5,6 +5,7 @@ The constants are the upper ends of what was measured; ``docs/plan.md`` says whe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,8 @@ FLOW = {
     "pcaflow": 0.065,
 }  # core-seconds a pair
 ROI = 0.006  # core-seconds a frame
-BYTES = {"frames": 82e3, "flow": 66e3, "roi": 2e3}  # a frame
+POSE = 0.002  # core-seconds a frame
+BYTES = {"frames": 82e3, "flow": 66e3, "roi": 2e3, "pose": 170}  # a frame
 START = 5.0  # core-seconds a job, before it does anything
 CLIP = (100, 120, 120)  # frames, height, width; the next two are of a Twin clip of this size
 STEP, FORWARD = 9.6, 3.2  # core-seconds a clip in training, and forward only
@@ -47,7 +49,7 @@ class Row:
 class Plan:
     """The rows of a study, and what does not belong to a rule.
 
-    `core_hours_without_gpu` are those of training and evaluation on a machine without GPU,
+    `core_hours_without_gpu` are those of training, evaluation and detection on a machine without GPU,
     `gigabytes_of_states` the resume states of all trainings at once.
     """
 
@@ -89,6 +91,8 @@ def plan(study: Study, everything: bool = False) -> Plan:
     normalised = sum(left.normalisation(split, *each) for split in left.splits for each in sorted(fitted))
     trained, cores, states = _models(study, left)
     summary = left.file(study.results / "summary.tsv") or any(row.jobs for row in trained)
+    if study.detection_rows:
+        summary = summary or left.file(study.results / "detection.tsv")
     rows = [*prepared, *labels, Row("normalisation", jobs=normalised), *trained, Row("summary", jobs=summary)]
     return Plan([row for row in rows if row.jobs], cores, states)
 
@@ -103,6 +107,9 @@ class _Left:
             before = self.videos["frames", ""]
             for stage in ("flow", "roi"):
                 before = self.videos[stage, method] = self._videos(stage, method, before)
+        if study.takes_pose:
+            before = self.videos["roi", study.flow_methods[0]]
+            self.videos["pose", ""] = self._videos("pose", "", before)
         frames = bool(self.videos["frames", ""])
         self.strokes = frames or self.file(study.results / "strokes.tsv")
         self.splits = {
@@ -123,7 +130,8 @@ class _Left:
 
     def model(self, variant: Variant, split: str, seed: int, name: str) -> bool:
         path = self.study.model_folder(variant.name, split, seed) / name
-        return self.splits[split] or bool(self.videos["roi", variant.flow]) or self.file(path)
+        posed = "pose" in variant.streams and bool(self.videos["pose", ""])
+        return self.splits[split] or bool(self.videos["roi", variant.flow]) or posed or self.file(path)
 
 
 def _preparation(study: Study, left: _Left) -> list[Row]:
@@ -148,11 +156,12 @@ def _preparation(study: Study, left: _Left) -> list[Row]:
         row("frames", "", DECODING),
         *(row("flow", method, FLOW[method]) for method in methods),
         *(row("roi", method, ROI) for method in methods),
+        *([row("pose", "", POSE)] if study.takes_pose else []),
     ]
 
 
 def _models(study: Study, left: _Left) -> tuple[list[Row], float, float]:
-    """Rows of training and evaluation, their core-hours without a GPU, and gigabytes of resume states."""
+    """Rows of all that runs models, its core-hours without a GPU, and gigabytes of resume states."""
     from crisp import models
 
     counts = {video: row.working_frames for video, row in study.used.items()}
@@ -180,15 +189,39 @@ def _models(study: Study, left: _Left) -> tuple[list[Row], float, float]:
         model = weights[variant.name] * WEIGHT / 1e9
         rows.append(Row("train", variant.name, trainings, 0.0, training / GPU_CORES, trainings * model))
         rows.append(Row("evaluate", variant.name, evaluations, 0.0, evaluation / GPU_CORES))
-        cores += training + evaluation
+        detections = _detections(study, left, variant)
+        detection = detections * size * FORWARD * _strides(study) / 3600
+        rows.append(Row("detect", variant.name, detections, 0.0, detection / GPU_CORES))
+        cores += training + evaluation + detection
         states += trainings * model * COPIES
     return rows, cores, states
 
 
+def _detections(study: Study, left: _Left, variant: Variant) -> int:
+    """How many of a variant's models have still to find strokes in untrimmed videos."""
+    if not study.detection_rows:
+        return 0
+    return sum(
+        left.model(variant, split, seed, "detection.json") or left.model(variant, split, seed, "model.pt")
+        for split in study.split_names
+        for seed in study.seeds
+    )
+
+
+def _strides(study: Study) -> float:
+    """Windows that detection slides over the untrimmed videos."""
+    videos = {row.video: study.used[row.video] for row in study.detection_rows}
+    return sum(
+        video.working_frames / max(1, math.floor(study.detection.stride * video.working_fps + 0.5))
+        for video in videos.values()
+    )
+
+
 def _relative_size(variant: Variant) -> float:
-    """Work of a variant's clip relative to the Twin clip of the constants."""
+    """Work of a variant's clip relative to the Twin clip of the constants; poses cost next to nothing."""
     voxels = variant.size[0] * variant.size[1] * variant.size[2]
-    return len(variant.streams) / 2 * voxels / (CLIP[0] * CLIP[1] * CLIP[2])
+    videos = len([stream for stream in variant.streams if stream != "pose"])
+    return videos / 2 * voxels / (CLIP[0] * CLIP[1] * CLIP[2])
 
 
 def _windows(samples: Iterable[strokes.Sample], frames: int) -> int:
@@ -213,7 +246,7 @@ def text(study: Study, found: Plan) -> str:
         lines.append(f"{name:<26}{jobs:>8,}{cells}")
     if found.core_hours_without_gpu:
         lines += [
-            f"Without a GPU, training and evaluation take {found.core_hours_without_gpu:,.1f} core-hours.",
+            f"Without a GPU, what runs models takes {found.core_hours_without_gpu:,.1f} core-hours.",
             f"Trainings under way keep up to {found.gigabytes_of_states:,.1f} GB more, until they end.",
         ]
     lines.append(

@@ -399,9 +399,17 @@ def _cells(average: Average) -> list[str]:
     ]
 
 
-def percent(value: float | None) -> str:
-    """A share in per cent; a dash for None."""
-    return "–" if value is None else f"{100 * value:.1f}"
+def percent(value: float | None, spread: float | None = None) -> str:
+    """A share in per cent, with its spread if there is one; a dash for None."""
+    if value is None:
+        return "–"
+    return f"{100 * value:.1f}" if spread is None else f"{100 * value:.1f} ± {100 * spread:.1f}"
+
+
+def mean_spread(values: Iterable[float | None]) -> tuple[float | None, float | None]:
+    """Mean and standard deviation (ddof 1) of the values that are known."""
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None, stdev(known) if len(known) > 1 else None
 
 
 def summary_table(path: str | Path, rows: Iterable[Row]) -> None:

@@ -20,7 +20,7 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
-from crisp import __version__, models, normalisation, plots, splits, storage, strokes
+from crisp import __version__, models, normalisation, plots, schedules, sources, splits, storage, strokes
 from crisp.augmentation import generator
 from crisp.clips import ClipDataset, ClipReader
 from crisp.errors import fail
@@ -73,7 +73,10 @@ def make_deterministic(threads: int) -> None:
 def readers(study: Study, variant: Variant, samples: list[Sample]) -> dict[str, ClipReader]:
     """A clip reader for every video that occurs in `samples`."""
     videos = dict.fromkeys(sample.video for sample in samples)
-    return {video: ClipReader(study.volumes / video, variant.streams, variant.flow) for video in videos}
+    return {
+        video: ClipReader(study.volumes / video, variant.streams, variant.flow, variant.pose_norm)
+        for video in videos
+    }
 
 
 def inputs_digest(
@@ -93,7 +96,10 @@ def inputs_digest(
     }
     training = asdict(study.training)
     del training["workers"]  # loads the same clips, whatever their number
-    return digest([STAGES["train"], asdict(variant), training, study.classes, seed, parts, scale, volumes])
+    origin = sources.sha256(variant.init_from) if Path(variant.init_from).is_file() else ""
+    return digest(
+        [STAGES["train"], asdict(variant), training, study.classes, seed, parts, scale, volumes, origin]
+    )
 
 
 def read_scale(study: Study, variant: Variant, split: str) -> dict[str, Any]:
@@ -178,6 +184,7 @@ class Trainer:
         self.digest = inputs_digest(study, variant, seed, parts, self.scale)
         torch.manual_seed(seed)
         self.model = models.build(variant, len(study.classes)).to(device)
+        self.origin = start_from(self.model, variant, study.classes) if variant.init_from else {}
         settings = study.training
         self.optimizer = torch.optim.SGD(
             self.model.parameters(),
@@ -279,6 +286,7 @@ class Trainer:
         print(f"{place}: {counts} samples, epoch {len(self.history) + 1} to {epochs}", file=sys.stderr)
         for number in progress(range(len(self.history) + 1, epochs + 1), "epochs", self.variant.name):
             begin = time.monotonic()
+            self.begin_epoch()
             row = self.epoch(number)
             row["best"] = int(row["validation_loss"] < self.best["loss"])
             self.history.append(row)
@@ -289,6 +297,15 @@ class Trainer:
                 }
             self.save(state, bool(row["best"]))
             print(self.line(row, time.monotonic() - begin), file=sys.stderr)
+
+    def begin_epoch(self) -> None:
+        """Set the learning rate, and go back to the best weights where the schedule says so."""
+        step = schedules.following(self.history, self.study.training)
+        if step.reload:
+            self.model.load_state_dict(self.best_state)
+            self.optimizer.state.clear()  # momentum of other weights
+        for group in self.optimizer.param_groups:
+            group["lr"] = step.learning_rate
 
     def line(self, row: dict[str, float], seconds: float) -> str:
         """An epoch in a line, for a terminal or a log."""
@@ -355,6 +372,7 @@ class Trainer:
             "seed": self.seed,
             "epoch": self.best["epoch"],
             "digest": self.digest,
+            "init_from": self.origin,
             "model": {key: value.cpu() for key, value in self.best_state.items()},
         }
 
@@ -423,6 +441,34 @@ def load(path: Path, device: torch.device) -> dict[str, Any]:
     except Exception as error:  # torch raises half a dozen kinds for damaged files
         print(f"{path}: unusable checkpoint ({type(error).__name__}), training afresh", file=sys.stderr)
         return {}
+
+
+def start_from(model: nn.Module, variant: Variant, classes: tuple[str, ...]) -> dict[str, Any]:
+    """Copy the weights of a variant's `init_from` into its model; what the file says of itself.
+
+    Raises
+    ------
+    CrispError
+        If the file is missing or damaged, or its model has other layers.
+    """
+    source, about = load_model(Path(variant.init_from), torch.device("cpu"))
+    weights = source.state_dict()
+    if about["classes"] != list(classes):
+        weights = {key: value for key, value in weights.items() if not key.startswith("head.")}
+    own = model.state_dict()
+    other = [key for key in own if key not in weights and not key.startswith("head.")]
+    other += [key for key, value in weights.items() if key not in own or value.shape != own[key].shape]
+    if other:
+        raise fail(
+            variant.init_from,
+            f"model has other layers than variant {variant.name!r}",
+            f"model {variant.model}, size {list(variant.size)}, attention {variant.attention}",
+            ", ".join(f"{key} {about['variant'][key]}" for key in ("model", "size", "attention")),
+            "start from a model of the same architecture and clip size",
+        )
+    model.load_state_dict(weights, strict=False)
+    kept = ("crisp", "variant", "classes", "seed", "epoch", "digest", "init_from")
+    return {"path": variant.init_from, **{key: about.get(key, "") for key in kept}}
 
 
 def load_model(path: Path, device: torch.device) -> tuple[nn.Module, dict[str, Any]]:

@@ -9,11 +9,13 @@ STAGES = {
     "frames": 1,
     "flow": 1,
     "roi": 1,
+    "pose": 1,
     "volume": 1,
     "strokes": 1,
     "split": 1,
     "normalisation": 1,
     "train": 2,
     "evaluate": 2,
+    "detect": 1,
     "summary": 2,
 }

@@ -56,6 +56,15 @@ ALL = {"frames": 3, "flow": 3, "roi": 3, "strokes": 1, "split": 1, "normalisatio
 ALL |= {"train": 4, "evaluate": 4, "summary": 1}
 
 
+@pytest.mark.usefixtures("study")
+def test_poses_are_a_job_a_video() -> None:
+    variants = [{"name": "pose", "model": "pose"}]
+    posed = resolve({**CONTENT, "dataset": {**CONTENT["dataset"], "poses": "poses"}, "variants": variants})
+    expected = {**ALL, "pose": 3, "train": 2, "evaluate": 2}
+    del expected["normalisation"]
+    assert jobs(plan.plan(posed)) == expected
+
+
 def test_cost_of_an_hour(study: Study) -> None:
     found = plan.plan(study)
     assert jobs(found) == ALL
@@ -106,6 +115,16 @@ def test_what_is_done_is_left_out(study: Study) -> None:
     assert jobs(plan.plan(study)) == {
         **{"flow": 1, "roi": 1, "normalisation": 1, "train": 4, "evaluate": 4, "summary": 1}
     }
+
+
+def test_detection_in_untrimmed_videos(study: Study) -> None:
+    rows = [*study.annotations, tables.Annotation("test", "strokes.xml", "detection", "test")]
+    tables.write_annotations("annotations.tsv", rows)
+    content = {**CONTENT, "classes": ["Hit", "Push", "Negative"], "negatives": {"share": 0.3}}
+    found = plan.plan(resolve(content))
+    assert jobs(found) == {**ALL, "detect": 4}
+    # 0.04 s are five frames of 120 per second; a window costs 3.2 s, with two seeds.
+    assert row(found, "detect", "twin").gpu_hours == pytest.approx(2 * 144_000 / 5 * 3.2 / 3600 / 100)
 
 
 @pytest.mark.usefixtures("study")

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from crisp import metrics, plots
+from crisp.detection_metrics import Interval
+from crisp.plots import Timeline
 from crisp.summary import Row
 
 HISTORY: list[dict[str, float]] = [
@@ -55,6 +57,14 @@ def super_figures() -> dict[str, dict[str, Any]]:
     }
 
 
+STROKES = [Interval("w", 10, 30, "Hit"), Interval("w", 60, 80, "Push"), Interval("w", 110, 120, "Hit")]
+FOUND = [Interval("w", 12, 30, "Hit"), Interval("w", 60, 75, "Hit"), Interval("w", 90, 100, "Push")]
+
+
+def timeline(truth: list[Interval] = STROKES, found: list[Interval] = FOUND) -> Timeline:
+    return Timeline("w", 30.0, truth, found, np.linspace(0, 1, 150))
+
+
 PICTURES: dict[str, Callable[[Path], None]] = {
     "confusion": lambda path: plots.confusion(path, [[3, 1], [0, 4]], ["Negative", "Push"], "twin, seed 1"),
     "confusion-21": lambda path: plots.confusion(
@@ -72,6 +82,9 @@ PICTURES: dict[str, Callable[[Path], None]] = {
     "summary-folds": lambda path: plots.summary(path, [row(split="fold-1"), row(split="fold-2")]),
     "summary-unlabelled": lambda path: plots.summary(path, [row(correct=0, n=0)]),
     "summary-empty": lambda path: plots.summary(path, []),
+    "timelines": lambda path: plots.timelines(path, [timeline()], "twin, seed 1"),
+    "timelines-two": lambda path: plots.timelines(path, [timeline(), timeline([], [])], "twin, seed 1"),
+    "timelines-none": lambda path: plots.timelines(path, [], "every video trains"),
 }
 
 
@@ -84,7 +97,7 @@ def test_picture_is_written_alone(name: str, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["picture.png"]
 
 
-@pytest.mark.parametrize("name", ["confusion", "curves", "summary"])
+@pytest.mark.parametrize("name", ["confusion", "curves", "summary", "timelines"])
 def test_same_bytes_whatever_the_users_settings(name: str, tmp_path: Path) -> None:
     PICTURES[name](tmp_path / "first.png")
     with mpl.rc_context({"font.size": 20, "axes.facecolor": "red", "savefig.dpi": 30}):
@@ -104,3 +117,18 @@ def test_other_figures_give_another_picture(tmp_path: Path) -> None:
     plots.summary(tmp_path / "learned.png", [row(correct=51)])
     plots.summary(tmp_path / "never.png", [row(correct=51)._replace(learned=False)])
     assert (tmp_path / "learned.png").read_bytes() != (tmp_path / "never.png").read_bytes()
+
+
+def test_timeline_colours_tell_right_from_wrong(tmp_path: Path) -> None:
+    """Whether a found stroke's class is right, whether it is one, and whether an annotated one is missed."""
+    others = [FOUND[0]._replace(label="Push")], [FOUND[0]._replace(begin=40, end=50)], []
+    pictures = []
+    for number, found in enumerate(([FOUND[0]], *others)):
+        plots.timelines(tmp_path / f"{number}.png", [timeline(STROKES[:1], found)], "twin")
+        pictures.append((tmp_path / f"{number}.png").read_bytes())
+    assert len(set(pictures)) == 4
+
+
+def test_a_great_many_videos_stay_one_picture(tmp_path: Path) -> None:
+    plots.timelines(tmp_path / "many.png", [timeline([], [])] * (plots.MOST_VIDEOS + 9), "twin")
+    assert size(tmp_path / "many.png")[1] < 120 * 1.3 * (plots.MOST_VIDEOS + 1)

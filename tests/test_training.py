@@ -512,3 +512,66 @@ def test_missing_input_is_named(small: Study) -> None:
     with pytest.raises(CrispError, match=r"main-dis-normal\.json: file is missing"):
         trained(small)
     trained(configured(epochs=1), "rgb")  # takes no flow
+
+
+def test_restart_goes_back_to_the_best_weights_without_momentum(
+    small: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = configured(epochs=3, patience=1)
+    run = trainer(made)
+    epoch = Trainer.epoch
+    began: list[tuple[bool, bool, float]] = []
+
+    def watched(self: Trainer, number: int) -> dict[str, float]:
+        at_best = bool(self.best_state) and same(self.best_state, self.model.state_dict())
+        began.append((at_best, bool(self.optimizer.state), self.optimizer.param_groups[0]["lr"]))
+        return {**epoch(self, number), "validation_loss": float(number)}
+
+    monkeypatch.setattr(Trainer, "epoch", watched)
+    run.run(small.results / "state/x")
+    assert began == [(False, False, 0.02), (True, True, 0.02), (True, False, 0.002)]
+
+
+@pytest.mark.usefixtures("small")
+def test_restarts_survive_a_kill(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = configured(epochs=6, patience=1)
+    undisturbed = trained(made)
+    for epoch in (3, 5):
+        with monkeypatch.context() as context:
+            stop_in(made, context, epoch)
+    resumed = trained(made)
+    assert resumed[0] == undisturbed[0]
+    assert same(resumed[1]["model"], undisturbed[1]["model"])
+
+
+def begun(variant: str, classes: tuple[str, ...] | None = None, **changes: Any) -> Trainer:
+    """A trainer of a variant with these keys, and of other classes if given."""
+    made = configured()
+    made = replace(made, classes=classes or made.classes)
+    return Trainer(made, replace(made.variant(variant), **changes), "main", 1, torch.device("cpu"))
+
+
+def test_training_can_start_from_a_finished_model(small: Study) -> None:
+    trained(small)
+    path = small.model_folder("flow", "main", 1) / "model.pt"
+    finished, about = training.load_model(path, torch.device("cpu"))
+    plain, started = begun("flow"), begun("flow", init_from=str(path))
+    assert same(started.model.state_dict(), finished.state_dict())
+    assert not same(plain.model.state_dict(), finished.state_dict())
+    assert plain.digest != started.digest
+    assert not started.optimizer.state
+    assert started.origin["digest"] == about["digest"]
+
+    fewer = begun("flow", ("Hit", "Push", "Negative", "Other"), init_from=str(path)).model
+    assert fewer.head.out_features == 4
+    assert same(fewer.trunk.state_dict(), finished.trunk.state_dict())
+
+
+def test_model_of_other_layers_is_no_start(small: Study) -> None:
+    trained(small)
+    path = small.model_folder("flow", "main", 1) / "model.pt"
+    for variant, changes in [("rgb", {}), ("flow", {"size": (16, 8, 8)}), ("flow", {"attention": True})]:
+        with pytest.raises(CrispError, match=r"model has other layers[\s\S]*remedy"):
+            begun(variant, init_from=str(path), **changes)
+    with pytest.raises(CrispError, match="model is missing"):
+        begun("flow", init_from="nowhere.pt")

@@ -1,9 +1,25 @@
+# Only where the study has videos to find strokes in.
+DETECTION_SUMMARY = {}
+if STUDY.detection_rows:
+    DETECTION_SUMMARY = {
+        "detection": f"{RESULTS}/detection.tsv",
+        "detection_html": report(
+            f"{RESULTS}/detection.html",
+            caption="../report/detection_summary.rst",
+            category="Summary",
+            labels={"figure": "strokes found in untrimmed videos"},
+        ),
+    }
+
+
 rule summary:
     input:
         expand(f"{MODELS}/metrics.json", **TRAININGS),
         expand(f"{MODELS}/history.csv", **TRAININGS),
         expand(f"{MODELS}/predictions.csv", **TRAININGS),
+        of_detection("detection.json"),
     output:
+        **DETECTION_SUMMARY,
         table=f"{RESULTS}/summary.tsv",
         picture=report(
             f"{RESULTS}/summary.png",
