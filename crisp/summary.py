@@ -146,9 +146,16 @@ def collect(runs: Iterable[Run]) -> list[Row]:
     Raises
     ------
     CrispError
-        If a ``metrics.json`` or ``history.csv`` is missing or damaged.
+        If a ``metrics.json`` or ``history.csv`` is missing, damaged or of another version.
     """
-    return [row for run in runs for row in _rows(run)]
+    rows = []
+    for run in runs:
+        try:
+            rows += _rows(run)
+        except KeyError as error:
+            path = run.folder / "metrics.json"
+            raise fail(path, "metrics of another version", f"key {error}", remedy="run snakemake") from None
+    return rows
 
 
 def _rows(run: Run) -> list[Row]:

@@ -14,7 +14,7 @@ import pytest
 from crisp import evaluation, summary
 from crisp.decisions import RULES
 from crisp.errors import CrispError
-from crisp.files import write_json
+from crisp.files import read_json, write_json
 from crisp.strokes import Sample
 from crisp.summary import Run
 
@@ -259,6 +259,15 @@ def test_bad_history(content: str | None, message: str, tmp_path: Path) -> None:
         (tmp_path / "history.csv").write_text(content, encoding="utf-8")
     with pytest.raises(CrispError, match=message):
         summary.read_history(tmp_path / "history.csv")
+
+
+def test_metrics_of_another_version(tmp_path: Path) -> None:
+    made = run(tmp_path, correct=9)
+    old = read_json(made.folder / "metrics.json")
+    del old["decisions"]["vote"]["super_classes"]
+    write_json(made.folder / "metrics.json", old)
+    with pytest.raises(CrispError, match=r"metrics\.json: metrics of another version\n.*key 'super_classes'"):
+        summary.collect([made])
 
 
 def test_missing_metrics(tmp_path: Path) -> None:
