@@ -23,6 +23,7 @@ include: "workflow/rules/demo.smk"
 include: "workflow/rules/frames.smk"
 include: "workflow/rules/flow.smk"
 include: "workflow/rules/roi.smk"
+include: "workflow/rules/pose.smk"
 include: "workflow/rules/volume.smk"
 include: "workflow/rules/strokes.smk"
 include: "workflow/rules/train.smk"
@@ -39,6 +40,8 @@ rule all:
         f"{RESULTS}/summary.tsv",
         f"{RESULTS}/summary.png",
         f"{RESULTS}/summary.html",
+        f"{RESULTS}/comparisons.tsv",
+        f"{RESULTS}/comparisons.html",
         expand(f"{MODELS}/curves.png", **TRAININGS),
         expand(f"{MODELS}/confusion.png", **TRAININGS),
         of_detection("detection.png"),

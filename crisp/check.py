@@ -8,9 +8,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from crisp import check_labels, check_owner, check_videos, files, tables
+from crisp import check_labels, check_owner, check_videos, files, poses, tables
 from crisp.errors import CrispError, Fault
 from crisp.study import Study, parameters
 
@@ -51,6 +51,7 @@ def check(
     faults += _unknown_videos(study)
     warnings += _without_row(study)
     faults += _preparation(study)
+    faults += poses.check(study)
     for found in (check_videos.check(study, study_file, decode), check_labels.check(study, study_file)):
         faults += found[0]
         warnings += found[1]
@@ -129,9 +130,10 @@ def _preparation(study: Study) -> list[Fault]:
     except (KeyError, TypeError, ValueError):
         return [Fault(str(path), "not a record of preparation parameters", remedy="delete it and run again")]
     ours = parameters(study)
-    if owner == study.name or theirs == ours:
+    # Of poses only those who take them say anything.
+    differing = [key for key in ours if ours[key] != theirs.get(key, ours[key])]
+    if owner == study.name or not differing:
         return []
-    differing = [key for key in ours | theirs if ours.get(key) != theirs.get(key)]
     return [
         Fault(
             str(path),
@@ -144,9 +146,11 @@ def _preparation(study: Study) -> list[Fault]:
 
 
 def _record(study: Study) -> None:
-    """Write the record, or bring it up to date if this study is its owner."""
+    """Write the record; bring it up to date if this study is its owner, else add what it says nothing of."""
     path = _preparation_file(study)
-    content = {"study": study.name, "parameters": parameters(study)}
-    recorded = files.read_json(path) if path.exists() else {"study": study.name}
-    if recorded["study"] == study.name and recorded != content:
+    recorded: dict[str, Any] = {"study": study.name, "parameters": {}}
+    if path.exists():
+        recorded = files.read_json(path)
+    content = {**recorded, "parameters": recorded["parameters"] | parameters(study)}
+    if recorded != content:
         files.write_json(path, content)

@@ -257,6 +257,35 @@ def roi(
 
 
 @app.command(rich_help_panel=PREPARATION)
+def pose(
+    frames_file: Annotated[Path, typer.Argument(metavar="FRAMES", help="A frames stage file.")],
+    roi_file: Annotated[Path, typer.Argument(metavar="ROI", help="An ROI stage file of the same video.")],
+    source: Annotated[Path, typer.Argument(help="The video's pose file, or folder of one a frame.")],
+    out: Annotated[Path, typer.Argument(help="The pose stage file to write.")],
+    width: Annotated[
+        float, typer.Option(min=0, help="Width of the pictures posed, px; 0 = as told, else the video's.")
+    ] = 0,
+    joint: Annotated[
+        list[str] | None, typer.Option(metavar="OURS=THEIRS", help="What a joint is called in the file.")
+    ] = None,
+    volume: Annotated[
+        Path | None, typer.Option(help="Then also join the video's stage files in this volume.")
+    ] = None,
+) -> None:
+    """Take the player's pose in each frame from a file of COCO keypoints, DeepLabCut, SLEAP or the like.
+
+    Example: crisp pose game/frames.h5 game/roi/deepflow.h5 game.json game/pose.h5
+    """
+    from crisp import pose as stage
+    from crisp import volume as joined
+
+    names = dict(pair.partition("=")[::2] for pair in joint or [])
+    stage.extract(frames_file, roi_file, source, out, width, names)
+    if volume:
+        joined.refresh(volume)
+
+
+@app.command(rich_help_panel=PREPARATION)
 def volume(
     out: Annotated[Path, typer.Argument(help="The volume to write, beside the video's stage files.")],
     method: Annotated[
@@ -298,7 +327,7 @@ def pack(
 def redo(
     video: Annotated[str, typer.Argument(help="Id of a video, as in videos.tsv.")],
     study: StudyFile = DEMO,
-    stage: Annotated[str, typer.Option("--from", help="frames, flow, roi or volume.")] = "frames",
+    stage: Annotated[str, typer.Option("--from", help="frames, flow, roi, pose or volume.")] = "frames",
 ) -> None:
     """Delete a video's stage files from a stage on, so that the next run makes them again.
 
@@ -378,10 +407,11 @@ def models(study: StudyFile = DEMO) -> None:
     from crisp import study as studies
 
     rows = architectures.table(studies.load(study))
-    print(f"{'variant':<20} {'model':<10} {'parameters':>12}  inputs (channels, frames, height, width)")
+    shapes = "inputs (channels, frames, height, width)"
+    print(f"{'variant':<20} {'model':<12} {'parameters':>12}  {shapes}")
     for row in rows:
         inputs = ", ".join(f"{stream} {shape}" for stream, shape in row["inputs"].items())
-        print(f"{row['variant']:<20} {row['model']:<10} {row['parameters']:>12,}  {inputs}")
+        print(f"{row['variant']:<20} {row['model']:<12} {row['parameters']:>12,}  {inputs}")
 
 
 @app.command(rich_help_panel=MODELS)
@@ -482,7 +512,7 @@ def summary(study: StudyFile = DEMO) -> None:
 
     Example: crisp summary --study config/mine/study.yaml
     """
-    from crisp import detection_summary, plots
+    from crisp import comparisons, detection_summary, plots
     from crisp import study as studies
     from crisp import summary as summaries
 
@@ -506,6 +536,9 @@ def summary(study: StudyFile = DEMO) -> None:
         found = detection_summary.collect(runs)
         detection_summary.write(loaded.results / "detection.tsv", found)
         detection_summary.table(loaded.results / "detection.html", found)
+    compared = comparisons.compare(runs)
+    comparisons.write(loaded.results / "comparisons.tsv", compared)
+    comparisons.table(loaded.results / "comparisons.html", compared)
     print(summaries.text(rows))
 
 

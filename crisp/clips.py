@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from crisp import augmentation, normalisation, roi, storage
+from crisp import augmentation, normalisation, pose, roi, storage
 from crisp import flow as flows
 from crisp.annotations import is_unknown
 from crisp.augmentation import Draw
@@ -39,21 +39,28 @@ class ClipReader:
     Parameters
     ----------
     folder : path
-        Of the video's stage files: ``frames.h5``, ``flow/<method>.h5``, ``roi/<method>.h5``.
-    streams : iterable of {"rgb", "flow"}
+        Of the video's stage files: ``frames.h5``, ``flow/<method>.h5``, ``roi/<method>.h5``, ``pose.h5``.
+    streams : iterable of {"rgb", "flow", "pose"}
         What :meth:`clip` gives; the files of other streams need not exist.
     method : str
         Flow method of the flow stream and of the ROI.
+    pose_norm : {"crop", "image"}
+        What places of joints are divided by: the size of the crop, or of the working image.
     """
 
-    def __init__(self, folder: str | Path, streams: Iterable[str], method: str) -> None:
+    def __init__(
+        self, folder: str | Path, streams: Iterable[str], method: str, pose_norm: str = "crop"
+    ) -> None:
         folder = Path(folder)
+        self.pose_norm = pose_norm
         self.streams = tuple(streams)
         self._paths = {"roi": folder / "roi" / f"{method}.h5"}
         if "rgb" in self.streams:
             self._paths["frames"] = folder / "frames.h5"
         if "flow" in self.streams:
             self._paths["flow"] = folder / "flow" / f"{method}.h5"
+        if "pose" in self.streams:
+            self._paths["pose"] = folder / "pose.h5"
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -79,17 +86,17 @@ class ClipReader:
             ) from None
 
     def _datasets(self) -> dict[str, h5py.Dataset]:
-        """What the streams are read from: `mask` and `roi`, and `rgb` and `flow` as asked for."""
+        """What the streams are read from: `mask` and `roi`, and `rgb`, `flow` and `pose` as asked for."""
         datasets = {name: self._dataset("roi", name) for name in ("mask", "roi")}
-        for kind, name in (("frames", "rgb"), ("flow", "flow")):
+        for kind, name, axes in (("frames", "rgb", 3), ("flow", "flow", 3), ("pose", "pose", 1)):
             if kind in self._paths:
                 datasets[name] = self._dataset(kind, name)
-                if datasets[name].shape[:3] != datasets["mask"].shape:
+                if datasets[name].shape[:axes] != datasets["mask"].shape[:axes]:
                     raise fail(
                         self._paths["roi"],
                         f"ROI does not belong to {self._paths[kind]}",
-                        f"(frames, height, width) = {datasets[name].shape[:3]}",
-                        datasets["mask"].shape,
+                        f"{('frames', 'height', 'width')[:axes]} = {datasets[name].shape[:axes]}",
+                        datasets["mask"].shape[:axes],
                         "delete both and run snakemake again",
                     )
         return datasets
@@ -112,8 +119,9 @@ class ClipReader:
 
         Returns
         -------
-        dict of str to ndarray, (C, T, H, W) float32
-            By stream: ``rgb`` in [0, 1] and ``flow`` (dx, dy).
+        dict of str to ndarray, float32
+            By stream: ``rgb`` in [0, 1] and ``flow`` (dx, dy), each (C, T, H, W), and ``pose`` (42, T), see
+            :func:`crisp.pose.channels`.
 
         Raises
         ------
@@ -136,6 +144,10 @@ class ClipReader:
                 for target, row in zip(crops, rows, strict=True):
                     warp(source[row], draw, centres[row], target)
                 clip[stream] = _planes(crops, 255)
+            elif stream == "pose":
+                points = storage.read_rows(stored["pose"], first, last)[rows]
+                divisor = (size[2], size[1]) if self.pose_norm == "crop" else (width, height)
+                clip[stream] = pose.channels(points, centres[rows], draw, size, divisor)
             else:
                 source = roi.masked(
                     flows.read(stored["flow"].file, first, last),
@@ -184,8 +196,9 @@ def _planes(frames: np.ndarray, divisor: float) -> np.ndarray:
 class ClipDataset(Dataset):
     """The clips of samples, for a ``torch.utils.data.DataLoader``.
 
-    Item `i` is (dict of stream to (C, T, H, W) float32 tensor, class index or -1, i). Set `epoch`
-    before each pass: draws depend on (seed, epoch, i) alone.
+    Item `i` is (dict of stream to float32 tensor, as of `ClipReader.clip`, class index or -1, i). Set `epoch`
+    before each pass: draws depend on (seed, epoch, i) alone. From its length on the indices begin again: they
+    are the same samples with other draws, for those that come several times in an epoch.
 
     Parameters
     ----------
@@ -246,19 +259,24 @@ class ClipDataset(Dataset):
     def __len__(self) -> int:
         return len(self.samples)
 
+    def sample(self, index: int) -> Sample:
+        """The sample of an index."""
+        return self.samples[index % len(self.samples)]
+
     def draw(self, index: int) -> Draw:
         """The draw of a sample in the current epoch."""
-        sample, size = self.samples[index], self.variant.size
+        sample, size = self.sample(index), self.variant.size
         if not self.augment:
             return augmentation.centred(sample.begin, sample.end, size[0])
         generator = augmentation.generator(self.seed, self.epoch, index)
         return augmentation.draw(generator, sample.begin, sample.end, size, self.variant.flip)
 
     def __getitem__(self, index: int) -> tuple[dict[str, torch.Tensor], int, int]:
-        clip = self.readers[self.samples[index].video].clip(
+        clip = self.readers[self.sample(index).video].clip(
             self.draw(index), self.variant.size, self.normalised
         )
-        return {stream: torch.from_numpy(array) for stream, array in clip.items()}, self.labels[index], index
+        label = self.labels[index % len(self.samples)]
+        return {stream: torch.from_numpy(array) for stream, array in clip.items()}, label, index
 
 
 def _label(sample: Sample, classes: Sequence[str]) -> int:

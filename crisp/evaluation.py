@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from crisp import decisions, metrics
+from crisp import decisions, metrics, superclasses
 from crisp.annotations import is_unknown
 from crisp.errors import fail
 from crisp.files import replacing
 from crisp.strokes import Sample
+from crisp.superclasses import SuperClasses
 
 
 def class_indices(samples: Iterable[Sample], classes: Sequence[str]) -> NDArray[np.intp]:
@@ -46,6 +47,7 @@ def evaluate(
     classes: Sequence[str],
     decision: str,
     majority: float | None = None,
+    super_classes: SuperClasses | None = None,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Decide every stroke by every rule and score the decisions.
 
@@ -61,14 +63,17 @@ def evaluate(
         The configured rule, one of `decisions.RULES`.
     majority : float, optional
         Accuracy of always predicting the commonest training class (`metrics.majority`), for comparison.
+    super_classes : mapping, optional
+        Sets of super-classes to judge by as well (`Study.super_classes`).
 
     Returns
     -------
     predictions : list of dict
         A row a stroke, with the keys of `columns`.
     figures : dict
-        Those of `metrics.classification` for the configured rule, `decision` (its name), `decisions`
-        (the same figures for each rule) and `majority`.
+        Those of `metrics.classification` for the configured rule, `super_classes` (the same figures for
+        each set, without a `super_classes` of their own), `decision` (the rule's name), `decisions`
+        (all these figures for each rule) and `majority`.
 
     Raises
     ------
@@ -87,8 +92,21 @@ def evaluate(
         chosen = {rule: int(ranked[rule][index][0]) for rule in decisions.RULES}
         scores = decisions.scores(windows[index], decision)
         rows.append(_row(sample, int(truth[index]), chosen, scores, classes, decision))
-    figures = {rule: metrics.classification(truth, ranked[rule], classes) for rule in decisions.RULES}
+    figures = {rule: _figures(truth, ranked[rule], classes, super_classes or {}) for rule in decisions.RULES}
     return rows, {**figures[decision], "decision": decision, "majority": majority, "decisions": figures}
+
+
+def _figures(
+    truth: ArrayLike, ranked: ArrayLike, classes: Sequence[str], super_classes: SuperClasses
+) -> dict[str, Any]:
+    """The figures of one decision rule, those by super-class included."""
+    coarse = {
+        name: metrics.classification(
+            *superclasses.mapped(truth, ranked, classes, members), superclasses.names(classes, members)
+        )
+        for name, members in super_classes.items()
+    }
+    return {**metrics.classification(truth, ranked, classes), "super_classes": coarse}
 
 
 def columns(classes: Sequence[str]) -> list[str]:

@@ -24,8 +24,8 @@ from crisp.training import choose_device, dataset, load_model, make_deterministi
 def evaluate(study: Study, variant: Variant, split: str, seed: int, device: str = "auto") -> dict[str, Any]:
     """Evaluate a trained variant on a split's test samples.
 
-    Writes ``predictions.csv``, ``metrics.json``, ``confusion.png`` and ``per_class.html`` beside the
-    model, and returns the metrics.
+    Writes ``predictions.csv``, ``metrics.json``, ``confusion.png``, ``per_class.html`` and, of a study
+    with super-classes, ``super_confusion.png`` beside the model, and returns the metrics.
 
     Raises
     ------
@@ -43,11 +43,15 @@ def evaluate(study: Study, variant: Variant, split: str, seed: int, device: str 
     ]
     trained = dataset(study, variant, split, "train", seed).labels
     majority = metrics.majority(np.array(trained), np.array(test.labels))
-    rows, figures = evaluation.evaluate(test.samples, probabilities, study.classes, study.decision, majority)
+    rows, figures = evaluation.evaluate(
+        test.samples, probabilities, study.classes, study.decision, majority, study.super_classes
+    )
     figures["parameters"] = sum(weights.numel() for weights in model.parameters())
     title = f"{variant.name}, seed {seed}"
     evaluation.write_predictions(folder / "predictions.csv", rows, study.classes)
     plots.confusion(folder / "confusion.png", np.array(figures["confusion"]), study.classes, title)
+    if study.super_classes:
+        plots.super_confusion(folder / "super_confusion.png", figures["super_classes"], title)
     summary.per_class_table(folder / "per_class.html", figures, title)
     write_json(folder / "metrics.json", figures)
     return figures
@@ -75,6 +79,8 @@ def _check(study: Study, variant: Variant, split: str, about: dict[str, Any], pa
         **{key: getattr(variant, key) for key in ("model", "attention", "flow", "norm_method")},
         "normalisation": read_scale(study, variant, split),
     }
+    if "pose" in variant.streams:
+        expected["pose_norm"] = variant.pose_norm
     found = {**about["variant"], "classes": about["classes"], "normalisation": about["normalisation"]}
     other = [key for key in expected if found[key] != expected[key]]
     if other:
@@ -106,8 +112,8 @@ def window_probabilities(model: nn.Module, clips: ClipDataset, sample: Sample, b
 def _batches(
     streams: dict[str, torch.Tensor], frames: int, batch_size: int
 ) -> Iterator[dict[str, torch.Tensor]]:
-    """Batches of windows (B, C, T, H, W) sliding over streams (C, length, H, W)."""
-    sliding = {name: clip.unfold(1, frames, 1).permute(1, 0, 4, 2, 3) for name, clip in streams.items()}
+    """Batches of windows (B, C, T, ...) sliding over streams (C, length, ...)."""
+    sliding = {name: clip.unfold(1, frames, 1).movedim(1, 0).movedim(-1, 2) for name, clip in streams.items()}
     count = len(next(iter(sliding.values())))
     for begin in range(0, count, batch_size):
         yield {name: windows[begin : begin + batch_size].contiguous() for name, windows in sliding.items()}

@@ -24,7 +24,8 @@ FLOW = {
     "pcaflow": 0.065,
 }  # core-seconds a pair
 ROI = 0.006  # core-seconds a frame
-BYTES = {"frames": 82e3, "flow": 66e3, "roi": 2e3}  # a frame
+POSE = 0.002  # core-seconds a frame
+BYTES = {"frames": 82e3, "flow": 66e3, "roi": 2e3, "pose": 170}  # a frame
 START = 5.0  # core-seconds a job, before it does anything
 CLIP = (100, 120, 120)  # frames, height, width; the next two are of a Twin clip of this size
 STEP, FORWARD = 9.6, 3.2  # core-seconds a clip in training, and forward only
@@ -106,6 +107,9 @@ class _Left:
             before = self.videos["frames", ""]
             for stage in ("flow", "roi"):
                 before = self.videos[stage, method] = self._videos(stage, method, before)
+        if study.takes_pose:
+            before = self.videos["roi", study.flow_methods[0]]
+            self.videos["pose", ""] = self._videos("pose", "", before)
         frames = bool(self.videos["frames", ""])
         self.strokes = frames or self.file(study.results / "strokes.tsv")
         self.split = self.strokes or self.file(study.results / "splits" / "main.tsv")
@@ -123,7 +127,8 @@ class _Left:
 
     def model(self, variant: Variant, seed: int, name: str) -> bool:
         path = self.study.model_folder(variant.name, "main", seed) / name
-        return self.split or bool(self.videos["roi", variant.flow]) or self.file(path)
+        posed = "pose" in variant.streams and bool(self.videos["pose", ""])
+        return self.split or bool(self.videos["roi", variant.flow]) or posed or self.file(path)
 
 
 def _preparation(study: Study, left: _Left) -> list[Row]:
@@ -148,6 +153,7 @@ def _preparation(study: Study, left: _Left) -> list[Row]:
         row("frames", "", DECODING),
         *(row("flow", method, FLOW[method]) for method in methods),
         *(row("roi", method, ROI) for method in methods),
+        *([row("pose", "", POSE)] if study.takes_pose else []),
     ]
 
 
@@ -202,9 +208,10 @@ def _strides(study: Study) -> float:
 
 
 def _relative_size(variant: Variant) -> float:
-    """Work of a variant's clip relative to the Twin clip of the constants."""
+    """Work of a variant's clip relative to the Twin clip of the constants; poses cost next to nothing."""
     voxels = variant.size[0] * variant.size[1] * variant.size[2]
-    return len(variant.streams) / 2 * voxels / (CLIP[0] * CLIP[1] * CLIP[2])
+    videos = len([stream for stream in variant.streams if stream != "pose"])
+    return videos / 2 * voxels / (CLIP[0] * CLIP[1] * CLIP[2])
 
 
 def _windows(samples: Iterable[strokes.Sample], frames: int) -> int:

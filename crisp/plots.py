@@ -17,6 +17,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import ArrayLike
 
@@ -76,33 +77,71 @@ def confusion(path: str | Path, matrix: ArrayLike, classes: Sequence[str], title
     title : str
         What it is a confusion matrix of.
     """
+    side = _side(len(classes))
+    with _picture(path, side + 0.9, side) as figure:
+        image = _matrix(figure.add_subplot(), matrix, classes, title)
+        _share_bar(figure, image, figure.axes)
+
+
+def super_confusion(path: str | Path, sets: Mapping[str, Mapping[str, Any]], title: str) -> None:
+    """Draw the confusion matrices by super-class side by side.
+
+    Parameters
+    ----------
+    path : path
+        PNG file to write.
+    sets : mapping
+        Figures of each set of super-classes (`super_classes` of a ``metrics.json``).
+    title : str
+        What they are confusion matrices of.
+    """
+    sides = [_side(len(figures["classes"])) for figures in sets.values()]
+    with _picture(path, sum(sides) + 0.9, max(sides)) as figure:
+        figure.suptitle(title, x=0.012, ha="left", fontweight="bold", fontsize=11)
+        panels = figure.subplots(1, len(sides), squeeze=False, width_ratios=sides)[0]
+        for axes, (name, figures) in zip(panels, sets.items(), strict=True):
+            image = _matrix(axes, figures["confusion"], figures["classes"], name)
+        _share_bar(figure, image, panels)
+
+
+def _side(n: int) -> float:
+    """Side of a matrix of `n` classes with its names, inches."""
+    return 2.6 + 0.36 * max(n, 6)
+
+
+def _matrix(axes: Axes, matrix: ArrayLike, classes: Sequence[str], title: str) -> AxesImage:
+    """Draw a confusion matrix into `axes`."""
     counts = np.asarray(matrix, dtype=np.int64)
     shares = row_shares(counts)
     n = len(classes)
-    side = 2.6 + 0.36 * max(n, 6)
-    with _picture(path, side + 0.9, side) as figure:
-        axes = figure.add_subplot()
-        axes.grid(False)
-        image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        names = [f"{name}  ({total})" for name, total in zip(classes, counts.sum(axis=1), strict=True)]
-        axes.set_yticks(range(n), names)
-        axes.set_xticks(range(n), classes, rotation=90 if n > 8 else 45, ha="center" if n > 8 else "right")
-        axes.set_xticks(np.arange(n + 1) - 0.5, minor=True)
-        axes.set_yticks(np.arange(n + 1) - 0.5, minor=True)
-        axes.grid(which="minor", color="white", linewidth=1)
-        axes.tick_params(which="both", length=0)
-        axes.spines[:].set_visible(False)
-        axes.set_ylabel("True class (strokes)")
-        axes.set_xlabel("Predicted class")
-        axes.set_title(title)
-        for row, column in zip(*np.nonzero(counts), strict=True):
-            colour = "white" if shares[row, column] > 0.55 else "#222222"
-            axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour)
-        if not counts.any():
-            _say(axes, "no labelled strokes")
-        bar = figure.colorbar(image, ax=axes, shrink=0.6, aspect=25, format=PercentFormatter(1, symbol=" %"))
-        bar.set_label("Share of the true class")
-        bar.outline.set_visible(False)
+    axes.grid(False)
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    names = [f"{name}  ({total})" for name, total in zip(classes, counts.sum(axis=1), strict=True)]
+    axes.set_yticks(range(n), names)
+    axes.set_xticks(range(n), classes, rotation=90 if n > 8 else 45, ha="center" if n > 8 else "right")
+    axes.set_xticks(np.arange(n + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(n + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color="white", linewidth=1)
+    axes.tick_params(which="both", length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_ylabel("True class (strokes)")
+    axes.set_xlabel("Predicted class")
+    axes.set_title(title)
+    for row, column in zip(*np.nonzero(counts), strict=True):
+        colour = "white" if shares[row, column] > 0.55 else "#222222"
+        axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour)
+    if not counts.any():
+        _say(axes, "no labelled strokes")
+    return image
+
+
+def _share_bar(figure: Figure, image: AxesImage, beside: Sequence[Axes]) -> None:
+    """The legend of the colours of confusion matrices."""
+    bar = figure.colorbar(
+        image, ax=list(beside), shrink=0.6, aspect=25, format=PercentFormatter(1, symbol=" %")
+    )
+    bar.set_label("Share of the true class")
+    bar.outline.set_visible(False)
 
 
 def curves(path: str | Path, history: Sequence[Mapping[str, float]], title: str = "") -> None:

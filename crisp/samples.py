@@ -7,12 +7,14 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 from crisp.clips import ClipDataset
 from crisp.errors import fail
 from crisp.figures import colour_wheel, flow_to_rgb
 from crisp.files import replacing
+from crisp.skeleton import BONES, POINTS
 
 COLUMNS = 8  # frames shown per clip
 FRAME = 1.25  # height of a shown frame, inches
@@ -20,6 +22,7 @@ TEXT = 2.1  # width of the text beside a clip, inches
 HEADER = 0.85  # height of the legend, inches
 BRIGHTEST = 99.5  # percentile of the speeds that gets full colour
 GREY = "#666666"
+SIDES = {"left": "#e41a1c", "right": "#377eb8"}  # of the player; other bones are grey
 
 
 def draw_samples(dataset: ClipDataset, count: int, path: str | Path) -> None:
@@ -71,7 +74,7 @@ def draw_samples(dataset: ClipDataset, count: int, path: str | Path) -> None:
 
 
 def _shown(dataset: ClipDataset, index: int, shown: np.ndarray) -> dict[str, np.ndarray]:
-    """The frames of a clip that are shown, (n, H, W, C) float32 by stream."""
+    """The frames of a clip that are shown, (n, H, W, C) float32 by stream, of poses (n, 42)."""
     return {name: np.moveaxis(clip.numpy()[:, shown], 0, -1) for name, clip in dataset[index][0].items()}
 
 
@@ -116,14 +119,42 @@ def _frames(
     sample = dataset.samples[index]
     count, begin = dataset.readers[sample.video].shape[0], dataset.draw(index).begin
     for row, stream in zip(axes, dataset.variant.streams, strict=True):
-        pictures = flow_to_rgb(clip[stream], limit) if stream == "flow" else clip[stream]
+        if stream == "flow":
+            pictures = flow_to_rgb(clip[stream], limit)
+        elif stream == "pose":
+            blank = np.ones((len(shown), *dataset.variant.size[1:], 3))
+            pictures = 0.5 + 0.5 * clip.get("rgb", blank)
+        else:
+            pictures = clip[stream]
         for cell, picture in zip(row, pictures, strict=True):
             cell.imshow(picture)
+            cell.set_autoscale_on(False)
             cell.set(xticks=[], yticks=[])
             cell.spines[:].set(color=GREY, linewidth=0.5)
+        if stream == "pose":
+            for cell, points in zip(row, _places(dataset, sample.video, clip["pose"]), strict=True):
+                _skeleton(cell, points)
     for cell, position in zip(axes[0], shown, strict=True):
         frame = begin + int(position)
         cell.set_title(str(frame) if 0 <= frame < count else f"({frame})", fontsize=7, color=GREY, pad=2)
+
+
+def _places(dataset: ClipDataset, video: str, channels: np.ndarray) -> np.ndarray:
+    """Points (n, 14, 3) of poses (n, 42) in px of the crop."""
+    points = channels.reshape(len(channels), len(POINTS), 3).copy()
+    divided = dataset.variant.size if dataset.variant.pose_norm == "crop" else dataset.readers[video].shape
+    points[..., :2] *= divided[:0:-1]
+    return points
+
+
+def _skeleton(cell: Axes, points: np.ndarray) -> None:
+    """The bones between known joints, the player's left and right in colours of their own."""
+    for one, other in BONES:
+        if points[one, 2] > 0 and points[other, 2] > 0:
+            side = POINTS[one].split()[0] if POINTS[one].split()[0] == POINTS[other].split()[0] else ""
+            colour = SIDES.get(side, GREY)
+            cell.plot(*points[[one, other], :2].T, color=colour, linewidth=1.2, solid_capstyle="round")
+    cell.plot(*points[0, :2], "+" if points[0, 2] > 0 else "x", color="black", markersize=3)
 
 
 def _text(part: SubFigure, dataset: ClipDataset, index: int, scale: tuple[float, float]) -> None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from crisp import check, head, strokes
+from crisp import check, head, poses, strokes
 from crisp.errors import CrispError
 from crisp.files import write_json
 from crisp.study import Study
@@ -37,5 +37,6 @@ def start(study: Study, study_files: Sequence[str | Path], log: str = "") -> Non
         print(f"warning: {warning}", file=sys.stderr)
     if faults:
         raise CrispError(*faults)
+    poses.write_cache(study)
     write_json(study.results / "study.json", study.config)
     write_json(study.results / "labels.json", strokes.labels(study))

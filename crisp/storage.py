@@ -156,6 +156,15 @@ def put(file: h5py.File, name: str, array: np.ndarray) -> None:
     dataset.attrs["sha256"] = hashlib.sha256(array.tobytes()).hexdigest()
 
 
+def group(file: h5py.File, name: str) -> h5py.Group:
+    """A group of the top level, made if it is not there; without the time of its making, as datasets are."""
+    if name in file:
+        return file[name]
+    properties = h5py.h5p.create(h5py.h5p.GROUP_CREATE)
+    properties.set_obj_track_times(False)
+    return h5py.Group(h5py.h5g.create(file.id, name.encode(), gcpl=properties))
+
+
 @contextmanager
 def create(path: str | Path, kind: str, attributes: dict[str, Any]) -> Iterator[Writer]:
     """Create a stage file: yield it open for writing, then verify every value and put it in place.

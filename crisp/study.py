@@ -18,13 +18,19 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
 
-from crisp import strict_yaml, tables
+from crisp import strict_yaml, superclasses, tables
 from crisp.errors import CrispError, Fault, fail
 
 # Numbers that arrive as texts: PyYAML follows YAML 1.1 and takes 1e-3 for one, and Snakemake's
 # --config takes all members of a list for texts.
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
-STREAMS = {"rgb": ("rgb",), "flow": ("flow",), "twin": ("rgb", "flow")}
+STREAMS = {
+    "rgb": ("rgb",),
+    "flow": ("flow",),
+    "twin": ("rgb", "flow"),
+    "pose": ("pose",),
+    "three-stream": ("rgb", "flow", "pose"),
+}
 
 
 def _is_finite(_: object, value: object) -> bool:
@@ -50,7 +56,9 @@ class Variant:
     flip: bool
     attention: bool
     init: str
+    init_from: str
     double_softmax: bool
+    pose_norm: str
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Variant:
@@ -62,7 +70,7 @@ class Variant:
 
     @property
     def streams(self) -> tuple[str, ...]:
-        """The streams the model takes: ``rgb``, ``flow`` or both."""
+        """The streams the model takes: some of ``rgb``, ``flow`` and ``pose``."""
         return STREAMS[self.model]
 
 
@@ -73,8 +81,11 @@ class Training:
     epochs: int
     batch_size: int
     learning_rate: float
+    schedule: str
+    patience: int
     momentum: float
     weight_decay: float
+    balance: str
     threads: int
     workers: int
 
@@ -103,6 +114,7 @@ class Study:
     videos_table: Path
     annotations_table: Path
     generate: str
+    poses: str
     width: int
     upscale: bool
     flow_methods: tuple[str, ...]
@@ -110,7 +122,10 @@ class Study:
     scatter_seconds: float
     roi_alpha: float
     roi_threshold: float
+    pose_width: float
+    pose_joints: dict[str, str]
     classes: tuple[str, ...]
+    super_classes: superclasses.SuperClasses
     negative_class: str
     negative_share: float
     negative_seconds: float
@@ -181,6 +196,11 @@ class Study:
         """Path of a raw video."""
         return self.data / self.videos[video].path
 
+    @cached_property
+    def takes_pose(self) -> bool:
+        """Whether any variant takes poses, so that they are prepared."""
+        return any("pose" in variant.streams for variant in self.variants)
+
     def annotation_file(self, row: tables.Annotation) -> Path:
         """Path of an annotation file: beside the table, or else in the data folder."""
         beside = self.annotations_table.parent / row.path
@@ -189,7 +209,7 @@ class Study:
         )
 
     def stage_file(self, video: str, stage: str, method: str = "") -> Path:
-        """Path of a stage file (``frames``, or ``flow`` and ``roi`` with their method)."""
+        """Path of a stage file (``frames``, ``pose``, or ``flow`` and ``roi`` with their method)."""
         return self.volumes / video / (f"{stage}/{method}.h5" if method else f"{stage}.h5")
 
     def flow_parts(self, video: str, method: str) -> int:
@@ -213,6 +233,8 @@ class Study:
             files["frames"] = self.stage_file(video, "frames")
         if "flow" in variant.streams:
             files["flow"] = self.stage_file(video, "flow", variant.flow)
+        if "pose" in variant.streams:
+            files["pose"] = self.stage_file(video, "pose")
         return files
 
     def model_folder(self, variant: str, split: str, seed: int) -> Path:
@@ -346,6 +368,7 @@ def _study(config: dict[str, Any]) -> Study:
         videos_table=Path(dataset["videos"]),
         annotations_table=Path(dataset["annotations"]),
         generate=dataset["generate"],
+        poses=dataset["poses"],
         width=preparation["width"],
         upscale=preparation["upscale"],
         flow_methods=tuple(preparation["flow_methods"]),
@@ -353,7 +376,10 @@ def _study(config: dict[str, Any]) -> Study:
         scatter_seconds=float(preparation["scatter_seconds"]),
         roi_alpha=float(preparation["roi"]["alpha"]),
         roi_threshold=float(preparation["roi"]["threshold"]),
+        pose_width=float(preparation["pose"]["width"]),
+        pose_joints=preparation["pose"]["joints"],
         classes=tuple(config["classes"]),
+        super_classes=config["super_classes"] or superclasses.of_ttstroke21(config["classes"]),
         negative_class=negatives["class"],
         negative_share=float(negatives["share"]),
         negative_seconds=float(negatives["seconds"]),
@@ -386,6 +412,38 @@ def _contradictions(study: Study, where: str) -> list[Fault]:
                     f"add {variant.flow} to preparation.flow_methods",
                 )
             )
+        if "pose" in variant.streams and not study.poses:
+            faults.append(
+                Fault(
+                    place,
+                    f"model {variant.model} takes poses, and the data set has none",
+                    "a folder of pose files in dataset.poses",
+                    "nothing",
+                    "set dataset.poses, or take the variant out",
+                )
+            )
+        if variant.attention and variant.model == "pose":
+            faults.append(
+                Fault(
+                    place, "attention is for video, and model pose takes none", remedy="set attention: false"
+                )
+            )
+    for name, members in study.super_classes.items():
+        if set(members) != set(study.classes):
+            missing, unknown = set(study.classes) - set(members), set(members) - set(study.classes)
+            faults.append(
+                Fault(
+                    f"{where}, super_classes.{name}",
+                    "not a super-class for each class of the study",
+                    ", ".join(study.classes),
+                    "; ".join(
+                        f"{word} {', '.join(sorted(some))}"
+                        for word, some in (("missing", missing), ("no class", unknown))
+                        if some
+                    ),
+                    "give each class one super-class, a class of its own if it has none",
+                )
+            )
     if study.negative_share and study.negative_class not in study.classes:
         faults.append(
             Fault(
@@ -410,8 +468,13 @@ def _contradictions(study: Study, where: str) -> list[Fault]:
 
 
 def parameters(study: Study) -> dict[str, Any]:
-    """What the volumes of the data set depend on, besides the videos (flow methods only add files)."""
+    """What the volumes of the data set depend on, besides the videos (flow methods only add files).
+
+    What poses depend on is there for studies that take them: others share the rest of the volumes.
+    """
+    poses = {"width": study.pose_width, "joints": study.pose_joints, "roi": study.flow_methods[0]}
     return {
+        **({"pose": poses} if study.takes_pose else {}),
         "width": study.width,
         "upscale": study.upscale,
         "roi_alpha": study.roi_alpha,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from statistics import fmean, stdev
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from crisp.decisions import RULES
@@ -29,7 +30,15 @@ HEADINGS = (
     "Majority",
     "Parameters",
 )
-LEFT = {"Variant", "Split", "Decision", "Remarks", "Class"}  # headings of words, not of numbers
+LEFT = {
+    "Variant",
+    "Split",
+    "Decision",
+    "Remarks",
+    "Class",
+    "First",
+    "Second",
+}  # headings of words, not of numbers
 
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -68,7 +77,7 @@ class Row(NamedTuple):
 
     `configured` marks the rule the study asks for; `low` and `high` bound the 95 % interval of the
     accuracy; `majority` is the accuracy of always predicting the commonest training class; `learned` is
-    False for a training that `never_learned`.
+    False for a training that `never_learned`; `super_classes` holds the accuracy by each set of them.
     """
 
     variant: str
@@ -86,10 +95,14 @@ class Row(NamedTuple):
     best_epoch: int | None
     parameters: int | None
     learned: bool
+    super_classes: Mapping[str, float | None] = MappingProxyType({})
 
 
 class Average(NamedTuple):
-    """The runs of a variant on one split, by the configured rule; spreads are over seeds (ddof 1)."""
+    """The runs of a variant on one split, by the configured rule; spreads are over seeds (ddof 1).
+
+    `super_classes` holds mean and spread of the accuracy by each set of super-classes.
+    """
 
     variant: str
     split: str
@@ -103,6 +116,7 @@ class Average(NamedTuple):
     majority: float | None
     parameters: int | None
     remarks: tuple[str, ...]
+    super_classes: Mapping[str, tuple[float | None, float | None]]
 
 
 def collect(runs: Iterable[Run]) -> list[Row]:
@@ -142,6 +156,7 @@ def _rows(run: Run) -> list[Row]:
                 best_epoch=best[-1] if best else None,
                 parameters=metrics.get("parameters"),
                 learned=learned,
+                super_classes={name: of["accuracy"] for name, of in figures["super_classes"].items()},
             )
         )
     return rows
@@ -222,6 +237,9 @@ def _average(rows: Sequence[Row]) -> Average:
         majority=first.majority,
         parameters=first.parameters,
         remarks=_remarks(rows),
+        super_classes={
+            name: mean_spread([row.super_classes[name] for row in rows]) for name in first.super_classes
+        },
     )
 
 
@@ -256,14 +274,23 @@ def _seeds(some: Sequence[int], rows: Sequence[Row]) -> str:
 
 
 def write(path: str | Path, rows: Iterable[Row]) -> None:
-    """Write ``summary.tsv``: shares with six decimals, yes or no, an empty cell for None."""
+    """Write ``summary.tsv``: shares with six decimals, yes or no, an empty cell for None.
+
+    The accuracy by each set of super-classes is a last column ``accuracy:<set>``.
+    """
+    rows = list(rows)
+    names = list(rows[0].super_classes) if rows else []
     with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerow(Row._fields)
-        writer.writerows([cell(value) for value in row] for row in rows)
+        writer.writerow([*Row._fields[:-1], *(f"accuracy:{name}" for name in names)])
+        writer.writerows(
+            [cell(value) for value in (*row[:-1], *(row.super_classes[name] for name in names))]
+            for row in rows
+        )
 
 
 def cell(value: Any) -> str:
+    """A value as the tables of results spell it."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -274,13 +301,14 @@ def cell(value: Any) -> str:
 def text(rows: Iterable[Row]) -> str:
     """The averages as a table for the terminal, remarks below it."""
     found = averages(rows)
-    table = [list(HEADINGS), *(_cells(average) for average in found)]
+    headings = _headings(found)
+    table = [headings, *(_cells(average) for average in found)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = []
     for cells in table:
         padded = [
             cell.ljust(width) if name in LEFT else cell.rjust(width)
-            for name, cell, width in zip(HEADINGS, cells, widths, strict=True)
+            for name, cell, width in zip(headings, cells, widths, strict=True)
         ]
         lines.append("  ".join(padded).rstrip())
     lines += [
@@ -289,8 +317,13 @@ def text(rows: Iterable[Row]) -> str:
     return "\n".join(lines)
 
 
+def _headings(found: Sequence[Average]) -> list[str]:
+    """`HEADINGS`, and the sets of super-classes."""
+    return [*HEADINGS, *(f"By {name}" for name in (found[0].super_classes if found else ()))]
+
+
 def _cells(average: Average) -> list[str]:
-    """The cells under `HEADINGS`."""
+    """The cells under `_headings`."""
     return [
         average.variant,
         average.split,
@@ -301,6 +334,7 @@ def _cells(average: Average) -> list[str]:
         percent(average.mean_class_recall, average.recall_spread),
         percent(average.majority),
         "–" if average.parameters is None else f"{average.parameters:,}",
+        *(percent(*figures) for figures in average.super_classes.values()),
     ]
 
 
@@ -316,27 +350,43 @@ def summary_table(path: str | Path, rows: Iterable[Row]) -> None:
     body = [[*_cells(average), "; ".join(average.remarks)] for average in found]
     note = (
         "Accuracies and recalls in %, mean ± standard deviation over the seeds, by the decision rule of the "
-        "study. Majority: always predicting the commonest training class."
+        "study. Majority: always predicting the commonest training class. By …: accuracy by super-class."
     )
-    write_page(path, "Accuracy of the variants", note, [*HEADINGS, "Remarks"], body)
+    write_page(path, "Accuracy of the variants", note, [*_headings(found), "Remarks"], body)
 
 
 def per_class_table(path: str | Path, metrics: Mapping[str, Any], title: str = "Figures per class") -> None:
-    """Write the per-class figures of a ``metrics.json`` as a page of HTML that needs no other file."""
+    """Write the figures per class and super-class of a ``metrics.json`` as a page of HTML by itself."""
+    sets = {"": metrics, **metrics["super_classes"]}
     body = [
-        [name, str(figures["support"]), *(percent(figures[key]) for key in ("precision", "recall", "f1"))]
-        for name, figures in metrics["per_class"].items()
+        [
+            f"{of}: {name}" if of else name,
+            str(figures["support"]),
+            *(percent(figures[key]) for key in ("precision", "recall", "f1")),
+        ]
+        for of, every in sets.items()
+        for name, figures in every["per_class"].items()
     ]
+    accuracies = ", ".join(
+        f"{percent(every['accuracy'])}{f' by {of}' if of else ''} ({_between(every['interval'])})"
+        for of, every in sets.items()
+    )
     note = (
         f"Decision rule {metrics['decision']}; {metrics['n']} labelled strokes. Figures in %; "
-        "– where one is not defined: no stroke of the class, or none predicted."
+        "– where one is not defined: no stroke of the class, or none predicted. "
+        f"Accuracy, with its 95 % interval: {accuracies}."
     )
     write_page(path, title, note, ["Class", "Samples", "Precision", "Recall", "F1"], body)
+
+
+def _between(interval: Sequence[float] | None) -> str:
+    return "–" if interval is None else " to ".join(map(percent, interval))
 
 
 def write_page(
     path: str | Path, title: str, note: str, headings: Sequence[str], body: Iterable[Sequence[str]]
 ) -> None:
+    """Write one table as a page of HTML that needs no other file."""
     table = [_line(headings, headings, "th"), *(_line(headings, cells, "td") for cells in body)]
     page = PAGE.format(title=escape(title), note=escape(note), table="\n".join(table))
     with replacing(path) as beside:

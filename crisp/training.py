@@ -8,17 +8,19 @@ import csv
 import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
-from crisp import __version__, models, normalisation, plots, splits, storage, strokes
+from crisp import __version__, models, normalisation, plots, schedules, sources, splits, storage, strokes
 from crisp.augmentation import generator
 from crisp.clips import ClipDataset, ClipReader
 from crisp.errors import fail
@@ -68,10 +70,12 @@ def make_deterministic(threads: int) -> None:
     torch.set_deterministic_debug_mode("warn")
 
 
-def readers(study: Study, variant: Variant, samples: list[Sample]) -> dict[str, ClipReader]:
-    """A clip reader for every video that occurs in `samples`."""
-    videos = dict.fromkeys(sample.video for sample in samples)
-    return {video: ClipReader(study.volumes / video, variant.streams, variant.flow) for video in videos}
+def readers(study: Study, variant: Variant, videos: Iterable[str]) -> dict[str, ClipReader]:
+    """A clip reader of a variant for every video."""
+    return {
+        video: ClipReader(study.volumes / video, variant.streams, variant.flow, variant.pose_norm)
+        for video in dict.fromkeys(videos)
+    }
 
 
 def inputs_digest(
@@ -91,7 +95,10 @@ def inputs_digest(
     }
     training = asdict(study.training)
     del training["workers"]  # loads the same clips, whatever their number
-    return digest([STAGES["train"], asdict(variant), training, study.classes, seed, parts, scale, volumes])
+    origin = sources.sha256(variant.init_from) if Path(variant.init_from).is_file() else ""
+    return digest(
+        [STAGES["train"], asdict(variant), training, study.classes, seed, parts, scale, volumes, origin]
+    )
 
 
 def read_scale(study: Study, variant: Variant, split: str) -> dict[str, Any]:
@@ -113,12 +120,45 @@ def dataset(study: Study, variant: Variant, split: str, part: str, seed: int) ->
     return ClipDataset(
         samples,
         study.classes,
-        readers(study, variant, samples),
+        readers(study, variant, (sample.video for sample in samples)),
         variant,
         normalisation.from_json(scale) if scale else None,
         seed=seed,
         augment=part == "train" and variant.augmentation,
     )
+
+
+def class_weights(labels: ArrayLike, n_classes: int) -> NDArray[np.float64]:
+    """Weight of each class, inverse to how often it occurs; the mean weight of the samples is 1.
+
+    Parameters
+    ----------
+    labels : array_like
+        (n,) class indices of the training samples.
+    n_classes : int
+        A class that does not occur has weight 0.
+    """
+    counts = np.bincount(np.asarray(labels), minlength=n_classes)
+    occurring = counts > 0
+    return np.where(occurring, counts.sum() / (occurring.sum() * np.maximum(counts, 1)), 0.0)
+
+
+def balanced_order(labels: ArrayLike, generator: np.random.Generator) -> NDArray[np.intp]:
+    """As many indices of samples as there are labels, drawn so that each class is as likely as any other.
+
+    A sample that is drawn for the k-th time has its index plus k times the number of samples
+    (`ClipDataset` then augments it otherwise).
+    """
+    labels = np.asarray(labels)
+    n = len(labels)
+    shares = class_weights(labels, labels.max() + 1)[labels]
+    drawn = generator.choice(n, n, p=shares / shares.sum())
+    # The place of each draw among those of its sample: sorted stably, they stand side by side.
+    order = np.argsort(drawn, kind="stable")
+    ordered = drawn[order]
+    times = np.empty(n, dtype=np.intp)
+    times[order] = np.arange(n) - np.searchsorted(ordered, ordered)
+    return drawn + n * times
 
 
 class Trainer:
@@ -143,6 +183,7 @@ class Trainer:
         self.digest = inputs_digest(study, variant, seed, parts, self.scale)
         torch.manual_seed(seed)
         self.model = models.build(variant, len(study.classes)).to(device)
+        self.origin = start_from(self.model, variant, study.classes) if variant.init_from else {}
         settings = study.training
         self.optimizer = torch.optim.SGD(
             self.model.parameters(),
@@ -151,6 +192,10 @@ class Trainer:
             weight_decay=settings.weight_decay,
             nesterov=True,
         )
+        self.weights = None
+        if settings.balance != "none":
+            shares = class_weights(self.datasets["train"].labels, len(study.classes))
+            self.weights = torch.tensor(shares, dtype=torch.float32, device=device)
         self.history: list[dict[str, float]] = []
         self.best = {"epoch": 0, "loss": float("inf")}
         self.best_state: dict[str, torch.Tensor] = {}
@@ -161,7 +206,12 @@ class Trainer:
         part.epoch = epoch
         order = list(range(len(part)))
         if name == "train":
-            order = generator(self.seed, epoch, len(part)).permutation(len(part)).tolist()
+            drawn = generator(self.seed, epoch, len(part))
+            if self.study.training.balance == "sampler":
+                # A stream of its own: that of `drawn` is also the second draw of the first sample's.
+                order = balanced_order(part.labels, drawn.spawn(1)[0]).tolist()
+            else:
+                order = drawn.permutation(len(part)).tolist()
         loader = DataLoader(
             part,
             batch_size=self.study.training.batch_size,
@@ -173,24 +223,35 @@ class Trainer:
             moved = {stream: clips.to(self.device, non_blocking=True) for stream, clips in streams.items()}
             yield moved, labels.to(self.device, non_blocking=True)
 
-    def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Mean cross-entropy; of the softmax's output once more where the variant says so."""
+    def loss(
+        self, logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Mean cross-entropy; of the softmax's output once more where the variant says so.
+
+        With class `weights` it is the mean over the samples of each one's weighted loss, not divided by
+        the weights of the batch: a batch of rare classes counts more, as it should.
+        """
         if self.variant.double_softmax:
             logits = functional.softmax(logits, dim=1)
-        return functional.cross_entropy(logits, labels)
+        if weights is None:
+            return functional.cross_entropy(logits, labels)
+        return functional.cross_entropy(logits, labels, weights, reduction="sum") / len(labels)
 
     def epoch(self, number: int) -> dict[str, float]:
         """Train and validate once; the row of the history."""
         row: dict[str, float] = {"epoch": number}
         for name in ("train", "validation"):
             training = name == "train"
+            # Drawn samples are balanced already; which epoch is best is judged by balanced classes, too.
+            drawn = training and self.study.training.balance == "sampler"
+            weights = None if drawn else self.weights
             self.model.train(training)
             loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
             correct = torch.zeros((), dtype=torch.int64, device=self.device)
             with torch.set_grad_enabled(training):
                 for streams, labels in self.batches(name, number):
                     logits = self.model(streams)
-                    loss = self.loss(logits, labels)
+                    loss = self.loss(logits, labels, weights)
                     if training:
                         self.optimizer.zero_grad(set_to_none=True)
                         loss.backward()
@@ -224,6 +285,7 @@ class Trainer:
         print(f"{place}: {counts} samples, epoch {len(self.history) + 1} to {epochs}", file=sys.stderr)
         for number in progress(range(len(self.history) + 1, epochs + 1), "epochs", self.variant.name):
             begin = time.monotonic()
+            self.begin_epoch()
             row = self.epoch(number)
             row["best"] = int(row["validation_loss"] < self.best["loss"])
             self.history.append(row)
@@ -234,6 +296,15 @@ class Trainer:
                 }
             self.save(state, bool(row["best"]))
             print(self.line(row, time.monotonic() - begin), file=sys.stderr)
+
+    def begin_epoch(self) -> None:
+        """Set the learning rate, and go back to the best weights where the schedule says so."""
+        step = schedules.following(self.history, self.study.training)
+        if step.reload:
+            self.model.load_state_dict(self.best_state)
+            self.optimizer.state.clear()  # momentum of other weights
+        for group in self.optimizer.param_groups:
+            group["lr"] = step.learning_rate
 
     def line(self, row: dict[str, float], seconds: float) -> str:
         """An epoch in a line, for a terminal or a log."""
@@ -300,6 +371,7 @@ class Trainer:
             "seed": self.seed,
             "epoch": self.best["epoch"],
             "digest": self.digest,
+            "init_from": self.origin,
             "model": {key: value.cpu() for key, value in self.best_state.items()},
         }
 
@@ -368,6 +440,34 @@ def load(path: Path, device: torch.device) -> dict[str, Any]:
     except Exception as error:  # torch raises half a dozen kinds for damaged files
         print(f"{path}: unusable checkpoint ({type(error).__name__}), training afresh", file=sys.stderr)
         return {}
+
+
+def start_from(model: nn.Module, variant: Variant, classes: tuple[str, ...]) -> dict[str, Any]:
+    """Copy the weights of a variant's `init_from` into its model; what the file says of itself.
+
+    Raises
+    ------
+    CrispError
+        If the file is missing or damaged, or its model has other layers.
+    """
+    source, about = load_model(Path(variant.init_from), torch.device("cpu"))
+    weights = source.state_dict()
+    if about["classes"] != list(classes):
+        weights = {key: value for key, value in weights.items() if not key.startswith("head.")}
+    own = model.state_dict()
+    other = [key for key in own if key not in weights and not key.startswith("head.")]
+    other += [key for key, value in weights.items() if key not in own or value.shape != own[key].shape]
+    if other:
+        raise fail(
+            variant.init_from,
+            f"model has other layers than variant {variant.name!r}",
+            f"model {variant.model}, size {list(variant.size)}, attention {variant.attention}",
+            ", ".join(f"{key} {about['variant'][key]}" for key in ("model", "size", "attention")),
+            "start from a model of the same architecture and clip size",
+        )
+    model.load_state_dict(weights, strict=False)
+    kept = ("crisp", "variant", "classes", "seed", "epoch", "digest", "init_from")
+    return {"path": variant.init_from, **{key: about.get(key, "") for key in kept}}
 
 
 def load_model(path: Path, device: torch.device) -> tuple[nn.Module, dict[str, Any]]:

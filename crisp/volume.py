@@ -15,11 +15,12 @@ from crisp.errors import fail
 VOLUME_ATTRIBUTES = ("fps", "source", "source_size", "source_sha256", "claimed_frames", "decoded_frames")
 
 
-def join(target: str | Path, methods: list[str]) -> None:
+def join(target: str | Path, methods: list[str], pose: bool = False) -> None:
     """Write a volume that links the stage files beside it.
 
     Members: `rgb`, and for each flow method `flow/<method>`, `roi/<method>`,
-    `roi_raw/<method>`, `flow_stats/<method>`; `mask` once, as it does not depend on the method.
+    `roi_raw/<method>`, `flow_stats/<method>`; `mask` once, as it does not depend on the method; `pose` as
+    asked for.
 
     Raises
     ------
@@ -33,6 +34,8 @@ def join(target: str | Path, methods: list[str]) -> None:
         for name in ("roi", "roi_raw", "flow_stats"):
             links[f"{name}/{method}"] = (f"roi/{method}.h5", name)
     links["mask"] = (f"roi/{methods[0]}.h5", "mask")
+    if pose:
+        links["pose"] = ("pose.h5", "pose")
     for name in dict.fromkeys(name for name, _ in links.values()):
         storage.open_stage(folder / name, Path(name).parts[0].removesuffix(".h5")).close()
     with storage.open_stage(folder / "frames.h5", "frames") as frames:
@@ -42,23 +45,25 @@ def join(target: str | Path, methods: list[str]) -> None:
             file.attrs[key] = value
         file.attrs["flow_methods"] = methods
         for name, (stage_file, dataset) in links.items():
+            if "/" in name:
+                storage.group(file, name.split("/")[0])
             file[name] = h5py.ExternalLink(stage_file, dataset)
 
 
 def refresh(target: str | Path) -> None:
     """Write a volume of all that is prepared of its video's present frames.
 
-    The ROI jobs of several methods may end at once: each looks again after it has written, so that
-    whichever is last has seen them all.
+    The ROI jobs of several methods, and the pose job, may end at once: each looks again after it has written,
+    so that whichever is last has seen them all.
     """
-    joined: list[str] = []
-    while (methods := _prepared(Path(target).parent)) != joined:
-        join(target, methods)
-        joined = methods
+    joined: tuple[list[str], bool] = ([], False)
+    while (prepared := _prepared(Path(target).parent)) != joined:
+        join(target, *prepared)
+        joined = prepared
 
 
-def _prepared(folder: Path) -> list[str]:
-    """Methods with flow and ROI of the frames in a folder; those of a replaced video are left out."""
+def _prepared(folder: Path) -> tuple[list[str], bool]:
+    """Methods with flow and ROI of the present frames in a folder, and whether there are poses of them."""
     with storage.open_stage(folder / "frames.h5", "frames") as frames:
         source = frames["rgb"].attrs["sha256"]
     methods = []
@@ -67,7 +72,10 @@ def _prepared(folder: Path) -> list[str]:
             with storage.open_stage(folder / "flow" / path.name, "flow") as flow:
                 if flow.attrs["frames_sha256"] == source:
                     methods.append(path.stem)
-    return methods
+    if not (folder / "pose.h5").exists():
+        return methods, False
+    with storage.open_stage(folder / "pose.h5", "pose") as pose:
+        return methods, bool(pose.attrs["frames_sha256"] == source)
 
 
 def remove_from(folder: str | Path, video: str, stage: str) -> list[Path]:
@@ -78,7 +86,13 @@ def remove_from(folder: str | Path, video: str, stage: str) -> list[Path]:
     CrispError
         For an unknown stage.
     """
-    patterns = {"frames": "frames.h5", "flow": "flow/*.h5", "roi": "roi/*.h5", "volume": f"{video}.h5"}
+    patterns = {
+        "frames": "frames.h5",
+        "flow": "flow/*.h5",
+        "roi": "roi/*.h5",
+        "pose": "pose.h5",
+        "volume": f"{video}.h5",
+    }
     if stage not in patterns:
         raise fail("redo", "unknown stage", ", ".join(patterns), stage, "choose one of them")
     later = list(patterns.values())[list(patterns).index(stage) :]
@@ -111,5 +125,6 @@ def _copy(joined: h5py.File, name: str, file: h5py.File) -> None:
         stage_file = Path(joined.filename).parent / link.filename
         storage.open_stage(stage_file, Path(link.filename).parts[0].removesuffix(".h5")).close()
     if isinstance(joined[name], h5py.Dataset):
-        file.require_group(str(Path(name).parent))
+        if "/" in name:
+            storage.group(file, name.split("/")[0])
         joined.copy(name, file, name, expand_external=True)

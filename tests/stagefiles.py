@@ -20,11 +20,12 @@ def write(
     mask: np.ndarray | None = None,
     roi: np.ndarray | None = None,
     fps: float = 120.0,
+    pose: np.ndarray | None = None,
 ) -> Path:
     """Write a video's stage files into `folder` and return it.
 
     `rgb` (N, H, W, 3) uint8, `flow` (N, H, W, 2) px per frame (default 0), `mask` (N, H, W) uint8
-    (default all foreground), `roi` (N, 2) px (default the image's centre).
+    (default all foreground), `roi` (N, 2) px (default the image's centre), `pose` (N, 14, 3) (default none).
     """
     count, height, width = rgb.shape[:3]
     flow = np.zeros((count, height, width, 2)) if flow is None else flow
@@ -46,6 +47,11 @@ def write(
         masks.append(mask)
         masks.close()
         storage.put(file, "roi", roi.astype(np.float32))
+    if pose is not None:
+        with storage.create(folder / "pose.h5", "pose", attributes) as file:
+            points = storage.Appender(file, "pose", pose.shape[1:], "f4", 256)
+            points.append(pose)
+            points.close()
     return folder
 
 

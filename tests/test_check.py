@@ -11,7 +11,7 @@ from crisp import files
 from crisp.annotations import Stroke
 from crisp.scan import scan
 from crisp.tables import Annotation, Video
-from tests.lab import Lab, told
+from tests.lab import CONTENT, Lab, told
 
 
 def test_good_input(lab: Lab) -> None:
@@ -92,6 +92,27 @@ def test_another_study_has_to_agree(lab: Lab) -> None:
     # The owner may change its own parameters.
     assert lab.check(record=True, preparation={"width": 160}).faults == []
     assert files.read_json("results/volumes/d/preparation.json")["parameters"]["width"] == 160
+
+
+def test_studies_with_poses_share_volumes_and_agree_on_poses(lab: Lab) -> None:
+    """A study that takes none has nothing to say about them, whoever made the volumes."""
+    for video in lab.rows:
+        Path("poses").mkdir(exist_ok=True)
+        Path(f"poses/{video.video}.json").touch()
+    dataset = {**CONTENT["dataset"], "poses": "poses"}
+    posed = {"dataset": dataset, "variants": [{"name": "pose", "model": "pose"}]}
+    assert lab.check(record=True).faults == []
+    assert lab.check(record=True, study="first", **posed).faults == []
+    record = files.read_json("results/volumes/d/preparation.json")
+    assert record["study"] == "s"
+    assert record["parameters"]["pose"] == {"width": 0, "joints": {}, "roi": "deepflow"}
+    (fault,) = lab.check(study="second", **posed, preparation={"pose": {"width": 320}}).faults
+    assert "were prepared otherwise" in fault.what
+    assert "'width': 320.0" in fault.found
+    assert lab.check(record=True).faults == []
+    Path("poses/test.json").unlink()
+    (fault,) = lab.check(study="first", **posed).faults
+    assert fault.what == "pose file of video test is missing"
 
 
 def test_nothing_is_recorded_of_a_bad_study(lab: Lab) -> None:

@@ -56,6 +56,15 @@ ALL = {"frames": 3, "flow": 3, "roi": 3, "strokes": 1, "split": 1, "normalisatio
 ALL |= {"train": 4, "evaluate": 4, "summary": 1}
 
 
+@pytest.mark.usefixtures("study")
+def test_poses_are_a_job_a_video() -> None:
+    variants = [{"name": "pose", "model": "pose"}]
+    posed = resolve({**CONTENT, "dataset": {**CONTENT["dataset"], "poses": "poses"}, "variants": variants})
+    expected = {**ALL, "pose": 3, "train": 2, "evaluate": 2}
+    del expected["normalisation"]
+    assert jobs(plan.plan(posed)) == expected
+
+
 def test_cost_of_an_hour(study: Study) -> None:
     found = plan.plan(study)
     assert jobs(found) == ALL

@@ -6,6 +6,7 @@ import math
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -57,6 +58,13 @@ def timeline(truth: list[Interval] = STROKES, found: list[Interval] = FOUND) -> 
     return Timeline("w", 30.0, truth, found, np.linspace(0, 1, 150))
 
 
+def super_figures() -> dict[str, dict[str, Any]]:
+    return {
+        "hand": {"confusion": [[3, 1], [0, 4]], "classes": ["Forehand", "Backhand"]},
+        "type": {"confusion": np.zeros((3, 3)), "classes": ["Serve", "Offensive", "Defensive"]},
+    }
+
+
 PICTURES: dict[str, Callable[[Path], None]] = {
     "confusion": lambda path: plots.confusion(path, [[3, 1], [0, 4]], ["Negative", "Push"], "twin, seed 1"),
     "confusion-21": lambda path: plots.confusion(
@@ -65,6 +73,7 @@ PICTURES: dict[str, Callable[[Path], None]] = {
     "confusion-empty": lambda path: plots.confusion(
         path, np.zeros((6, 6)), list("abcdef"), "nothing labelled"
     ),
+    "super-confusion": lambda path: plots.super_confusion(path, super_figures(), "twin, seed 1"),
     "curves": lambda path: plots.curves(path, HISTORY, "twin, seed 1"),
     "curves-one-epoch": lambda path: plots.curves(path, HISTORY[:1]),
     "curves-no-epoch": lambda path: plots.curves(path, []),

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from crisp import samples
+from crisp import samples, storage
 from crisp.clips import ClipDataset, ClipReader
 from crisp.errors import CrispError
 from crisp.normalisation import Normalisation
+from crisp.skeleton import BONES, POINTS
 from crisp.strokes import Sample
 from crisp.study import Variant
 from tests import stagefiles
@@ -24,7 +26,9 @@ def dataset(folder: Path, model: str = "twin", count: int = 5, label: str = "For
     picture = stagefiles.texture(40, 60)
     rgb = np.stack([np.roll(picture, frame, axis=1) for frame in range(12)])
     flow = np.full((12, 40, 60, 2), (1.0, 0.0))
-    stagefiles.write(folder, rgb, flow)
+    points = np.random.default_rng(0).uniform((20, 10, 1), (40, 30, 1), (12, 14, 3))
+    points[:, 2, 2] = 0
+    stagefiles.write(folder, rgb, flow, pose=points)
     variant = dataclasses.replace(VARIANT, model=model)
     strokes = [
         Sample("v", 2 + number, 12 + number, label, "stroke", f"v-{number}") for number in range(count)
@@ -33,7 +37,7 @@ def dataset(folder: Path, model: str = "twin", count: int = 5, label: str = "For
     return ClipDataset(strokes, ["Forehand"], readers, variant, Normalisation("normal", 2, 2), 1, True)
 
 
-@pytest.mark.parametrize("model", ["rgb", "flow", "twin"])
+@pytest.mark.parametrize("model", ["rgb", "flow", "twin", "pose", "three-stream"])
 def test_picture_has_a_row_per_sample_and_stream(tmp_path: Path, model: str) -> None:
     clips = dataset(tmp_path, model)
     heights = {}
@@ -59,3 +63,25 @@ def test_more_samples_than_there_are_and_unknown_labels(tmp_path: Path) -> None:
 def test_nothing_to_draw_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CrispError, match="nothing to draw"):
         samples.draw_samples(dataset(tmp_path, count=0), 3, tmp_path / "samples.png")
+
+
+@pytest.mark.parametrize("norm", ["crop", "image"])
+def test_skeleton_is_drawn_where_the_joints_are(tmp_path: Path, norm: str) -> None:
+    clips = dataset(tmp_path, "pose")
+    clips.augment = False
+    clips.variant = dataclasses.replace(clips.variant, pose_norm=norm)
+    clips.readers["v"].pose_norm = norm
+    with storage.open_stage(tmp_path / "pose.h5", "pose") as file:
+        stored = file["pose"][:]
+    begin = clips.draw(0).begin
+    found = samples._places(clips, "v", clips[0][0]["pose"].numpy().T)
+    expected = stored[begin : begin + 8, 3, :2] - (30, 20) + (16, 12)  # the ROI is the image's centre
+    np.testing.assert_allclose(found[:, 3, :2], expected, atol=1e-4)
+
+
+def test_only_bones_between_known_joints_are_drawn() -> None:
+    cell = Figure().subplots()
+    points = np.ones((14, 3))
+    points[POINTS.index("left elbow"), 2] = 0
+    samples._skeleton(cell, points)
+    assert len(cell.lines) == len(BONES) - 2 + 1  # the last is the mark at the centre

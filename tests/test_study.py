@@ -44,6 +44,18 @@ def test_defaults_come_from_the_schema() -> None:
     assert made.variants[0].streams == ("rgb", "flow")
 
 
+def test_super_classes() -> None:
+    assert study.resolve(content()).super_classes == {}
+    classes = ["Negative", "Serve Forehand Loop"]
+    shipped = study.resolve(content(classes=classes)).super_classes
+    assert shipped["hand"] == {"Negative": "Negative", "Serve Forehand Loop": "Forehand"}
+    own = {"active": {"Negative": "no", "Hit": "yes"}}
+    assert study.resolve(content(super_classes=own)).super_classes == own
+    message = faults(super_classes={"active": {"Hit": "yes", "Psuh": "yes"}})
+    assert "my.yaml, super_classes.active: not a super-class for each class" in message
+    assert "found: missing Negative; no class Psuh" in message
+
+
 def test_variants_take_over_the_shared_defaults() -> None:
     made = study.resolve(
         content(
@@ -85,6 +97,9 @@ def test_unknown_keys(changes: dict[str, Any], place: str, found: str) -> None:
         ({"split": {"shares": [0.5, 0.2, 0.1]}}, "shares do not add up"),
         ({"variants": [{"name": "a"}, {"name": "A"}]}, "variant name is taken (ignoring case)"),
         ({"variants": [{"name": "a", "flow": "dis"}]}, "flow method 'dis' is not prepared"),
+        ({"variants": [{"name": "a", "model": "three-stream"}]}, "takes poses, and the data set has none"),
+        ({"variants": [{"name": "a", "model": "pose", "attention": True}]}, "attention is for video"),
+        ({"preparation": {"pose": {"joints": {"left hand": "hand"}}}}, "preparation.pose.joints"),
         ({"negatives": {"class": "None"}}, "class of the negatives is not a class"),
         ({"dataset": {"name": "d"}}, "'videos' is a required property"),
     ],

@@ -22,11 +22,14 @@ CLASSES = ["Negative", "<Push>", "Loop"]
 HEADER = "epoch,train_loss,train_accuracy,validation_loss,validation_accuracy,learning_rate,best\n"
 
 
-def figures(correct: int, n: int = 20, label: str = "Loop") -> dict[str, Any]:
+SUPER_CLASSES = {"kind": {"Negative": "none", "<Push>": "some", "Loop": "some"}}
+
+
+def figures(correct: int, n: int = 20, label: str = "Loop", sets: Any = None) -> dict[str, Any]:
     """The metrics of `n` strokes of which `correct` are right."""
     samples = [Sample("1", i, i + 9, label, "stroke", f"1-{i}") for i in range(n)]
     probabilities = [[[0, 0.2, 0.8]] if i < correct else [[0, 0.8, 0.2]] for i in range(n)]
-    return evaluation.evaluate(samples, probabilities, CLASSES, "gaussian", majority=0.5)[1]
+    return evaluation.evaluate(samples, probabilities, CLASSES, "gaussian", 0.5, sets)[1]
 
 
 def run(folder: Path, seed: int = 1, loss: float = 0.1, **of: Any) -> Run:
@@ -175,7 +178,28 @@ def test_per_class_table(tmp_path: Path) -> None:
     assert page.cells[:5] == ["Class", "Samples", "Precision", "Recall", "F1"]
     assert page.cells[10:15] == ["<Push>", "0", "0.0", "–", "0.0"]
     assert page.cells[15:] == ["Loop", "20", "100.0", "75.0", "85.7"]
+    summary.per_class_table(tmp_path / "super.html", figures(correct=15, sets=SUPER_CLASSES), "")
+    page = parsed(tmp_path / "super.html")
+    assert page.cells[20:] == ["kind: none", "0", "–", "–", "–", "kind: some", *("20", *["100.0"] * 3)]
+    text = (tmp_path / "super.html").read_text(encoding="utf-8")
+    assert "75.0 (53.1 to 88.8), 100.0 by kind (83.9 to 100.0)." in text
     assert "twin &amp; seed 1" in (tmp_path / "per_class.html").read_text(encoding="utf-8")
+
+
+def test_super_classes_are_columns(tmp_path: Path) -> None:
+    runs = [run(tmp_path, seed, correct=correct, sets=SUPER_CLASSES) for seed, correct in ((1, 18), (2, 16))]
+    rows = summary.collect(runs)
+    summary.write(tmp_path / "summary.tsv", rows)
+    with (tmp_path / "summary.tsv").open(encoding="utf-8", newline="") as file:
+        found = list(csv.DictReader(file, delimiter="\t"))
+    assert list(found[0])[-1] == "accuracy:kind"
+    assert [row["accuracy:kind"] for row in found] == ["1.000000"] * 8
+    assert summary.averages(rows)[0].super_classes == {"kind": (1, 0)}
+    header, line = summary.text(rows).splitlines()
+    assert header.endswith("By kind")
+    assert line.endswith("100.0 ± 0.0")
+    summary.summary_table(tmp_path / "summary.html", rows)
+    assert "By kind" in parsed(tmp_path / "summary.html").cells
 
 
 def test_summary_table_says_what_never_learned(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as some
 from torch.nn import functional
 
 from crisp import splits, strokes, study, training
@@ -101,6 +103,115 @@ def test_order_of_the_samples_is_drawn_by_epoch(small: Study) -> None:
     assert torch.equal(by_epoch[0], by_epoch[2])
     assert not torch.equal(by_epoch[0], by_epoch[1])
     assert torch.cat([labels for _, labels in run.batches("validation", 1)]).tolist() == [1, 2, 0, 1, 2]
+
+
+def test_class_weights_by_hand() -> None:
+    weights = training.class_weights([0, 0, 0, 2], 4)
+    assert weights.tolist() == pytest.approx([4 / 6, 0, 2, 0])
+    assert weights[[0, 0, 0, 2]].mean() == pytest.approx(1)
+
+
+@settings(deadline=None)
+@given(labels=some.lists(some.integers(0, 4), min_size=1, max_size=60), seed=some.integers(0, 99))
+def test_balanced_order_numbers_the_draws_of_each_sample(labels: list[int], seed: int) -> None:
+    order = training.balanced_order(labels, np.random.default_rng(seed))
+    n = len(labels)
+    assert len(order) == n
+    assert len(set(order)) == n  # no two draws of a sample are the same
+    for index in range(n):
+        times = [place // n for place in order if place % n == index]
+        assert times == list(range(len(times)))
+
+
+def test_balanced_order_draws_classes_alike() -> None:
+    labels = np.array([0] * 270 + [1] * 20 + [2] * 10)
+    drawn = [
+        np.bincount(labels[training.balanced_order(labels, np.random.default_rng(seed)) % 300])
+        for seed in range(40)
+    ]
+    np.testing.assert_allclose(np.mean(drawn, axis=0), 100, atol=5)
+    # Each sample of a class is as likely as any other of it.
+    rare = np.concatenate(
+        [training.balanced_order(labels, np.random.default_rng(s)) % 300 for s in range(40)]
+    )
+    np.testing.assert_allclose(np.bincount(rare)[290:], 400, atol=80)
+
+
+@pytest.mark.usefixtures("small")
+def test_a_sample_drawn_again_is_augmented_otherwise() -> None:
+    run = trainer(configured(balance="sampler"))
+    part = run.datasets["train"]
+    part.epoch = 3
+    assert part.draw(2) != part.draw(12)
+    clips, label, _ = part[12]
+    assert label == part.labels[2]
+    assert not torch.equal(clips["flow"], part[2][0]["flow"])
+
+
+@pytest.mark.usefixtures("small")
+def test_sampler_draws_by_seed_and_epoch_alone() -> None:
+    one, workers = (trainer(configured(balance="sampler", workers=count)) for count in (0, 2))
+    first, second, again, other = (
+        [(clips["flow"], labels) for clips, labels in run.batches("train", epoch)]
+        for run, epoch in (
+            (one, 1),
+            (one, 2),
+            (workers, 1),
+            (trainer(configured(balance="sampler"), seed=2), 1),
+        )
+    )
+    assert sum(len(labels) for _, labels in first) == 10
+    same_clips = [
+        torch.equal(a[0], b[0]) and torch.equal(a[1], b[1]) for a, b in zip(first, again, strict=True)
+    ]
+    assert all(same_clips)
+    for different in (second, other):
+        assert not all(torch.equal(a[0], b[0]) for a, b in zip(first, different, strict=True))
+
+
+@pytest.mark.usefixtures("small")
+def test_weighted_loss_is_a_mean_over_samples() -> None:
+    run = trainer(configured(balance="loss"))
+    assert run.weights is not None
+    counts = np.bincount(run.datasets["train"].labels)
+    assert run.weights.numpy() == pytest.approx(10 / (3 * counts))
+    logits, labels = torch.randn(4, 3), torch.tensor([0, 0, 1, 2])
+    each = functional.cross_entropy(logits, labels, reduction="none")
+    expected = (
+        sum(float(loss) * 10 / (3 * counts[label]) for loss, label in zip(each, labels, strict=True)) / 4
+    )
+    assert float(run.loss(logits, labels, run.weights)) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize(
+    ("balance", "weighted"), [("none", []), ("sampler", ["validation"]), ("loss", ["train", "validation"])]
+)
+def test_what_is_weighted(monkeypatch: pytest.MonkeyPatch, balance: str, weighted: list[str]) -> None:
+    run = trainer(configured(balance=balance))
+    work, seen = run.loss, set()
+
+    def told(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
+        if weights is not None:
+            seen.add("train" if logits.requires_grad else "validation")
+        return work(logits, labels, weights)
+
+    monkeypatch.setattr(run, "loss", told)
+    run.epoch(1)
+    assert sorted(seen) == weighted
+
+
+@pytest.mark.parametrize("balance", ["sampler", "loss"])
+def test_balanced_training_resumes_to_the_same_digits(
+    small: Study, monkeypatch: pytest.MonkeyPatch, balance: str
+) -> None:
+    made = configured(balance=balance)
+    whole = trained(made)
+    assert whole[0] != trained(small)[0]
+    stop_in(made, monkeypatch, 3)
+    resumed = trained(made)
+    assert resumed[0] == whole[0]
+    assert same(resumed[1]["model"], whole[1]["model"])
 
 
 def test_validation_is_in_eval_mode_without_gradients(small: Study) -> None:
@@ -357,7 +468,7 @@ def test_loss_that_is_no_number_ends_the_training(
     small: Study, monkeypatch: pytest.MonkeyPatch, value: float
 ) -> None:
     monkeypatch.setattr(
-        Trainer, "loss", lambda _, logits, labels: functional.cross_entropy(logits, labels) + value
+        Trainer, "loss", lambda _self, logits, labels, *_: functional.cross_entropy(logits, labels) + value
     )
     with pytest.raises(CrispError, match="epoch 1: the loss is not a finite number") as error:
         trained(small)
@@ -401,3 +512,66 @@ def test_missing_input_is_named(small: Study) -> None:
     with pytest.raises(CrispError, match=r"main-dis-normal\.json: file is missing"):
         trained(small)
     trained(configured(epochs=1), "rgb")  # takes no flow
+
+
+def test_restart_goes_back_to_the_best_weights_without_momentum(
+    small: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = configured(epochs=3, patience=1)
+    run = trainer(made)
+    epoch = Trainer.epoch
+    began: list[tuple[bool, bool, float]] = []
+
+    def watched(self: Trainer, number: int) -> dict[str, float]:
+        at_best = bool(self.best_state) and same(self.best_state, self.model.state_dict())
+        began.append((at_best, bool(self.optimizer.state), self.optimizer.param_groups[0]["lr"]))
+        return {**epoch(self, number), "validation_loss": float(number)}
+
+    monkeypatch.setattr(Trainer, "epoch", watched)
+    run.run(small.results / "state/x")
+    assert began == [(False, False, 0.02), (True, True, 0.02), (True, False, 0.002)]
+
+
+@pytest.mark.usefixtures("small")
+def test_restarts_survive_a_kill(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = configured(epochs=6, patience=1)
+    undisturbed = trained(made)
+    for epoch in (3, 5):
+        with monkeypatch.context() as context:
+            stop_in(made, context, epoch)
+    resumed = trained(made)
+    assert resumed[0] == undisturbed[0]
+    assert same(resumed[1]["model"], undisturbed[1]["model"])
+
+
+def begun(variant: str, classes: tuple[str, ...] | None = None, **changes: Any) -> Trainer:
+    """A trainer of a variant with these keys, and of other classes if given."""
+    made = configured()
+    made = replace(made, classes=classes or made.classes)
+    return Trainer(made, replace(made.variant(variant), **changes), "main", 1, torch.device("cpu"))
+
+
+def test_training_can_start_from_a_finished_model(small: Study) -> None:
+    trained(small)
+    path = small.model_folder("flow", "main", 1) / "model.pt"
+    finished, about = training.load_model(path, torch.device("cpu"))
+    plain, started = begun("flow"), begun("flow", init_from=str(path))
+    assert same(started.model.state_dict(), finished.state_dict())
+    assert not same(plain.model.state_dict(), finished.state_dict())
+    assert plain.digest != started.digest
+    assert not started.optimizer.state
+    assert started.origin["digest"] == about["digest"]
+
+    fewer = begun("flow", ("Hit", "Push", "Negative", "Other"), init_from=str(path)).model
+    assert fewer.head.out_features == 4
+    assert same(fewer.trunk.state_dict(), finished.trunk.state_dict())
+
+
+def test_model_of_other_layers_is_no_start(small: Study) -> None:
+    trained(small)
+    path = small.model_folder("flow", "main", 1) / "model.pt"
+    for variant, changes in [("rgb", {}), ("flow", {"size": (16, 8, 8)}), ("flow", {"attention": True})]:
+        with pytest.raises(CrispError, match=r"model has other layers[\s\S]*remedy"):
+            begun(variant, init_from=str(path), **changes)
+    with pytest.raises(CrispError, match="model is missing"):
+        begun("flow", init_from="nowhere.pt")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 import h5py
@@ -56,6 +57,15 @@ def test_members_and_attributes(folder: Path) -> None:
         assert list(file.attrs["flow_methods"]) == ["dis"]
         link = file.get("flow/dis", getlink=True)
         assert (link.filename, link.path) == ("flow/dis.h5", "flow")
+
+
+def test_same_bytes_whenever_it_is_written(folder: Path, tmp_path: Path) -> None:
+    volume.pack(folder / "v.h5", tmp_path / "packed.h5")
+    before = [(folder / "v.h5").read_bytes(), (tmp_path / "packed.h5").read_bytes()]
+    time.sleep(1.1)  # HDF5 counts seconds
+    volume.join(folder / "v.h5", ["dis"])
+    volume.pack(folder / "v.h5", tmp_path / "packed.h5")
+    assert [(folder / "v.h5").read_bytes(), (tmp_path / "packed.h5").read_bytes()] == before
 
 
 def test_pack_is_equal_and_by_itself(folder: Path, tmp_path: Path) -> None:
@@ -112,12 +122,29 @@ def test_refresh_joins_the_methods_of_the_present_frames(folder: Path) -> None:
 
 
 def test_refresh_sees_a_method_that_ends_meanwhile(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = iter([["dis"], ["dis", "late"], ["dis", "late"]])
-    written: list[list[str]] = []
+    states = [(["dis"], False), (["dis", "late"], False), (["dis", "late"], True)]
+    found = iter([*states, states[-1]])
+    written: list[tuple[list[str], bool]] = []
     monkeypatch.setattr(volume, "_prepared", lambda _: next(found))
-    monkeypatch.setattr(volume, "join", lambda _, methods: written.append(methods))
+    monkeypatch.setattr(volume, "join", lambda _, methods, pose: written.append((methods, pose)))
     volume.refresh(folder / "v.h5")
-    assert written == [["dis"], ["dis", "late"]]
+    assert written == states
+
+
+def test_poses_of_the_present_frames_are_linked_and_packed(folder: Path, tmp_path: Path) -> None:
+    points = np.random.default_rng(1).normal(size=(20, 14, 3)).astype(np.float32)
+    stagefiles.write(tmp_path / "other", RGB, pose=points)
+    shutil.copy(tmp_path / "other" / "pose.h5", folder / "pose.h5")
+    volume.refresh(folder / "v.h5")
+    volume.pack(folder / "v.h5", tmp_path / "packed.h5")
+    for path in (folder / "v.h5", tmp_path / "packed.h5"):
+        with h5py.File(path, "r") as file:
+            np.testing.assert_array_equal(file["pose"][:], points)
+    with h5py.File(folder / "pose.h5", "r+") as file:
+        file.attrs["frames_sha256"] = "of other frames"
+    volume.refresh(folder / "v.h5")
+    with h5py.File(folder / "v.h5", "r") as file:
+        assert "pose" not in file
 
 
 @pytest.mark.parametrize(
@@ -126,14 +153,16 @@ def test_refresh_sees_a_method_that_ends_meanwhile(folder: Path, monkeypatch: py
         ("frames", []),
         ("flow", ["frames.h5"]),
         ("roi", ["flow/dis.h5", "frames.h5"]),
-        ("volume", ["flow/dis.h5", "frames.h5", "roi/dis.h5"]),
+        ("pose", ["flow/dis.h5", "frames.h5", "roi/dis.h5"]),
+        ("volume", ["flow/dis.h5", "frames.h5", "pose.h5", "roi/dis.h5"]),
     ],
 )
 def test_remove_from(folder: Path, stage: str, left: list[str]) -> None:
+    shutil.copy(folder / "roi" / "dis.h5", folder / "pose.h5")
     gone = volume.remove_from(folder, "v", stage)
     found = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.h5"))
     assert found == left
-    assert len(gone) + len(left) == 4
+    assert len(gone) + len(left) == 5
 
 
 def test_remove_from_unknown_stage(folder: Path) -> None:

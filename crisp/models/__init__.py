@@ -1,6 +1,7 @@
 """The models by name.
 
-A model takes a dict of streams, each (B, C, T, H, W) float32, and returns logits (B, classes).
+A model takes a dict of streams float32, each (B, C, T, H, W) or of poses (B, 42, T), and returns logits
+(B, classes).
 Its `features` (what the last layer sees) are apart from its `head`.
 """
 
@@ -13,14 +14,19 @@ import torch
 from torch import nn
 
 from crisp.models.branch import CHANNELS, Branch
+from crisp.models.pose import Pose
+from crisp.models.three_stream import ThreeStream
 from crisp.models.twin import Twin
 from crisp.models.weights import initialise
+from crisp.skeleton import CHANNELS as POSE_CHANNELS
 from crisp.study import Study, Variant
 
 MODELS: dict[str, Callable[[Variant, int], nn.Module]] = {
     "rgb": lambda variant, classes: Branch("rgb", variant.size, classes, variant.attention),
     "flow": lambda variant, classes: Branch("flow", variant.size, classes, variant.attention),
     "twin": lambda variant, classes: Twin(variant.size, classes, variant.attention),
+    "pose": lambda variant, classes: Pose(variant.size[0], classes),
+    "three-stream": lambda variant, classes: ThreeStream(variant.size, classes, variant.attention),
 }
 
 
@@ -37,8 +43,13 @@ def build(variant: Variant, classes: int) -> nn.Module:
     return model
 
 
+def input_shape(stream: str, size: tuple[int, int, int]) -> tuple[int, ...]:
+    """Shape of a stream's clips of that size: (C, T, H, W), of poses (42, T)."""
+    return (POSE_CHANNELS, size[0]) if stream == "pose" else (CHANNELS[stream], *size)
+
+
 def table(study: Study) -> list[dict[str, Any]]:
-    """The models of a study: `variant`, `model`, `parameters` and `inputs` (shape (C, T, H, W) by stream).
+    """The models of a study: `variant`, `model`, `parameters` and `inputs` (shape by stream).
 
     The weights are counted without being allocated.
     """
@@ -51,7 +62,7 @@ def table(study: Study) -> list[dict[str, Any]]:
                 "variant": variant.name,
                 "model": variant.model,
                 "parameters": sum(weights.numel() for weights in model.parameters()),
-                "inputs": {stream: (CHANNELS[stream], *variant.size) for stream in variant.streams},
+                "inputs": {stream: input_shape(stream, variant.size) for stream in variant.streams},
             }
         )
     return rows

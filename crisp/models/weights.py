@@ -25,7 +25,7 @@ def initialise(model: nn.Module, init: str) -> None:
             nn.init.normal_(layer.weight, std=LAST * (layer.in1_features * layer.in2_features) ** -0.5)
         elif name == "head" and isinstance(layer, nn.Linear):
             nn.init.normal_(layer.weight, std=LAST * layer.in_features**-0.5)
-        elif isinstance(layer, nn.Conv3d | nn.Linear):
+        elif isinstance(layer, nn.Conv3d | nn.Conv1d | nn.Linear):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
         else:
             continue

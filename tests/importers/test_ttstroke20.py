@@ -71,7 +71,7 @@ def test_template_is_a_complete_valid_study(source: Path) -> None:
     text = Path("config/tt/study.yaml").read_text()
     assert all(f"{key}:" in text for key in made.config)
     # What the data lack is told, and nothing else.
-    assert [fault.what for fault in check(made).faults] == [
+    assert [fault.what for fault in check(made, ["config/tt/study.yaml"]).faults] == [
         "class 'Serve Backhand Loop' has no training stroke"
     ]
 

@@ -69,7 +69,7 @@ def test_clips_template(clips: Path) -> None:
     made = study.load("config/tt/study.yaml")
     assert made.classes == ("Hit", "Serve Forehand Loop")
     assert (made.split_method, made.negative_share, made.negative_class) == ("given", 0, "")
-    assert check(made) == ([], [])
+    assert check(made, ["config/tt/study.yaml"]) == ([], [])
 
 
 def test_clips_with_a_negative_class(clips: Path, make_video: MakeVideo) -> None:
@@ -137,6 +137,6 @@ def test_both_parts(clips: Path, make_video: MakeVideo) -> None:
     assert ids == ["2", "1", "2-validation", "4", "5", "0", "1-validation", "2-test"]
     made = study.load("config/tt/study.yaml")
     assert made.negative_share == 0
-    faults, warnings = check(made)
+    faults, warnings = check(made, ["config/tt/study.yaml"])
     assert faults == []
     assert [warning.what for warning in warnings] == ["video in use has no annotation row"]

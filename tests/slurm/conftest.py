@@ -120,6 +120,10 @@ class Site:
         """Ids of the jobs that run on a node."""
         return set(self.cluster.call("squeue", "-h", "-w", node, "-t", "R", "-o", "%i").split())
 
+    def queued(self) -> set[str]:
+        """Ids of the jobs that have not ended."""
+        return set(self.cluster.call("squeue", "-h", "-o", "%i").split())
+
     def pending(self) -> set[str]:
         """Ids of the jobs that wait."""
         return set(self.cluster.call("squeue", "-h", "-t", "PD", "-o", "%i").split())

@@ -112,14 +112,14 @@ def scanned(path: Path) -> Video:
     return Video(path.stem, path.name, size, source.packets, sources.sha256(path), source.fps)
 
 
-def build(folder: Path, make_video) -> Study:
-    """Write a study of one video a split."""
+def build(folder: Path, make_video, splits: tuple[str, ...] = SPLITS) -> Study:
+    """Write a study of one video for each entry of `splits`."""
     (folder / "tables").mkdir()
     tables.write_videos(folder / "tables/videos.tsv", [])
     tables.write_annotations(folder / "tables/annotations.tsv", [])
     (folder / "study.yaml").write_text(yaml.safe_dump(STUDY))
     study = Study(folder)
-    for split in SPLITS:
+    for split in splits:
         add_video(study, make_video, split)
     return study
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from crisp import files, head, names, sources, splits, strokes, study as studies
+from crisp import files, head, names, poses, sources, splits, strokes, study as studies
 from crisp.errors import CrispError
 from crisp.versions import STAGES
 
@@ -102,7 +102,7 @@ def stage_files(stage, method=""):
 
 
 def all_stage_files(wildcards):
-    """The ROI files, whose making takes all others, and each other that was deleted since.
+    """The ROI files, whose making takes all others, each other that was deleted since, and poses.
 
     Naming all of them would be right as well, and make the graph of a large study a tenth larger.
     """
@@ -118,6 +118,8 @@ def all_stage_files(wildcards):
                     f"{VOLUMES}/{video}/{video}.h5",
                 )
                 wanted += [path for path in others if not Path(path).exists()]
+        if STUDY.takes_pose:
+            wanted.append(stage_file(video, "pose"))
     return list(dict.fromkeys(wanted))
 
 
@@ -159,6 +161,18 @@ def replaced(wildcards):
         return ""  # a missing file is `start`'s to report
 
 
+SEEN_POSES = poses.read_cache(STUDY) if STUDY.takes_pose else {}
+
+
+def pose_source(wildcards):
+    """The pose file of a video; `start` tells of a missing one, the generator makes it."""
+    try:
+        path = poses.source(STUDY, wildcards.video)
+    except CrispError:
+        return []
+    return ancient(path.as_posix())
+
+
 def flow_parts(wildcards):
     """The parts that a long video's flow is joined from; none where one job computes it."""
     whole = stage_file(wildcards.video, "flow", wildcards.method)
@@ -195,6 +209,7 @@ def volume_inputs(wildcards):
         stage_file(video, "frames"),
         *(stage_file(video, "flow", method) for method in STUDY.flow_methods),
         *(stage_file(video, "roi", method) for method in STUDY.flow_methods),
+        *([stage_file(video, "pose")] if STUDY.takes_pose else []),
     ]
 
 
@@ -237,7 +252,9 @@ def training_inputs(wildcards):
     """
     variant = STUDY.variant(wildcards.variant)
     roi = [] if "flow" in variant.streams else stage_files("roi", variant.flow)
-    return label_inputs(wildcards) + roi
+    pose = stage_files("pose") if "pose" in variant.streams else []
+    origin = [variant.init_from] if variant.init_from else []
+    return label_inputs(wildcards) + roi + pose + origin
 
 
 def train_version(wildcards):

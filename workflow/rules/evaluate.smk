@@ -1,8 +1,25 @@
+# A study without super-classes has no such picture.
+SUPER_CONFUSION = {
+    "super_confusion": report(
+        f"{MODELS}/super_confusion.png",
+        caption="../report/super_confusion.rst",
+        category="Evaluation",
+        subcategory="{variant}",
+        labels={
+            "variant": "{variant}",
+            "seed": "{seed}",
+            "figure": "confusion matrices by super-class",
+        },
+    )
+}
+
+
 rule evaluate:
     input:
         label_inputs,
         model=f"{MODELS}/model.pt",
     output:
+        **SUPER_CONFUSION if STUDY.super_classes else {},
         predictions=f"{MODELS}/predictions.csv",
         metrics=f"{MODELS}/metrics.json",
         confusion=report(
@@ -41,7 +58,7 @@ rule evaluate:
         runtime=lambda wildcards, attempt: attempt * 120,
     params:
         study=SNAPSHOT,
-        version=version("evaluate", STUDY.decision, STUDY.classes),
+        version=version("evaluate", STUDY.decision, STUDY.classes, STUDY.super_classes),
     shell:
         "crisp evaluate --study {params.study:q} --split {wildcards.split} --seed {wildcards.seed}"
         " {wildcards.variant} 2>&1 | tee {log:q}"

@@ -17,6 +17,7 @@ rule summary:
         expand(f"{MODELS}/metrics.json", **TRAININGS),
         expand(f"{MODELS}/history.csv", **TRAININGS),
         of_detection("detection.json"),
+        expand(f"{MODELS}/predictions.csv", **TRAININGS),
     output:
         **DETECTION_SUMMARY,
         table=f"{RESULTS}/summary.tsv",
@@ -31,6 +32,13 @@ rule summary:
             caption="../report/summary.rst",
             category="Summary",
             labels={"figure": "table of all variants"},
+        ),
+        comparisons=f"{RESULTS}/comparisons.tsv",
+        comparisons_html=report(
+            f"{RESULTS}/comparisons.html",
+            caption="../report/comparisons.rst",
+            category="Summary",
+            labels={"figure": "differences between the variants"},
         ),
     log:
         f"{LOGS}/summary.log",

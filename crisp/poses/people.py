@@ -1,0 +1,102 @@
+"""What every reader of pose files gives, and the matching of joint names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from crisp.errors import fail
+from crisp.skeleton import JOINTS, POINTS
+
+# Spellings of the centre; the first two are of the published files.
+CENTRE = ({"scrore", "pose"}, {"score", "pose"}, {"centre"}, {"center"})
+
+
+class People(NamedTuple):
+    """Everyone in each frame.
+
+    Attributes
+    ----------
+    points : ndarray, (N, P, 14, 3) float64
+        (x, y, score), x and y in px of the pictures that the poses were found in; NaN where a frame has
+        fewer people or a point is not known.
+    size : (width, height)
+        Of these pictures, px; 0 where the file does not tell.
+    """
+
+    points: np.ndarray
+    size: tuple[float, float] = (0.0, 0.0)
+
+
+def _words(name: str) -> frozenset[str]:
+    """The words of a joint's name whatever its spelling: left_eye, leftEye, EYE-L, lefteye."""
+    words = [word.lower() for word in re.findall("[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)]
+    if len(words) == 1 and (parts := re.fullmatch("(left|right)(.+)", words[0])):
+        words = list(parts.groups())
+    return frozenset({"l": "left", "r": "right"}.get(word, word) for word in words)
+
+
+def places(names: Sequence[str], given: Mapping[str, str], where: object) -> dict[int, int]:
+    """Place in `names` of each of our points that a file has.
+
+    Parameters
+    ----------
+    names : the file's joints.
+    given : by name of a point of ours, that of the file, empty for one it does not have.
+    where : for messages.
+
+    Raises
+    ------
+    CrispError
+        If a joint is missing or there twice; a centre need not be there.
+    """
+    names = list(names)
+    found: dict[int, int] = {}
+    missing = []
+    for point, ours in enumerate(POINTS):
+        spellings = CENTRE if ours == "centre" else ({*ours.split()},)
+        if ours in given:
+            hits = [given[ours]] if given[ours] in names else []
+        else:
+            hits = [name for name in names if _words(name) in spellings]
+        if len(hits) > 1:
+            raise fail(
+                where,
+                f"two joints are called {ours!r}",
+                "one name for it",
+                ", ".join(hits),
+                "name it in preparation.pose.joints",
+            )
+        if hits:
+            found[point] = names.index(hits[0])
+        elif given.get(ours, "unknown") and ours in {*JOINTS, *given}:
+            missing.append(given.get(ours, ours))
+    if missing or not found:
+        raise fail(
+            where,
+            f"joints are missing or have unknown names: {', '.join(missing)}",
+            ", ".join(JOINTS),
+            ", ".join(map(str, names)) or "none",
+            "say in preparation.pose.joints what they are called in the file (empty: not there)",
+        )
+    return found
+
+
+def stacked(frames: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
+    """People (14, 3) of each frame as one array (N, P, 14, 3), NaN where a frame has fewer."""
+    most = max(map(len, frames), default=0)
+    points = np.full((len(frames), most, len(POINTS), 3), np.nan)
+    for row, people in zip(points, frames, strict=True):
+        for place, person in zip(row, people, strict=False):
+            place[:] = person
+    return points
+
+
+def ordered(points: np.ndarray, where: Mapping[int, int]) -> np.ndarray:
+    """Points (..., joints of a file, 3) in our order, (..., 14, 3), NaN where the file has none."""
+    result = np.full((*points.shape[:-2], len(POINTS), 3), np.nan)
+    result[..., list(where), :] = points[..., list(where.values()), :]
+    return result

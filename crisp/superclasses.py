@@ -1,0 +1,81 @@
+"""Super-classes: coarser classes, such as the hand of a stroke, by which a model is also judged.
+
+A model is never trained on them: the class it predicts is taken for the super-class that holds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+# Name of a set of super-classes to the super-class of each class.
+SuperClasses = Mapping[str, Mapping[str, str]]
+
+NEGATIVE = "Negative"
+HANDS = ("Forehand", "Backhand")
+STROKES = {
+    "Serve": ("Backspin", "Loop", "Sidespin", "Topspin"),
+    "Offensive": ("Hit", "Loop", "Flip"),
+    "Defensive": ("Push", "Block", "Backspin"),
+}
+TTSTROKE21 = (
+    NEGATIVE,
+    *(f"{kind} {hand} {stroke}" for kind, names in STROKES.items() for hand in HANDS for stroke in names),
+)
+
+
+def of_ttstroke21(classes: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Hand, type and both, of classes of TTStroke-21; none if any class is not one of its 21.
+
+    ``Negative`` stays a super-class by itself, so that they are 3, 4 and 7.
+    """
+    if not set(classes) <= set(TTSTROKE21):
+        return {}
+    words = {name: name.split() for name in classes}
+    places = {"hand": slice(1, 2), "type": slice(0, 1), "type+hand": slice(0, 2)}
+    return {
+        key: {name: " ".join(words[name][place]) or NEGATIVE for name in classes}
+        for key, place in places.items()
+    }
+
+
+def names(classes: Sequence[str], members: Mapping[str, str]) -> list[str]:
+    """The super-classes, in the order in which the classes name them."""
+    return list(dict.fromkeys(members[name] for name in classes))
+
+
+def mapped(
+    truth: ArrayLike, ranked: ArrayLike, classes: Sequence[str], members: Mapping[str, str]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Truth and ranking of strokes as super-classes, in the indices of `names`.
+
+    A super-class ranks where the best of its classes does. So the prediction is the super-class of the
+    predicted class, and whoever finds the class has found the super-class, which the most probable
+    super-class by summed probabilities would not promise.
+
+    Parameters
+    ----------
+    truth : array_like
+        (n,) class indices; -1 stays -1.
+    ranked : array_like
+        (n, N) class indices, best first.
+    classes : sequence of str
+        The N class names.
+    members : mapping
+        Super-class of each class.
+
+    Returns
+    -------
+    truth, ranked : ndarray
+        (n,) and (n, M), M super-classes.
+    """
+    coarse = names(classes, members)
+    index = np.array([coarse.index(members[name]) for name in classes], dtype=np.intp)
+    actual = np.asarray(truth, dtype=np.intp)
+    orders = np.asarray(ranked, dtype=np.intp).reshape(len(actual), len(classes))
+    firsts = [list(dict.fromkeys(row)) for row in index[orders].tolist()]
+    return np.where(actual < 0, actual, index[actual]), np.array(firsts, dtype=np.intp).reshape(
+        len(actual), len(coarse)
+    )

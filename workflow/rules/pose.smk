@@ -1,0 +1,29 @@
+# Only for variants that take poses. The person is the one nearest to the ROI of the first flow method.
+rule pose:
+    input:
+        frames=f"{VOLUMES}/{{video}}/frames.h5",
+        roi=f"{VOLUMES}/{{video}}/roi/{STUDY.flow_methods[0]}.h5",
+        source=pose_source,
+    output:
+        f"{VOLUMES}/{{video}}/pose.h5",
+    log:
+        f"{LOGS}/pose/{{video}}.log",
+    benchmark:
+        f"{TIMES}/pose/{{video}}.tsv"
+    retries: 0
+    conda:
+        "../../envs/crisp.yaml"
+    resources:
+        mem_mb=megabytes(3000),
+        disk_mb=100,
+        runtime=minutes(0.01),
+    params:
+        version=version("pose"),
+        # Content decides, not the file's date.
+        digest=lambda wildcards: poses.fingerprint(STUDY, wildcards.video, SEEN_POSES),
+        width=STUDY.pose_width,
+        joints=[f"--joint={ours}={theirs}" for ours, theirs in sorted(STUDY.pose_joints.items())],
+    shell:
+        "crisp pose --width {params.width} {params.joints:q}"
+        f" --volume {VOLUMES}/{{wildcards.video}}/{{wildcards.video}}.h5"
+        " {input.frames:q} {input.roi:q} {input.source:q} {output:q} 2>&1 | tee {log:q}"
