@@ -6,6 +6,7 @@ intervals of 0-based frames; ``move`` is absent where only the bounds are known.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree.ElementTree import Element, ElementTree, ParseError, SubElement, indent
@@ -110,6 +111,17 @@ def _stroke(action: Element) -> Stroke:
     return Stroke(begin, end, " ".join(action.get("move", "").split()))
 
 
+def element(strokes: Iterable[Stroke]) -> Element:
+    """The content of an annotation file, sorted by time."""
+    root = Element("video")
+    for stroke in sorted(strokes):
+        attributes = {"begin": str(stroke.begin), "end": str(stroke.end)}
+        if stroke.label:
+            attributes["move"] = stroke.label
+        SubElement(root, "action", attributes)
+    return root
+
+
 def write(path: str | Path, strokes: list[Stroke]) -> None:
     """Write an annotation file that a person can edit, sorted by time.
 
@@ -118,12 +130,7 @@ def write(path: str | Path, strokes: list[Stroke]) -> None:
     path : path to write.
     strokes : list of Stroke
     """
-    root = Element("video")
-    for stroke in sorted(strokes):
-        attributes = {"begin": str(stroke.begin), "end": str(stroke.end)}
-        if stroke.label:
-            attributes["move"] = stroke.label
-        SubElement(root, "action", attributes)
+    root = element(strokes)
     indent(root)
     with replacing(path) as beside:
         ElementTree(root).write(beside, encoding="UTF-8", xml_declaration=True)

@@ -49,6 +49,7 @@ def check(
     if not study.used:
         return Findings([*faults, _none_in_use(study)], warnings)
     faults += _unknown_videos(study)
+    faults += _too_few_groups(study, study_file)
     warnings += _without_row(study)
     warnings += _not_searched(study, study_file)
     faults += _preparation(study)
@@ -103,6 +104,25 @@ def _unknown_videos(study: Study) -> list[Fault]:
             )
         )
     return faults
+
+
+def _too_few_groups(study: Study, study_file: str) -> list[Fault]:
+    """Whether folds of whole groups would leave a fold, or its training or validation, without any."""
+    if study.split_names == ("main",) or study.split_method == "stratified":
+        return []
+    annotated = [row.video for row in study.annotations if row.task == "classification"]
+    groups, needed = len(set(map(study.group_of, annotated))), max(3, study.split_folds)
+    if groups >= needed:
+        return []
+    return [
+        Fault(
+            f"{study_file}, split",
+            "too few groups for the folds",
+            f"{needed} groups of annotated videos in use: one each to test, train and validate",
+            str(groups),
+            f"fewer split.folds, split.method stratified, or more groups in {study.videos_table}",
+        )
+    ]
 
 
 def _without_row(study: Study) -> list[Fault]:

@@ -118,7 +118,7 @@ def _no_split(study: Study, row: Annotation) -> Fault:
 
 
 def _beyond(study: Study, video: str, strokes: list[Placed]) -> list[Fault]:
-    count, source = _frames(study, video)
+    count, source = frame_count(study, video)
     return [
         Fault(
             one.where,
@@ -132,8 +132,8 @@ def _beyond(study: Study, video: str, strokes: list[Placed]) -> list[Fault]:
     ]
 
 
-def _frames(study: Study, video: str) -> tuple[int, str]:
-    """Frames of a video: those decoded if its frames stage is made, else those of the table."""
+def frame_count(study: Study, video: str) -> tuple[int, str]:
+    """Frames of a video file, and where that is known from: as decoded, else as in ``videos.tsv``."""
     row = study.videos[video]
     path = study.stage_file(video, "frames")
     if path.exists():
@@ -277,7 +277,10 @@ def _classes_without_stroke(study: Study, study_file: str | Path, strokes: list[
 
 def _trimmed_by_video(study: Study, study_file: str | Path, strokes: list[Placed]) -> list[Fault]:
     """Whether a split by video would part clips that may be of one recording."""
-    if study.split_method != "by_video" or len({one.row.video for one in strokes}) < 2:
+    if (
+        study.split_method not in ("by_video", "leave_one_group_out")
+        or len({one.row.video for one in strokes}) < 2
+    ):
         return []
     if len({one.row.video for one in strokes}) < len(strokes):
         return []
@@ -288,7 +291,8 @@ def _trimmed_by_video(study: Study, study_file: str | Path, strokes: list[Placed
     return [
         Fault(
             f"{study_file}, split.method",
-            "by_video on trimmed clips: clips cut from one recording would fall into different splits",
+            f"{study.split_method} on trimmed clips: clips cut from one recording would fall into different "
+            "splits",
             f"a column group in {study.videos_table} that names each clip's source video or player",
             f"{len(strokes)} videos of exactly one whole-length stroke, without group",
             "fill in the column group, or choose split.method given or stratified",

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from crisp import __version__, libraries, names
-from crisp.errors import CrispError
+from crisp.errors import CrispError, fail
 
 app = typer.Typer(
     help="From hours of sports video to indexed, classified strokes.",
@@ -372,7 +372,7 @@ def split(name: Annotated[str, typer.Argument(**SPLIT)] = "main", study: StudyFi
     from crisp import study as studies
 
     loaded = studies.load(study)
-    assigned = splits.assign(loaded, samples.read(loaded.results / "strokes.tsv"))
+    assigned = splits.assign(loaded, samples.read(loaded.results / "strokes.tsv"), name)
     splits.write(loaded.results / "splits" / f"{name}.tsv", assigned)
 
 
@@ -432,7 +432,7 @@ def samples(
     from crisp import training
 
     loaded = studies.load(study)
-    dataset = training.dataset(loaded, loaded.variant(variant), "main", "train", seed)
+    dataset = training.dataset(loaded, loaded.variant(variant), loaded.split_names[0], "train", seed)
     dataset.epoch = epoch
     drawing.draw_samples(dataset, count, out)
 
@@ -481,7 +481,7 @@ def evaluate(
         if figures["n"]
         else "no labelled test sample, so no accuracy; the predictions are written"
     )
-    print(f"{variant} seed {seed}: {found}", file=sys.stderr)
+    print(f"{variant} {split} seed {seed}: {found}", file=sys.stderr)
 
 
 @app.command(rich_help_panel=MODELS)
@@ -520,26 +520,62 @@ def summary(study: StudyFile = DEMO) -> None:
     runs = [
         summaries.Run(
             variant.name,
-            "main",
+            name,
             seed,
-            loaded.model_folder(variant.name, "main", seed),
+            loaded.model_folder(variant.name, name, seed),
             variant.double_softmax,
         )
         for variant in loaded.variants
+        for name in loaded.split_names
         for seed in loaded.seeds
     ]
     rows = summaries.collect(runs)
     summaries.write(loaded.results / "summary.tsv", rows)
     plots.summary(loaded.results / "summary.png", rows)
     summaries.summary_table(loaded.results / "summary.html", rows)
+    compared = comparisons.compare(runs)
+    comparisons.write(loaded.results / "comparisons.tsv", compared)
+    comparisons.table(loaded.results / "comparisons.html", compared)
     if loaded.detection_rows:
         found = detection_summary.collect(runs)
         detection_summary.write(loaded.results / "detection.tsv", found)
         detection_summary.table(loaded.results / "detection.html", found)
-    compared = comparisons.compare(runs)
-    comparisons.write(loaded.results / "comparisons.tsv", compared)
-    comparisons.table(loaded.results / "comparisons.html", compared)
     print(summaries.text(rows))
+
+
+@app.command(rich_help_panel=MODELS)
+def submit(
+    variant: Variant,
+    out: Annotated[Path, typer.Option(help="New folder to write to.")],
+    study: StudyFile = DEMO,
+    split: Split = "main",
+    seed: Seed = 1,
+    task: Annotated[str, typer.Option(help="classification or detection.")] = "classification",
+    form: Annotated[
+        str,
+        typer.Option(help="Of the classification: 2020 (an XML a video), 2022 (a list of clips) or auto."),
+    ] = "auto",
+    predictions: Annotated[
+        Path | None, typer.Option(help="Another predictions.csv or detections.csv than the model's.")
+    ] = None,
+) -> None:
+    """Write a variant's predictions as files for the MediaEval campaign, unless they would be invalid.
+
+    Example: crisp submit twin --study config/mine/study.yaml --task detection --out run-1
+    """
+    from crisp import study as studies
+    from crisp import submission
+
+    loaded = studies.load(study)
+    folder = loaded.model_folder(loaded.variant(variant).name, split, seed)
+    if task == "classification":
+        files = submission.classification(loaded, split, predictions or folder / "predictions.csv", form)
+    elif task == "detection":
+        files = submission.detection(loaded, predictions or folder / "detections.csv")
+    else:
+        raise fail("task", "no such task", "classification or detection", task, "choose one of them")
+    submission.write(out, files)
+    print(f"{out}: {len(files)} files")
 
 
 @app.command(rich_help_panel=RUNS)

@@ -222,7 +222,7 @@ def trained_on(study: Study, split: str) -> set[str]:
     """Groups of videos (or videos without group) with a training or validation sample of a split."""
     assigned = splits.read(study.results / "splits" / f"{split}.tsv")
     return {
-        splits.group_of(study, sample.video)
+        study.group_of(sample.video)
         for sample in strokes.read(study.results / "strokes.tsv")
         if assigned.get(sample.sample) in ("train", "validation")
     }
@@ -258,7 +258,7 @@ def detect(
     make_deterministic(study.training.threads)
     model = trained_model(study, variant, split, seed, device)
     seen = trained_on(study, split)
-    left_out = [video for video in annotated if splits.group_of(study, video) in seen]
+    left_out = [video for video in annotated if study.group_of(video) in seen]
     for video in left_out:
         print(f"warning: {video}: left out, it or its group trains or validates", file=sys.stderr)
         del annotated[video]

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from crisp import splits, strokes
+from crisp import splits, strokes, tables
 from crisp.errors import CrispError, Fault
 from crisp.study import Study, Variant
 
@@ -86,9 +86,9 @@ def plan(study: Study, everything: bool = False) -> Plan:
         )
     left = _Left(study, everything)
     prepared = _preparation(study, left)
-    labels = [Row("strokes", jobs=left.strokes), Row("split", jobs=left.split)]
+    labels = [Row("strokes", jobs=left.strokes), Row("split", jobs=sum(left.splits.values()))]
     fitted = {(variant.flow, variant.norm_method) for variant in study.variants if "flow" in variant.streams}
-    normalised = sum(left.normalisation(*each) for each in sorted(fitted))
+    normalised = sum(left.normalisation(split, *each) for split in left.splits for each in sorted(fitted))
     trained, cores, states = _models(study, left)
     summary = left.file(study.results / "summary.tsv") or any(row.jobs for row in trained)
     if study.detection_rows:
@@ -112,7 +112,10 @@ class _Left:
             self.videos["pose", ""] = self._videos("pose", "", before)
         frames = bool(self.videos["frames", ""])
         self.strokes = frames or self.file(study.results / "strokes.tsv")
-        self.split = self.strokes or self.file(study.results / "splits" / "main.tsv")
+        self.splits = {
+            split: self.strokes or self.file(study.results / "splits" / f"{split}.tsv")
+            for split in study.split_names
+        }
 
     def _videos(self, stage: str, method: str, before: set[str]) -> set[str]:
         used = self.study.used
@@ -121,14 +124,14 @@ class _Left:
     def file(self, path: Path) -> bool:
         return self.everything or not path.exists()
 
-    def normalisation(self, method: str, kind: str) -> bool:
-        path = self.study.results / "normalisation" / f"main-{method}-{kind}.json"
-        return self.split or bool(self.videos["roi", method]) or self.file(path)
+    def normalisation(self, split: str, method: str, kind: str) -> bool:
+        path = self.study.results / "normalisation" / f"{split}-{method}-{kind}.json"
+        return self.splits[split] or bool(self.videos["roi", method]) or self.file(path)
 
-    def model(self, variant: Variant, seed: int, name: str) -> bool:
-        path = self.study.model_folder(variant.name, "main", seed) / name
+    def model(self, variant: Variant, split: str, seed: int, name: str) -> bool:
+        path = self.study.model_folder(variant.name, split, seed) / name
         posed = "pose" in variant.streams and bool(self.videos["pose", ""])
-        return self.split or bool(self.videos["roi", variant.flow]) or posed or self.file(path)
+        return self.splits[split] or bool(self.videos["roi", variant.flow]) or posed or self.file(path)
 
 
 def _preparation(study: Study, left: _Left) -> list[Row]:
@@ -163,20 +166,26 @@ def _models(study: Study, left: _Left) -> tuple[list[Row], float, float]:
 
     counts = {video: row.working_frames for video, row in study.used.items()}
     samples = strokes.collect(study, counts)
-    split = splits.assign(study, samples)
-    parts = {name: [one for one in samples if split[one.sample] == name] for name in set(split.values())}
+    parts = {}  # samples of each split by part
+    for name in study.split_names:
+        split = splits.assign(study, samples, name)
+        parts[name] = {
+            part: [one for one in samples if split.get(one.sample) == part] for part in tables.SPLITS
+        }
     weights = {row["variant"]: row["parameters"] for row in models.table(study)}
     rows, cores, states = [], 0.0, 0.0
     for variant in study.variants:
-        trainings = sum(left.model(variant, seed, "model.pt") for seed in study.seeds)
-        evaluations = sum(
-            left.model(variant, seed, "metrics.json") or left.model(variant, seed, "model.pt")
-            for seed in study.seeds
-        )
         size = _relative_size(variant)
-        clips = len(parts.get("train", ())) * STEP + len(parts.get("validation", ())) * FORWARD
-        training = trainings * study.training.epochs * size * clips / 3600
-        evaluation = evaluations * size * FORWARD * _windows(parts.get("test", ()), variant.size[0]) / 3600
+        trainings = evaluations = 0
+        training = evaluation = 0.0
+        for name, of in parts.items():
+            train = [left.model(variant, name, seed, "model.pt") for seed in study.seeds]
+            test = [left.model(variant, name, seed, "metrics.json") for seed in study.seeds]
+            trained, tested = sum(train), sum(map(any, zip(train, test, strict=True)))
+            clips = len(of["train"]) * STEP + len(of["validation"]) * FORWARD
+            training += trained * study.training.epochs * size * clips / 3600
+            evaluation += tested * size * FORWARD * _windows(of["test"], variant.size[0]) / 3600
+            trainings, evaluations = trainings + trained, evaluations + tested
         model = weights[variant.name] * WEIGHT / 1e9
         rows.append(Row("train", variant.name, trainings, 0.0, training / GPU_CORES, trainings * model))
         rows.append(Row("evaluate", variant.name, evaluations, 0.0, evaluation / GPU_CORES))
@@ -193,7 +202,8 @@ def _detections(study: Study, left: _Left, variant: Variant) -> int:
     if not study.detection_rows:
         return 0
     return sum(
-        left.model(variant, seed, "detection.json") or left.model(variant, seed, "model.pt")
+        left.model(variant, split, seed, "detection.json") or left.model(variant, split, seed, "model.pt")
+        for split in study.split_names
         for seed in study.seeds
     )
 

@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike
 from crisp.detection_metrics import THRESHOLDS, Interval, iou
 from crisp.files import replacing
 from crisp.metrics import row_shares
-from crisp.summary import Row
+from crisp.summary import Row, by_variant
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
 MOST_VIDEOS = 40  # of a picture of found strokes; more would make it too tall to look at
@@ -190,8 +190,8 @@ def curves(path: str | Path, history: Sequence[Mapping[str, float]], title: str 
 def summary(path: str | Path, rows: Sequence[Row], title: str = "Accuracy of the variants") -> None:
     """Draw the accuracy of every variant by the configured decision rule.
 
-    A dot is a seed, its line the 95 % interval, the upright bar the mean, which the number on the right
-    spells out; the dashed line is the majority baseline.
+    A dot is a run (a seed, or a seed of a fold), its line the 95 % interval, the upright bar the mean, which
+    the number on the right spells out; the dashed line is the majority baseline.
 
     Parameters
     ----------
@@ -202,10 +202,7 @@ def summary(path: str | Path, rows: Sequence[Row], title: str = "Accuracy of the
     title : str, optional
         What was compared.
     """
-    groups: dict[tuple[str, str], list[Row]] = {}
-    for row in rows:
-        if row.configured:
-            groups.setdefault((row.variant, row.split), []).append(row)
+    groups = by_variant(rows)
     splits = {split for _, split in groups}
     rules = {row.decision for group in groups.values() for row in group}
     with _picture(path, 7.6, 1.5 + 0.5 * max(len(groups), 1)) as figure:
@@ -312,14 +309,14 @@ def _legend(figure: Figure, *parts: Axes) -> None:
 
 
 def _dots(axes: Axes, place: int, rows: Sequence[Row]) -> None:
-    """Draw the seeds of a variant side by side on the line of height `place`."""
+    """Draw the runs of a variant side by side on the line of height `place`."""
     heights = place + 0.13 * (np.arange(len(rows)) - (len(rows) - 1) / 2) * min(1, 5 / len(rows))
     known = [row.accuracy for row in rows if row.accuracy is not None]
     for height, row in zip(heights, rows, strict=True):
         if row.accuracy is None or row.low is None or row.high is None:
             continue
         axes.hlines(height, row.low, row.high, color=BLUE, alpha=0.35, linewidth=1.4, label="95 % interval")
-        face, label = (BLUE, "seed") if row.learned else ("white", "seed that never learned")
+        face, label = (BLUE, "run") if row.learned else ("white", "run that never learned")
         axes.plot(
             row.accuracy, height, "o", color=BLUE, markerfacecolor=face, label=label, zorder=3, clip_on=False
         )
@@ -329,10 +326,11 @@ def _dots(axes: Axes, place: int, rows: Sequence[Row]) -> None:
     axes.text(1.02, place, f"{100 * mean:.1f} %", va="center", transform=axes.get_yaxis_transform())
     if len(known) > 1:
         axes.vlines(mean, place - 0.34, place + 0.34, color=ORANGE, linewidth=2, label="mean")
-    if rows[0].majority is not None:
+    baselines = [row.majority for row in rows if row.majority is not None]
+    if baselines:
         # Full height of the line: equal baselines join into one.
         style: dict[str, Any] = {"color": GREY, "linestyle": (0, (4, 3)), "linewidth": 1.1}
-        axes.vlines(rows[0].majority, place - 0.5, place + 0.5, **style, label="majority class")
+        axes.vlines(float(np.mean(baselines)), place - 0.5, place + 0.5, **style, label="majority class")
 
 
 def _say(axes: Axes, words: str) -> None:

@@ -130,6 +130,7 @@ class Study:
     negative_share: float
     negative_seconds: float
     split_method: str
+    split_folds: int
     split_seed: int
     split_shares: tuple[float, float, float]
     variants: tuple[Variant, ...]
@@ -173,6 +174,28 @@ class Study:
         if self.negative_class not in self.classes:
             return []
         return [row for row in self.annotations if row.task == "detection" and row.split == "test"]
+
+    @cached_property
+    def split_names(self) -> tuple[str, ...]:
+        """Names of the splits: ``main``, or ``fold-1``, ``fold-2``, … of a cross-validation.
+
+        Leaving one group out, a fold has the number of its group in ``videos.tsv``, whatever is left out
+        of use, so that no fold is ever another group's.
+        """
+        if self.split_method == "leave_one_group_out":
+            annotated = {row.video for row in self.annotations if row.task == "classification"}
+            tested = {self.group_of(video) for video in annotated}
+            return tuple(f"fold-{number}" for number, group in enumerate(self.groups, 1) if group in tested)
+        return tuple(f"fold-{number}" for number in range(1, self.split_folds + 1)) or ("main",)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The groups of all videos, left-out ones too, in the order of the table."""
+        return tuple(dict.fromkeys(map(self.group_of, self.videos)))
+
+    def group_of(self, video: str) -> str:
+        """The group of a video: its column `group`, or the video itself."""
+        return self.videos[video].group or f"video:{video}"
 
     def video(self, name: str) -> tables.Video:
         """The row of a video.
@@ -384,6 +407,7 @@ def _study(config: dict[str, Any]) -> Study:
         negative_share=float(negatives["share"]),
         negative_seconds=float(negatives["seconds"]),
         split_method=split["method"],
+        split_folds=split["folds"],
         split_seed=split["seed"],
         split_shares=tuple(split["shares"]),
         variants=tuple(map(Variant.from_config, config["variants"])),
@@ -453,6 +477,20 @@ def _contradictions(study: Study, where: str) -> list[Fault]:
                 repr(study.negative_class),
                 "add it to classes, or set negatives.share to 0",
             )
+        )
+    if study.split_folds and study.split_method not in ("by_video", "stratified"):
+        faults.append(
+            Fault(
+                f"{where}, split.folds",
+                f"folds do not go with the method {study.split_method}",
+                "by_video or stratified",
+                str(study.split_folds),
+                "choose another split.method, or set split.folds to 0",
+            )
+        )
+    if study.split_folds == 1:
+        faults.append(
+            Fault(f"{where}, split.folds", "one fold is no cross-validation", "0, or 2 and more", "1")
         )
     if abs(sum(study.split_shares) - 1) > 1e-6:
         faults.append(

@@ -1,19 +1,22 @@
-"""Summary of a study: one row a run and decision rule, and its mean and spread over the seeds."""
+"""Summary of a study: one row a run and decision rule, mean and spread over seeds and folds."""
 
 from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from statistics import fmean, stdev
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from crisp.decisions import RULES
 from crisp.errors import fail
 from crisp.files import read_json, replacing
+from crisp.metrics import interval
 
 # A run that covered less of the way from chance to the least possible loss has learned nothing.
 LEARNED_SHARE = 0.1
@@ -98,10 +101,29 @@ class Row(NamedTuple):
     super_classes: Mapping[str, float | None] = MappingProxyType({})
 
 
-class Average(NamedTuple):
-    """The runs of a variant on one split, by the configured rule; spreads are over seeds (ddof 1).
+class Mean(NamedTuple):
+    """Mean of a figure over runs, and the standard deviations (ddof 1) over seeds and folds.
 
-    `super_classes` holds mean and spread of the accuracy by each set of super-classes.
+    `seeds` is that of the means of each seed over the folds, `folds` that of the means of each fold over
+    the seeds; None where there is only one.
+    """
+
+    value: float | None
+    seeds: float | None = None
+    folds: float | None = None
+
+    def __str__(self) -> str:
+        """In per cent."""
+        text = percent(self.value)
+        text += "" if self.seeds is None else f" ± {100 * self.seeds:.1f}"
+        return text + ("" if self.folds is None else f" (folds ± {100 * self.folds:.1f})")
+
+
+class Average(NamedTuple):
+    """The runs of a variant, by the configured rule; those of all folds of a cross-validation together.
+
+    `split` is its name, or how many folds; `n` counts the samples of all folds, `seeds` the seeds;
+    `super_classes` holds the accuracy by each set of super-classes, `rules` that by each decision rule.
     """
 
     variant: str
@@ -109,14 +131,13 @@ class Average(NamedTuple):
     decision: str
     seeds: int
     n: int
-    accuracy: float | None
-    accuracy_spread: float | None
-    mean_class_recall: float | None
-    recall_spread: float | None
+    accuracy: Mean
+    mean_class_recall: Mean
     majority: float | None
     parameters: int | None
     remarks: tuple[str, ...]
-    super_classes: Mapping[str, tuple[float | None, float | None]]
+    super_classes: Mapping[str, Mean]
+    rules: Mapping[str, Mean]
 
 
 def collect(runs: Iterable[Run]) -> list[Row]:
@@ -211,65 +232,98 @@ def never_learned(
     return not any(epoch["train_loss"] <= limit for epoch in history)
 
 
-def averages(rows: Iterable[Row]) -> list[Average]:
-    """Mean and spread over the seeds of each variant and split, by the configured rule, in order."""
-    chosen = [row for row in rows if row.configured]
+def by_variant(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
+    """The rows of the configured rule by variant and split, all folds as one split, in order."""
     groups: dict[tuple[str, str], list[Row]] = {}
-    for row in chosen:
-        groups.setdefault((row.variant, row.split), []).append(row)
-    return [_average(group) for group in groups.values()]
+    for row in rows:
+        if row.configured:
+            split = "folds" if row.split.startswith("fold-") else row.split
+            groups.setdefault((row.variant, split), []).append(row)
+    return groups
 
 
-def _average(rows: Sequence[Row]) -> Average:
-    accuracy, accuracy_spread = mean_spread([row.accuracy for row in rows])
-    recall, recall_spread = mean_spread([row.mean_class_recall for row in rows])
+def averages(rows: Iterable[Row]) -> list[Average]:
+    """Mean and spread over seeds and folds of each variant, by the configured rule, in order."""
+    rows = list(rows)
+    by_rule = {
+        rule: by_variant(row._replace(configured=True) for row in rows if row.decision == rule)
+        for rule in RULES
+    }
+    return [
+        _average(group, {rule: groups[key] for rule, groups in by_rule.items() if key in groups})
+        for key, group in by_variant(rows).items()
+    ]
+
+
+def _average(rows: Sequence[Row], by_rule: Mapping[str, Sequence[Row]]) -> Average:
     first = rows[0]
+    folds = list(dict.fromkeys(row.split for row in rows))
     return Average(
         variant=first.variant,
-        split=first.split,
+        split=first.split if len(folds) == 1 else f"{len(folds)} folds",
         decision=first.decision,
-        seeds=len(rows),
-        n=first.n,
-        accuracy=accuracy,
-        accuracy_spread=accuracy_spread,
-        mean_class_recall=recall,
-        recall_spread=recall_spread,
-        majority=first.majority,
+        seeds=len({row.seed for row in rows}),
+        n=sum(row.n for row in rows if row.seed == first.seed),
+        accuracy=_mean(rows, lambda row: row.accuracy),
+        mean_class_recall=_mean(rows, lambda row: row.mean_class_recall),
+        majority=_mean(rows, lambda row: row.majority).value,
         parameters=first.parameters,
         remarks=_remarks(rows),
-        super_classes={
-            name: mean_spread([row.super_classes[name] for row in rows]) for name in first.super_classes
-        },
+        super_classes={name: _mean(rows, _by(name)) for name in first.super_classes},
+        rules={rule: _mean(group, lambda row: row.accuracy) for rule, group in by_rule.items()},
     )
 
 
-def mean_spread(values: Iterable[float | None]) -> tuple[float | None, float | None]:
-    known = [value for value in values if value is not None]
-    return fmean(known) if known else None, stdev(known) if len(known) > 1 else None
+def _by(name: str) -> Callable[[Row], float | None]:
+    return lambda row: row.super_classes[name]
+
+
+def _mean(rows: Sequence[Row], figure: Callable[[Row], float | None]) -> Mean:
+    known = [(row, value) for row in rows if (value := figure(row)) is not None]
+    if not known:
+        return Mean(None)
+    return Mean(
+        fmean(value for _, value in known),
+        _spread((row.seed, value) for row, value in known),
+        _spread((row.split, value) for row, value in known),
+    )
+
+
+def _spread(values: Iterable[tuple[Hashable, float]]) -> float | None:
+    """Standard deviation of the means of what belongs together."""
+    groups: dict[Hashable, list[float]] = {}
+    for key, value in values:
+        groups.setdefault(key, []).append(value)
+    return stdev(map(fmean, groups.values())) if len(groups) > 1 else None
 
 
 def _remarks(rows: Sequence[Row]) -> tuple[str, ...]:
     """What a reader has to know before believing the figures, in words."""
     remarks = []
-    unlearned = [row.seed for row in rows if not row.learned]
+    seeds = {row.seed: [one for one in rows if one.seed == row.seed] for row in rows}
+    unlearned = {row.seed: None for row in rows if not row.learned}
     if unlearned:
-        remarks.append(f"never learned: training loss stayed at chance ({_seeds(unlearned, rows)})")
-    beaten = [row.seed for row in rows if _within_baseline(row)]
+        remarks.append(f"never learned: training loss stayed at chance ({_seeds(unlearned, seeds)})")
+    beaten = {seed: None for seed, folds in seeds.items() if _within_baseline(folds)}
     if beaten:
-        remarks.append(f"not clearly above the majority baseline ({_seeds(beaten, rows)})")
-    if not rows[0].n:
+        remarks.append(f"not clearly above the majority baseline ({_seeds(beaten, seeds)})")
+    if not any(row.n for row in rows):
         remarks.append("no labelled strokes to score")
     return tuple(remarks)
 
 
-def _within_baseline(row: Row) -> bool:
-    """Whether the 95 % interval of the accuracy does not clear the majority baseline."""
-    return row.low is not None and row.majority is not None and row.low <= row.majority
+def _within_baseline(rows: Iterable[Row]) -> bool:
+    """Whether the 95 % interval of the accuracy over all folds does not clear the majority baseline."""
+    known = [(row.n, row.accuracy, row.majority) for row in rows]
+    counts = [(n, n * share, n * most) for n, share, most in known if share is not None and most is not None]
+    n, correct, majority = np.sum(counts, axis=0) if counts else (0, 0, 0)
+    bounds = interval(round(correct), int(n))
+    return bounds is not None and bounds[0] <= majority / n
 
 
-def _seeds(some: Sequence[int], rows: Sequence[Row]) -> str:
-    if len(some) == len(rows):
-        return "every seed" if len(rows) > 1 else f"seed {some[0]}"
+def _seeds(some: Collection[int], seeds: Collection[int]) -> str:
+    if len(some) == len(seeds):
+        return "every seed" if len(seeds) > 1 else f"seed {next(iter(some))}"
     return f"seed{'s' if len(some) > 1 else ''} {', '.join(map(str, some))}"
 
 
@@ -330,29 +384,44 @@ def _cells(average: Average) -> list[str]:
         average.decision,
         str(average.seeds),
         str(average.n),
-        percent(average.accuracy, average.accuracy_spread),
-        percent(average.mean_class_recall, average.recall_spread),
+        str(average.accuracy),
+        str(average.mean_class_recall),
         percent(average.majority),
         "–" if average.parameters is None else f"{average.parameters:,}",
-        *(percent(*figures) for figures in average.super_classes.values()),
+        *map(str, average.super_classes.values()),
     ]
 
 
 def percent(value: float | None, spread: float | None = None) -> str:
+    """A share in per cent, with its spread if there is one; a dash for None."""
     if value is None:
         return "–"
     return f"{100 * value:.1f}" if spread is None else f"{100 * value:.1f} ± {100 * spread:.1f}"
 
 
+def mean_spread(values: Iterable[float | None]) -> tuple[float | None, float | None]:
+    """Mean and standard deviation (ddof 1) of the values that are known."""
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None, stdev(known) if len(known) > 1 else None
+
+
 def summary_table(path: str | Path, rows: Iterable[Row]) -> None:
     """Write the averages as a page of HTML that needs no other file, remarks in the last column."""
     found = averages(rows)
-    body = [[*_cells(average), "; ".join(average.remarks)] for average in found]
+    body = [
+        [
+            *_cells(average),
+            *(str(average.rules.get(rule, "–")) for rule in RULES),
+            "; ".join(average.remarks),
+        ]
+        for average in found
+    ]
     note = (
-        "Accuracies and recalls in %, mean ± standard deviation over the seeds, by the decision rule of the "
-        "study. Majority: always predicting the commonest training class. By …: accuracy by super-class."
+        "Accuracies and recalls in %, mean ± standard deviation over the seeds (and of the means of the "
+        "folds), by the decision rule of the study. Majority: always predicting the commonest training "
+        "class. By …: accuracy by super-class. Last the accuracy by each of the four decision rules."
     )
-    write_page(path, "Accuracy of the variants", note, [*_headings(found), "Remarks"], body)
+    write_page(path, "Accuracy of the variants", note, [*_headings(found), *RULES, "Remarks"], body)
 
 
 def per_class_table(path: str | Path, metrics: Mapping[str, Any], title: str = "Figures per class") -> None:
@@ -374,7 +443,9 @@ def per_class_table(path: str | Path, metrics: Mapping[str, Any], title: str = "
     note = (
         f"Decision rule {metrics['decision']}; {metrics['n']} labelled strokes. Figures in %; "
         "– where one is not defined: no stroke of the class, or none predicted. "
-        f"Accuracy, with its 95 % interval: {accuracies}."
+        f"Accuracy, with its 95 % interval: {accuracies}. "
+        f"Mean class recall {percent(metrics['mean_class_recall'])}. Class among the best "
+        f"{', '.join(f'{k}: {percent(share)}' for k, share in metrics['top_k'].items())}."
     )
     write_page(path, title, note, ["Class", "Samples", "Precision", "Recall", "F1"], body)
 

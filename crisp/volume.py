@@ -57,7 +57,7 @@ def refresh(target: str | Path) -> None:
     so that whichever is last has seen them all.
     """
     joined: tuple[list[str], bool] = ([], False)
-    while (prepared := _prepared(Path(target).parent)) != joined:
+    while (prepared := _prepared(Path(target).parent)) != joined and prepared[0]:
         join(target, *prepared)
         joined = prepared
 

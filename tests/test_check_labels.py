@@ -143,12 +143,14 @@ def test_given_split_that_is_not_given(lab: Lab) -> None:
     assert lab.check(split={"method": "stratified"}).faults == []
 
 
-def test_by_video_on_trimmed_clips(lab: Lab) -> None:
+@pytest.mark.parametrize("method", ["by_video", "leave_one_group_out"])
+def test_whole_groups_of_trimmed_clips(lab: Lab, method: str) -> None:
     for video, label in zip(tables.SPLITS, ["Hit", "Push", "Hit"], strict=True):
         lab.strokes(video, Stroke(0, 40, label))
-    (fault,) = lab.check(split={"method": "by_video"}).faults
+    (fault,) = lab.check(split={"method": method}).faults
     assert fault.where == "my/study.yaml, split.method"
+    assert fault.what.startswith(f"{method} on trimmed clips")
     assert "clips cut from one recording would fall into different splits" in fault.what
     assert "column group" in fault.remedy
     lab.change("train", group="anna")
-    assert lab.check(split={"method": "by_video"}).faults == []
+    assert lab.check(split={"method": method}).faults == []

@@ -135,6 +135,17 @@ def test_added_method_is_prepared_alone() -> None:
     assert row(found, "flow", "dis").core_hours < row(found, "flow", "deepflow").core_hours / 20
 
 
+@pytest.mark.usefixtures("study")
+def test_folds_are_counted() -> None:
+    whole, folds = (
+        plan.plan(resolve(CONTENT)),
+        plan.plan(resolve({**CONTENT, "split": {"method": "leave_one_group_out"}})),
+    )
+    times = {rule: 3 * ALL[rule] for rule in ("split", "normalisation", "train", "evaluate")}
+    assert jobs(folds) == {**ALL, **times}
+    assert folds.total("gpu_hours") > 2 * whole.total("gpu_hours")
+
+
 def test_unscanned_video_is_named(study: Study) -> None:
     rows = list(study.videos.values())
     tables.write_videos("videos.tsv", [*rows[:2], tables.Video("test", "test.mp4")])

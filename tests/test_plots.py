@@ -50,19 +50,19 @@ def no_validation() -> list[dict[str, float]]:
     return [{**epoch, "validation_loss": math.nan, "validation_accuracy": math.nan} for epoch in HISTORY]
 
 
+def super_figures() -> dict[str, dict[str, Any]]:
+    return {
+        "hand": {"confusion": [[3, 1], [0, 4]], "classes": ["Forehand", "Backhand"]},
+        "type": {"confusion": np.zeros((3, 3)), "classes": ["Serve", "Offensive", "Defensive"]},
+    }
+
+
 STROKES = [Interval("w", 10, 30, "Hit"), Interval("w", 60, 80, "Push"), Interval("w", 110, 120, "Hit")]
 FOUND = [Interval("w", 12, 30, "Hit"), Interval("w", 60, 75, "Hit"), Interval("w", 90, 100, "Push")]
 
 
 def timeline(truth: list[Interval] = STROKES, found: list[Interval] = FOUND) -> Timeline:
     return Timeline("w", 30.0, truth, found, np.linspace(0, 1, 150))
-
-
-def super_figures() -> dict[str, dict[str, Any]]:
-    return {
-        "hand": {"confusion": [[3, 1], [0, 4]], "classes": ["Forehand", "Backhand"]},
-        "type": {"confusion": np.zeros((3, 3)), "classes": ["Serve", "Offensive", "Defensive"]},
-    }
 
 
 PICTURES: dict[str, Callable[[Path], None]] = {

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from crisp import splits, study, tables
 from crisp.errors import CrispError
 from crisp.splits import assign, overlapping
 from crisp.strokes import Sample
-from crisp.tables import SPLITS, Video
+from crisp.tables import SPLITS, Annotation, Video
 
 CLASSES = ("Hit", "Push")
 CONTENT: dict[str, Any] = {
@@ -80,7 +80,7 @@ def test_no_group_in_two_sets(make: MakeStudy, per_group: int) -> None:
 def test_group_named_like_a_video_is_another_group(make: MakeStudy) -> None:
     rows = [Video("a", "a.mp4"), Video("b", "b.mp4", group="a")]
     made_study = make(rows)
-    assert splits.group_of(made_study, "a") != splits.group_of(made_study, "b")
+    assert made_study.group_of("a") != made_study.group_of("b")
 
 
 @pytest.mark.parametrize("group", ["g1", "g10", ""])
@@ -260,6 +260,132 @@ def test_digest_follows_what_decides(make: MakeStudy) -> None:
     rows = videos(4)
     before = splits.split_digest(make(rows))
     assert splits.split_digest(make([replace(row, note="seen", sha256="x") for row in rows])) == before
-    for changes in ({"seed": 1}, {"method": "stratified"}, {"shares": [0.6, 0.3, 0.1]}):
+    for changes in ({"seed": 1}, {"method": "stratified"}, {"folds": 2}, {"shares": [0.6, 0.3, 0.1]}):
         assert splits.split_digest(make(rows, **changes)) != before
     assert splits.split_digest(make([replace(row, group="one") for row in rows])) != before
+
+
+def annotated(rows: list[Video]) -> None:
+    """Write the table that says which groups there are to leave out."""
+    tables.write_annotations("annotations.tsv", [Annotation(row.video, f"{row.video}.xml") for row in rows])
+
+
+def every_fold(made_study: study.Study, samples: list[Sample]) -> dict[str, dict[str, str]]:
+    return {name: assign(made_study, samples, name) for name in made_study.split_names}
+
+
+FOLDS: list[dict[str, Any]] = [
+    {"folds": 5},
+    {"folds": 3},
+    {"folds": 4, "method": "stratified"},
+    {"method": "leave_one_group_out"},
+]
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    how=some.sampled_from(FOLDS),
+    seed=some.integers(0, 999),
+    sizes=some.lists(some.integers(1, 6), min_size=6, max_size=9),
+)
+def test_each_sample_is_tested_in_one_fold(
+    make: MakeStudy, how: dict[str, Any], seed: int, sizes: list[int]
+) -> None:
+    groups = [number for number, size in enumerate(sizes) for _ in range(size)]
+    rows = [
+        Video(f"v{i}", f"v{i}.mp4", frames=100 + 37 * i % 90, fps=12, group=f"g{group}")
+        for i, group in enumerate(groups)
+    ]
+    annotated(rows)
+    samples = [*strokes_of(rows), sample("v0", 90, 95, "Unknown")]
+    made_study = make(rows, seed=seed, **how)
+    folds = every_fold(made_study, samples)
+    assert len(folds) == how.get("folds", len(sizes))
+    for one in samples:
+        parts = [split.get(one.sample) for split in folds.values()]
+        assert parts.count("test") == 1
+        # Unlabelled strokes are predicted once and are nowhere else.
+        others = {None} if one.label == "Unknown" else {"train", "validation"}
+        assert set(parts) - {"test"} <= others
+    for split in folds.values():
+        assert set(split.values()) == set(SPLITS)
+        if how.get("method") != "stratified":
+            where: dict[str, set[str]] = {}
+            for name, part in split.items():
+                where.setdefault(made_study.group_of(name.split(":")[0]), set()).add(part)
+            assert all(len(parts) == 1 for parts in where.values())
+
+
+@pytest.mark.parametrize("how", [{"folds": 5}, {"method": "leave_one_group_out"}])
+@pytest.mark.parametrize("group", ["g1", "g6", "new", ""])
+def test_new_last_video_moves_nobody_in_any_fold(make: MakeStudy, how: dict[str, Any], group: str) -> None:
+    rows = videos(30, per_group=3)
+    annotated(rows)
+    before = every_fold(make(rows, **how), strokes_of(rows))
+    rows.append(Video("new", "new.mp4", frames=5000, fps=12, group=group))
+    annotated(rows)
+    after = every_fold(make(rows, **how), strokes_of(rows))
+    for fold, split in before.items():
+        assert {name: after[fold][name] for name in split} == split
+    if group.startswith("g"):
+        number = int(group[1:]) * 3
+        for fold in before:
+            assert after[fold]["new:0-10"] == before[fold][f"v{number}:0-10"]
+    elif "method" in how:
+        assert list(after) == [*before, "fold-11"]
+
+
+def test_leaving_a_group_out_of_use_renumbers_no_fold(make: MakeStudy) -> None:
+    rows = videos(12, per_group=3)
+    annotated(rows)
+    before = every_fold(make(rows, method="leave_one_group_out"), strokes_of(rows))
+    rows = [replace(row, use=row.group != "g1") for row in rows]
+    after = every_fold(make(rows, method="leave_one_group_out"), strokes_of(rows))
+    assert list(before) == ["fold-1", "fold-2", "fold-3", "fold-4"]
+    assert list(after) == ["fold-1", "fold-3", "fold-4"]
+    for fold, split in after.items():
+        tested = {name for name, part in split.items() if part == "test"}
+        assert tested == {name for name, part in before[fold].items() if part == "test"}
+        assert len({rows[int(name.split(":")[0][1:])].group for name in tested}) == 1
+
+
+def test_stratified_folds_hold_equal_parts_of_each_class(make: MakeStudy) -> None:
+    rows = videos(40)
+    samples = [one for one in strokes_of(rows, each=5) if one.begin != 20]  # 120 of Hit, 40 of Push
+    for split in every_fold(make(rows, method="stratified", folds=4), samples).values():
+        counts = Counter((one.label, split[one.sample]) for one in samples)
+        # Of the rest 7 to 2, as of the shares of 0.7 and 0.2.
+        assert [counts["Hit", name] for name in SPLITS] == [70, 20, 30]
+        assert [counts["Push", name] for name in SPLITS] in ([23, 7, 10], [24, 6, 10])
+
+
+def test_folds_validate_on_different_samples(make: MakeStudy) -> None:
+    for method in ("by_video", "stratified"):
+        rows = videos(30)
+        folds = every_fold(make(rows, method=method, folds=5), strokes_of(rows))
+        parts = [{name for name, part in split.items() if part == "validation"} for split in folds.values()]
+        assert len(set.union(*parts)) > 1.8 * max(map(len, parts))
+
+
+def test_folds_follow_the_seed(make: MakeStudy) -> None:
+    rows = videos(30)
+    first, again, other = (every_fold(make(rows, folds=5, seed=seed), strokes_of(rows)) for seed in (0, 0, 1))
+    assert first == again
+    assert first["fold-1"] != other["fold-1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "split"), [("fold-1", {}), ("main", {"folds": 5}), ("fold-6", {"folds": 5})]
+)
+def test_split_of_another_name_is_refused(make: MakeStudy, name: str, split: dict[str, Any]) -> None:
+    rows = videos(30)
+    with pytest.raises(CrispError, match=f"study s: no split '{name}'"):
+        assign(make(rows, **split), strokes_of(rows), name)
+
+
+def test_faults_name_the_fold(make: MakeStudy) -> None:
+    rows = videos(5)
+    samples = [one._replace(label="Push" if one.video == "v2" else "Hit") for one in strokes_of(rows)]
+    annotated(rows)
+    with pytest.raises(CrispError, match="split leave_one_group_out, fold-3: class 'Push' has no training"):
+        assign(make(rows, method="leave_one_group_out"), samples, "fold-3")

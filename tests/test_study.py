@@ -44,6 +44,23 @@ def test_defaults_come_from_the_schema() -> None:
     assert made.variants[0].streams == ("rgb", "flow")
 
 
+@pytest.mark.parametrize(
+    ("split", "what"),
+    [
+        ({"method": "given", "folds": 3}, "split.folds: folds do not go with the method given"),
+        ({"method": "leave_one_group_out", "folds": 3}, "do not go with the method leave_one_group_out"),
+        ({"folds": 1}, "split.folds: one fold is no cross-validation"),
+    ],
+)
+def test_folds_that_make_no_sense(split: dict[str, Any], what: str) -> None:
+    assert what in faults(split=split)
+
+
+def test_names_of_the_splits() -> None:
+    assert study.resolve(content()).split_names == ("main",)
+    assert study.resolve(content(split={"folds": 3})).split_names == ("fold-1", "fold-2", "fold-3")
+
+
 def test_super_classes() -> None:
     assert study.resolve(content()).super_classes == {}
     classes = ["Negative", "Serve Forehand Loop"]

@@ -71,15 +71,33 @@ def test_averages_over_seeds(tmp_path: Path) -> None:
     rows = summary.collect([run(tmp_path, seed, correct=correct) for seed, correct in ((1, 18), (2, 16))])
     (average,) = summary.averages(rows)
     assert average.seeds == 2
-    assert average.accuracy == pytest.approx(0.85)
-    assert average.accuracy_spread == pytest.approx(math.sqrt(2) * 0.05)
+    assert average.accuracy == pytest.approx((0.85, math.sqrt(2) * 0.05, None), nan_ok=True)
+    assert str(average.accuracy) == "85.0 ± 7.1"
     assert average.remarks == ()
 
 
 def test_one_seed_has_no_spread(tmp_path: Path) -> None:
     (average,) = summary.averages(summary.collect([run(tmp_path, correct=18)]))
-    assert average.accuracy_spread is None
+    assert average.accuracy.seeds is None
     assert "90.0 " in summary.text(summary.collect([Run("twin", "main", 1, tmp_path / "seed-1")]))
+
+
+def test_averages_over_folds_and_seeds(tmp_path: Path) -> None:
+    right = {("fold-1", 1): 20, ("fold-1", 2): 16, ("fold-2", 1): 10, ("fold-2", 2): 14}
+    runs = []
+    for (split, seed), correct in right.items():
+        (tmp_path / split).mkdir(exist_ok=True)
+        runs.append(run(tmp_path / split, seed, correct=correct)._replace(split=split))
+    rows = summary.collect(runs)
+    assert [row.split for row in rows[::4]] == ["fold-1", "fold-1", "fold-2", "fold-2"]
+    (average,) = summary.averages(rows)
+    assert (average.split, average.seeds, average.n) == ("2 folds", 2, 40)
+    # Of the seeds 0.75 and 0.75, of the folds 0.9 and 0.6.
+    assert average.accuracy == pytest.approx((0.75, 0, 0.3 / math.sqrt(2)))
+    assert str(average.accuracy) == "75.0 ± 0.0 (folds ± 21.2)"
+    # Fold 2 by itself is not clear of its baseline of 0.5; all folds together are.
+    assert average.remarks == ()
+    assert "2 folds" in summary.text(rows)
 
 
 def test_remarks_name_the_seeds(tmp_path: Path) -> None:
@@ -100,7 +118,8 @@ def test_remarks_name_the_seeds(tmp_path: Path) -> None:
 def test_remark_where_nothing_is_labelled(tmp_path: Path) -> None:
     (average,) = summary.averages(summary.collect([run(tmp_path, correct=0, label="Unknown")]))
     assert average.remarks == ("no labelled strokes to score",)
-    assert average.accuracy is None
+    assert average.accuracy == (None, None, None)
+    assert str(average.accuracy) == "–"
 
 
 @pytest.mark.parametrize(
@@ -182,7 +201,8 @@ def test_per_class_table(tmp_path: Path) -> None:
     page = parsed(tmp_path / "super.html")
     assert page.cells[20:] == ["kind: none", "0", "–", "–", "–", "kind: some", *("20", *["100.0"] * 3)]
     text = (tmp_path / "super.html").read_text(encoding="utf-8")
-    assert "75.0 (53.1 to 88.8), 100.0 by kind (83.9 to 100.0)." in text
+    assert "75.0 (53.1 to 88.8), 100.0 by kind (83.9 to 100.0). Mean class recall 75.0." in text
+    assert "Class among the best 1: 75.0, 2: 100.0." in text
     assert "twin &amp; seed 1" in (tmp_path / "per_class.html").read_text(encoding="utf-8")
 
 
@@ -194,12 +214,27 @@ def test_super_classes_are_columns(tmp_path: Path) -> None:
         found = list(csv.DictReader(file, delimiter="\t"))
     assert list(found[0])[-1] == "accuracy:kind"
     assert [row["accuracy:kind"] for row in found] == ["1.000000"] * 8
-    assert summary.averages(rows)[0].super_classes == {"kind": (1, 0)}
+    assert summary.averages(rows)[0].super_classes == {"kind": (1, 0, None)}
     header, line = summary.text(rows).splitlines()
     assert header.endswith("By kind")
     assert line.endswith("100.0 ± 0.0")
     summary.summary_table(tmp_path / "summary.html", rows)
     assert "By kind" in parsed(tmp_path / "summary.html").cells
+
+
+def test_summary_table_holds_every_decision_rule(tmp_path: Path) -> None:
+    rows = summary.collect([run(tmp_path, seed, correct=correct) for seed, correct in ((1, 18), (2, 16))])
+    # The rules agree on these strokes; of one the vote was wrong.
+    vote = next(row for row in rows if row.decision == "vote")
+    rows[rows.index(vote)] = vote._replace(accuracy=0.85)
+    summary.summary_table(tmp_path / "summary.html", rows)
+    cells = parsed(tmp_path / "summary.html").cells
+    columns = len(cells) // 2
+    found = dict(zip(cells[:columns], cells[columns:], strict=True))
+    assert {rule: found[rule] for rule in RULES} == {
+        **dict.fromkeys(RULES, "85.0 ± 7.1"),
+        "vote": "82.5 ± 3.5",
+    }
 
 
 def test_summary_table_says_what_never_learned(tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ def initialise(model: nn.Module, init: str) -> None:
 
     ``he``: normal with variance 2 / inputs in every layer that a ReLU follows (He et al., ICCV 2015),
     a last layer of a tenth of unit scale, so that the loss starts at chance, and residual blocks that start
-    as the identity (Goyal et al., 2017), so that attention does not scale the features. ``torch``: the
+    as the identity (Goyal et al., 2017), so that attention does not scale the features. Beside video a pose
+    trunk starts with features of a tenth of unit scale: places hardly differ from frame to frame, so its
+    features are nearly constant, and bilinear layers between such and others diverge. ``torch``: the
     library's defaults, as published; they shrink the signal at each
     layer, so that training may stay at chance for many epochs.
     """
@@ -29,6 +31,8 @@ def initialise(model: nn.Module, init: str) -> None:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
         else:
             continue
+        if name == "pose.dense":
+            layer.weight.data.mul_(LAST)
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
     for block in model.modules():

@@ -34,10 +34,9 @@ TIMES = f"{RESULTS}/benchmarks"
 # The study and its labels as this run started with them; verbs read them, rules track digests of their parts.
 SNAPSHOT = f"{RESULTS}/study.json"
 LABELS = f"{RESULTS}/labels.json"
-SPLIT = "main"
 TRAININGS = {
     "variant": [variant.name for variant in STUDY.variants],
-    "split": [SPLIT],
+    "split": reported(lambda: STUDY.split_names),
     "seed": STUDY.seeds,
 }
 

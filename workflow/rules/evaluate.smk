@@ -7,6 +7,7 @@ SUPER_CONFUSION = {
         subcategory="{variant}",
         labels={
             "variant": "{variant}",
+            "split": "{split}",
             "seed": "{seed}",
             "figure": "confusion matrices by super-class",
         },
@@ -29,6 +30,7 @@ rule evaluate:
             subcategory="{variant}",
             labels={
                 "variant": "{variant}",
+                "split": "{split}",
                 "seed": "{seed}",
                 "figure": "confusion matrix",
             },
@@ -40,6 +42,7 @@ rule evaluate:
             subcategory="{variant}",
             labels={
                 "variant": "{variant}",
+                "split": "{split}",
                 "seed": "{seed}",
                 "figure": "per class",
             },

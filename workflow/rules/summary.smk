@@ -16,8 +16,8 @@ rule summary:
     input:
         expand(f"{MODELS}/metrics.json", **TRAININGS),
         expand(f"{MODELS}/history.csv", **TRAININGS),
-        of_detection("detection.json"),
         expand(f"{MODELS}/predictions.csv", **TRAININGS),
+        of_detection("detection.json"),
     output:
         **DETECTION_SUMMARY,
         table=f"{RESULTS}/summary.tsv",

@@ -9,7 +9,12 @@ rule train:
             caption="../report/curves.rst",
             category="Training",
             subcategory="{variant}",
-            labels={"variant": "{variant}", "seed": "{seed}", "figure": "curves"},
+            labels={
+                "variant": "{variant}",
+                "split": "{split}",
+                "seed": "{seed}",
+                "figure": "curves",
+            },
         ),
     log:
         f"{LOGS}/train/{{variant}}-{{split}}-{{seed}}.log",

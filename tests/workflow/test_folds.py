@@ -1,0 +1,41 @@
+"""A cross-validation: its folds as jobs, and what the summary makes of them."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from crisp import strokes
+from tests.workflow.conftest import Study
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def test_leaving_one_group_out(done: Study) -> None:
+    done.configure(split={"method": "leave_one_group_out"})
+    assert dict(done.run("-n").jobs) == {
+        **dict.fromkeys(("split", "normalisation"), 3),
+        **dict.fromkeys(("train", "evaluate"), 6),
+        "summary": 1,
+    }
+    done.run()
+    results = done.folder / "results/studies/tiny"
+    samples = strokes.read(results / "strokes.tsv")
+    for variant in ("rgb", "twin"):
+        predicted = []
+        for fold, video in enumerate(("v1", "v2", "v3"), start=1):
+            path = results / f"models/{variant}/fold-{fold}/seed-1/predictions.csv"
+            rows = list(csv.DictReader(path.read_text().splitlines()))
+            assert {row["video"] for row in rows} == {video}
+            predicted += [row["sample"] for row in rows]
+        assert sorted(predicted) == sorted(one.sample for one in samples)
+    rows = table(results / "summary.tsv")
+    assert [row["split"] for row in rows[::4]] == ["fold-1", "fold-2", "fold-3"] * 2
+    (compared,) = table(results / "comparisons.tsv")
+    assert (compared["first"], compared["second"], compared["n"]) == ("rgb", "twin", str(len(samples)))
+    assert "3 folds" in (results / "summary.html").read_text()
+    done.run("--report", "report.html")
+    assert (done.folder / "report.html").exists()
