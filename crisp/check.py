@@ -51,6 +51,7 @@ def check(
     faults += _unknown_videos(study)
     faults += _too_few_groups(study, study_file)
     warnings += _without_row(study)
+    warnings += _not_searched(study, study_file)
     faults += _preparation(study)
     faults += poses.check(study)
     for found in (check_videos.check(study, study_file, decode), check_labels.check(study, study_file)):
@@ -130,6 +131,22 @@ def _without_row(study: Study) -> list[Fault]:
         Fault(f"{study.annotations_table}, video {video}", "video in use has no annotation row")
         for video in study.used
         if video not in annotated
+    ]
+
+
+def _not_searched(study: Study, study_file: str) -> list[Fault]:
+    """Whether there are untrimmed test videos, and no class for what is no stroke."""
+    wanted = [row.video for row in study.annotations if (row.task, row.split) == ("detection", "test")]
+    if not wanted or study.negative_class in study.classes:
+        return []
+    return [
+        Fault(
+            f"{study_file}, negatives.class",
+            "no strokes can be found in untrimmed videos without a class for the frames between them",
+            f"one of the classes, as {study.annotations_table} has test rows of task detection",
+            repr(study.negative_class),
+            "add a negative class, or remove those rows",
+        )
     ]
 
 

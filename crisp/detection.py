@@ -30,7 +30,7 @@ from crisp.inference import model_rows, trained_model
 from crisp.normalisation import Normalisation
 from crisp.progress import progress
 from crisp.study import Detection, Study, Variant
-from crisp.training import make_deterministic, read_scale
+from crisp.training import make_deterministic, read_scale, readers
 
 BLOCK = 64  # frames are read up to a multiple of it, so that no chunk of a stage file is decoded twice
 COLUMNS = ("video", "begin", "end", "label", "score")
@@ -267,8 +267,8 @@ def detect(
     found: dict[str, list[Interval]] = {rule: [] for rule in decisions.RULES}
     frames: dict[str, int] = {}
     shown = []
-    for video in progress(annotated, "videos", variant.name, len(annotated)):
-        reader = ClipReader(study.volumes / video, variant.streams, variant.flow)
+    videos = readers(study, variant, annotated)
+    for video, reader in progress(videos.items(), "videos", variant.name, len(videos)):
         stride = max(1, math.floor(study.detection.stride * reader.fps + 0.5))
         probabilities = frame_probabilities(
             model, reader, variant.size, normalised, stride, study.training.batch_size

@@ -8,7 +8,7 @@ import csv
 import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -70,12 +70,11 @@ def make_deterministic(threads: int) -> None:
     torch.set_deterministic_debug_mode("warn")
 
 
-def readers(study: Study, variant: Variant, samples: list[Sample]) -> dict[str, ClipReader]:
-    """A clip reader for every video that occurs in `samples`."""
-    videos = dict.fromkeys(sample.video for sample in samples)
+def readers(study: Study, variant: Variant, videos: Iterable[str]) -> dict[str, ClipReader]:
+    """A clip reader of a variant for every video."""
     return {
         video: ClipReader(study.volumes / video, variant.streams, variant.flow, variant.pose_norm)
-        for video in videos
+        for video in dict.fromkeys(videos)
     }
 
 
@@ -121,7 +120,7 @@ def dataset(study: Study, variant: Variant, split: str, part: str, seed: int) ->
     return ClipDataset(
         samples,
         study.classes,
-        readers(study, variant, samples),
+        readers(study, variant, (sample.video for sample in samples)),
         variant,
         normalisation.from_json(scale) if scale else None,
         seed=seed,

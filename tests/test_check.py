@@ -75,6 +75,17 @@ def test_video_without_row_or_stroke_is_a_warning(lab: Lab) -> None:
     ]
 
 
+def test_untrimmed_videos_without_a_negative_class_are_a_warning(lab: Lab) -> None:
+    lab.labels.append(Annotation("test", "xml/test.xml", "detection", "test"))
+    lab.write()
+    assert lab.check() == ([], [])
+    faults, warnings = lab.check(classes=["Hit", "Push"], negatives={"share": 0})
+    assert not faults
+    ((where, what),) = told(warnings)
+    assert where == "my/study.yaml, negatives.class"
+    assert what.startswith("no strokes can be found in untrimmed videos")
+
+
 def test_row_twice(lab: Lab) -> None:
     lab.labels.append(lab.labels[0])
     lab.write()

@@ -43,6 +43,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
         random.integers(0, 256, (150, 12, 12, 3), dtype=np.uint8),
         random.normal(0, 3, (150, 12, 12, 2)),
         roi=random.uniform(3, 9, (150, 2)),
+        pose=random.uniform(0, 12, (150, 14, 3)),
     )
     tables.write_videos(
         "videos.tsv",
@@ -62,9 +63,13 @@ def reader(made: Study, variant: str = "flow") -> ClipReader:
     return ClipReader(made.volumes / "w", made.variant(variant).streams, stagefiles.METHOD)
 
 
-@pytest.mark.parametrize("variant", ["flow", "rgb", "twin"])
+@pytest.mark.parametrize("variant", ["flow", "rgb", "twin", "three-stream"])
 def test_frames_are_what_classification_sees(small: Study, variant: str) -> None:
     """Without stride each centre frame has the probabilities of the window that classification reads."""
+    models_of = [*CONTENT["variants"], {"name": "three-stream", "model": "three-stream"}]
+    small = studies.resolve(
+        {**CONTENT, "dataset": {**CONTENT["dataset"], "poses": "p"}, "variants": models_of}
+    )
     model = network(small, variant)
     scale = training.dataset(small, small.variant(variant), "main", "test", 1).normalised
     found = frame_probabilities(model, reader(small, variant), SIZE, scale, 1, 4)
