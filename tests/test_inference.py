@@ -170,7 +170,8 @@ def test_only_unlabelled_strokes_to_test(small: Study) -> None:
     Path("study.json").write_text(json.dumps(configured().config))
     ended = CliRunner().invoke(cli.app, ["evaluate", "--study", "study.json", "--device", "cpu", "flow"])
     assert ended.exit_code == 0, ended.output
-    assert "flow main seed 1: no labelled test sample, so no accuracy; the predictions are written" in ended.stderr
+    told = "flow main seed 1: no labelled test sample, so no accuracy; the predictions are written"
+    assert told in ended.stderr
     figures = json.loads((folder / "metrics.json").read_text())
     assert (figures["n"], figures["accuracy"], figures["majority"]) == (0, None, None)
     rows = list(csv.DictReader((folder / "predictions.csv").read_text().splitlines()))
