@@ -20,6 +20,7 @@ from crisp.annotations import Stroke, element, is_unknown
 from crisp.annotations import read as read_xml
 from crisp.check_labels import frame_count
 from crisp.errors import CrispError, Fault, fail
+from crisp.files import read_json
 from crisp.importers.found import stem
 from crisp.study import Study
 
@@ -89,8 +90,8 @@ def classification(
 def detection(study: Study, detections: str | Path) -> dict[Path, Element]:
     """The files that answer the detection task, one for each test video, empty where nothing was detected.
 
-    Test videos are those with a detection row of the split ``test`` in ``annotations.tsv``, and those in
-    use without any row; if there are none, the videos of `detections`. Detections of others are left out.
+    Test videos are those with a detection row of the split ``test`` in ``annotations.tsv``; if there are
+    none, the videos of `detections`. Detections of others are left out.
 
     Parameters
     ----------
@@ -110,10 +111,9 @@ def detection(study: Study, detections: str | Path) -> dict[Path, Element]:
     """
     faults: list[Fault] = []
     found = _detections(study, Path(detections), faults)
-    rows = study.annotations
-    tested = {row.video for row in rows if row.task == "detection" and row.split == "test"}
-    tested |= set(study.used) - {row.video for row in rows}
+    tested = {row.video for row in study.annotations if row.task == "detection" and row.split == "test"}
     videos = [video for video in study.used if video in (tested or found)]
+    faults += _not_looked_into(Path(detections), videos)
     for video in videos:
         faults += _outside(study, video, found.get(video, []), str(detections))
         faults += _alike(f"{detections}, video {video}", found.get(video, []))
@@ -214,6 +214,27 @@ def _detections(study: Study, path: Path, faults: list[Fault]) -> dict[str, list
         last = frames if frames < last < frames + step else last
         found.setdefault(row["video"], []).append(Stroke(begin * step, last))
     return found
+
+
+def _not_looked_into(detections: Path, videos: Iterable[str]) -> list[Fault]:
+    """Test videos that the detection left out: no file of theirs may say that nothing was found.
+
+    What it looked into stands in the ``detection.json`` beside its ``detections.csv``; a table from
+    elsewhere has none.
+    """
+    figures = detections.with_name("detection.json")
+    looked_into = read_json(figures)["videos"] if figures.exists() else videos
+    return [
+        Fault(
+            f"{figures}, video {video}",
+            "no strokes were looked for in this test video",
+            "a video of whose group nothing trains or validates",
+            "left out",
+            "put its group into the test split, or leave the video out of use",
+        )
+        for video in videos
+        if video not in looked_into
+    ]
 
 
 def _table(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from crisp import annotations, cli, evaluation, importers, splits, strokes, study, submission, tables
 from crisp.annotations import Stroke
 from crisp.errors import CrispError
+from crisp.files import write_json
 from crisp.study import Study
 from crisp.tables import Annotation, Video
 
@@ -149,18 +150,29 @@ def test_detections_of_every_test_video(lab: Lab, make_video: MakeVideo) -> None
     lab.add("a", "detectionTask/test/1.mp4", task="detection")
     lab.add("empty", "detectionTask/test/2.mp4", task="detection")
     lab.add("train", "detectionTask/train/3.mp4", Stroke(0, 9), split="train", task="detection")
-    lab.videos.append(Video("nobody-looked", "detectionTask/test/4.mp4", frames=FRAMES, fps=25))
+    lab.videos.append(Video("other", "detectionTask/train/4.mp4", frames=FRAMES, fps=25))
     lab.detections(("a", 20, FRAMES), ("train", 1, 5), ("a", 0, 10))
     submission.write("out", submission.detection(lab.study(), "detections.csv"))
     folder = Path("out/detectionTask/test")
     assert {path.name: plain(path) for path in folder.iterdir()} == {
         "1.xml": [{"begin": "0", "end": "10"}, {"begin": "20", "end": "60"}],
         "2.xml": [],
-        "4.xml": [],
     }
-    for name in "124":
+    for name in "12":
         make_video(folder / f"{name}.mp4", frames=FRAMES)
-    assert imported(Path("out")) == {"1": [Stroke(0, 10), Stroke(20, FRAMES)], "2": [], "4": []}
+    assert imported(Path("out")) == {"1": [Stroke(0, 10), Stroke(20, FRAMES)], "2": []}
+
+
+def test_video_that_was_not_looked_into(lab: Lab) -> None:
+    for name in "ab":
+        lab.add(name, f"{name}.mp4", task="detection")
+    lab.detections(("a", 0, 10))
+    made = lab.study()
+    assert len(submission.detection(made, "detections.csv")) == 2
+    write_json("detection.json", {"videos": ["a"]})
+    message = refused(lambda: submission.detection(made, "detections.csv"))
+    assert "detection.json, video b: no strokes were looked for in this test video" in message
+    assert "video a" not in message
 
 
 def test_frames_are_those_of_the_file(lab: Lab) -> None:

@@ -31,8 +31,8 @@ class Interval:
 class Labels:
     """The strokes of a video for one task and split.
 
-    Exactly one of these holds: `xml` is a file to copy; `whole` is the class of the whole video;
-    `intervals` are the strokes.
+    At most one of these holds: `xml` is a file to copy; `whole` is the class of the whole video;
+    `intervals` are the strokes. If none does, nothing is annotated.
     """
 
     task: str

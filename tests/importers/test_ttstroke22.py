@@ -123,7 +123,9 @@ def test_detection(tmp_path: Path, make_video: MakeVideo, monkeypatch: pytest.Mo
     assert [(row.video, row.task, row.split) for row in rows] == [
         ("0", "detection", "train"),
         ("1", "detection", "validation"),
+        ("2", "detection", "test"),
     ]
+    assert read(Path("config/tt", rows[2].path)) == []  # to be looked into, and nothing is known of it
     assert Path("config/tt", rows[0].path).read_bytes() == Path("raw/detectionTask/train/0.xml").read_bytes()
     assert any("no labelled stroke found" in line for line in report.problems)
     assert study.load("config/tt/study.yaml").classes == ("Negative", "Stroke")
@@ -139,4 +141,4 @@ def test_both_parts(clips: Path, make_video: MakeVideo) -> None:
     assert made.negative_share == 0
     faults, warnings = check(made, ["config/tt/study.yaml"])
     assert faults == []
-    assert [warning.what for warning in warnings] == ["video in use has no annotation row"]
+    assert [warning.what for warning in warnings] == ["video has no stroke"]

@@ -12,6 +12,7 @@ rule detect:
             subcategory="{variant}",
             labels={
                 "variant": "{variant}",
+                "split": "{split}",
                 "seed": "{seed}",
                 "figure": "strokes found over time",
             },
