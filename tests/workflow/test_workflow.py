@@ -61,7 +61,7 @@ def test_fresh_clone_plans_the_whole_demo(clone: Path) -> None:
     total = jobs.pop("total")
     assert jobs == {
         **dict.fromkeys(("demo", "frames", "flow", "roi"), count),
-        **dict.fromkeys(("train", "evaluate"), trainings),
+        **dict.fromkeys(("train", "evaluate", "detect"), trainings),
         **dict.fromkeys(("strokes", "split", "normalisation", "summary", "all"), 1),
     }
     assert total == sum(jobs.values())
