@@ -286,6 +286,27 @@ def pose(
 
 
 @app.command(rich_help_panel=PREPARATION)
+def estimate(
+    frames_file: Annotated[Path, typer.Argument(metavar="FRAMES", help="A frames stage file.")],
+    roi_file: Annotated[Path, typer.Argument(metavar="ROI", help="An ROI stage file of the same video.")],
+    out: Annotated[Path, typer.Argument(help="The pose stage file to write.")],
+    volume: Annotated[
+        Path | None, typer.Option(help="Then also join the video's stage files in this volume.")
+    ] = None,
+) -> None:
+    """Estimate the player's pose in each frame with MediaPipe; needs pip install 'crisp-sport[pose]'.
+
+    Example: crisp estimate game/frames.h5 game/roi/deepflow.h5 game/pose.h5
+    """
+    from crisp import estimation
+    from crisp import volume as joined
+
+    estimation.extract(frames_file, roi_file, out)
+    if volume:
+        joined.refresh(volume)
+
+
+@app.command(rich_help_panel=PREPARATION)
 def volume(
     out: Annotated[Path, typer.Argument(help="The volume to write, beside the video's stage files.")],
     method: Annotated[

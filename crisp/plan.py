@@ -24,7 +24,7 @@ FLOW = {
     "pcaflow": 0.065,
 }  # core-seconds a pair
 ROI = 0.006  # core-seconds a frame
-POSE = 0.002  # core-seconds a frame
+POSE = {"": 0.002, "mediapipe": 0.1}  # core-seconds a frame, read from files or estimated
 BYTES = {"frames": 82e3, "flow": 66e3, "roi": 2e3, "pose": 170}  # a frame
 START = 5.0  # core-seconds a job, before it does anything
 CLIP = (100, 120, 120)  # frames, height, width; the next two are of a Twin clip of this size
@@ -156,7 +156,7 @@ def _preparation(study: Study, left: _Left) -> list[Row]:
         row("frames", "", DECODING),
         *(row("flow", method, FLOW[method]) for method in methods),
         *(row("roi", method, ROI) for method in methods),
-        *([row("pose", "", POSE)] if study.takes_pose else []),
+        *([row("pose", "", POSE[study.pose_estimator])] if study.takes_pose else []),
     ]
 
 

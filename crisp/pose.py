@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -109,6 +110,46 @@ def channels(
     return np.ascontiguousarray(points.reshape(len(points), CHANNELS).T, np.float32)
 
 
+class Video(NamedTuple):
+    """What is known of a video from its stage files.
+
+    Attributes
+    ----------
+    shape : (height, width) of its frames, px.
+    sha256 : of their values.
+    about : their attributes.
+    centres : ndarray, (N, 2) float64, ROI centres, px.
+    method : flow method of the ROI.
+    """
+
+    shape: tuple[int, int]
+    sha256: str
+    about: dict[str, Any]
+    centres: np.ndarray
+    method: str
+
+    @classmethod
+    def read(cls, frames: str | Path, roi: str | Path) -> Video:
+        """From the stage files of frames and ROI.
+
+        Raises
+        ------
+        CrispError
+            If one is missing or damaged, or they are not of one video.
+        """
+        with storage.open_stage(frames, "frames") as images, storage.open_stage(roi, "roi") as region:
+            rgb = images["rgb"]
+            count, *shape = rgb.shape[:3]
+            about = {key: storage.plain(value) for key, value in images.attrs.items()}
+            sha256 = str(rgb.attrs["sha256"])
+            centres = storage.read_rows(region["roi"], 0, len(region["roi"])).astype(np.float64)
+            method = str(region.attrs.get("method", ""))
+        if len(centres) != count:
+            what = f"ROI does not belong to {frames}"
+            raise fail(roi, what, f"{count} frames", len(centres), "delete it and run again")
+        return cls((shape[0], shape[1]), sha256, about, centres, method)
+
+
 def extract(
     frames: str | Path,
     roi: str | Path,
@@ -135,37 +176,35 @@ def extract(
     CrispError
         If a stage file is missing or damaged, or the pose file is damaged, of another video, or lacks joints.
     """
-    with storage.open_stage(frames, "frames") as images, storage.open_stage(roi, "roi") as region:
-        rgb, about = images["rgb"], {key: storage.plain(value) for key, value in images.attrs.items()}
-        shape, fingerprint = rgb.shape, str(rgb.attrs["sha256"])
-        centres = storage.read_rows(region["roi"], 0, len(region["roi"])).astype(np.float64)
-        method = str(region.attrs.get("method", ""))
-    if len(centres) != shape[0]:
-        raise fail(
-            roi,
-            f"ROI does not belong to {frames}",
-            f"{shape[0]} frames",
-            len(centres),
-            "delete it and run again",
-        )
-    found = poses.read(source, about["decoded_frames"], joints)
-    _same_shape(source, found, about)
-    people = found.points[:: about["frame_step"]]
-    pictured = width or found.size[0] or about["source_width"]
-    people = with_centre(rescaled(people, shape[2] / pictured))
-    _plausible(source, people, shape[2], shape[1], pictured)
-    points = filled(nearest(people, centres), centres)
-    empty = int((points[:, 1:, 2] == 0).all(axis=1).sum())
-    if empty:
-        print(f"{source}: nobody in {empty} of {len(points)} frames", file=sys.stderr)
+    video = Video.read(frames, roi)
+    found = poses.read(source, video.about["decoded_frames"], joints)
+    _same_shape(source, found, video.about)
+    height, working_width = video.shape
+    pictured = width or found.size[0] or video.about["source_width"]
+    people = with_centre(rescaled(found.points[:: video.about["frame_step"]], working_width / pictured))
+    _plausible(source, people, working_width, height, pictured)
     attributes = {
-        "fps": about["fps"],
-        "frames_sha256": fingerprint,
-        "roi_method": method,
         "source": Path(source).name,
         "source_sha256": poses.digest(Path(source)),
         "source_picture_width": float(pictured),
         "joints": dict(joints or {}),
+    }
+    write(target, video, people, source, attributes)
+
+
+def write(
+    target: str | Path, video: Video, people: np.ndarray, source: str | Path, attributes: dict[str, Any]
+) -> None:
+    """Write the pose stage file of the player among `people` (N, P, 14, 3), in working px."""
+    points = filled(nearest(people, video.centres), video.centres)
+    empty = int((points[:, 1:, 2] == 0).all(axis=1).sum())
+    if empty:
+        print(f"{source}: nobody in {empty} of {len(points)} frames", file=sys.stderr)
+    attributes = {
+        **attributes,
+        "fps": video.about["fps"],
+        "frames_sha256": video.sha256,
+        "roi_method": video.method,
         "points": list(POINTS),
         "frames_without_person": empty,
         "versions": f"numpy {np.__version__}",

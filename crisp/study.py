@@ -122,6 +122,7 @@ class Study:
     scatter_seconds: float
     roi_alpha: float
     roi_threshold: float
+    pose_estimator: str
     pose_width: float
     pose_joints: dict[str, str]
     classes: tuple[str, ...]
@@ -399,6 +400,7 @@ def _study(config: dict[str, Any]) -> Study:
         scatter_seconds=float(preparation["scatter_seconds"]),
         roi_alpha=float(preparation["roi"]["alpha"]),
         roi_threshold=float(preparation["roi"]["threshold"]),
+        pose_estimator=preparation["pose"]["estimator"],
         pose_width=float(preparation["pose"]["width"]),
         pose_joints=preparation["pose"]["joints"],
         classes=tuple(config["classes"]),
@@ -436,14 +438,14 @@ def _contradictions(study: Study, where: str) -> list[Fault]:
                     f"add {variant.flow} to preparation.flow_methods",
                 )
             )
-        if "pose" in variant.streams and not study.poses:
+        if "pose" in variant.streams and not (study.poses or study.pose_estimator):
             faults.append(
                 Fault(
                     place,
                     f"model {variant.model} takes poses, and the data set has none",
-                    "a folder of pose files in dataset.poses",
+                    "a folder of pose files in dataset.poses, or preparation.pose.estimator",
                     "nothing",
-                    "set dataset.poses, or take the variant out",
+                    "set one of them, or take the variant out",
                 )
             )
         if variant.attention and variant.model == "pose":
@@ -468,6 +470,16 @@ def _contradictions(study: Study, where: str) -> list[Fault]:
                     "give each class one super-class, a class of its own if it has none",
                 )
             )
+    if study.poses and study.pose_estimator:
+        faults.append(
+            Fault(
+                f"{where}, preparation.pose.estimator",
+                "poses are read from files and estimated, too",
+                "dataset.poses or an estimator",
+                study.pose_estimator,
+                "leave one of them empty",
+            )
+        )
     if study.negative_share and study.negative_class not in study.classes:
         faults.append(
             Fault(
@@ -510,7 +522,12 @@ def parameters(study: Study) -> dict[str, Any]:
 
     What poses depend on is there for studies that take them: others share the rest of the volumes.
     """
-    poses = {"width": study.pose_width, "joints": study.pose_joints, "roi": study.flow_methods[0]}
+    poses = {
+        "estimator": study.pose_estimator,
+        "width": study.pose_width,
+        "joints": study.pose_joints,
+        "roi": study.flow_methods[0],
+    }
     return {
         **({"pose": poses} if study.takes_pose else {}),
         "width": study.width,

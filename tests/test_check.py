@@ -119,7 +119,7 @@ def test_studies_with_poses_share_volumes_and_agree_on_poses(lab: Lab) -> None:
     assert lab.check(record=True, study="first", **posed).faults == []
     record = files.read_json("results/volumes/d/preparation.json")
     assert record["study"] == "s"
-    assert record["parameters"]["pose"] == {"width": 0, "joints": {}, "roi": "deepflow"}
+    assert record["parameters"]["pose"] == {"estimator": "", "width": 0, "joints": {}, "roi": "deepflow"}
     (fault,) = lab.check(study="second", **posed, preparation={"pose": {"width": 320}}).faults
     assert "were prepared otherwise" in fault.what
     assert "'width': 320.0" in fault.found

@@ -19,7 +19,8 @@ def requirements() -> list[str]:
 
 def test_every_dependency_is_pinned() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    for line in [*requirements(), *project["optional-dependencies"]["dev"]]:
+    extras = project["optional-dependencies"]
+    for line in [*requirements(), *extras["dev"], *extras["pose"]]:
         assert re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][0-9A-Za-z.]*", line), line
 
 

@@ -10,6 +10,7 @@ The Snakefile asks for them at every start, so the readers and their libraries a
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -34,6 +35,8 @@ def source(study: Study, video: str) -> Path:
     CrispError
         If there is none, or more than one. A generated one need not be there yet.
     """
+    if study.pose_estimator:
+        raise fail("poses", "poses are estimated", "files in dataset.poses", study.pose_estimator)
     folder = Path(study.poses)
     if study.generate:
         return folder / f"{video}.npz"
@@ -51,7 +54,11 @@ def source(study: Study, video: str) -> Path:
 
 def check(study: Study) -> list[Fault]:
     """Missing and ambiguous pose files of a study that takes poses; generated ones are made where missing."""
-    if not study.takes_pose or study.generate:
+    if not study.takes_pose:
+        return []
+    if study.pose_estimator:
+        return missing_estimator()
+    if study.generate:
         return []
     if not Path(study.poses).is_dir():
         remedy = f"ln -sfn /path/to/the/poses {study.poses}"
@@ -70,6 +77,14 @@ def check(study: Study) -> list[Fault]:
         except CrispError as error:
             faults += error.faults
     return faults
+
+
+def missing_estimator() -> list[Fault]:
+    """What this machine lacks to estimate poses."""
+    if importlib.util.find_spec("mediapipe"):
+        return []
+    remedy = "pip install 'crisp-sport[pose]' (in a clone: '.[pose]'), or read poses from files"
+    return [Fault("preparation.pose.estimator", "the package mediapipe is not installed", remedy=remedy)]
 
 
 def frame_files(folder: Path) -> list[Path]:
@@ -113,7 +128,7 @@ def read_cache(study: Study) -> Seen:
 
 def write_cache(study: Study) -> None:
     """Keep the digests of a study's pose files, so that the jobs need not read them all."""
-    if not study.takes_pose or study.generate:
+    if not study.takes_pose or study.pose_estimator or study.generate:
         return
     before = read_cache(study)
     seen = dict(before)

@@ -68,6 +68,12 @@ def test_fresh_clone_plans_the_whole_demo(clone: Path) -> None:
     assert made(clone) == set(), "a dry run leaves nothing"
 
 
+def test_demo_of_all_models_plans_the_poses_of_its_truth(clone: Path) -> None:
+    count = sum(row.use for row in tables.read_videos(ROOT / "config/demo/videos.tsv"))
+    jobs = planned(snakemake(clone, "-j", "8", "-n", "--configfile", "config/demo/models.yaml"))
+    assert (jobs["demo"], jobs["pose"], jobs["train"]) == (count, count, 18)
+
+
 def test_one_file_can_be_asked_for(clone: Path) -> None:
     jobs = planned(snakemake(clone, "-n", "results/volumes/demo/player-01/flow/deepflow.h5"))
     assert jobs == {"demo": 1, "frames": 1, "flow": 1, "total": 3}

@@ -164,7 +164,7 @@ SEEN_POSES = poses.read_cache(STUDY) if STUDY.takes_pose else {}
 
 
 def pose_source(wildcards):
-    """The pose file of a video; `start` tells of a missing one, the generator makes it."""
+    """The pose file of a video; `start` tells of a missing one, the generator makes it. None to estimate."""
     try:
         path = poses.source(STUDY, wildcards.video)
     except CrispError:

@@ -16,14 +16,24 @@ rule pose:
     resources:
         mem_mb=megabytes(3000),
         disk_mb=100,
-        runtime=minutes(0.01),
+        runtime=minutes(0.2 if STUDY.pose_estimator else 0.01),
     params:
         version=version("pose"),
         # Content decides, not the file's date.
         digest=lambda wildcards: poses.fingerprint(STUDY, wildcards.video, SEEN_POSES),
-        width=STUDY.pose_width,
-        joints=[f"--joint={ours}={theirs}" for ours, theirs in sorted(STUDY.pose_joints.items())],
+        how=(
+            ["estimate"]
+            if STUDY.pose_estimator
+            else [
+                "pose",
+                f"--width={STUDY.pose_width}",
+                *(
+                    f"--joint={ours}={theirs}"
+                    for ours, theirs in sorted(STUDY.pose_joints.items())
+                ),
+            ]
+        ),
     shell:
-        "crisp pose --width {params.width} {params.joints:q}"
+        "crisp {params.how:q}"
         f" --volume {VOLUMES}/{{wildcards.video}}/{{wildcards.video}}.h5"
         " {input.frames:q} {input.roi:q} {input.source:q} {output:q} 2>&1 | tee {log:q}"
