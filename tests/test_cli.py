@@ -137,7 +137,7 @@ def test_number_out_of_range_is_a_usage_error(arguments: list[str]) -> None:
     [
         (["train", "--study", "study.yaml", "twni"], "study s: no variant 'twni'"),
         (["evaluate", "--study", "study.yaml", "twin"], "model.pt: model is missing"),
-        (["detect", "--study", "study.yaml", "twin"], "videos.tsv: table is missing"),
+        (["detect", "--study", "study.yaml", "twin"], "annotations.tsv: table is missing"),
         (["train", "--study", "study.yaml", "twin"], "splits/main.tsv: split is missing"),
         (["split", "--study", "study.yaml"], "strokes.tsv: samples are missing"),
         (["normalise", "--study", "study.yaml"], "splits/main.tsv: split is missing"),
