@@ -66,10 +66,6 @@ def reader(made: Study, variant: str = "flow") -> ClipReader:
 @pytest.mark.parametrize("variant", ["flow", "rgb", "twin", "three-stream"])
 def test_frames_are_what_classification_sees(small: Study, variant: str) -> None:
     """Without stride each centre frame has the probabilities of the window that classification reads."""
-    models_of = [*CONTENT["variants"], {"name": "three-stream", "model": "three-stream"}]
-    small = studies.resolve(
-        {**CONTENT, "dataset": {**CONTENT["dataset"], "poses": "p"}, "variants": models_of}
-    )
     model = network(small, variant)
     scale = training.dataset(small, small.variant(variant), "main", "test", 1).normalised
     found = frame_probabilities(model, reader(small, variant), SIZE, scale, 1, 4)

@@ -141,4 +141,7 @@ def test_both_parts(clips: Path, make_video: MakeVideo) -> None:
     assert made.negative_share == 0
     faults, warnings = check(made, ["config/tt/study.yaml"])
     assert faults == []
-    assert [warning.what for warning in warnings] == ["video has no stroke"]
+    assert [warning.what for warning in warnings] == [
+        "no strokes can be found in untrimmed videos without a class for the frames between them",
+        "video has no stroke",
+    ]
