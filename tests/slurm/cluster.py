@@ -173,7 +173,7 @@ def _free_ports(count: int) -> list[int]:
     return ports
 
 
-def _lives(process: psutil.Process) -> bool:
+def lives(process: psutil.Process) -> bool:
     """Whether a process runs; one that has ended may stay listed until its parent has asked."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
@@ -249,8 +249,9 @@ class Cluster:
         return done.stdout
 
     def processes(self, node: str) -> list[psutil.Process]:
-        """The processes on a node, its first one left out."""
-        return self._process(node).children(recursive=True)
+        """The processes on a node, its first one left out; none on a node that is off."""
+        first = self._process(node)
+        return first.children(recursive=True) if first else []
 
     def pids(self) -> dict[str, int]:
         """The daemons that live, by name."""
@@ -343,7 +344,7 @@ class Cluster:
             process = psutil.Process(int(pid))
         except psutil.NoSuchProcess:
             return None
-        return process if process.create_time() == created and _lives(process) else None
+        return process if process.create_time() == created and lives(process) else None
 
     def _end(self, name: str, kill: bool = False) -> None:
         process = self._process(name)
@@ -352,11 +353,11 @@ class Cluster:
         below = process.children(recursive=True)
         if not kill:
             process.terminate()
-            wait_until(lambda: not _lives(process), f"{name} has ended", 20)
+            wait_until(lambda: not lives(process), f"{name} has ended", 20)
         for one in (process, *below):
             with suppress(psutil.NoSuchProcess):
                 one.kill()
-        wait_until(lambda: not any(map(_lives, (process, *below))), f"{name} is gone", 20)
+        wait_until(lambda: not any(map(lives, (process, *below))), f"{name} is gone", 20)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from tests.slurm import cluster as clusters
-from tests.slurm.cluster import NODES, Cluster, ClusterError, running, wait_until
+from tests.slurm.cluster import NODES, Cluster, ClusterError, lives, running, wait_until
 
 # Where SLURM and munge would write by themselves.
 ELSEWHERE = ("/etc/slurm", "/etc/munge", "/run", "/var/lib", "/var/log", "/var/run", "/var/spool", "/dev/shm")
@@ -58,11 +58,14 @@ def test_crash_takes_a_node_and_its_jobs_alone(cluster: Cluster) -> None:
     wait_until(lambda: all(map(sleeping, NODES[:2])), "both jobs run", 20)
     doomed = [*cluster.processes(NODES[0])]
     cluster.crash(NODES[0])
-    assert not any(one.is_running() for one in doomed)
-    assert sleeping(NODES[1])
-    wait_until(lambda: "down" in cluster.call("sinfo", "-h", "-n", NODES[0], "-o", "%T"), "it is missed", 40)
-    cluster.boot(NODES[0])
-    cluster.call("scancel", "--user", "root")
+    try:
+        assert not any(map(lives, doomed))
+        assert sleeping(NODES[1])
+        state = ("sinfo", "-h", "-n", NODES[0], "-o", "%T")
+        wait_until(lambda: "down" in cluster.call(*state), "it is missed", 40)
+    finally:
+        cluster.boot(NODES[0])
+        cluster.call("scancel", "--user", "root")
 
 
 @pytest.mark.parametrize("lacking", [[], ["slurmd"]])
