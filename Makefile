@@ -7,7 +7,7 @@ SNAKEMAKE = PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --profile profiles/local --
 STUDY = $(shell sed -n 's/^study: *["'\'']*\([A-Za-z0-9_-]*\).*/\1/p' $(CONFIG))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo report test test-slurm lint format clean
+.PHONY: help demo report test test-slow test-slurm lint format clean
 
 help:  ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -32,7 +32,10 @@ report: .venv/installed $(CONFIG)  ## Make the report of a finished study, one H
 	@echo "report: results/studies/$(STUDY)/report.html"
 
 test: .venv/installed  ## Run the tests.
-	PATH="$(CURDIR)/$(BIN):$$PATH" pytest -n $(CORES) --dist worksteal
+	PATH="$(CURDIR)/$(BIN):$$PATH" pytest -n $(CORES) --dist worksteal -m "not slow"
+
+test-slow: .venv/installed  ## Run those that make several whole runs of the workflow.
+	PATH="$(CURDIR)/$(BIN):$$PATH" pytest -n $(CORES) --dist worksteal -m slow tests/workflow
 
 test-slurm: .venv/installed  ## Run the tests on a real SLURM cluster, started here (as root).
 	@$(BIN)/python -m tests.slurm.cluster install

@@ -15,6 +15,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -190,7 +191,8 @@ def end(head: Head) -> int:
         _slurm("scancel", *jobs)
     local = list(processes(head))
     for process in local:
-        process.kill()
+        with suppress(psutil.NoSuchProcess):  # ended by itself, or as its job was cancelled
+            process.kill()
     psutil.wait_procs(local, timeout=10)
     deadline = time.monotonic() + PATIENCE
     while left := slurm_jobs(head):

@@ -20,7 +20,7 @@ SHIPPED = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "config")
 
 
 @pytest.fixture
-def campaign(clone: Path, make_video) -> Path:
+def campaign(clone: Path, make_video, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A clone with a data set in the campaign's layout of 2020, one video a set, imported as documented."""
     config = clone / "config"
     config.unlink()
@@ -36,7 +36,8 @@ def campaign(clone: Path, make_video) -> Path:
         xml = data / f"classificationTask/{part}/{number}.xml"
         xml.parent.mkdir(parents=True)
         xml.write_text(f"<video>{actions}</video>")
-    importers.run(data, "ttstroke21", config, "auto")
+    monkeypatch.chdir(clone)
+    importers.run(Path("data/ttstroke21"), "ttstroke21", Path("config"), "auto")
     return clone
 
 

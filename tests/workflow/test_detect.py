@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from crisp import tables
 from crisp.tables import Annotation
 from tests.workflow.conftest import Study
+
+pytestmark = pytest.mark.slow
 
 
 def with_detection(study: Study) -> None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import pytest
+
 from crisp import strokes
 from tests.workflow.conftest import Study
+
+pytestmark = pytest.mark.slow
 
 
 def table(path: Path) -> list[dict[str, str]]:

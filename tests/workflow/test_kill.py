@@ -15,6 +15,8 @@ import pytest
 from crisp import tables
 from tests.workflow.conftest import ROOT, Run, Study, environment, scanned
 
+pytestmark = pytest.mark.slow
+
 SNAKEMAKE = ("snakemake", "-s", str(ROOT / "Snakefile"), "--configfile", "study.yaml", "-j", "2")
 TRAIN = ("train", "--study", "results/studies/tiny/study.json", "twin")
 

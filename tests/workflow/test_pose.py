@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tests.workflow.conftest import FRAMES, SPLITS, Study
 from tests.workflow.test_rerun import ONE_VIDEO, members, older, planned
+
+pytestmark = pytest.mark.slow
 
 COUNT = len(SPLITS)
 VARIANTS = [{"name": "pose", "model": "pose"}, {"name": "three-stream", "model": "three-stream"}]

@@ -100,6 +100,7 @@ def test_annotation_edit_reruns_labels_and_training_only(done: Study, edit, when
     assert planned(done) == LABELS_ONWARD
 
 
+@pytest.mark.slow
 def test_edits_and_a_new_video_really_run_settle_and_give_what_a_fresh_study_gives(
     done: Study, study: Study, make_video
 ) -> None:

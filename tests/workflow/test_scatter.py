@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.workflow.conftest import STUDY, Study
+
+pytestmark = pytest.mark.slow
 
 
 def test_only_long_videos_are_scattered_and_nothing_changes(finished: Study, done: Study) -> None:
