@@ -43,6 +43,9 @@ Split = Annotated[str, typer.Option(**SPLIT, help="Name of the split.")]
 Variant = Annotated[
     str, typer.Argument(parser=_named("variant"), metavar="VARIANT", help="Name of a variant.")
 ]
+Joined = Annotated[
+    Path | None, typer.Option("--volume", help="Then also join the video's stage files in this volume.")
+]
 Device = Annotated[str, typer.Option(help="auto (a GPU where there is one), cpu or cuda.")]
 DEMO = Path("config/config.yaml")
 INTERRUPTED = "interrupted; nothing is half-written"
@@ -240,9 +243,7 @@ def roi(
     threshold: Annotated[
         float, typer.Option(min=0, help="Speed above which a pixel moves (320 px, 120 fps).")
     ] = 0.25,
-    volume: Annotated[
-        Path | None, typer.Option(help="Then also join the video's stage files in this volume.")
-    ] = None,
+    volume: Joined = None,
 ) -> None:
     """Compute the foreground mask, the region of interest and the flow statistics of a video.
 
@@ -268,9 +269,7 @@ def pose(
     joint: Annotated[
         list[str] | None, typer.Option(metavar="OURS=THEIRS", help="What a joint is called in the file.")
     ] = None,
-    volume: Annotated[
-        Path | None, typer.Option(help="Then also join the video's stage files in this volume.")
-    ] = None,
+    volume: Joined = None,
 ) -> None:
     """Take the player's pose in each frame from a file of COCO keypoints, DeepLabCut, SLEAP or the like.
 
@@ -290,9 +289,7 @@ def estimate(
     frames_file: Annotated[Path, typer.Argument(metavar="FRAMES", help="A frames stage file.")],
     roi_file: Annotated[Path, typer.Argument(metavar="ROI", help="An ROI stage file of the same video.")],
     out: Annotated[Path, typer.Argument(help="The pose stage file to write.")],
-    volume: Annotated[
-        Path | None, typer.Option(help="Then also join the video's stage files in this volume.")
-    ] = None,
+    volume: Joined = None,
 ) -> None:
     """Estimate the player's pose in each frame with MediaPipe; needs pip install 'crisp-sport[pose]'.
 

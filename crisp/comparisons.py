@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from crisp.errors import fail
-from crisp.files import replacing
-from crisp.summary import Run, cell, write_page
+from crisp.summary import Run, write_page, write_table
 
 RESAMPLES = 9999
 EVERY_SEED = "all"
@@ -172,10 +171,7 @@ def read_correct(folder: Path) -> dict[str, int]:
 
 def write(path: str | Path, rows: Iterable[Comparison]) -> None:
     """Write ``comparisons.tsv``."""
-    with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerow(Comparison._fields)
-        writer.writerows([cell(value) for value in row] for row in rows)
+    write_table(path, Comparison._fields, rows)
 
 
 def table(path: str | Path, rows: Iterable[Comparison]) -> None:

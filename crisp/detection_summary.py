@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from crisp.decisions import RULES
-from crisp.files import read_json, replacing
-from crisp.summary import Run, cell, mean_spread, percent, write_page
+from crisp.files import read_json
+from crisp.summary import Run, mean_spread, percent, write_page, write_table
 
 SHARES = (
     "global_iou",
@@ -107,10 +106,7 @@ def _rows(run: Run) -> list[Row]:
 
 def write(path: str | Path, rows: Iterable[Row]) -> None:
     """Write ``detection.tsv``: shares with six decimals, yes or no, an empty cell for None."""
-    with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerow(Row._fields)
-        writer.writerows([cell(value) for value in row] for row in rows)
+    write_table(path, Row._fields, rows)
 
 
 def table(path: str | Path, rows: Iterable[Row]) -> None:

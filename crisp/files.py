@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from crisp.errors import fail
+from crisp.errors import CrispError, fail
 
 
 @contextmanager
@@ -117,6 +117,15 @@ def read_json(path: str | Path) -> Any:
         raise fail(
             path, "damaged JSON file", found=error, remedy="delete it and run snakemake again"
         ) from None
+
+
+def read_cache(path: str | Path) -> dict[str, Any]:
+    """The object of a JSON file that only saves time: missing or damaged, it is empty."""
+    try:
+        content = read_json(path)
+    except (CrispError, OSError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def digest(content: Any) -> str:

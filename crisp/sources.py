@@ -10,7 +10,6 @@ import hashlib
 from pathlib import Path
 
 from crisp import files
-from crisp.errors import CrispError
 from crisp.study import Study
 from crisp.tables import Video
 
@@ -25,11 +24,7 @@ def sha256(path: str | Path) -> str:
 
 def read_cache(study: Study) -> Seen:
     """Path, size (bytes) and date (ns) by video, as last seen; damaged, it is empty and only costs time."""
-    try:
-        content = files.read_json(_cache_file(study))
-    except (CrispError, OSError):
-        return {}
-    return content if isinstance(content, dict) else {}
+    return files.read_cache(_cache_file(study))
 
 
 def write_cache(study: Study, seen: Seen) -> None:

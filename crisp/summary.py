@@ -341,17 +341,19 @@ def write(path: str | Path, rows: Iterable[Row]) -> None:
     """
     rows = list(rows)
     names = list(rows[0].super_classes) if rows else []
+    columns = [*Row._fields[:-1], *(f"accuracy:{name}" for name in names)]
+    write_table(path, columns, ((*row[:-1], *(row.super_classes[name] for name in names)) for row in rows))
+
+
+def write_table(path: str | Path, columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
+    """Write a table of results: shares with six decimals, yes or no, an empty cell for None."""
     with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerow([*Row._fields[:-1], *(f"accuracy:{name}" for name in names)])
-        writer.writerows(
-            [cell(value) for value in (*row[:-1], *(row.super_classes[name] for name in names))]
-            for row in rows
-        )
+        writer.writerow(columns)
+        writer.writerows(map(_cell, row) for row in rows)
 
 
-def cell(value: Any) -> str:
-    """A value as the tables of results spell it."""
+def _cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):

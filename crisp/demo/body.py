@@ -12,22 +12,6 @@ from crisp.demo.timeline import Video
 WIDTH, HEIGHT = 192, 108
 GRID = 16  # drawing positions are whole sixteenths of a pixel: the last bit of a sine cannot matter
 
-JOINTS = (
-    "nose",
-    "left eye",
-    "right eye",
-    "left ear",
-    "right ear",
-    "left shoulder",
-    "right shoulder",
-    "left elbow",
-    "right elbow",
-    "left wrist",
-    "right wrist",
-    "left hip",
-    "right hip",
-)
-
 Point = tuple[float, float]
 
 
@@ -46,7 +30,8 @@ class Build(NamedTuple):
 class Pose(NamedTuple):
     """A player at one moment: points of the picture by name, and where the racket points.
 
-    ``points`` holds the `JOINTS` and what else is drawn (``near``: towards the camera, ``far``: beyond);
+    ``points`` holds `crisp.skeleton.JOINTS` and what else is drawn (``near``: towards the camera,
+    ``far``: beyond);
     ``racket`` is the centre of the blade, ``aim`` the direction of the handle in radians of the picture.
     """
 

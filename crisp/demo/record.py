@@ -12,11 +12,12 @@ import cv2
 import numpy as np
 
 from crisp.demo.ball import flight
-from crisp.demo.body import HEIGHT, JOINTS, WIDTH, Pose, build, pose
+from crisp.demo.body import HEIGHT, WIDTH, Pose, build, pose
 from crisp.demo.motion import offset
 from crisp.demo.scene import Scene
 from crisp.demo.timeline import FPS, Action, Video, actions, find, strokes
 from crisp.files import replacing
+from crisp.skeleton import JOINTS
 
 # Settings under which x264 computes in whole numbers only, so that its output is the same everywhere.
 _X264 = {"qp": "18", "preset": "medium", "x264-params": "aq-mode=0:mbtree=0:psy=0:threads=1"}

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crisp import files
+from crisp import files, sources
 from crisp.errors import CrispError, Fault, fail
 from crisp.study import Study
 
@@ -97,8 +97,7 @@ def frame_files(folder: Path) -> list[Path]:
 def digest(path: Path) -> str:
     """SHA-256 of a pose file's bytes; of a folder that of its files' names and bytes."""
     if path.is_file():
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sources.sha256(path)
     sha = hashlib.sha256()
     for part in frame_files(path):
         content = part.read_bytes()
@@ -119,11 +118,7 @@ def _digest_of(path: Path, _: str) -> str:
 
 def read_cache(study: Study) -> Seen:
     """Digests of the pose files as last seen; damaged, it is empty and only costs time."""
-    try:
-        content = files.read_json(_cache_file(study))
-    except (CrispError, OSError):
-        return {}
-    return content if isinstance(content, dict) else {}
+    return files.read_cache(_cache_file(study))
 
 
 def write_cache(study: Study) -> None:

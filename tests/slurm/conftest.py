@@ -81,8 +81,15 @@ class Site:
 
     def start(self, study: Study, *arguments: str) -> Head:
         """``snakemake --profile slurm --configfile study.yaml …`` in the study's folder."""
+        command = ("snakemake", "--profile", "slurm", "--configfile", "study.yaml", *QUICK)
+        return self._launch(study, *command, *arguments)
+
+    def recover(self, study: Study) -> Head:
+        """``crisp recover --study study.yaml``, which becomes the run that was cut off."""
+        return self._launch(study, "crisp", "recover", "--study", "study.yaml")
+
+    def _launch(self, study: Study, *command: str) -> Head:
         output = study.folder / f"head-{len(self._heads)}.txt"
-        command = ["snakemake", "--profile", "slurm", "--configfile", "study.yaml", *QUICK, *arguments]
         with open(output, "w") as file:
             process = subprocess.Popen(
                 command,

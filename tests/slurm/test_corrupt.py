@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from crisp import sources, tables
+from crisp import tables
 from tests.slurm.conftest import Head, Run, Site, Study, cloned
 
 SPLITS = ("train",) * 8 + ("validation", "test")
@@ -26,12 +26,7 @@ def good(tmp_path_factory: pytest.TempPathFactory, make_video) -> bytes:
 def study(tmp_path_factory: pytest.TempPathFactory, make_video) -> Study:
     """A study whose table was made when one of the videos was corrupt already."""
     study = cloned(tmp_path_factory.mktemp("corrupt"), make_video, SPLITS)
-    path, table = study.folder / f"data/tiny/{BAD}.mp4", study.folder / "tables/videos.tsv"
-    path.write_bytes(b"\0" * path.stat().st_size)
-    rows = tables.read_videos(table)
-    tables.write_videos(
-        table, [replace(row, sha256=sources.sha256(path)) if row.video == BAD else row for row in rows]
-    )
+    study.spoil(BAD)
     return study
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
-from crisp import sources, tables
+from crisp import tables
 from tests.slurm.conftest import Site, cloned
 
 BAD = "v2"
@@ -14,12 +13,8 @@ STAGES = ("frames.h5", "flow/dis.h5", "roi/dis.h5")
 
 def test_corrupt_clip_fails_alone(site: Site, tmp_path: Path, make_video) -> None:
     study = cloned(tmp_path, make_video, ("train", "train", "validation", "test"))
-    path, table = study.folder / f"data/tiny/{BAD}.mp4", study.folder / "tables/videos.tsv"
-    path.write_bytes(b"\0" * path.stat().st_size)
-    rows = tables.read_videos(table)
-    tables.write_videos(
-        table, [replace(row, sha256=sources.sha256(path)) if row.video == BAD else row for row in rows]
-    )
+    study.spoil(BAD)
+    rows = tables.read_videos(study.folder / "tables/videos.tsv")
     head = site.start(study, "--groups", "frames=clip", "flow=clip", "roi=clip")
     run = head.end()
     assert run.code != 0

@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 from pathlib import Path
 
 from crisp import tables
 from tests.slurm.cluster import NODES
-from tests.slurm.conftest import Head, Site, Study, cloned
+from tests.slurm.conftest import Head, Site, cloned
 
 VIDEOS = ("v1", "v2", "v3")
-
-
-def recover(site: Site, study: Study) -> Head:
-    output = study.folder / "recover.txt"
-    with open(output, "a") as file:
-        process = subprocess.Popen(
-            ["crisp", "recover", "--study", "study.yaml"],
-            cwd=study.folder,
-            env=site.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-    return Head(process, output)
 
 
 def hold_flow(site: Site, head: Head, before: int) -> str:
@@ -46,7 +30,7 @@ def test_killed_head_is_recovered_from(site: Site, tmp_path: Path, make_video) -
     study = cloned(tmp_path, make_video, tables.SPLITS)
     head = site.start(study)
     hold_flow(site, head, 0)
-    refused = recover(site, study)
+    refused = site.recover(study)
     assert refused.process.wait(60) == 1
     assert "another run is under way here" in refused.text
 
@@ -59,14 +43,14 @@ def test_killed_head_is_recovered_from(site: Site, tmp_path: Path, make_video) -
     assert "crisp recover --study study.yaml" in locked.text
     assert site.queued() <= orphans, "a second head submits nothing"
 
-    second = recover(site, study)
+    second = site.recover(study)
     hold_flow(site, second, 0)
     assert not orphans & site.queued()
     second.process.send_signal(signal.SIGHUP)
     second.process.wait()
     assert site.queued()
 
-    third = recover(site, study)
+    third = site.recover(study)
     assert third.end().code == 0, third.text
     assert (study.folder / "results/studies/tiny/summary.tsv").exists()
     assert not list((study.folder / "results").rglob("*.tmp-*"))

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -69,6 +69,15 @@ class Study:
         if check:
             assert run.code == 0, run.text + self.logs()
         return run
+
+    def spoil(self, name: str) -> None:
+        """Overwrite a video with zeros, and let the table know it as such."""
+        path, table = self.folder / f"data/tiny/{name}.mp4", self.folder / "tables/videos.tsv"
+        path.write_bytes(b"\0" * path.stat().st_size)
+        rows = tables.read_videos(table)
+        tables.write_videos(
+            table, [replace(row, sha256=sources.sha256(path)) if row.video == name else row for row in rows]
+        )
 
     def logs(self) -> str:
         paths = sorted(self.folder.glob("results/studies/*/logs/**/*.log"))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
-from crisp import annotations, sources, tables
+from crisp import annotations, tables
 from tests.workflow.conftest import ROOT, Run, Study, environment
 
 PARTS = ("Snakefile", "workflow", "config", "crisp", "profiles", "slurm")
@@ -154,10 +153,7 @@ def test_every_fault_is_told_before_any_job(study: Study) -> None:
 
 def test_corrupt_video_fails_alone(study: Study) -> None:
     """A file that is the one in the table but cannot be decoded."""
-    path, table = study.folder / "data/tiny/v2.mp4", study.folder / "tables/videos.tsv"
-    path.write_bytes(b"\0" * path.stat().st_size)
-    first, second, *rest = tables.read_videos(table)
-    tables.write_videos(table, [first, replace(second, sha256=sources.sha256(path)), *rest])
+    study.spoil("v2")
     wanted = [
         study.stage_file(video, stage).relative_to(study.folder).as_posix()
         for video in ("v1", "v2")

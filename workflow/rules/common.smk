@@ -172,10 +172,16 @@ def pose_source(wildcards):
     return ancient(path.as_posix())
 
 
+@cache
+def part_count(video, method):
+    """In how many parts a flow is computed: several functions of a job ask, the disk answers once."""
+    return STUDY.flow_parts(video, method)
+
+
 def flow_parts(wildcards):
     """The parts that a long video's flow is joined from; none where one job computes it."""
     whole = stage_file(wildcards.video, "flow", wildcards.method)
-    count = STUDY.flow_parts(wildcards.video, wildcards.method)
+    count = part_count(wildcards.video, wildcards.method)
     parts = [
         f"{whole.removesuffix('.h5')}.part-{part}-of-{count}.h5" for part in range(1, count + 1)
     ]
@@ -184,7 +190,7 @@ def flow_parts(wildcards):
 
 def flow_frames(wildcards):
     """How many frames a flow job computes."""
-    if "part" not in wildcards.keys() and flow_parts(wildcards):
+    if "part" not in wildcards.keys() and part_count(wildcards.video, wildcards.method) > 1:
         return 0  # it only joins parts
     return VIDEOS[wildcards.video].working_frames / int(wildcards.get("parts", 1))
 
