@@ -68,7 +68,12 @@ def centred(begin: int, end: int, frames: int) -> Draw:
 
 
 def draw(
-    generator: np.random.Generator, begin: int, end: int, size: tuple[int, int, int], flip: bool = True
+    generator: np.random.Generator,
+    begin: int,
+    end: int,
+    size: tuple[int, int, int],
+    flip: bool = True,
+    spread: float = 0.0,
 ) -> Draw:
     """Draw the augmentation of one sample.
 
@@ -81,6 +86,9 @@ def draw(
         Of the clip.
     flip : bool
         Whether clips may be mirrored.
+    spread : float
+        Share of the sample, about its middle, in which the clip's middle is drawn, each place as likely as
+        another; the clip may reach beyond the sample. 0 is as published: near the middle, inside the sample.
     """
     frames, height, width = size
     angle = generator.uniform(-ANGLE, ANGLE)
@@ -88,10 +96,18 @@ def draw(
     shift = tuple(int(generator.integers(-(side // SHIFT), side // SHIFT + 1)) for side in (width, height))
     # Drawn in any case, so that the rest of the draw does not depend on the setting.
     mirrored = bool(generator.random() < 0.5)
-    return Draw(_start(generator, begin, end, frames), angle, zoom, (shift[0], shift[1]), mirrored and flip)
+    sample = begin, end, frames
+    start = _anywhere(generator, *sample, spread) if spread else _near(generator, *sample)
+    return Draw(start, angle, zoom, (shift[0], shift[1]), mirrored and flip)
 
 
-def _start(generator: np.random.Generator, begin: int, end: int, frames: int) -> int:
+def _anywhere(generator: np.random.Generator, begin: int, end: int, frames: int, spread: float) -> int:
+    """Start frame of a clip whose middle is drawn from the middle part of the sample."""
+    offset = spread * (end - begin) / 2 * generator.uniform(-1, 1)
+    return math.floor((begin + end - frames) / 2 + offset + 0.5)
+
+
+def _near(generator: np.random.Generator, begin: int, end: int, frames: int) -> int:
     """Start frame about the centred one, in ``[begin, end - frames]``."""
     spare = end - begin - frames
     if spare <= 0:

@@ -550,6 +550,8 @@ def summary(study: StudyFile = DEMO) -> None:
     rows = summaries.collect(runs)
     summaries.write(loaded.results / "summary.tsv", rows)
     plots.summary(loaded.results / "summary.png", rows)
+    if loaded.flow_groups:
+        plots.flow_study(loaded.results / "flow_study.png", rows, loaded.flow_groups)
     summaries.summary_table(loaded.results / "summary.html", rows)
     compared = comparisons.compare(runs)
     comparisons.write(loaded.results / "comparisons.tsv", compared)

@@ -269,7 +269,10 @@ class ClipDataset(Dataset):
         if not self.augment:
             return augmentation.centred(sample.begin, sample.end, size[0])
         generator = augmentation.generator(self.seed, self.epoch, index)
-        return augmentation.draw(generator, sample.begin, sample.end, size, self.variant.flip)
+        spread = self.variant.spread
+        if spread and sample.kind == "negative":
+            spread = 1.0  # all of it is as negative as its middle
+        return augmentation.draw(generator, sample.begin, sample.end, size, self.variant.flip, spread)
 
     def __getitem__(self, index: int) -> tuple[dict[str, torch.Tensor], int, int]:
         clip = self.readers[self.sample(index).video].clip(

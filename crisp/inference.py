@@ -81,7 +81,9 @@ def _check(study: Study, variant: Variant, split: str, about: dict[str, Any], pa
     }
     if "pose" in variant.streams:
         expected["pose_norm"] = variant.pose_norm
-    found = {**about["variant"], "classes": about["classes"], "normalisation": about["normalisation"]}
+    # A model of before a key was made has its default.
+    of_model = Variant.from_config(about["variant"])
+    found = {**vars(of_model), "size": list(of_model.size), **about}
     other = [key for key in expected if found[key] != expected[key]]
     if other:
         raise fail(

@@ -24,6 +24,7 @@ from numpy.typing import ArrayLike
 from crisp.detection_metrics import THRESHOLDS, Interval, iou
 from crisp.files import replacing
 from crisp.metrics import row_shares
+from crisp.study import Variant
 from crisp.summary import Row, by_variant
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
@@ -223,6 +224,53 @@ def summary(path: str | Path, rows: Sequence[Row], title: str = "Accuracy of the
             _say(axes, "no labelled strokes")
         axes.set_xlabel("Accuracy" + "".join(f" (decision: {rule})" for rule in rules))
         _legend(figure, axes)
+
+
+def flow_study(path: str | Path, rows: Sequence[Row], groups: Mapping[str, Sequence[Variant]]) -> None:
+    """Draw the accuracy by flow method and normalisation, a panel for each group of variants.
+
+    A dot is a run, a bar the mean of its variant, by the configured decision rule.
+
+    Parameters
+    ----------
+    path : path
+        PNG file to write.
+    rows : sequence of Row
+        The summary (`crisp.summary.collect`).
+    groups : mapping
+        `crisp.study.Study.flow_groups`.
+    """
+    runs: dict[str, list[float]] = {}
+    for (name, _), known in by_variant(rows).items():
+        runs.setdefault(name, []).extend(row.accuracy for row in known if row.accuracy is not None)
+    every = [variant for group in groups.values() for variant in group]
+    methods = list(dict.fromkeys(variant.flow for variant in every))
+    kinds = list(dict.fromkeys(variant.norm_method for variant in every))
+    colours = dict(zip(kinds, (BLUE, ORANGE, GREEN), strict=False))
+    with _picture(path, 1.2 + (0.9 * len(methods) + 0.6) * len(groups), 3.9) as figure:
+        figure.suptitle("Accuracy by flow and its normalisation", x=0.012, ha="left", fontweight="bold")
+        panels = figure.subplots(1, len(groups), sharey=True, squeeze=False)[0]
+        for axes, (name, group) in zip(panels, groups.items(), strict=True):
+            for variant in group:
+                shift = 0.24 * (kinds.index(variant.norm_method) - (len(kinds) - 1) / 2)
+                place, found = methods.index(variant.flow) + shift, runs.get(variant.name, [])
+                colour = colours[variant.norm_method]
+                axes.plot([place] * len(found), found, "o", color=colour, alpha=0.45, markersize=4)
+                if found:
+                    mean = float(np.mean(found))
+                    axes.hlines(
+                        mean, place - 0.1, place + 0.1, color=colour, linewidth=2.6, label=variant.norm_method
+                    )
+            axes.set_title(name)
+            axes.set_xticks(range(len(methods)), methods)
+            axes.set_xlim(-0.6, len(methods) - 0.4)
+            axes.grid(axis="x", visible=False)
+            axes.tick_params(axis="x", length=0)
+        panels[0].set_ylim(0, 1)
+        panels[0].yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+        if not any(runs.values()):
+            _say(panels[0], "no labelled strokes")
+        _legend(figure, *panels)
 
 
 class Timeline(NamedTuple):

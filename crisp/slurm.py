@@ -23,13 +23,19 @@ PATIENCE = 60  # s, for a busy controller
 WHERE = "SLURM"
 
 
-def check(jobs: Iterable[Any], settings: Any) -> None:
+def check(jobs: Iterable[Any], settings: Any) -> dict[tuple[str, str], int]:
     """Ask SLURM about the most demanding job of each rule.
 
     Parameters
     ----------
     jobs : Snakemake's jobs that are to run.
     settings : of Snakemake's executor for SLURM.
+
+    Returns
+    -------
+    dict
+        By rule and resource (``runtime`` in minutes, ``mem_mb``): the most that its partition has. A job
+        that is tried again asks for more; beyond this, SLURM would refuse it or let it wait for ever.
 
     Raises
     ------
@@ -59,12 +65,17 @@ def check(jobs: Iterable[Any], settings: Any) -> None:
         if not job.is_local and _demand(job) > _demand(largest.get(job.name)):
             largest[job.name] = job
     refused: dict[str, list[str]] = {}
-    limits = _time_limits()
+    limits = _limits()
     for rule, job in largest.items():
         if refusal := _too_long(job, limits) or _refusal(request(job, settings), rule):
             refused.setdefault(refusal, []).append(rule)
     if refused:
         raise CrispError(*(_fault(refusal, rules) for refusal, rules in refused.items()))
+    return {
+        (rule, resource): most
+        for rule, job in largest.items()
+        for resource, most in limits.get(_partition(job), {}).items()
+    }
 
 
 def _demand(job: Any) -> tuple[int, ...]:
@@ -101,23 +112,29 @@ def _refusal(line: str, rule: str) -> str:
     return ""
 
 
-def _time_limits() -> dict[str, int]:
-    """Longest time in minutes by partition, of those that have a limit; the default one also as ''."""
-    limits: dict[str, int] = {}
-    for line in _run("scontrol --oneliner show partition").stdout.splitlines():
-        keys = dict(pair.split("=", 1) for pair in line.split() if "=" in pair)
-        if keys["MaxTime"] != "UNLIMITED":
-            minutes = parse_time_to_minutes(keys["MaxTime"])
-            limits |= {keys["PartitionName"]: minutes} | ({"": minutes} if keys["Default"] == "YES" else {})
+def _limits() -> dict[str, dict[str, int]]:
+    """By partition ('' is the default one): the longest time in minutes, if limited, and a node's memory."""
+    limits: dict[str, dict[str, int]] = {}
+    for line in _run("sinfo --noheader --Node --format=%P|%l|%m").stdout.splitlines():
+        name, time, memory = line.split("|")
+        most = limits.setdefault(name.rstrip("*"), {"mem_mb": 0})
+        most["mem_mb"] = max(most["mem_mb"], int(memory))
+        if time != "infinite":
+            most["runtime"] = parse_time_to_minutes(time)
+        if name.endswith("*"):
+            limits[""] = most
     return limits
 
 
-def _too_long(job: Any, limits: dict[str, int]) -> str:
+def _partition(job: Any) -> str:
+    return job.resources.get("slurm_partition") or ""
+
+
+def _too_long(job: Any, limits: dict[str, dict[str, int]]) -> str:
     """Unless a site enforces it, SLURM takes a job that is too long, and lets it wait for ever."""
-    partition, runtime = job.resources.get("slurm_partition") or "", job.resources.get("runtime") or 0
-    if runtime <= limits.get(partition, runtime):
-        return ""
-    return f"runtime {runtime} min is over the partition's limit, {limits[partition]} min"
+    runtime = job.resources.get("runtime") or 0
+    most = limits.get(_partition(job), {}).get("runtime", runtime)
+    return f"runtime {runtime} min is over the partition's limit, {most} min" if runtime > most else ""
 
 
 def _fault(refusal: str, rules: list[str]) -> Fault:

@@ -9,7 +9,7 @@ import copy
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,7 @@ class Variant:
     norm_method: str
     augmentation: bool
     flip: bool
+    spread: float
     attention: bool
     init: str
     init_from: str
@@ -72,6 +73,10 @@ class Variant:
     def streams(self) -> tuple[str, ...]:
         """The streams the model takes: some of ``rgb``, ``flow`` and ``pose``."""
         return STREAMS[self.model]
+
+
+# The keys that tell two variants apart besides their flow and its normalisation, and their model.
+FLOWLESS = [key.name for key in fields(Variant) if key.name not in ("name", "model", "flow", "norm_method")]
 
 
 @dataclass(frozen=True)
@@ -224,6 +229,23 @@ class Study:
     def takes_pose(self) -> bool:
         """Whether any variant takes poses, so that they are prepared."""
         return any("pose" in variant.streams for variant in self.variants)
+
+    @property
+    def flow_groups(self) -> dict[str, list[Variant]]:
+        """Variants that differ in flow method and normalisation alone, by what tells their group from others.
+
+        Only groups of two or more: what a study of the flow compares.
+        """
+        groups: dict[Variant, list[Variant]] = {}
+        for variant in self.variants:
+            if "flow" in variant.streams:
+                groups.setdefault(replace(variant, name="", flow="", norm_method=""), []).append(variant)
+        several = {shared: group for shared, group in groups.items() if len(group) > 1}
+        keys = [key for key in FLOWLESS if len({getattr(shared, key) for shared in several}) > 1]
+        return {
+            ", ".join([shared.model, *(f"{key} {getattr(shared, key)}" for key in keys)]): group
+            for shared, group in several.items()
+        }
 
     def annotation_file(self, row: tables.Annotation) -> Path:
         """Path of an annotation file: beside the table, or else in the data folder."""

@@ -8,6 +8,7 @@ import os
 # and threads that wait for each other by spinning would slow them all down many times over.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -18,6 +19,9 @@ import numpy as np
 import pytest
 
 from tests.lab import Lab
+
+# A shell's background job ignores Ctrl-C and hands that down to what it starts; tests send Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 VideoMaker = Callable[..., Path]
 

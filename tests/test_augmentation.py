@@ -75,6 +75,24 @@ def test_begin_is_normal_about_the_middle() -> None:
     assert begins.std() == pytest.approx(20, abs=1.5)
 
 
+@given(
+    st.integers(0, 500), st.integers(1, 300), st.integers(1, 120), st.floats(0.01, 1), st.integers(0, 2**32)
+)
+def test_middle_stays_in_the_spread_part(
+    begin: int, length: int, frames: int, spread: float, seed: int
+) -> None:
+    start = draw(generator(seed, 0, 0), begin, begin + length, (frames, 9, 9), spread=spread).begin
+    assert abs(start + frames / 2 - (begin + length / 2)) <= spread * length / 2 + 0.5
+
+
+def test_middles_fill_the_spread_part_evenly() -> None:
+    middles = [draw(generator(1, 0, i), 0, 160, SIZE, spread=0.5).begin + 50 for i in range(4000)]
+    assert (min(middles), max(middles)) == (40, 120)
+    counts = np.histogram(middles, bins=8, range=(40, 120))[0]
+    assert counts.min() > 400
+    assert counts.max() < 600
+
+
 def test_hopeless_start_frames_end_in_the_sample() -> None:
     class Far(np.random.Generator):
         def normal(self, *_: float) -> float:  # type: ignore[override]

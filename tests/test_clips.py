@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -344,6 +345,17 @@ def test_augmentation_depends_on_seed_epoch_and_position_alone(noise: dict) -> N
     assert [clips.draw(index) for index in reversed(range(6))] == first[::-1]
     assert dataset(noise, seed=5).draw(0) != first[0]
     assert dataset(noise, augment=False).draw(0) == centred(0, 11, 8)
+
+
+def test_spread_clips_of_a_negative_are_anywhere_in_it(noise: dict) -> None:
+    clips = dataset(noise)
+    clips.variant = replace(VARIANT, spread=0.2)
+    clips.samples = [sample._replace(begin=0, end=40) for sample in clips.samples]
+    clips.samples[1] = clips.samples[1]._replace(kind="negative")
+    # The sample is of an index modulo their number: many draws of two of them.
+    strokes, negatives = ([clips.draw(first + 6 * i).begin + 4 for i in range(500)] for first in (0, 1))
+    assert (min(strokes), max(strokes)) == (16, 24)
+    assert (min(negatives), max(negatives)) == (0, 40)
 
 
 def batches(clips: ClipDataset, workers: int) -> list:

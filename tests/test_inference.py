@@ -146,6 +146,17 @@ def test_model_of_another_study_is_refused(small: Study, changes: dict[str, Any]
     assert "train it again" in str(error.value)
 
 
+def test_model_of_before_a_key_was_made_has_its_default(small: Study) -> None:
+    path = train(small) / "model.pt"
+    content = torch.load(path, weights_only=True)
+    del content["variant"]["attention"]
+    torch.save(content, path)
+    assert inference.evaluate(small, small.variant("flow"), "main", 1, "cpu")["n"] > 0
+    other = changed(variants=[{"name": "flow", "model": "flow", "attention": True}])
+    with pytest.raises(CrispError, match="found: attention False"):
+        inference.evaluate(other, other.variant("flow"), "main", 1, "cpu")
+
+
 def test_model_of_otherwise_divided_poses_is_refused(small: Study) -> None:
     train(small, "pose")
     other = changed(defaults={**CONTENT["defaults"], "pose_norm": "image"})

@@ -15,6 +15,7 @@ import pytest
 from crisp import metrics, plots
 from crisp.detection_metrics import Interval
 from crisp.plots import Timeline
+from crisp.study import Variant
 from crisp.summary import Row
 
 HISTORY: list[dict[str, float]] = [
@@ -65,6 +66,17 @@ def timeline(truth: list[Interval] = STROKES, found: list[Interval] = FOUND) -> 
     return Timeline("w", 30.0, truth, found, np.linspace(0, 1, 150))
 
 
+def flow_groups() -> dict[str, list[Variant]]:
+    def of(name: str, model: str, flow: str, kind: str) -> Variant:
+        keys = {"name": name, "model": model, "flow": flow, "norm_method": kind, "size": (8, 8, 8)}
+        return Variant.from_config(keys)
+
+    return {
+        "flow": [of("a", "flow", "dis", "normal"), of("b", "flow", "deepflow", "max")],
+        "twin": [of("c", "twin", "dis", "none"), of("d", "twin", "dis", "max")],
+    }
+
+
 PICTURES: dict[str, Callable[[Path], None]] = {
     "confusion": lambda path: plots.confusion(path, [[3, 1], [0, 4]], ["Negative", "Push"], "twin, seed 1"),
     "confusion-21": lambda path: plots.confusion(
@@ -82,6 +94,10 @@ PICTURES: dict[str, Callable[[Path], None]] = {
     "summary-folds": lambda path: plots.summary(path, [row(split="fold-1"), row(split="fold-2")]),
     "summary-unlabelled": lambda path: plots.summary(path, [row(correct=0, n=0)]),
     "summary-empty": lambda path: plots.summary(path, []),
+    "flow-study": lambda path: plots.flow_study(
+        path, [row("a", seed=1), row("a", seed=2, correct=20), row("b"), row("other")], flow_groups()
+    ),
+    "flow-study-unlabelled": lambda path: plots.flow_study(path, [row("a", correct=0, n=0)], flow_groups()),
     "timelines": lambda path: plots.timelines(path, [timeline()], "twin, seed 1"),
     "timelines-two": lambda path: plots.timelines(path, [timeline(), timeline([], [])], "twin, seed 1"),
     "timelines-none": lambda path: plots.timelines(path, [], "every video trains"),
@@ -97,7 +113,7 @@ def test_picture_is_written_alone(name: str, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["picture.png"]
 
 
-@pytest.mark.parametrize("name", ["confusion", "curves", "summary", "timelines"])
+@pytest.mark.parametrize("name", ["confusion", "curves", "flow-study", "summary", "timelines"])
 def test_same_bytes_whatever_the_users_settings(name: str, tmp_path: Path) -> None:
     PICTURES[name](tmp_path / "first.png")
     with mpl.rc_context({"font.size": 20, "axes.facecolor": "red", "savefig.dpi": 30}):

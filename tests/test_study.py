@@ -130,6 +130,21 @@ def test_all_faults_in_one_list() -> None:
     assert all(part in message for part in ("study: bad value", "unknown key", "seeds.0: bad value"))
 
 
+def test_flow_groups_differ_in_flow_and_normalisation_alone() -> None:
+    flows = [{"flow": "dis"}, {"flow": "deepflow", "norm_method": "max"}]
+    models = [{"model": "flow"}, {"model": "twin", "attention": True}, {"model": "twin", "flip": False}]
+    alone = [{"name": "alone", "model": "flow", "flip": False}, {"name": "rgb", "model": "rgb"}]
+    variants = [{"name": f"v{i}{j}", **m, **f} for i, m in enumerate(models) for j, f in enumerate(flows)]
+    preparation = {"flow_methods": ["deepflow", "dis"]}
+    groups = study.resolve(content(variants=[*variants, *alone], preparation=preparation)).flow_groups
+    assert {name: [variant.name for variant in group] for name, group in groups.items()} == {
+        "flow, flip True, attention False": ["v00", "v01"],
+        "twin, flip True, attention True": ["v10", "v11"],
+        "twin, flip False, attention False": ["v20", "v21"],
+    }
+    assert study.resolve(content(variants=alone)).flow_groups == {}
+
+
 def test_load_reads_a_file(tmp_path: Path) -> None:
     path = tmp_path / "s.yaml"
     path.write_text(yaml.safe_dump(content()))

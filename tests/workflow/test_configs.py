@@ -67,3 +67,5 @@ def test_flow_study_is_complete() -> None:
     variants = study.load(ROOT / "config/flow-study.yaml").variants
     assert len({(one.model, one.flow, one.norm_method) for one in variants}) == len(variants) == 2 * 3 * 3
     assert all(one.name == f"{one.model}-{one.flow}-{one.norm_method}" for one in variants)
+    groups = study.load(ROOT / "config/flow-study.yaml").flow_groups
+    assert {model: len(group) for model, group in groups.items()} == {"flow": 9, "twin": 9}

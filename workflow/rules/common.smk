@@ -61,7 +61,8 @@ def start(log):
     if workflow.executor_plugin.name == "slurm":
         from crisp import slurm
 
-        reported(slurm.check, workflow.dag.needrun_jobs(), workflow.executor_settings)
+        jobs = workflow.dag.needrun_jobs()
+        LIMITS.update(reported(slurm.check, jobs, workflow.executor_settings))
 
 
 if reported(head.was_cut_off, STUDY):
@@ -127,19 +128,34 @@ def version(stage, *parts):
     return files.digest([STAGES[stage], *parts])
 
 
-def minutes(seconds_per_frame):
-    """Run time by the length of the video, growing with each attempt."""
-
-    def runtime(wildcards, attempt):
-        seconds = seconds_per_frame * VIDEOS[wildcards.video].working_frames
-        return attempt * (10 + int(seconds / 60))
-
-    return runtime
+# The most that a job of a rule can have of a resource, by (rule, resource); on SLURM, once the run has started.
+LIMITS = {}
 
 
-def megabytes(amount):
-    """Memory that grows with each attempt."""
-    return lambda wildcards, attempt: attempt * amount
+def growing(resource, amount):
+    """A resource that grows with each attempt, up to its limit; `amount` of the first, by wildcards and threads."""
+
+    def grown(wildcards, attempt, rulename, threads):
+        wanted = attempt * amount(wildcards, threads)
+        return min(wanted, LIMITS.get((rulename, resource), wanted))
+
+    return grown
+
+
+def runtime(first, seconds_per_frame=0.0):
+    """Minutes of a job: `first`, and more by the length of its video."""
+
+    def amount(wildcards, threads):
+        if not seconds_per_frame:
+            return first
+        return first + int(seconds_per_frame * VIDEOS[wildcards.video].working_frames / 60)
+
+    return growing("runtime", amount)
+
+
+def memory(first):
+    """Megabytes of a job."""
+    return growing("mem_mb", lambda wildcards, threads: first)
 
 
 def raw_video(wildcards):
@@ -200,12 +216,12 @@ def flow_threads(wildcards):
     return min(8, 1 + int(flow_frames(wildcards) / 2000))
 
 
-def flow_megabytes(wildcards, attempt, threads):
-    return attempt * (500 + 500 * threads)
+def flow_minutes(wildcards, threads):
+    return 10 + int(0.5 * flow_frames(wildcards) / 60)
 
 
-def flow_minutes(wildcards, attempt):
-    return attempt * (10 + int(0.5 * flow_frames(wildcards) / 60))
+def flow_megabytes(wildcards, threads):
+    return 500 + 500 * threads
 
 
 def volume_inputs(wildcards):
@@ -268,11 +284,11 @@ def train_version(wildcards):
     return version("train", vars(STUDY.variant(wildcards.variant)), training, STUDY.classes)
 
 
-def detection_minutes(wildcards, attempt):
+def detection_minutes(wildcards, threads):
     """An hour, and 50 ms a frame of the videos to find strokes in."""
     videos = {row.video for row in STUDY.detection_rows}
     frames = sum(VIDEOS[video].working_frames for video in videos)
-    return attempt * (60 + int(0.05 * frames / 60))
+    return 60 + int(0.05 * frames / 60)
 
 
 def of_detection(name):

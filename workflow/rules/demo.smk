@@ -11,9 +11,9 @@ if STUDY.generate:
         conda:
             "../../envs/crisp.yaml"
         resources:
-            mem_mb=megabytes(1000),
+            mem_mb=memory(1000),
             disk_mb=100,
-            runtime=10,
+            runtime=runtime(10),
         params:
             version=version("demo"),
         shell:

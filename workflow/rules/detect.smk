@@ -26,9 +26,9 @@ rule detect:
     threads: STUDY.training.threads
     resources:
         gpu=1,
-        mem_mb=megabytes(8000),
+        mem_mb=memory(8000),
         disk_mb=100,
-        runtime=detection_minutes,
+        runtime=growing("runtime", detection_minutes),
     params:
         study=SNAPSHOT,
         labels=LABELS,

@@ -56,9 +56,9 @@ rule evaluate:
     threads: STUDY.training.threads
     resources:
         gpu=1,
-        mem_mb=megabytes(8000),
+        mem_mb=memory(8000),
         disk_mb=100,
-        runtime=lambda wildcards, attempt: attempt * 120,
+        runtime=runtime(120),
     params:
         study=SNAPSHOT,
         version=version("evaluate", STUDY.decision, STUDY.classes, STUDY.super_classes),

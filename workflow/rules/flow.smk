@@ -13,9 +13,9 @@ rule flow:
         "../../envs/crisp.yaml"
     threads: flow_threads
     resources:
-        mem_mb=flow_megabytes,
+        mem_mb=growing("mem_mb", flow_megabytes),
         disk_mb=2000,
-        runtime=flow_minutes,
+        runtime=growing("runtime", flow_minutes),
         # A resource and no parameter: another backend leaves finished flow alone.
         backend=STUDY.flow_backend,
     params:
@@ -38,9 +38,9 @@ rule flow_part:
         "../../envs/crisp.yaml"
     threads: flow_threads
     resources:
-        mem_mb=flow_megabytes,
+        mem_mb=growing("mem_mb", flow_megabytes),
         disk_mb=2000,
-        runtime=flow_minutes,
+        runtime=growing("runtime", flow_minutes),
         backend=STUDY.flow_backend,
     params:
         version=version("flow"),

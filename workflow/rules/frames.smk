@@ -11,9 +11,9 @@ rule frames:
     conda:
         "../../envs/crisp.yaml"
     resources:
-        mem_mb=megabytes(1500),
+        mem_mb=memory(1500),
         disk_mb=1000,
-        runtime=minutes(0.05),
+        runtime=runtime(10, 0.05),
     params:
         version=version("frames"),
         # Content decides, not the file's date. Another kind of machine may encode a

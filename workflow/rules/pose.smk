@@ -14,9 +14,9 @@ rule pose:
     conda:
         "../../envs/crisp.yaml"
     resources:
-        mem_mb=megabytes(3000),
+        mem_mb=memory(3000),
         disk_mb=100,
-        runtime=minutes(0.2 if STUDY.pose_estimator else 0.01),
+        runtime=runtime(10, 0.2 if STUDY.pose_estimator else 0.01),
     params:
         version=version("pose"),
         # Content decides, not the file's date.

@@ -11,9 +11,9 @@ rule roi:
     conda:
         "../../envs/crisp.yaml"
     resources:
-        mem_mb=megabytes(1500),
+        mem_mb=memory(1500),
         disk_mb=500,
-        runtime=minutes(0.05),
+        runtime=runtime(10, 0.05),
     params:
         version=version("roi"),
         alpha=STUDY.roi_alpha,

@@ -9,9 +9,9 @@ rule strokes:
     conda:
         "../../envs/crisp.yaml"
     resources:
-        mem_mb=megabytes(1000),
+        mem_mb=memory(1000),
         disk_mb=10,
-        runtime=20,
+        runtime=runtime(20),
     params:
         study=SNAPSHOT,
         labels=LABELS,
@@ -30,9 +30,9 @@ rule split:
     conda:
         "../../envs/crisp.yaml"
     resources:
-        mem_mb=megabytes(1000),
+        mem_mb=memory(1000),
         disk_mb=10,
-        runtime=10,
+        runtime=runtime(10),
     params:
         study=SNAPSHOT,
         version=lambda wildcards: version("split", splits.split_digest(STUDY)),
@@ -52,9 +52,9 @@ rule normalisation:
     conda:
         "../../envs/crisp.yaml"
     resources:
-        mem_mb=megabytes(1000),
+        mem_mb=memory(1000),
         disk_mb=10,
-        runtime=20,
+        runtime=runtime(20),
     params:
         study=SNAPSHOT,
         version=version("normalisation"),

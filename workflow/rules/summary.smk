@@ -11,6 +11,18 @@ if STUDY.detection_rows:
         ),
     }
 
+# Only where variants differ in their flow alone.
+FLOW_STUDY = {}
+if STUDY.flow_groups:
+    FLOW_STUDY = {
+        "flow_study": report(
+            f"{RESULTS}/flow_study.png",
+            caption="../report/flow_study.rst",
+            category="Summary",
+            labels={"figure": "accuracy by flow and its normalisation"},
+        )
+    }
+
 
 rule summary:
     input:
@@ -20,6 +32,7 @@ rule summary:
         of_detection("detection.json"),
     output:
         **DETECTION_SUMMARY,
+        **FLOW_STUDY,
         table=f"{RESULTS}/summary.tsv",
         picture=report(
             f"{RESULTS}/summary.png",
@@ -45,9 +58,9 @@ rule summary:
     conda:
         "../../envs/crisp.yaml"
     resources:
-        mem_mb=megabytes(1000),
+        mem_mb=memory(1000),
         disk_mb=10,
-        runtime=10,
+        runtime=runtime(10),
     params:
         study=SNAPSHOT,
         # A variant or seed taken out of the study leaves the summary, too.

@@ -25,9 +25,9 @@ rule train:
     threads: STUDY.training.threads + STUDY.training.workers
     resources:
         gpu=1,
-        mem_mb=megabytes(8000),
+        mem_mb=memory(8000),
         disk_mb=4000,
-        runtime=lambda wildcards, attempt: attempt * 720,
+        runtime=runtime(720),
     params:
         study=SNAPSHOT,
         version=train_version,

@@ -12,7 +12,7 @@ rule volume:
     resources:
         mem_mb=500,
         disk_mb=10,
-        runtime=5,
+        runtime=runtime(5),
     params:
         version=version("volume"),
     shell:
