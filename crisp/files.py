@@ -12,11 +12,13 @@ import os
 import socket
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from crisp.errors import CrispError, fail
+
+LOST = 300  # seconds without a change until what another machine began is taken for lost, as SLURM has it
 
 
 @contextmanager
@@ -38,6 +40,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         with open(beside, "rb") as written:
             os.fsync(written.fileno())
         beside.replace(path)
+        _sweep_outdated(path)
     except OSError as error:
         if _is_full(error):
             raise fail(
@@ -83,6 +86,15 @@ def _sweep(path: Path) -> None:
         pid = leftover.name.split("-")[-2]
         if pid.isdecimal() and not _alive(int(pid)):
             leftover.unlink(missing_ok=True)
+
+
+def _sweep_outdated(path: Path) -> None:
+    """Remove what a lost machine left beside `path`, which is whole now; times are the file server's."""
+    written = path.stat().st_mtime
+    for leftover in path.parent.glob(f"{path.name}.tmp-*"):
+        with suppress(FileNotFoundError):  # another writer's, done just now
+            if leftover.stat().st_mtime < written - LOST:
+                leftover.unlink()
 
 
 def _alive(pid: int) -> bool:

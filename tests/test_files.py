@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crisp.errors import CrispError
-from crisp.files import digest, read_json, replacing, write_json
+from crisp.files import LOST, digest, read_json, replacing, write_json
 
 
 def test_replaces_as_a_whole(tmp_path: Path) -> None:
@@ -78,6 +79,20 @@ def test_kill_leaves_the_old_file(tmp_path: Path) -> None:
         beside.write_text("new")
     assert path.read_text() == "new"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("age", "stays"), [(LOST + 10, False), (LOST - 10, True)])
+def test_leftover_of_a_lost_machine_goes_when_the_file_is_whole(
+    tmp_path: Path, age: int, stays: bool
+) -> None:
+    path, leftover = tmp_path / "file", tmp_path / "file.tmp-elsewhere-1-0a1b2c3d"
+    leftover.touch()
+    changed = time.time() - age
+    os.utime(leftover, (changed, changed))
+    with replacing(path) as beside:
+        beside.write_text("new")
+        assert leftover.exists(), "until then it may be another writer's"
+    assert leftover.exists() == stays
 
 
 def test_leftover_of_a_living_process_stays(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ PACKAGES = {"munge": "munged", "slurmctld": "slurmctld", "slurmd": "slurmd", "sl
 NODES = ("node1", "node2", "node3")
 GPU_NODE = "node3"
 CPUS = 4
+SMALL = 4  # MB of a file system that can be filled
 MEMORY = 64000  # MB a node: believed, not measured; room for the third attempt of a training
 BY_HAND = Path("/tmp/crisp-slurm")
 SOCKET_PATH = 107  # bytes that Linux allows for the path of a socket
@@ -181,6 +182,14 @@ def lives(process: psutil.Process) -> bool:
         return False
 
 
+def command_of(process: psutil.Process) -> list[str]:
+    """The command line of a process; none of one that has ended since it was listed."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
+
+
 class Cluster:
     """The cluster of a folder, which holds all that it writes. Daemons are known by pid and start time."""
 
@@ -191,6 +200,17 @@ class Cluster:
             "PATH": PROGRAMS,
             "SLURM_CONF": str(self.folder / "etc/slurm.conf"),
         }
+
+    @property
+    def small(self) -> Path:
+        """A small file system that every node sees."""
+        return self.folder / "small"
+
+    @property
+    def room(self) -> int:
+        """Bytes that are free on it."""
+        status = os.statvfs(self.small)
+        return status.f_bavail * status.f_frsize
 
     @property
     def _socket(self) -> Path:
@@ -207,6 +227,7 @@ class Cluster:
                 f"{self.folder}: path too long for a socket ({SOCKET_PATH} bytes); choose another"
             )
         self._configure()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SMALL}m", "crisp", self.small], check=True)
         self._start_munge()
         self.start_controller()
         for node in NODES:
@@ -218,6 +239,8 @@ class Cluster:
         """End every process of the cluster and delete its folder."""
         for name in (*NODES, "slurmctld", "munged"):
             self._end(name, kill=True)
+        if self.small.is_mount():
+            subprocess.run(["umount", self.small], check=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def crash(self, node: str) -> None:
@@ -240,6 +263,10 @@ class Cluster:
     def stop_controller(self) -> None:
         """Stop slurmctld; jobs run on, nothing can be asked or submitted."""
         self._end("slurmctld")
+
+    def limit(self, minutes: int | None) -> None:
+        """Set the longest time of a job."""
+        self.call("scontrol", "update", "partitionname=main", f"maxtime={minutes or 'infinite'}")
 
     def call(self, *command: str) -> str:
         """What a command of SLURM prints."""
@@ -267,7 +294,7 @@ class Cluster:
             return False
 
     def _configure(self) -> None:
-        for name in ("etc", "log", "run", "state", "spool", "dev"):
+        for name in ("etc", "log", "run", "state", "spool", "dev", "small"):
             (self.folder / name).mkdir(parents=True)
         self.folder.chmod(0o755)
         port, *ports = _free_ports(1 + len(NODES))

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import psutil
 import pytest
 
-from tests.slurm.cluster import Cluster, ClusterError, install, running, wait_until
+from tests.slurm.cluster import Cluster, ClusterError, command_of, install, running, wait_until
 from tests.workflow.conftest import ROOT, Run, Study, build, environment
 
 # What `snakemake --profile slurm` needs of the clone, beside the study.
@@ -138,10 +138,7 @@ class Site:
     def process(self, node: str, *words: str) -> psutil.Process | None:
         """The ``crisp`` process on a node whose command line has these words."""
         for process in self.cluster.processes(node):
-            try:
-                line = process.cmdline()
-            except psutil.NoSuchProcess:
-                continue
+            line = command_of(process)
             if len(line) > 1 and line[1].endswith("/crisp") and all(word in " ".join(line) for word in words):
                 return process
         return None

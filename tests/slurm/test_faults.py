@@ -1,4 +1,4 @@
-"""One run that meets a cancelled job, a killed process, a lost node, a restarted controller and a label fix.
+"""One run that meets a cancelled job, killed processes, a lost node, a restarted controller and a label fix.
 
 It has to end complete and right by itself, so the same run shows what an undisturbed one would.
 """
@@ -23,6 +23,7 @@ SPLITS = ("train", "train", "validation", "test")
 VIDEOS = tuple(f"v{number}" for number in range(1, len(SPLITS) + 1))
 LABELS_ONWARD = {"strokes": 1, "split": 1, "train": 1, "evaluate": 1, "summary": 1}
 STAGES = ("frames.h5", "flow/deepflow.h5", "roi/deepflow.h5")
+LIMIT = 1000  # minutes of the partition: less than twice a training's, which its next try would ask for
 MODEL = "results/studies/tiny/models/rgb/main/seed-1"
 STROKES = "results/studies/tiny/strokes.tsv"
 
@@ -88,6 +89,7 @@ def story(site: Site, tmp_path_factory: pytest.TempPathFactory, make_video) -> S
     before = Path(
         shutil.copytree(study.folder, tmp_path_factory.mktemp("before"), dirs_exist_ok=True, symlinks=True)
     )
+    site.cluster.limit(LIMIT)
     head = site.start(study)
     head.until(lambda: head.counts["frames"], "a frames job is submitted")
     fix_label(study)
@@ -114,10 +116,13 @@ def story(site: Site, tmp_path_factory: pytest.TempPathFactory, make_video) -> S
         if process := site.process(GPU_NODE, " train "):
             with suppress(psutil.NoSuchProcess):
                 seen.update(process.environ())
+                process.kill()
         return bool(seen)
 
     head.until(training, "training is under way on the node with the GPU")
+    hit |= {one.job for one in head.submissions if one.rule == "train"}
     run = head.end()
+    site.cluster.limit(None)
     site.cluster.boot(lost)
     return Story(study, before, head, run, site.ended(), hit, seen)
 
@@ -132,7 +137,7 @@ def test_run_ends_complete(story: Story) -> None:
 def test_only_the_jobs_that_were_hit_are_repeated(story: Story) -> None:
     pieces = Counter((one.rule, one.wildcards) for one in story.head.submissions)
     struck = Counter((one.rule, one.wildcards) for one in story.head.submissions if one.job in story.hit)
-    assert len(struck) == len(story.hit) >= 3
+    assert len(struck) == len(story.hit) >= 4
     assert pieces - Counter(set(pieces)) == struck
     states = {story.ended[job]["JobState"] for job in story.hit}
     assert states == {"NODE_FAIL", "CANCELLED", "FAILED"}
@@ -149,6 +154,11 @@ def test_preparation_is_spread_over_nodes(story: Story) -> None:
 def test_training_has_the_gpu(story: Story) -> None:
     assert story.nodes("train", "evaluate") == {GPU_NODE}
     assert story.training["CUDA_VISIBLE_DEVICES"] == "0"
+
+
+def test_next_try_asks_for_no_more_time_than_there_is(story: Story) -> None:
+    trainings = [one.job for one in story.head.submissions if one.rule == "train"]
+    assert [story.ended[job]["TimeLimit"] for job in trainings] == ["720", str(LIMIT)]
 
 
 def test_every_job_has_its_log(story: Story) -> None:

@@ -45,9 +45,9 @@ def test_impossible_request_ends_before_any_job(
 
 @pytest.fixture
 def short_partition(site: Site) -> Iterator[None]:
-    site.cluster.call("scontrol", "update", "partitionname=main", "maxtime=60")
+    site.cluster.limit(60)
     yield
-    site.cluster.call("scontrol", "update", "partitionname=main", "maxtime=infinite")
+    site.cluster.limit(None)
 
 
 @pytest.mark.usefixtures("short_partition")

@@ -79,6 +79,14 @@ class Study:
             table, [replace(row, sha256=sources.sha256(path)) if row.video == name else row for row in rows]
         )
 
+    def leave_out(self, name: str) -> None:
+        """Take a video out of use in the table."""
+        table = self.folder / "tables/videos.tsv"
+        rows = tables.read_videos(table)
+        tables.write_videos(
+            table, [replace(row, use=False, note="corrupt") if row.video == name else row for row in rows]
+        )
+
     def logs(self) -> str:
         paths = sorted(self.folder.glob("results/studies/*/logs/**/*.log"))
         return "\n".join(f"--- {path}\n{path.read_text()}" for path in paths)
