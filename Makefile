@@ -37,9 +37,9 @@ test: .venv/installed  ## Run the tests.
 test-slow: .venv/installed  ## Run those that make several whole runs of the workflow.
 	PATH="$(CURDIR)/$(BIN):$$PATH" pytest -n $(CORES) --dist worksteal -m slow tests/workflow
 
-test-slurm: .venv/installed  ## Run the tests on a real SLURM cluster, started here (as root).
+test-slurm: .venv/installed  ## Run the tests on two real SLURM clusters, started here (as root).
 	@$(BIN)/python -m tests.slurm.cluster install
-	PATH="$(CURDIR)/$(BIN):$$PATH" pytest tests/slurm
+	PATH="$(CURDIR)/$(BIN):$$PATH" pytest -n 2 --dist loadfile tests/slurm
 
 lint: .venv/installed  ## Check style, types and the workflow.
 	$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 # What several rules share: the study, its paths, and the digests that stand for its inputs.
 # Every cluster job parses this again, so only small tables are read here.
 import os
+import shutil
 import sys
 from functools import cache
 from pathlib import Path
@@ -83,7 +84,14 @@ def tell_failures():
             log = Path(part.log[0])
             if all(Path(path).exists() for path in part.output):
                 continue
-            words = log.read_text().splitlines()[-20:] if log.exists() else ["it wrote no log"]
+            words = log.read_text().splitlines()[-20:] if log.exists() else []
+            if not words:
+                # A full disk takes no log either.
+                free = shutil.disk_usage(RESULTS).free / 1e6
+                words = [
+                    f"it could not write its log, and {free:,.0f} MB are free for results:"
+                    " if that, or your quota, is too little, make room; then give the same command again"
+                ]
             print(f"failed: {part.name} {' '.join(part.wildcards)} ({log})", file=sys.stderr)
             print(*words, sep="\n", file=sys.stderr)
 
