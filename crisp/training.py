@@ -8,7 +8,7 @@ import csv
 import math
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -161,6 +161,15 @@ def balanced_order(labels: ArrayLike, generator: np.random.Generator) -> NDArray
     return drawn + n * times
 
 
+def grouped(order: Sequence[int], size: int, least: int = 1) -> list[list[int]]:
+    """Indices in batches of `size`; a last one of fewer than `least` joins the one before."""
+    batches = [list(order[begin : begin + size]) for begin in range(0, len(order), size)]
+    if len(batches) > 1 and len(batches[-1]) < least:
+        rest = batches.pop()
+        batches[-1] += rest
+    return batches
+
+
 class Trainer:
     """One training run: its data, model, optimiser and history.
 
@@ -181,6 +190,14 @@ class Trainer:
         self.scale = read_scale(study, variant, split)
         parts = {name: part.samples for name, part in self.datasets.items()}
         self.digest = inputs_digest(study, variant, seed, parts, self.scale)
+        if variant.attention and min(study.training.batch_size, len(parts["train"])) < 2:
+            raise fail(
+                f"variant {variant.name}",
+                "attention cannot learn from batches of one clip: its batch normalisation takes their spread",
+                "training.batch_size of at least 2, and two training samples",
+                f"batch_size {study.training.batch_size}, {len(parts['train'])} training samples",
+                "raise batch_size, or set attention: false",
+            )
         torch.manual_seed(seed)
         self.model = models.build(variant, len(study.classes)).to(device)
         self.origin = start_from(self.model, variant, study.classes) if variant.init_from else {}
@@ -214,8 +231,8 @@ class Trainer:
                 order = drawn.permutation(len(part)).tolist()
         loader = DataLoader(
             part,
-            batch_size=self.study.training.batch_size,
-            sampler=order,
+            # The spread within a batch of one is not defined, so attention never sees such a batch.
+            batch_sampler=grouped(order, self.study.training.batch_size, 2 if self.variant.attention else 1),
             num_workers=self.study.training.workers,
             pin_memory=self.device.type == "cuda",
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from crisp.strokes import Sample
 from crisp.study import Study
 from tests import trainable
 from tests.trainable import CONTENT, FRAMES, configured
+from tests.workflow.conftest import environment
 
 CPU = torch.device("cpu")
 T = CONTENT["defaults"]["size"][0]
@@ -144,6 +147,21 @@ def test_model_of_another_study_is_refused(small: Study, changes: dict[str, Any]
         inference.evaluate(other, other.variant("flow"), "main", 1, "cpu")
     assert found in str(error.value)
     assert "train it again" in str(error.value)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("variant", ["rgb", "flow", "twin", "twin-attention", "pose", "three-stream"])
+def test_model_predicts_the_same_in_a_fresh_process(variant: str) -> None:
+    once = configured(epochs=1, learning_rate=1e-4)
+    folder = train(once, variant)
+    inference.evaluate(once, once.variant(variant), "main", 1, "cpu")
+    predicted = (folder / "predictions.csv").read_bytes()
+    (folder / "predictions.csv").unlink()
+    Path("study.json").write_text(json.dumps(once.config))
+    command = [Path(sys.executable).with_name("crisp"), "evaluate", "--study", "study.json", variant]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "predictions.csv").read_bytes() == predicted
 
 
 def test_model_of_before_a_key_was_made_has_its_default(small: Study) -> None:

@@ -411,6 +411,29 @@ def reprepare(small: Study) -> Study:
     return small
 
 
+def test_batches_hold_everything_in_order() -> None:
+    assert training.grouped(range(5), 2) == [[0, 1], [2, 3], [4]]
+    assert training.grouped(range(5), 2, least=2) == [[0, 1], [2, 3, 4]]
+    assert training.grouped(range(4), 2, least=2) == [[0, 1], [2, 3]]
+    assert training.grouped(range(1), 2, least=2) == [[0]]
+
+
+@pytest.mark.usefixtures("small")
+def test_attention_trains_where_one_clip_is_left_over() -> None:
+    """Ten samples in batches of three, and clips so small that a map has a single value."""
+    made = configured(batch_size=3, epochs=1, learning_rate=1e-4)
+    folder = made.model_folder("twin-attention", "main", 1)
+    training.train(made, made.variant("twin-attention"), "main", 1, folder, Path("state"), "cpu")
+    assert (folder / "model.pt").exists()
+
+
+@pytest.mark.usefixtures("small")
+def test_attention_with_batches_of_one_is_refused() -> None:
+    made = configured(batch_size=1)
+    with pytest.raises(CrispError, match="attention cannot learn from batches of one clip"):
+        training.Trainer(made, made.variant("twin-attention"), "main", 1, torch.device("cpu"))
+
+
 @pytest.mark.parametrize(
     "change",
     [relabel, resplit, rescale, reprepare, lambda _: configured(momentum=0.25)],

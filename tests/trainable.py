@@ -24,6 +24,7 @@ CONTENT: dict[str, Any] = {
         {"name": "flow"},
         {"name": "rgb", "model": "rgb"},
         {"name": "twin", "model": "twin"},
+        {"name": "twin-attention", "model": "twin", "attention": True},
         {"name": "plain", "double_softmax": True},
         {"name": "pose", "model": "pose"},
         {"name": "three-stream", "model": "three-stream"},
