@@ -34,8 +34,8 @@ report: .venv/installed $(CONFIG)  ## Make the report of a finished study, one H
 test: .venv/installed  ## Run the tests.
 	PATH="$(CURDIR)/$(BIN):$$PATH" pytest -n $(CORES) --dist worksteal -m "not slow"
 
-test-slow: .venv/installed  ## Run those that make several whole runs of the workflow.
-	PATH="$(CURDIR)/$(BIN):$$PATH" pytest -n $(CORES) --dist worksteal -m slow tests/workflow
+test-slow: .venv/installed  ## Run those that take minutes: whole runs of the workflow, models at full size.
+	PATH="$(CURDIR)/$(BIN):$$PATH" pytest -n $(CORES) --dist worksteal -m slow tests
 
 test-slurm: .venv/installed  ## Run the tests on two real SLURM clusters, started here (as root).
 	@$(BIN)/python -m tests.slurm.cluster install
