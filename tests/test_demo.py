@@ -60,7 +60,7 @@ def test_pictures_are_the_same_on_every_machine() -> None:
     assert picture.shape == (HEIGHT, WIDTH, 3)
     assert (
         hashlib.sha256(picture.tobytes()).hexdigest()
-        == "0f73c6ea4830899c97e8cb66477f8257cadaeab20eadbb34a37392d85017fb83"
+        == "05a4219c4a15c12fbd65c52fe228ae52767c55f2568d21f37e9c6e71efa8eb9d"
     )
 
 

@@ -12,6 +12,7 @@ from crisp.errors import fail
 FPS = 20
 BLOCK = FPS  # frames of one Negative
 LENGTHS = (16, 16, 17, 17, 18, 18, 19, 20, 22, 25)  # frames of a stroke, drawn alike for every class
+SHORTEST = 12  # frames of a pastime
 RALLY = (4, 5, 6)  # frames between two strokes of a rally
 
 
@@ -80,7 +81,7 @@ def actions(video: Video) -> list[Action]:
     pauses = _pauses(chance, len(strokes), video.detection)
     for label, pause in zip([*strokes, None], pauses, strict=True):
         for frames in pause:
-            kind = chance.choice(PASTIMES) if frames >= BLOCK else "wait"
+            kind = chance.choice(PASTIMES) if frames >= SHORTEST else "wait"
             add(kind, frames)
         if label:
             add(label, chance.choice(LENGTHS))
@@ -92,9 +93,11 @@ def _pauses(chance: random.Random, strokes: int, detection: bool) -> list[list[i
     if detection:
         return [[chance.randrange(16, 21) for _ in range(2)] for _ in range(strokes + 1)]
     pauses = [[chance.choice(RALLY)] for _ in range(strokes + 1)]
-    # A Negative is a whole block within one gap; as many of them as strokes of one class, or a few more.
-    for place in chance.sample(range(strokes + 1), (strokes + 4) // 5 + 1):
-        pauses[place] = [chance.randrange(BLOCK, BLOCK + 4)]
+    # Negatives are blocks of a gap, whatever goes on there: twice as many as strokes of one class, or more.
+    for place in chance.sample(range(strokes + 1), strokes // 3 + 1):
+        whole = chance.randrange(2 * BLOCK, 2 * BLOCK + 4)
+        first = chance.randrange(SHORTEST, 2 * BLOCK - SHORTEST)
+        pauses[place] = [first, whole - first]
     return pauses
 
 
