@@ -291,7 +291,7 @@ def estimate(
     out: Annotated[Path, typer.Argument(help="The pose stage file to write.")],
     volume: Joined = None,
 ) -> None:
-    """Estimate the player's pose in each frame with MediaPipe; needs pip install 'crisp-sport[pose]'.
+    """Estimate the player's pose in each frame with MediaPipe; needs the extra `pose` (docs/poses.md).
 
     Example: crisp estimate game/frames.h5 game/roi/deepflow.h5 game/pose.h5
     """

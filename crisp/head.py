@@ -27,6 +27,8 @@ from crisp.files import read_json, write_json
 from crisp.study import Study
 
 RECORD = "head.json"
+# Read at the import: before a run starts, Snakemake's executor for SLURM clears SLURM's variables.
+OWN_JOB = os.environ.get("SLURM_JOB_ID", "")
 MARK = "CRISP_HEAD"  # environment variable that every process of a run inherits
 PATIENCE = 120  # seconds that jobs have to end in once they are cancelled
 RUN_ID = re.compile(r"SLURM run ID: (\S+)")  # as Snakemake's log has it; the name of all jobs of a run
@@ -96,7 +98,7 @@ def enter(study: Study, log: str, study_file: str) -> None:
         command=own.cmdline(),
         folder=_called_from(own.cmdline()),
         mark=uuid.uuid4().hex,
-        slurm_job=os.environ.get("SLURM_JOB_ID", ""),
+        slurm_job=OWN_JOB,
         log=log,
     )
     os.environ[MARK] = head.mark

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
+from snakemake_executor_plugin_slurm.job_status_query import get_min_job_age
 from snakemake_executor_plugin_slurm.submit_string import get_submit_command
 from snakemake_executor_plugin_slurm.utils import parse_time_to_minutes, set_gres_string
 
@@ -60,6 +61,7 @@ def check(jobs: Iterable[Any], settings: Any) -> dict[tuple[str, str], int]:
             silence,
             "wait and give the same command again; if it lasts, tell the cluster's administrators",
         )
+    _check_status_command(settings)
     largest: dict[str, Any] = {}
     for job in jobs:
         if not job.is_local and _demand(job) > _demand(largest.get(job.name)):
@@ -76,6 +78,28 @@ def check(jobs: Iterable[Any], settings: Any) -> dict[tuple[str, str], int]:
         for rule, job in largest.items()
         for resource, most in limits.get(_partition(job), {}).items()
     }
+
+
+def _check_status_command(settings: Any) -> None:
+    """Refuse a run that could not see its jobs end: it would wait for ever, in silence.
+
+    The executor takes sacct also where squeue forgets a job sooner than it looks three times.
+    """
+    age, least = get_min_job_age(), 3 * settings.init_seconds_before_status_checks
+    if settings.status_command == "squeue" and age is not None and age >= least:
+        return
+    if not shutil.which("sacct"):
+        return  # the executor takes squeue then
+    silence = _complaint("sacct --noheader --allocations")
+    if silence:
+        raise fail(
+            WHERE,
+            "would not tell when a job ends",
+            f"accounting, or slurm-status-command: squeue and a MinJobAge of at least {least} s",
+            f"slurm-status-command: {settings.status_command}, MinJobAge {age} s; sacct says: {silence}",
+            "correct slurm-status-command and slurm-init-seconds-before-status-checks in the profile"
+            " (profiles/slurm/profile.yaml)",
+        )
 
 
 def _demand(job: Any) -> tuple[int, ...]:

@@ -55,6 +55,29 @@ assert head.record(study.resolve(CONTENT)).exists()
     assert not head.record(tiny).exists()
 
 
+@pytest.mark.usefixtures("tiny")
+def test_a_head_in_a_job_is_on_record_with_it() -> None:
+    program = """
+import os
+from crisp import head, study
+from tests.lab import CONTENT
+del os.environ["SLURM_JOB_ID"]  # as Snakemake's executor for SLURM does
+head.enter(study.resolve(CONTENT), "", "s.yaml")
+assert head.read(head.record(study.resolve(CONTENT))).slurm_job == "7"
+"""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "SLURM_JOB_ID": "7"}
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment)
+
+
+def test_head_in_a_job_on_another_machine_lives_while_its_job_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = {"7"}
+    monkeypatch.setattr(head, "_squeue", lambda _, job: [job] if job in queue else [])
+    away = replace(dead(), host="elsewhere", slurm_job="7")
+    assert head.alive(away)
+    queue.clear()
+    assert not head.alive(away)
+
+
 def test_alive_is_this_very_process() -> None:
     own = psutil.Process()
     me = replace(dead(), pid=own.pid, started=own.create_time())

@@ -44,3 +44,31 @@ def test_without_slurm_it_says_where_to_start(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(CrispError, match="no sbatch squeue scancel scontrol sinfo") as error:
         slurm.check([], None)
     assert "login node" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("command", "age", "accounting", "refused"),
+    [
+        ("squeue", 300, False, False),
+        ("squeue", 60, False, True),
+        ("squeue", 60, True, False),
+        ("sacct", 300, False, True),
+        ("sacct", 300, True, False),
+    ],
+)
+def test_run_that_could_not_see_its_jobs_end_is_refused(
+    monkeypatch: pytest.MonkeyPatch, command: str, age: int, accounting: bool, refused: bool
+) -> None:
+    monkeypatch.setattr(slurm.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(slurm, "get_min_job_age", lambda: age)
+    disabled = "Slurm accounting storage is disabled"
+    monkeypatch.setattr(
+        slurm, "_complaint", lambda line: disabled if line.startswith("sacct") and not accounting else ""
+    )
+    monkeypatch.setattr(slurm, "_limits", dict)
+    settings = SimpleNamespace(status_command=command, init_seconds_before_status_checks=30)
+    if not refused:
+        assert slurm.check([], settings) == {}
+        return
+    with pytest.raises(CrispError, match=r"when a job ends[\s\S]*squeue and a MinJobAge of at least 90 s"):
+        slurm.check([], settings)

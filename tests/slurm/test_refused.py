@@ -28,8 +28,9 @@ def study(tmp_path: Path, make_video) -> Study:
         ),
         (("--set-resources", "train:gpu=9"), ("jobs of train\n", "node configuration is not available")),
         (("--set-resources", "roi:mem_mb=999999"), ("jobs of roi\n", "node configuration is not available")),
+        (("--slurm-status-command", "sacct"), ("when a job ends\n", "accounting storage is disabled")),
     ],
-    ids=["partition", "gpu", "memory"],
+    ids=["partition", "gpu", "memory", "accounting"],
 )
 def test_impossible_request_ends_before_any_job(
     site: Site, study: Study, arguments: tuple[str, ...], words: tuple[str, ...]

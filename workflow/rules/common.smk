@@ -74,6 +74,12 @@ if reported(head.was_cut_off, STUDY):
     )
 
 
+def last_words(*logs):
+    """The end of the newest log."""
+    newest = max((log for log in logs if log.is_file()), key=os.path.getmtime, default=None)
+    return newest.read_text(errors="replace").splitlines()[-20:] if newest else []
+
+
 def tell_failures():
     """Name each failed job and the end of its log, last of all.
 
@@ -84,13 +90,15 @@ def tell_failures():
             log = Path(part.log[0])
             if all(Path(path).exists() for path in part.output):
                 continue
-            words = log.read_text().splitlines()[-20:] if log.exists() else []
+            words = last_words(log)
             if not words:
-                # A full disk takes no log either.
+                # Snakemake in the job stopped before the work, or a full disk takes no log either.
                 free = shutil.disk_usage(RESULTS).free / 1e6
+                said = Path(".snakemake/slurm_logs", f"rule_{part.name}", "_".join(part.wildcards))
                 words = [
+                    *last_words(*said.glob("*.log")),
                     f"it could not write its log, and {free:,.0f} MB are free for results:"
-                    " if that, or your quota, is too little, make room; then give the same command again"
+                    " if that, or your quota, is too little, make room; then give the same command again",
                 ]
             print(f"failed: {part.name} {' '.join(part.wildcards)} ({log})", file=sys.stderr)
             print(*words, sep="\n", file=sys.stderr)
