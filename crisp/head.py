@@ -29,6 +29,7 @@ from crisp.study import Study
 RECORD = "head.json"
 # Read at the import: before a run starts, Snakemake's executor for SLURM clears SLURM's variables.
 OWN_JOB = os.environ.get("SLURM_JOB_ID", "")
+RESTARTED = "SLURM_RESTART_COUNT" in os.environ
 MARK = "CRISP_HEAD"  # environment variable that every process of a run inherits
 PATIENCE = 120  # seconds that jobs have to end in once they are cancelled
 RUN_ID = re.compile(r"SLURM run ID: (\S+)")  # as Snakemake's log has it; the name of all jobs of a run
@@ -121,6 +122,8 @@ def _leave(path: Path, head: Head) -> None:
 def alive(head: Head) -> bool:
     """Whether a head still runs. One on another machine that cannot be asked counts as running."""
     if head.host != socket.gethostname():
+        if RESTARTED and head.slurm_job == OWN_JOB:
+            return False  # its node was lost, and SLURM has started its job again: this one
         return bool(_squeue("--jobs", head.slurm_job)) if head.slurm_job else True
     try:
         process = psutil.Process(head.pid)
@@ -130,16 +133,33 @@ def alive(head: Head) -> bool:
 
 
 def _busy(path: Path, head: Head) -> CrispError:
-    remedy = "wait until it ends, or stop it with Ctrl-C; then give the command again"
+    stop = f"scancel {head.slurm_job}" if head.slurm_job else "Ctrl-C"
+    remedy = f"wait until it ends, or stop it with {stop}; then give the command again"
     if head.host != socket.gethostname():
         remedy += f". If it no longer runs on {head.host}, delete {path} once none of its jobs is left"
     return fail(path, "another run is under way here", "one run at a time", head, remedy)
 
 
+def is_locked() -> bool:
+    """Whether Snakemake, running or killed, holds files of the working folder."""
+    return any(Path(".snakemake/locks").glob("*"))
+
+
 def was_cut_off(study: Study) -> bool:
-    """Whether a head of this machine left the working folder locked; cheap enough for every start."""
-    head = read(record(study)) if Path(".snakemake/locks").is_dir() else None
-    return head is not None and head.host == socket.gethostname() and not alive(head)
+    """Whether the last head of a study was killed."""
+    head = read(record(study))
+    return head is not None and not alive(head)
+
+
+def living(study: Study) -> list[str]:
+    """Which studies of the working folder have a head that runs, in words."""
+    heads = ((path.parent.name, read(path)) for path in _records(study))
+    return [f"study {name} is running: {head}" for name, head in heads if head and alive(head)]
+
+
+def _records(study: Study) -> list[Path]:
+    """The records of all studies of the working folder."""
+    return sorted(study.results.parent.glob(f"*/{RECORD}"))
 
 
 def slurm_jobs(head: Head) -> list[str]:
@@ -224,7 +244,7 @@ def recover(study: Study) -> Head | None:
         If a head is alive here, or a job of the killed one does not end.
     """
     # Unlocking takes the locks of every study in this folder away, so none may run.
-    for path in sorted(study.results.parent.glob(f"*/{RECORD}")):
+    for path in _records(study):
         other = read(path)
         if other and alive(other):
             raise _busy(path, other)

@@ -68,11 +68,18 @@ def check(jobs: Iterable[Any], settings: Any) -> dict[tuple[str, str], int]:
             largest[job.name] = job
     refused: dict[str, list[str]] = {}
     limits = _limits()
+    waiting = []
     for rule, job in largest.items():
-        if refusal := _too_long(job, limits) or _refusal(request(job, settings), rule):
+        refusal, waits = _refusal(request(job, settings))
+        if refusal := _too_long(job, limits) or refusal:
             refused.setdefault(refusal, []).append(rule)
+        elif waits:
+            waiting.append(rule)
     if refused:
         raise CrispError(*(_fault(refusal, rules) for refusal, rules in refused.items()))
+    if waiting:
+        rules = ", ".join(waiting)
+        print(f"warning: {WHERE}: no node can run jobs of {rules} now; they will wait", file=sys.stderr)
     return {
         (rule, resource): most
         for rule, job in largest.items()
@@ -119,21 +126,20 @@ def request(job: Any, settings: Any) -> str:
     return f"{get_submit_command(job, parts, settings)}{set_gres_string(job)} --wrap true"
 
 
-def _refusal(line: str, rule: str) -> str:
-    """Why SLURM would not take a job; empty if it would.
+def _refusal(line: str) -> tuple[str, bool]:
+    """Why SLURM would not take a job, empty if it would; and whether the job would have to wait for a node.
 
     ``--test-only`` refuses also what has to wait until a node is repaired. So what it refuses is
     submitted, to start tomorrow, and cancelled at once.
     """
     refusal = _complaint(f"{line} --test-only")
     if not refusal:
-        return ""
+        return "", False
     submitted = _run(f"{line} --begin=now+1day")
     if submitted.returncode:
-        return refusal
+        return refusal, False
     _run(f"scancel {submitted.stdout.split(';')[0].strip()}")
-    print(f"warning: {WHERE}: no node can run jobs of {rule} now, so they will wait", file=sys.stderr)
-    return ""
+    return "", True
 
 
 def _limits() -> dict[str, dict[str, int]]:

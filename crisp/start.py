@@ -7,16 +7,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from crisp import check, head, poses, strokes
+from crisp import check, head, poses, strokes, tables
 from crisp.errors import CrispError
 from crisp.files import write_json
 from crisp.study import Study
 
 
 def start(study: Study, study_files: Sequence[str | Path], log: str = "") -> None:
-    """Check a study, go on record as its head, and keep it and its labels as they are now for the jobs.
+    """Check a study, go on record as its head, and keep study, videos and labels as they are now for the jobs.
 
-    An annotation may be corrected while they run; the next run sees it.
+    An annotation or the table of videos may be corrected while they run; the next run sees it.
 
     Parameters
     ----------
@@ -38,5 +38,8 @@ def start(study: Study, study_files: Sequence[str | Path], log: str = "") -> Non
     if faults:
         raise CrispError(*faults)
     poses.write_cache(study)
-    write_json(study.results / "study.json", study.config)
+    kept = study.results / "videos.tsv"
+    tables.write_videos(kept, study.videos.values())
+    dataset = {**study.config["dataset"], "videos": kept.as_posix()}
+    write_json(study.results / "study.json", {**study.config, "dataset": dataset})
     write_json(study.results / "labels.json", strokes.labels(study))

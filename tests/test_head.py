@@ -78,6 +78,17 @@ def test_head_in_a_job_on_another_machine_lives_while_its_job_does(monkeypatch: 
     assert not head.alive(away)
 
 
+def test_head_whose_job_slurm_has_started_again_is_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On another node, in the queue: asked by that very job."""
+    monkeypatch.setattr(head, "_squeue", lambda *_: ["12"])
+    monkeypatch.setattr(head, "OWN_JOB", "12")
+    before = replace(dead(), host="elsewhere", slurm_job="12")
+    assert head.alive(before)
+    monkeypatch.setattr(head, "RESTARTED", True)
+    assert not head.alive(before)
+    assert head.alive(replace(before, slurm_job="13"))
+
+
 def test_alive_is_this_very_process() -> None:
     own = psutil.Process()
     me = replace(dead(), pid=own.pid, started=own.create_time())

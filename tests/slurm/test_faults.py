@@ -1,4 +1,4 @@
-"""One run that meets a cancelled job, killed processes, a lost node, a restarted controller and a label fix.
+"""One run that meets a cancelled job, killed processes, a lost node, a restarted controller and edits.
 
 It has to end complete and right by itself, so the same run shows what an undisturbed one would.
 """
@@ -93,6 +93,9 @@ def story(site: Site, tmp_path_factory: pytest.TempPathFactory, make_video) -> S
     head = site.start(study)
     head.until(lambda: head.counts["frames"], "a frames job is submitted")
     fix_label(study)
+    table = study.folder / "tables/videos.tsv"
+    videos = table.read_bytes()
+    table.write_text("half-written")
 
     held = hold_flows(site, study, head)
     jobs = flows(head)
@@ -123,6 +126,7 @@ def story(site: Site, tmp_path_factory: pytest.TempPathFactory, make_video) -> S
     hit |= {one.job for one in head.submissions if one.rule == "train"}
     run = head.end()
     site.cluster.limit(None)
+    table.write_bytes(videos)
     site.cluster.boot(lost)
     return Story(study, before, head, run, site.ended(), hit, seen)
 

@@ -75,7 +75,7 @@ def test_node_under_repair_is_waited_for(site: Site, study: Study) -> None:
     head.until(lambda: head.counts["frames"] == 3, "frames jobs are submitted")
     head.process.terminate()
     run = head.end(60)
-    assert "no node can run jobs of train now" in run.text
+    assert "no node can run jobs of train now; they will wait" in run.text
     assert "crisp-check" not in site.cluster.call("squeue", "-h", "-o", "%j")
 
 

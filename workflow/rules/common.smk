@@ -21,6 +21,12 @@ def reported(work, *arguments):
         raise WorkflowError(str(error))
 
 
+if workflow.remote_exec:
+    # A job goes by the table of videos that the run began with.
+    kept = Path("results/studies", str(config.get("study")), "videos.tsv")
+    if kept.exists():
+        config["dataset"]["videos"] = kept.as_posix()
+
 # As a person would type it: Snakemake makes it absolute.
 STUDY_FILE = ", ".join(os.path.relpath(path) for path in workflow.configfiles) or "--config"
 STUDY = reported(studies.resolve, config, STUDY_FILE)
@@ -66,12 +72,15 @@ def start(log):
         LIMITS.update(reported(slurm.check, jobs, workflow.executor_settings))
 
 
-if reported(head.was_cut_off, STUDY):
-    print(
-        f"The last run of study {STUDY.name} was cut off. `crisp recover --study {STUDY_FILE}`"
-        " ends what is left of it, unlocks and goes on.",
-        file=sys.stderr,
-    )
+if not workflow.remote_exec and head.is_locked():
+    if reported(head.was_cut_off, STUDY):
+        print(
+            f"The last run of study {STUDY.name} was cut off. `crisp recover --study {STUDY_FILE}`"
+            " ends what is left of it, unlocks and goes on.",
+            file=sys.stderr,
+        )
+    for running in reported(head.living, STUDY):
+        print(f"{running}; --unlock would let two runs write the same files.", file=sys.stderr)
 
 
 def last_words(*logs):
