@@ -14,7 +14,7 @@ from crisp.study import Study
 
 
 def start(study: Study, study_files: Sequence[str | Path], log: str = "") -> None:
-    """Check a study, go on record as its head, and keep study, videos and labels as they are now for the jobs.
+    """Check a study, go on record as its head, and keep study, videos and labels as they are for the jobs.
 
     An annotation or the table of videos may be corrected while they run; the next run sees it.
 
