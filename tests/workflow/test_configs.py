@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections import Counter
@@ -53,6 +54,16 @@ def test_ttstroke21_is_planned_after_the_import(campaign: Path) -> None:
         check=False,
     )
     assert checked.returncode == 0, checked.stderr
+
+
+def test_ttstroke21_has_all_models_once_poses_are_uncommented() -> None:
+    text = (ROOT / TTSTROKE).read_text()
+    uncommented = re.sub(r"^( +)# (poses: \S+ #|- \{)", r"\1\2", text, flags=re.MULTILINE)
+    loaded = study.resolve(yaml.safe_load(uncommented))
+    assert {variant.model for variant in loaded.variants} == set(study.STREAMS)
+    assert len(loaded.variants) == 9
+    assert all(variant.size == (100, 120, 120) for variant in loaded.variants)
+    assert loaded.config["dataset"]["poses"] == "data/ttstroke21-poses"
 
 
 @pytest.mark.parametrize("config", [path for path in SHIPPED if path != TTSTROKE])
