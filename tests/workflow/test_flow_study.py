@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 def test_figure_comes_with_the_second_normalisation(done: Study) -> None:
     figure = done.folder / "results/studies/tiny/flow_study.png"
     assert not figure.exists()
-    done.configure(variants=[*done.config["variants"], {"name": "twin-none", "norm_method": "none"}])
+    done.configure(variants=[*done.config["variants"], {"name": "twin-max", "norm_method": "max"}])
     assert dict(done.run().jobs) == {"normalisation": 1, "train": 1, "evaluate": 1, "summary": 1}
     assert figure.exists()
     done.run("--report", "report.html")
