@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from torch import nn
 
-from crisp.models.attention import Residual
+from crisp.models.attention import Attention, Residual
+from crisp.models.branch import Trunk
 
 LAST = 0.1
+MASK = 1.5  # what an untrained attention multiplies by, on average: 1 + sigmoid(0)
 
 
 def initialise(model: nn.Module, init: str) -> None:
@@ -14,7 +16,8 @@ def initialise(model: nn.Module, init: str) -> None:
 
     ``he``: normal with variance 2 / inputs in every layer that a ReLU follows (He et al., ICCV 2015),
     a last layer of a tenth of unit scale, so that the loss starts at chance, and residual blocks that start
-    as the identity (Goyal et al., 2017), so that attention does not scale the features. Beside video a pose
+    as the identity (Goyal et al., 2017). Attention then multiplies by one and a half at each block of a trunk,
+    which its fully connected layer takes back: Twin would multiply it once more, and diverge. Beside video a pose
     trunk starts with features of a tenth of unit scale: places hardly differ from frame to frame, so its
     features are nearly constant, and bilinear layers between such and others diverge. ``torch``: the
     library's defaults, as published; they shrink the signal at each
@@ -35,7 +38,10 @@ def initialise(model: nn.Module, init: str) -> None:
             layer.weight.data.mul_(LAST)
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
-    for block in model.modules():
-        if isinstance(block, Residual):
-            *_, last = block.parameters()
+    for part in model.modules():
+        if isinstance(part, Residual):
+            *_, last = part.parameters()
             nn.init.zeros_(last)
+        elif isinstance(part, Trunk):
+            masks = sum(isinstance(inner, Attention) for inner in part.modules())
+            part.dense.weight.data.div_(MASK**masks)

@@ -159,3 +159,19 @@ def test_he_weights_keep_the_signal_and_start_at_chance(model: str) -> None:
             loss = torch.nn.functional.cross_entropy(built(clips), torch.arange(8) % 6)
         assert float(loss) == pytest.approx(math.log(6), abs=0.3)
     assert spread["he"] > 5 * spread["torch"]
+
+
+@pytest.mark.parametrize("model", ["rgb", "flow", "twin"])
+def test_attention_starts_with_features_as_large_as_without(model: str) -> None:
+    clips = {"rgb": torch.rand(8, 3, 16, 32, 32), "flow": torch.rand(8, 2, 16, 32, 32) - 0.5}
+    sizes = {}
+    for attention in (False, True):
+        torch.manual_seed(0)
+        variant = dataclasses.replace(VARIANT, model=model, size=(16, 32, 32), attention=attention)
+        built = models.build(variant, 6)
+        with torch.no_grad():
+            sizes[attention] = [float(part.std()) for part in built.features(clips)]
+            loss = torch.nn.functional.cross_entropy(built(clips), torch.arange(8) % 6)
+        assert float(loss) == pytest.approx(math.log(6), abs=0.3)
+    for without, beside in zip(sizes[False], sizes[True], strict=True):
+        assert 0.6 < beside / without < 1.6
