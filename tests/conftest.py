@@ -20,8 +20,10 @@ import pytest
 
 from tests.lab import Lab
 
-# A shell's background job ignores Ctrl-C and hands that down to what it starts; tests send Ctrl-C.
+# A shell's background job ignores Ctrl-C, one of nohup the end of the terminal, and what they start does so
+# too; tests send both.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 VideoMaker = Callable[..., Path]
 

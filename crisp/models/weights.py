@@ -16,12 +16,12 @@ def initialise(model: nn.Module, init: str) -> None:
 
     ``he``: normal with variance 2 / inputs in every layer that a ReLU follows (He et al., ICCV 2015),
     a last layer of a tenth of unit scale, so that the loss starts at chance, and residual blocks that start
-    as the identity (Goyal et al., 2017). Attention then multiplies by one and a half at each block of a trunk,
-    which its fully connected layer takes back: Twin would multiply it once more, and diverge. Beside video a pose
-    trunk starts with features of a tenth of unit scale: places hardly differ from frame to frame, so its
+    as the identity (Goyal et al., 2017). Attention then multiplies by 1.5 at each block of a trunk,
+    which its fully connected layer takes back: Twin would multiply it once more, and diverge. Beside video a
+    pose trunk starts with features of a tenth of unit scale: places hardly differ from frame to frame, so its
     features are nearly constant, and bilinear layers between such and others diverge. ``torch``: the
-    library's defaults, as published; they shrink the signal at each
-    layer, so that training may stay at chance for many epochs.
+    library's defaults, as published; they shrink the signal at each layer, so that training may stay at
+    chance for many epochs.
     """
     if init == "torch":
         return
