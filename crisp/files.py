@@ -33,14 +33,14 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     _prepare(path)
-    _sweep(path)
+    others = _sweep(path)
     beside = path.with_name(f"{path.name}.tmp-{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
     try:
         yield beside
         with open(beside, "rb") as written:
             os.fsync(written.fileno())
         beside.replace(path)
-        _sweep_outdated(path)
+        _sweep_lost(others, path)
     except OSError as error:
         if _is_full(error):
             raise fail(
@@ -80,18 +80,22 @@ def _is_full(error: OSError) -> bool:
     return any(f"errno = {number}," in str(error) for number in (errno.ENOSPC, errno.EDQUOT))
 
 
-def _sweep(path: Path) -> None:
-    """Remove what a killed process of this machine left beside `path`."""
-    for leftover in path.parent.glob(f"{path.name}.tmp-{socket.gethostname()}-*"):
-        pid = leftover.name.split("-")[-2]
-        if pid.isdecimal() and not _alive(int(pid)):
-            leftover.unlink(missing_ok=True)
-
-
-def _sweep_outdated(path: Path) -> None:
-    """Remove what a lost machine left beside `path`, which is whole now; times are the file server's."""
-    written = path.stat().st_mtime
+def _sweep(path: Path) -> list[Path]:
+    """Remove what a killed process of this machine left beside `path`; what other machines began there."""
+    own, others = f"{path.name}.tmp-{socket.gethostname()}-", []
     for leftover in path.parent.glob(f"{path.name}.tmp-*"):
+        pid = leftover.name.split("-")[-2]
+        if not leftover.name.startswith(own):
+            others.append(leftover)
+        elif pid.isdecimal() and not _alive(int(pid)):
+            leftover.unlink(missing_ok=True)
+    return others
+
+
+def _sweep_lost(others: list[Path], path: Path) -> None:
+    """Remove what a lost machine began beside `path`, which is whole now; times are the file server's."""
+    written = path.stat().st_mtime
+    for leftover in others:
         with suppress(FileNotFoundError):  # another writer's, done just now
             if leftover.stat().st_mtime < written - LOST:
                 leftover.unlink()

@@ -151,15 +151,10 @@ def was_cut_off(study: Study) -> bool:
     return head is not None and not alive(head)
 
 
-def living(study: Study) -> list[str]:
-    """Which studies of the working folder have a head that runs, in words."""
-    heads = ((path.parent.name, read(path)) for path in _records(study))
-    return [f"study {name} is running: {head}" for name, head in heads if head and alive(head)]
-
-
-def _records(study: Study) -> list[Path]:
-    """The records of all studies of the working folder."""
-    return sorted(study.results.parent.glob(f"*/{RECORD}"))
+def living(study: Study) -> dict[Path, Head]:
+    """The heads that run in the working folder, of all its studies, by their records."""
+    heads = {path: read(path) for path in sorted(study.results.parent.glob(f"*/{RECORD}"))}
+    return {path: head for path, head in heads.items() if head and alive(head)}
 
 
 def slurm_jobs(head: Head) -> list[str]:
@@ -244,10 +239,8 @@ def recover(study: Study) -> Head | None:
         If a head is alive here, or a job of the killed one does not end.
     """
     # Unlocking takes the locks of every study in this folder away, so none may run.
-    for path in _records(study):
-        other = read(path)
-        if other and alive(other):
-            raise _busy(path, other)
+    for path, other in living(study).items():
+        raise _busy(path, other)
     head = read(record(study))
     if head is None:
         return None

@@ -70,8 +70,8 @@ def check(jobs: Iterable[Any], settings: Any) -> dict[tuple[str, str], int]:
     limits = _limits()
     waiting = []
     for rule, job in largest.items():
-        refusal, waits = _refusal(request(job, settings))
-        if refusal := _too_long(job, limits) or refusal:
+        refusal, waits = _refusal(job, settings, limits)
+        if refusal:
             refused.setdefault(refusal, []).append(rule)
         elif waits:
             waiting.append(rule)
@@ -126,12 +126,15 @@ def request(job: Any, settings: Any) -> str:
     return f"{get_submit_command(job, parts, settings)}{set_gres_string(job)} --wrap true"
 
 
-def _refusal(line: str) -> tuple[str, bool]:
+def _refusal(job: Any, settings: Any, limits: dict[str, dict[str, int]]) -> tuple[str, bool]:
     """Why SLURM would not take a job, empty if it would; and whether the job would have to wait for a node.
 
     ``--test-only`` refuses also what has to wait until a node is repaired. So what it refuses is
     submitted, to start tomorrow, and cancelled at once.
     """
+    if too_long := _too_long(job, limits):
+        return too_long, False
+    line = request(job, settings)
     refusal = _complaint(f"{line} --test-only")
     if not refusal:
         return "", False

@@ -95,10 +95,12 @@ def test_leftover_of_a_lost_machine_goes_when_the_file_is_whole(
     assert leftover.exists() == stays
 
 
-def test_leftover_of_a_living_process_stays(tmp_path: Path) -> None:
+@pytest.mark.parametrize("age", [0, LOST + 10])
+def test_leftover_of_a_living_process_stays(tmp_path: Path, age: int) -> None:
     path = tmp_path / "file"
     with replacing(path) as first:
         first.write_text("first")
+        os.utime(first, (time.time() - age, time.time() - age))
         with replacing(path) as second:
             second.write_text("second")
         assert first.exists()

@@ -209,8 +209,7 @@ class Cluster:
     @property
     def room(self) -> int:
         """Bytes that are free on it."""
-        status = os.statvfs(self.small)
-        return status.f_bavail * status.f_frsize
+        return shutil.disk_usage(self.small).free
 
     @property
     def _socket(self) -> Path:

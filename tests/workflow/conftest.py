@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -72,20 +73,19 @@ class Study:
 
     def spoil(self, name: str) -> None:
         """Overwrite a video with zeros, and let the table know it as such."""
-        path, table = self.folder / f"data/tiny/{name}.mp4", self.folder / "tables/videos.tsv"
+        path = self.folder / f"data/tiny/{name}.mp4"
         path.write_bytes(b"\0" * path.stat().st_size)
-        rows = tables.read_videos(table)
-        tables.write_videos(
-            table, [replace(row, sha256=sources.sha256(path)) if row.video == name else row for row in rows]
-        )
+        self._edit(name, sha256=sources.sha256(path))
 
     def leave_out(self, name: str) -> None:
         """Take a video out of use in the table."""
+        self._edit(name, use=False, note="corrupt")
+
+    def _edit(self, name: str, **cells: Any) -> None:
+        """Change cells of a video's row in the table."""
         table = self.folder / "tables/videos.tsv"
         rows = tables.read_videos(table)
-        tables.write_videos(
-            table, [replace(row, use=False, note="corrupt") if row.video == name else row for row in rows]
-        )
+        tables.write_videos(table, [replace(row, **cells) if row.video == name else row for row in rows])
 
     def logs(self) -> str:
         paths = sorted(self.folder.glob("results/studies/*/logs/**/*.log"))

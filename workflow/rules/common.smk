@@ -79,8 +79,12 @@ if not workflow.remote_exec and head.is_locked():
             " ends what is left of it, unlocks and goes on.",
             file=sys.stderr,
         )
-    for running in reported(head.living, STUDY):
-        print(f"{running}; --unlock would let two runs write the same files.", file=sys.stderr)
+    for path, running in reported(head.living, STUDY).items():
+        print(
+            f"study {path.parent.name} is running: {running};"
+            " --unlock would let two runs write the same files.",
+            file=sys.stderr,
+        )
 
 
 def last_words(*logs):
