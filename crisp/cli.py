@@ -243,6 +243,7 @@ def roi(
     threshold: Annotated[
         float, typer.Option(min=0, help="Speed above which a pixel moves (320 px, 120 fps).")
     ] = 0.25,
+    power: Annotated[float, typer.Option(min=0, help="Sharpness of the strongest motion; 0 = one pixel.")] = 16,
     volume: Joined = None,
 ) -> None:
     """Compute the foreground mask, the region of interest and the flow statistics of a video.
@@ -252,7 +253,7 @@ def roi(
     from crisp import roi as stage
     from crisp import volume as joined
 
-    stage.extract(frames_file, flow_file, out, alpha, threshold)
+    stage.extract(frames_file, flow_file, out, alpha, threshold, power)
     if volume:
         joined.refresh(volume)
 

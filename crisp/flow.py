@@ -23,7 +23,7 @@ from crisp.progress import progress
 from crisp.study import parts_record
 
 CHUNK = 8  # frames per chunk
-SCALE = 1 / 32  # px per unit of the stored int16: an error of at most 1/64 px, a range of +-1023 px
+SCALE = 1 / 128  # px per unit of the stored int16: an error of at most 1/256 px, a range of +-255 px
 METHODS = ("deepflow", "dis", "farneback", "tvl1", "pcaflow")
 BACKENDS = ("auto", "opencv")
 PROVENANCE = ("fps", "method", "backend", "frames_sha256", "versions")
@@ -115,7 +115,7 @@ def grey(rgb: np.ndarray) -> np.ndarray:
 
 
 def quantise(flow: np.ndarray) -> np.ndarray:
-    """Flow in px as the int16 that is stored; beyond +-1023 px it saturates."""
+    """Flow in px as the int16 that is stored; beyond +-255 px it saturates."""
     limit = np.iinfo(np.int16)
     return np.clip(np.floor(flow / SCALE + 0.5), limit.min + 1, limit.max).astype(np.int16)
 

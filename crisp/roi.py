@@ -2,6 +2,11 @@
 
 The ROI of Martin et al. (Multimedia Tools and Applications, 2020): a weighted mean of the
 strongest motion and of the mean moving position, on the flow inside the foreground.
+
+Where motion is the same over many pixels, or as strong at racket and foot, the last digits of the
+flow decide which pixel is the strongest; where it is near the threshold, whether there is any. So
+the strongest motion is a mean that pixels of nearly its strength share, and little motion moves
+the centre little. What is stored of the flow then moves no centre by more than half a pixel.
 """
 
 from __future__ import annotations
@@ -19,6 +24,7 @@ from crisp.errors import fail
 from crisp.progress import progress
 
 CHUNK = 16  # frames a block
+POWER = 16.0  # of the strength, in the mean that stands for the strongest motion
 _KERNEL = np.ones((3, 3), np.uint8)
 
 
@@ -56,50 +62,64 @@ def motion_threshold(threshold: float, width: int, fps: float) -> float:
     return threshold * width / 320 * 120 / fps
 
 
-def positions(masked_flow: np.ndarray, alpha: float, theta: float) -> np.ndarray:
-    """Unsmoothed, unclamped ROI centre of each frame by itself.
+def positions(
+    masked_flow: np.ndarray, alpha: float, theta: float, power: float = POWER
+) -> tuple[np.ndarray, np.ndarray]:
+    """Unsmoothed, unclamped ROI centre of each frame by itself, and how much it counts.
 
     Parameters
     ----------
     masked_flow : ndarray, (N, H, W, 2) float32
         From :func:`masked`.
     alpha : float
-        Weight of the strongest motion ``argmax |dx| + |dy|`` (first in row-major order) against
-        the mean position of the pixels above `theta`.
+        Weight of the strongest motion against the mean position of the pixels whose strength,
+        ``|dx| + |dy|``, is above `theta`.
     theta : float
         px per frame.
+    power : float
+        The strongest motion is the mean position of these pixels weighted by strength to this
+        power. 0: that of the one strongest (first in row-major order), as published.
 
     Returns
     -------
-    ndarray, (N, 2) float64
+    centres : ndarray, (N, 2) float64
         (x, y) in px; NaN where nothing moves.
+    trust : ndarray, (N,) float64
+        From 0 where nothing is above `theta` to 1 where something is twice that; with `power` 0
+        never between the two.
     """
-    centres = np.full((len(masked_flow), 2), np.nan)
+    centres, trust = np.full((len(masked_flow), 2), np.nan), np.zeros(len(masked_flow))
     for index, field in enumerate(masked_flow):
         strength = np.abs(field).sum(axis=2)
-        ys, xs = np.nonzero(strength > theta)
-        if len(xs):
-            top_y, top_x = np.unravel_index(int(strength.argmax()), strength.shape)
-            centres[index, 0] = alpha * top_x + (1 - alpha) * xs.mean()
-            centres[index, 1] = alpha * top_y + (1 - alpha) * ys.mean()
-    return centres
+        moving = np.nonzero(strength > theta)
+        if len(moving[0]) == 0:
+            continue
+        strength = strength[moving]
+        top = strength.max()
+        weights = (strength / top) ** power if power else np.arange(len(strength)) == strength.argmax()
+        for axis, places in enumerate(reversed(moving)):
+            centres[index, axis] = alpha * np.average(places, weights=weights) + (1 - alpha) * places.mean()
+        trust[index] = min(1.0, (top - theta) / theta) if power and theta else 1.0
+    return centres, trust
 
 
-def carry(centres: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Fill frames without motion: the previous centre, else the first known one, else the image's.
+def carry(centres: np.ndarray, trust: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Centres that stay where nothing moves: each between the previous one and its own, by its trust.
 
-    Frame 0 has no flow and takes frame 1's centre. (N, 2) in, (N, 2) float64 out.
+    Before the first motion it is that motion's centre, without any the image's. Frame 0 has no flow
+    and takes frame 1's. (N, 2) and (N,) in, (N, 2) float64 out.
     """
-    filled = centres.copy()
-    if len(filled) > 1:
-        filled[0] = filled[1]
-    known = np.flatnonzero(~np.isnan(filled[:, 0]))
-    if len(known) == 0:
-        filled[:] = (width / 2, height / 2)
-        return filled
-    # For each frame the last known one before it; before any, the first known one.
-    last = np.maximum.accumulate(np.where(np.isnan(filled[:, 0]), -1, np.arange(len(filled))))
-    return filled[np.where(last < 0, known[0], last)]
+    centres, trust = centres.copy(), trust.copy()
+    if len(centres) > 1:
+        centres[0], trust[0] = centres[1], trust[1]
+    known = np.flatnonzero(trust)
+    centre = centres[known[0]] if len(known) else np.array([width / 2, height / 2])
+    carried = np.empty_like(centres)
+    for index, share in enumerate(trust):
+        if share:
+            centre = (1 - share) * centre + share * centres[index]
+        carried[index] = centre
+    return carried
 
 
 def smooth(centres: np.ndarray, fps: float) -> np.ndarray:
@@ -130,6 +150,7 @@ def centres(
     alpha: float = 0.6,
     fps: float = 120.0,
     threshold: float = 0.25,
+    power: float = POWER,
 ) -> np.ndarray:
     """Smoothed ROI centres of a whole video, clamped for a crop.
 
@@ -143,6 +164,7 @@ def centres(
     alpha : weight of the strongest motion against the mean moving position.
     fps : frames per second.
     threshold : speed above which a pixel moves, px per frame at 320 px and 120 fps.
+    power : sharpness of the strongest motion, as for :func:`positions`.
 
     Returns
     -------
@@ -162,8 +184,8 @@ def centres(
             f"{flow.shape} and {mask.shape}",
         )
     height, width = mask.shape[1:]
-    raw = positions(masked(flow, mask), alpha, motion_threshold(threshold, width, fps))
-    return clamp(smooth(carry(raw, width, height), fps), size[-2:], width, height)
+    found = positions(masked(flow, mask), alpha, motion_threshold(threshold, width, fps), power)
+    return clamp(smooth(carry(*found, width, height), fps), size[-2:], width, height)
 
 
 def statistics(masked_flow: np.ndarray) -> np.ndarray:
@@ -186,7 +208,14 @@ class Foreground:
         return np.stack([self._model.apply(image) for image in rgb]) // 255
 
 
-def extract(frames: str | Path, flow: str | Path, target: str | Path, alpha: float, threshold: float) -> None:
+def extract(
+    frames: str | Path,
+    flow: str | Path,
+    target: str | Path,
+    alpha: float,
+    threshold: float,
+    power: float = POWER,
+) -> None:
     """Compute a video's ROI stage file from its frames and flow.
 
     Datasets: `mask` (N, H, W) uint8, 1 = foreground, not dilated; `roi_raw` and `roi` (N, 2)
@@ -196,7 +225,7 @@ def extract(frames: str | Path, flow: str | Path, target: str | Path, alpha: flo
     Parameters
     ----------
     frames, flow, target : stage files.
-    alpha, threshold : as for :func:`centres`.
+    alpha, threshold, power : as for :func:`centres`.
 
     Raises
     ------
@@ -223,11 +252,12 @@ def extract(frames: str | Path, flow: str | Path, target: str | Path, alpha: flo
             "method": str(motion.attrs["method"]),
             "alpha": alpha,
             "threshold": threshold,
+            "power": power,
             "versions": f"opencv {cv2.__version__}",
         }
         with storage.create(target, "roi", attributes) as file:
             masks = storage.Appender(file, "mask", (height, width), "u1", CHUNK, bitshuffle=True)
-            foreground, raw, stats = Foreground(), [], []
+            foreground, found, stats = Foreground(), [], []
             begins = range(0, count, CHUNK)
             name = f"{Path(frames).parent.name} ROI"
             for begin in progress(begins, f"blocks of {CHUNK} frames", name, len(begins)):
@@ -235,10 +265,11 @@ def extract(frames: str | Path, flow: str | Path, target: str | Path, alpha: flo
                 mask = foreground.masks(storage.read_rows(rgb, begin, end))
                 seen = masked(flows.read(motion, begin, end), mask)
                 masks.append(mask)
-                raw.append(positions(seen, alpha, theta))
+                found.append(positions(seen, alpha, theta, power))
                 stats.append(statistics(seen))
             masks.close()
-            centre = carry(np.concatenate(raw), width, height)
+            places, trust = map(np.concatenate, zip(*found, strict=True))
+            centre = carry(places, trust, width, height)
             storage.put(file, "roi_raw", centre.astype(np.float32))
             storage.put(file, "roi", smooth(centre, fps).astype(np.float32))
             storage.put(file, "flow_stats", np.concatenate(stats))

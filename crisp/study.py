@@ -90,6 +90,7 @@ class Training:
     patience: int
     momentum: float
     weight_decay: float
+    gradient_clip: float
     balance: str
     threads: int
     workers: int
@@ -127,6 +128,7 @@ class Study:
     scatter_seconds: float
     roi_alpha: float
     roi_threshold: float
+    roi_power: float
     pose_estimator: str
     pose_width: float
     pose_joints: dict[str, str]
@@ -422,6 +424,7 @@ def _study(config: dict[str, Any]) -> Study:
         scatter_seconds=float(preparation["scatter_seconds"]),
         roi_alpha=float(preparation["roi"]["alpha"]),
         roi_threshold=float(preparation["roi"]["threshold"]),
+        roi_power=float(preparation["roi"]["power"]),
         pose_estimator=preparation["pose"]["estimator"],
         pose_width=float(preparation["pose"]["width"]),
         pose_joints=preparation["pose"]["joints"],
@@ -556,5 +559,6 @@ def parameters(study: Study) -> dict[str, Any]:
         "upscale": study.upscale,
         "roi_alpha": study.roi_alpha,
         "roi_threshold": study.roi_threshold,
+        "roi_power": study.roi_power,
         "frame_step": {video: row.frame_step for video, row in study.used.items() if row.frame_step != 1},
     }

@@ -272,6 +272,10 @@ class Trainer:
                     if training:
                         self.optimizer.zero_grad(set_to_none=True)
                         loss.backward()
+                        if self.study.training.gradient_clip:
+                            nn.utils.clip_grad_norm_(
+                                self.model.parameters(), self.study.training.gradient_clip
+                            )
                         self.optimizer.step()
                     loss_sum += loss.detach().double() * len(labels)
                     correct += (logits.argmax(1) == labels).sum()
@@ -381,6 +385,7 @@ class Trainer:
                 "fps": next(iter(study.used.values())).working_fps,
                 "roi_alpha": study.roi_alpha,
                 "roi_threshold": study.roi_threshold,
+                "roi_power": study.roi_power,
             },
             "negative_class": study.negative_class,
             "decision": study.decision,

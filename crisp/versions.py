@@ -7,8 +7,8 @@ changes: it is a parameter of the stage's rule, so the stage and all that follow
 STAGES = {
     "demo": 1,
     "frames": 1,
-    "flow": 1,
-    "roi": 1,
+    "flow": 2,
+    "roi": 2,
     "pose": 1,
     "volume": 1,
     "strokes": 1,

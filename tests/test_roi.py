@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -11,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crisp import flow as flows
-from crisp import roi, storage
+from crisp import roi, storage, video
+from crisp.demo import record, timeline
 from crisp.errors import CrispError
 from tests import stagefiles
 
@@ -27,15 +30,16 @@ def field(*moves: tuple[int, int, int, float, float], count: int = 1) -> np.ndar
 
 
 def test_one_moving_pixel() -> None:
-    assert roi.positions(field((0, 7, 4, -2, 1)), 0.6, 0.25).tolist() == [[7, 4]]
+    centres, trust = roi.positions(field((0, 7, 4, -2, 1)), 0.6, 0.25)
+    assert (centres.tolist(), trust.tolist()) == ([[7, 4]], [1])
 
 
 def test_weighting_of_strongest_and_mean() -> None:
     # Strongest is |dx| + |dy|: (2, 2) beats (3, 0). The mean position is unweighted.
     seen = field((0, 10, 4, 2, 2), (0, 20, 10, 3, 0), (0, 3, 1, -0.2, 0.2), (0, 5, 19, 0.1, 0.1))
-    (centre,) = roi.positions(seen, 0.6, 0.25)
+    (centre,), _ = roi.positions(seen, 0.6, 0.25, power=0)
     np.testing.assert_allclose(centre, (0.6 * 10 + 0.4 * (10 + 20 + 3) / 3, 0.6 * 4 + 0.4 * (4 + 10 + 1) / 3))
-    (published,) = roi.positions(seen, 0.6, 0)
+    (published,), _ = roi.positions(seen, 0.6, 0, power=0)
     np.testing.assert_allclose(
         published, (0.6 * 10 + 0.4 * (10 + 20 + 3 + 5) / 4, 0.6 * 4 + 0.4 * (4 + 10 + 1 + 19) / 4)
     )
@@ -43,11 +47,28 @@ def test_weighting_of_strongest_and_mean() -> None:
 
 def test_ties_take_the_first_in_row_major_order() -> None:
     seen = field((0, 25, 2, 1, 0), (0, 3, 5, 0, -1), (0, 28, 2, -0.5, 0.5))
-    assert roi.positions(seen, 1.0, 0.25).tolist() == [[25, 2]]
+    assert roi.positions(seen, 1.0, 0.25, power=0)[0].tolist() == [[25, 2]]
+
+
+def test_strongest_motion_is_shared_by_nearly_as_strong_pixels() -> None:
+    seen = field((0, 10, 4, 2, 2), (0, 20, 10, 3, 0), (0, 3, 1, -0.2, 0.2), (0, 5, 19, 0.1, 0.1))
+    weights = np.array([4, 3, 0.4]) ** roi.POWER
+    (centre,), _ = roi.positions(seen, 1.0, 0.25)
+    np.testing.assert_allclose(centre, (weights @ (10, 20, 3) / weights.sum(), weights @ (4, 10, 1) / weights.sum()))
+    (sharp,), _ = roi.positions(seen, 1.0, 0.25, power=200)
+    np.testing.assert_allclose(sharp, (10, 4), atol=1e-9)
+
+
+@pytest.mark.parametrize(("speed", "trust"), [(0.25, 0), (0.275, 0.1), (0.375, 0.5), (0.5, 1), (9, 1)])
+def test_little_motion_counts_little(speed: float, trust: float) -> None:
+    seen = field((0, 7, 4, speed, 0))
+    assert roi.positions(seen, 0.6, 0.25)[1] == pytest.approx([trust])
+    assert roi.positions(seen, 0.6, 0.25, power=0)[1].tolist() == [float(trust > 0)]
+    assert roi.positions(seen, 0.6, 0)[1].tolist() == [1]
 
 
 def test_threshold_is_exclusive_and_scales() -> None:
-    assert np.isnan(roi.positions(field((0, 7, 4, 0.25, 0)), 0.6, 0.25)).all()
+    assert np.isnan(roi.positions(field((0, 7, 4, 0.25, 0)), 0.6, 0.25)[0]).all()
     assert roi.motion_threshold(0.25, 320, 120) == 0.25
     assert roi.motion_threshold(0.25, 160, 30) == 0.5
     assert roi.motion_threshold(0.25, 640, 240) == 0.25
@@ -55,15 +76,22 @@ def test_threshold_is_exclusive_and_scales() -> None:
 
 def test_carrying() -> None:
     nothing = (np.nan, np.nan)
-    assert roi.carry(np.array([nothing] * 3), 30, 20).tolist() == [[15, 10]] * 3
-    late = np.array([nothing, nothing, nothing, (4, 5), nothing, (6, 7), nothing])
-    assert roi.carry(late, 30, 20).tolist() == [[4, 5]] * 5 + [[6, 7]] * 2
-    first = np.array([nothing, (4, 5), (6, 7)])
-    assert roi.carry(first, 30, 20).tolist() == [[4, 5], [4, 5], [6, 7]]
+
+    def carry(*centres: tuple[float, float]) -> list[list[float]]:
+        trust = np.array([float(centre is not nothing) for centre in centres])
+        return roi.carry(np.array(centres), trust, 30, 20).tolist()
+
+    assert carry(nothing, nothing, nothing) == [[15, 10]] * 3
+    late = carry(nothing, nothing, nothing, (4, 5), nothing, (6, 7), nothing)
+    assert late == [[4, 5]] * 5 + [[6, 7]] * 2
+    assert carry(nothing, (4, 5), (6, 7)) == [[4, 5], [4, 5], [6, 7]]
     # Whatever frame 0 has: its own flow is none.
-    assert roi.carry(np.array([(9, 9), (4, 5)]), 30, 20).tolist() == [[4, 5]] * 2
-    assert roi.carry(np.array([nothing]), 30, 20).tolist() == [[15, 10]]
-    assert np.isnan(late[0]).all()
+    assert carry((9, 9), (4, 5)) == [[4, 5]] * 2
+    assert carry(nothing) == [[15, 10]]
+    centres, trust = np.array([nothing, nothing, (4, 8), (8, 4), (0, 0)]), np.array([0, 0, 0.1, 0.5, 0.25])
+    assert roi.carry(centres, trust, 30, 20).tolist() == [[4, 8]] * 3 + [[6, 6], [4.5, 4.5]]
+    assert np.isnan(centres[0]).all()
+    assert not trust[0]
 
 
 def reflected(index: int, count: int) -> int:
@@ -204,7 +232,7 @@ def test_streaming_equals_the_whole(tmp_path: Path) -> None:
     masks = roi.Foreground().masks(images)
     stored = flows.quantise(motion) * np.float32(flows.SCALE)
     seen = roi.masked(stored, masks)
-    raw = roi.carry(roi.positions(seen, 0.6, 0.25 * 80 / 320 * 120 / 60), 80, 45)
+    raw = roi.carry(*roi.positions(seen, 0.6, 0.25 * 80 / 320 * 120 / 60), 80, 45)
     with storage.open_stage(target, "roi") as file:
         np.testing.assert_array_equal(file["mask"][:], masks)
         np.testing.assert_array_equal(file["roi_raw"][:], raw.astype(np.float32))
@@ -215,26 +243,54 @@ def test_streaming_equals_the_whole(tmp_path: Path) -> None:
             roi.centres(stored, masks, (20, 20), fps=60),
             atol=1e-4,
         )
-        assert (file.attrs["method"], file.attrs["alpha"], file.attrs["threshold"]) == ("dis", 0.6, 0.25)
+        recorded = [file.attrs[key] for key in ("method", "alpha", "threshold", "power")]
+        assert recorded == ["dis", 0.6, 0.25, 16]
         # The centre follows the disc.
         angles = np.arange(10, 37) / 8
         path = np.stack([40 + 20 * np.cos(angles), 22 + 9 * np.sin(angles)], 1)
         assert np.abs(file["roi"][10:] - path).mean() < 5
 
 
+def moved_by_storing(motion: np.ndarray, masks: np.ndarray, fps: float) -> float:
+    """Farthest that a centre moves when the flow is stored and read, px."""
+    stored = flows.quantise(motion) * np.float32(flows.SCALE)
+    exact, read = (roi.centres(field, masks, (20, 20), fps=fps) for field in (motion, stored))
+    return float(np.linalg.norm(exact - read, axis=1).max())
+
+
 @pytest.mark.parametrize("method", ["dis", "deepflow"])
-def test_strongest_motion_of_quantised_flow_is_as_strong(method: str) -> None:
-    """The place itself may jump: where the motion is the same over many pixels, any step decides."""
-    images = scene(24)
+def test_storing_the_flow_moves_no_centre(method: str) -> None:
+    images = scene(40)
     motion = flows.compute(flows.grey(images), method)
-    masks = roi.Foreground().masks(images)
-    exact = roi.masked(motion, masks)
-    stored = roi.masked(flows.quantise(motion) * np.float32(flows.SCALE), masks)
-    places = roi.positions(stored, 1.0, 0.125)
-    strength = np.abs(exact).sum(axis=-1)
-    for n in np.flatnonzero(~np.isnan(places[:, 0])):
-        x, y = places[n].astype(int)
-        assert strength[n, y, x] >= strength[n].max() - 4 / 64  # 1/64 px a component, for either pixel
+    assert moved_by_storing(motion, roi.Foreground().masks(images), 120) <= 0.5
+
+
+@functools.cache
+def demo(player: int) -> tuple[np.ndarray, np.ndarray]:
+    """Flow and masks of a demo video's first 200 frames, at 96 px as the demo's study has them."""
+    images = islice(record.frames(timeline.VIDEOS[player - 1]), 200)
+    small = np.stack([video.resize(image, 96, 54) for image in images])
+    return flows.compute(flows.grey(small)), roi.Foreground().masks(small)
+
+
+@pytest.mark.parametrize("player", [1, 16])
+def test_storing_the_flow_moves_no_centre_of_the_demo(player: int) -> None:
+    assert moved_by_storing(*demo(player), timeline.FPS) <= 0.5
+
+
+@pytest.mark.parametrize("player", [1, 16])
+def test_crop_holds_the_true_racket_of_the_demo(player: int) -> None:
+    film = timeline.VIDEOS[player - 1]
+    centres = roi.centres(*demo(player), (36, 36), fps=timeline.FPS)
+    racket = record.truth(film).racket[:200] / 2
+    playing = np.zeros(200, bool)
+    for stroke in timeline.strokes(film):
+        playing[stroke.begin : stroke.end] = True
+    assert playing.sum() > 50
+    distance = np.abs(centres - racket)[playing]
+    assert (distance < 18).all(axis=1).mean() > 0.98
+    # Nearer than a crop that stays in the middle of the picture.
+    assert np.linalg.norm(distance, axis=1).mean() < np.linalg.norm((48, 27) - racket[playing], axis=1).mean()
 
 
 def test_flow_of_other_frames(tmp_path: Path) -> None:

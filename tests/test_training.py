@@ -323,6 +323,25 @@ def test_optimiser_is_the_configured_one() -> None:
     assert defaults.learning_rate == 0.01
 
 
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("largest", [0, 0.01])
+def test_gradients_are_clipped_as_configured(monkeypatch: pytest.MonkeyPatch, largest: float) -> None:
+    run = trainer(configured(gradient_clip=largest))
+    norms = []
+
+    def step() -> None:
+        gradients = [weights.grad.flatten() for weights in run.model.parameters() if weights.grad is not None]
+        norms.append(torch.cat(gradients).norm().item())
+
+    monkeypatch.setattr(run.optimizer, "step", step)
+    run.epoch(1)
+    assert len(norms) == len(list(run.batches("train", 1)))
+    if largest:
+        assert norms == pytest.approx([largest] * len(norms), rel=1e-3)
+    else:
+        assert min(norms) > 0.01
+
+
 @pytest.mark.parametrize("variant", ["flow", "rgb", "pose", "three-stream"])
 @pytest.mark.usefixtures("small")
 def test_equal_input_gives_equal_digits(variant: str) -> None:

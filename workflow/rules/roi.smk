@@ -18,7 +18,8 @@ rule roi:
         version=version("roi"),
         alpha=STUDY.roi_alpha,
         threshold=STUDY.roi_threshold,
+        power=STUDY.roi_power,
     shell:
-        "crisp roi --alpha {params.alpha} --threshold {params.threshold}"
+        "crisp roi --alpha {params.alpha} --threshold {params.threshold} --power {params.power}"
         f" --volume {VOLUMES}/{{wildcards.video}}/{{wildcards.video}}.h5"
         " {input.frames:q} {input.flow:q} {output:q} 2>&1 | tee {log:q}"
