@@ -243,7 +243,7 @@ def roi(
     threshold: Annotated[
         float, typer.Option(min=0, help="Speed above which a pixel moves (320 px, 120 fps).")
     ] = 0.25,
-    power: Annotated[float, typer.Option(min=0, help="Sharpness of the strongest motion; 0 = one pixel.")] = 16,
+    power: Annotated[float, typer.Option(min=0, help="Sharpness of the strongest motion.")] = 16,
     volume: Joined = None,
 ) -> None:
     """Compute the foreground mask, the region of interest and the flow statistics of a video.
