@@ -6,6 +6,9 @@ import contextlib
 import itertools
 import os
 import signal
+import subprocess
+import sys
+from importlib import metadata
 from pathlib import Path
 
 import cv2
@@ -61,10 +64,38 @@ def test_still_and_plain_frames_give_zero(method: str) -> None:
 
 def test_deepflow_is_opencv_s() -> None:
     grey = moving(3, 40, 60, 2, 1)
-    found = flow.compute(grey)
+    found = flow.compute(grey, backend="opencv")
     for n in (1, 2):
         expected = cv2.optflow.createOptFlow_DeepFlow().calc(grey[n - 1], grey[n], None)
         np.testing.assert_array_equal(found[n], expected)
+
+
+def test_auto_is_our_own_solver_for_deepflow_and_opencv_for_the_rest() -> None:
+    grey = moving(2, 40, 60, 2, 1)
+    ours = flow.compute(grey, backend="cpu")
+    np.testing.assert_array_equal(flow.compute(grey), ours)
+    assert not np.array_equal(flow.compute(grey, backend="opencv"), ours)
+    np.testing.assert_array_equal(flow.compute(grey, "dis", "cpu"), flow.compute(grey, "dis", "opencv"))
+
+
+def test_backend_is_recorded(tmp_path: Path) -> None:
+    path = frames_file(tmp_path, 3)
+    recorded = {}
+    for method, backend in [("deepflow", "auto"), ("deepflow", "opencv"), ("dis", "cpu")]:
+        flow.extract(path, tmp_path / "f.h5", method, backend)
+        with storage.open_stage(tmp_path / "f.h5", "flow") as file:
+            recorded[method, backend] = (file.attrs["backend"], file.attrs["versions"])
+    opencv = f"opencv {cv2.__version__}"
+    assert recorded == {
+        ("deepflow", "auto"): ("cpu", f"{opencv}, numba {metadata.version('numba')}"),
+        ("deepflow", "opencv"): ("opencv", opencv),
+        ("dis", "cpu"): ("opencv", opencv),
+    }
+
+
+def test_no_compiler_before_it_is_needed() -> None:
+    code = "import sys, crisp.flow; assert not {'numba', 'llvmlite', 'torch'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -138,10 +169,11 @@ def test_file_at_block_boundaries(tmp_path: Path, count: int) -> None:
         assert file.attrs["frames_sha256"] == images["rgb"].attrs["sha256"]
 
 
-def test_workers_do_not_change_the_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["deepflow", "dis"])
+def test_workers_do_not_change_the_file(tmp_path: Path, method: str) -> None:
     path = frames_file(tmp_path, 17)
     for workers in (1, 2, 7):
-        flow.extract(path, tmp_path / f"{workers}.h5", "dis", workers=workers)
+        flow.extract(path, tmp_path / f"{workers}.h5", method, workers=workers)
     one, two, seven = ((tmp_path / f"{workers}.h5").read_bytes() for workers in (1, 2, 7))
     assert one == two == seven
 
@@ -216,4 +248,8 @@ def test_parts_that_do_not_fit(tmp_path: Path) -> None:
         flow.extract(frames, two, method, part=part)
         with pytest.raises(CrispError, match=r"2\.h5[\s\S]*does not fit the other parts"):
             flow.gather(path, [one, two], tmp_path / "joined.h5")
+    flow.extract(path, one, part=(1, 2), backend="cpu")
+    flow.extract(path, two, part=(2, 2), backend="opencv")
+    with pytest.raises(CrispError, match=r"does not fit[\s\S]*'backend': 'cpu'[\s\S]*'backend': 'opencv'"):
+        flow.gather(path, [one, two], tmp_path / "joined.h5")
     assert not (tmp_path / "joined.h5").exists()
