@@ -31,7 +31,8 @@ FRAMES = 300  # of a video that are looked at
 CHANGES = (0.5, 0.75, 0.9)  # quantiles
 ROUNDS = 7
 UNKNOWN = 1e9  # px; the .flo format marks pixels without a true flow by greater values
-BACKENDS = [name for name in flow.BACKENDS if name != "auto"]
+# A GPU takes many pairs at once: flow_gpu.py.
+BACKENDS = [name for name in flow.BACKENDS if name not in ("auto", "gpu")]
 
 
 def pairs(path: Path) -> list[np.ndarray]:

@@ -216,7 +216,7 @@ def flow(
         list[Path] | None, typer.Argument(help="All its parts in order: join them instead of computing.")
     ] = None,
     method: Method = "deepflow",
-    backend: Annotated[str, typer.Option(help="What computes deepflow: auto, opencv or cpu.")] = "auto",
+    backend: Annotated[str, typer.Option(help="What computes deepflow: auto, opencv, cpu or gpu.")] = "auto",
     workers: Annotated[int, typer.Option(help="Worker processes; the result does not depend on them.")] = 1,
     part: Annotated[
         tuple[int, int], typer.Option(metavar="K N", help="Compute only the K-th of N parts.")

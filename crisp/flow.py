@@ -7,6 +7,7 @@ its row is zero.
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
@@ -18,6 +19,7 @@ import h5py
 import numpy as np
 
 from crisp import storage
+from crisp.deepflow import DeviceFullError
 from crisp.errors import CrispError, fail
 from crisp.parallel import ordered_map
 from crisp.progress import progress
@@ -26,7 +28,9 @@ from crisp.study import parts_record
 CHUNK = 8  # frames per chunk
 SCALE = 1 / 128  # px per unit of the stored int16: an error of at most 1/256 px, a range of +-255 px
 METHODS = ("deepflow", "dis", "farneback", "tvl1", "pcaflow")
-BACKENDS = ("auto", "opencv", "cpu")
+BACKENDS = ("auto", "opencv", "cpu", "gpu")
+GPU_BLOCK = 256  # frames that a GPU is given at once; a multiple of CHUNK
+SOLVED_WITH = {"cpu": "numba", "gpu": "torch"}  # packages that decide the last bits, by backend
 PROVENANCE = ("fps", "method", "backend", "frames_sha256", "versions")
 PCAFLOW_LEAST = (56, 72)  # height, width in px: below, OpenCV writes past the end of its arrays
 
@@ -67,7 +71,11 @@ def _unfit(method: str, size: tuple[int, ...], found: str) -> CrispError:
 
 
 def resolve_backend(backend: str, method: str = "deepflow") -> str:
-    """The backend that computes a method: OpenCV has all of them, the others DeepFlow alone."""
+    """The backend that computes a method: OpenCV has all of them, the others DeepFlow alone.
+
+    `auto` never stands for `gpu`: the head of a run on a cluster cannot see what its nodes have, and all
+    videos of a data set are to be computed alike.
+    """
     if backend not in BACKENDS:
         raise fail("flow", "unknown backend", ", ".join(BACKENDS), backend)
     if method != "deepflow":
@@ -77,8 +85,8 @@ def resolve_backend(backend: str, method: str = "deepflow") -> str:
 
 def _versions(backend: str) -> str:
     used = {"opencv": cv2.__version__}
-    if backend == "cpu":
-        used["numba"] = version("numba")
+    if backend in SOLVED_WITH:
+        used[SOLVED_WITH[backend]] = version(SOLVED_WITH[backend])
     return ", ".join(f"{name} {number}" for name, number in used.items())
 
 
@@ -92,9 +100,9 @@ def compute(frames: np.ndarray, method: str = "deepflow", backend: str = "auto")
     method : {"deepflow", "dis", "farneback", "tvl1", "pcaflow"}
         `deepflow` is the variational coarse-to-fine solver of Weinzaepfel et al. (ICCV 2013)
         without its matching stage, as in OpenCV's contrib module.
-    backend : {"auto", "opencv", "cpu"}
-        What computes `deepflow`: OpenCV, or our own solver on one core, which is faster (``auto``). OpenCV
-        computes the other methods whatever this says.
+    backend : {"auto", "opencv", "cpu", "gpu"}
+        What computes `deepflow`: OpenCV, or our own solver on one core, which is faster (``auto``), or
+        ours on a GPU. OpenCV computes the other methods whatever this says.
 
     Returns
     -------
@@ -104,7 +112,8 @@ def compute(frames: np.ndarray, method: str = "deepflow", backend: str = "auto")
     Raises
     ------
     CrispError
-        For an unknown method or backend, or frames of another shape or dtype or too small for the method.
+        For an unknown method or backend, frames of another shape or dtype or too small for the method, or
+        a GPU that is missing, full or broken.
     """
     if frames.ndim != 3 or frames.dtype != np.uint8:
         raise fail(
@@ -117,6 +126,11 @@ def compute(frames: np.ndarray, method: str = "deepflow", backend: str = "auto")
         raise _unfit(method, frames.shape[1:], "at least 72x56 px are needed")
     cv2.setNumThreads(1)
     flow = np.zeros((*frames.shape, 2), np.float32)
+    if backend == "gpu":
+        from crisp.deepflow import gpu  # torch takes seconds to import
+
+        flow[1:] = gpu.solve(frames)
+        return flow
     for index in range(1, len(frames)):
         flow[index] = _solve(method, backend, frames[index - 1], frames[index])
     return flow
@@ -166,9 +180,29 @@ def extract(
     Raises
     ------
     CrispError
-        If the frames file is missing or damaged, there is no such part, or a worker process is killed.
+        If the frames file is missing or damaged, there is no such part, a worker process is killed, or
+        there is no GPU or it fails.
+
+    Notes
+    -----
+    A video for which a GPU has too little memory is computed by what `auto` stands for, as a whole, and
+    its attribute `backend` says so. A part of a video is not: all parts are to be of one backend.
     """
     backend = resolve_backend(backend, method)
+    try:
+        _extract(frames, target, method, backend, workers, part)
+    except DeviceFullError as error:
+        if part != (1, 1):
+            raise
+        instead = resolve_backend("auto", method)
+        print(f"warning: {error}\n    instead {instead} computes {target}", file=sys.stderr)
+        _extract(frames, target, method, instead, workers, part)
+
+
+def _extract(
+    frames: str | Path, target: str | Path, method: str, backend: str, workers: int, part: tuple[int, int]
+) -> None:
+    """As :func:`extract`, by one backend."""
     with storage.open_stage(frames, "frames") as file:
         count, height, width = file["rgb"].shape[:3]
         attributes = {
@@ -180,14 +214,15 @@ def extract(
         }
     parts_record(target).unlink(missing_ok=True)
     begin, end = part_bounds(count, *part)
-    ranges = [(first, min(first + CHUNK, end)) for first in range(begin, end, CHUNK)]
+    size = GPU_BLOCK if backend == "gpu" else CHUNK
+    ranges = [(first, min(first + size, end)) for first in range(begin, end, size)]
     work = functools.partial(_range, str(frames), method, backend)
     if backend == "cpu" and workers > 1:
         compute(np.zeros((2, 1, 1), np.uint8), method, backend)  # compiled here, the workers only load it
     with _create(target, (height, width), attributes) as flow:
         name = f"{Path(frames).parent.name} {method}" + (f" part {part[0]} of {part[1]}" * (part[1] > 1))
         blocks = ordered_map(work, ranges, workers)
-        for block in progress(blocks, f"blocks of {CHUNK} frames", name, len(ranges)):
+        for block in progress(blocks, f"blocks of {size} frames", name, len(ranges)):
             flow.append(block)
 
 

@@ -23,6 +23,8 @@ FLOW = {
     "tvl1": 1.4,
     "pcaflow": 0.065,
 }  # core-seconds a pair
+GPU_FLOW = 1 / 400  # GPU-seconds a pair of frames, by DeepFlow on a GPU; assumed, not measured
+GPU_HOST = 0.007  # core-seconds a pair: frames read, flow quantised and written
 ROI = 0.006  # core-seconds a frame
 POSE = {"": 0.002, "mediapipe": 0.1}  # core-seconds a frame, read from files or estimated
 BYTES = {"frames": 82e3, "flow": 66e3, "roi": 2e3, "pose": 170}  # a frame
@@ -141,13 +143,15 @@ def _preparation(study: Study, left: _Left) -> list[Row]:
     def row(stage: str, method: str, seconds: float) -> Row:
         videos = [study.used[video] for video in left.videos[stage, method]]
         frames = sum(video.working_frames for video in videos)
-        cost = frames * seconds * pixels
+        cost, gpu = frames * seconds * pixels, 0.0
+        if stage == "flow" and method == "deepflow" and study.flow_backend == "gpu":
+            cost, gpu = frames * GPU_HOST * pixels, frames * GPU_FLOW * pixels / 3600
         if stage == "frames":  # every frame is decoded, whatever is kept of it
             cost = seconds * sum(video.frames for video in videos)
         parts = [study.flow_parts(video.video, method) if stage == "flow" else 1 for video in videos]
         jobs = sum(count + 1 if count > 1 else 1 for count in parts)  # one more joins the parts
         hours = (cost + START * jobs) / 3600
-        return Row(stage, method, jobs, hours, 0.0, frames * BYTES[stage] * pixels / 1e9)
+        return Row(stage, method, jobs, hours, gpu, frames * BYTES[stage] * pixels / 1e9)
 
     methods = study.flow_methods
     generated = {video for video in study.used if study.generate and left.file(study.source(video))}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,12 +17,14 @@ import cv2
 import numpy as np
 import psutil
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from crisp import flow, storage
-from crisp.errors import CrispError
+from crisp.deepflow import DeviceFullError, gpu
+from crisp.errors import CrispError, Fault
 from tests import stagefiles
 
 
@@ -253,3 +257,61 @@ def test_parts_that_do_not_fit(tmp_path: Path) -> None:
     with pytest.raises(CrispError, match=r"does not fit[\s\S]*'backend': 'cpu'[\s\S]*'backend': 'opencv'"):
         flow.gather(path, [one, two], tmp_path / "joined.h5")
     assert not (tmp_path / "joined.h5").exists()
+
+
+@pytest.fixture
+def gpu_on_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The GPU's solver on the CPU."""
+    monkeypatch.setattr(gpu, "solve", functools.partial(gpu.solve, device="cpu"))
+
+
+@pytest.mark.usefixtures("gpu_on_cpu")
+def test_blocks_of_a_gpu_do_not_change_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = frames_file(tmp_path, 19, (30, 40))
+    flow.extract(path, tmp_path / "whole.h5", backend="gpu")
+    monkeypatch.setattr(flow, "GPU_BLOCK", 8)
+    flow.extract(path, tmp_path / "blocks.h5", backend="gpu")
+    assert (tmp_path / "blocks.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
+    with storage.open_stage(tmp_path / "whole.h5", "flow") as file:
+        assert file.attrs["backend"] == "gpu"
+        assert re.fullmatch(r"opencv [\d.]+, torch [\d.]+.*", file.attrs["versions"])
+        assert np.abs(flow.read(file, 0, 19)[1:]).mean() > 0.1
+
+
+def full(frames: np.ndarray) -> np.ndarray:  # noqa: ARG001
+    raise DeviceFullError(Fault("flow backend gpu", "the GPU has too little free memory"))
+
+
+def test_a_full_gpu_leaves_the_video_to_another_backend(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = frames_file(tmp_path, 19, (12, 16))
+    flow.extract(path, tmp_path / "auto.h5")
+    monkeypatch.setattr(flow, "GPU_BLOCK", 8)
+    real = functools.partial(gpu.solve, device="cpu")
+    calls = iter([real, full])
+    monkeypatch.setattr(gpu, "solve", lambda frames: next(calls)(frames))
+    flow.extract(path, tmp_path / "f.h5", backend="gpu")
+    assert next(calls, None) is None
+    assert (tmp_path / "f.h5").read_bytes() == (tmp_path / "auto.h5").read_bytes(), "no flow of both"
+    said = capsys.readouterr().err
+    assert "the GPU has too little free memory" in said
+    assert f"instead {flow.resolve_backend('auto')} computes {tmp_path / 'f.h5'}" in said
+
+
+def test_a_full_gpu_fails_a_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu, "solve", full)
+    with pytest.raises(DeviceFullError, match="too little free memory"):
+        flow.extract(frames_file(tmp_path, 19), tmp_path / "f.h5", backend="gpu", part=(1, 2))
+    assert not (tmp_path / "f.h5").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_no_gpu(tmp_path: Path) -> None:
+    path = frames_file(tmp_path, 3)
+    with pytest.raises(CrispError, match=r"no GPU can be used[\s\S]*choose the backend"):
+        flow.extract(path, tmp_path / "f.h5", backend="gpu")
+    assert not (tmp_path / "f.h5").exists()
+    flow.extract(path, tmp_path / "dis.h5", "dis", backend="gpu")  # OpenCV's alone
+    with storage.open_stage(tmp_path / "dis.h5", "flow") as file:
+        assert file.attrs["backend"] == "opencv"

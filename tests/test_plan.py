@@ -178,3 +178,13 @@ def test_table_of_the_docs_is_computed() -> None:
         assert line in said
     for stage, seconds in (("frames", plan.DECODING), ("roi", plan.ROI)):
         assert f"| `{stage}` | {frames * seconds / 3600:.1f} | {frames * bytes_[stage] / 1e9:.0f} |" in said
+
+
+@pytest.mark.usefixtures("study")
+def test_a_gpu_for_deepflow_alone() -> None:
+    methods = {"flow_methods": ["deepflow", "dis"], "flow_backend": "gpu"}
+    found = plan.plan(resolve({**CONTENT, "preparation": methods}))
+    flow = row(found, "flow", "deepflow")
+    assert flow.gpu_hours == pytest.approx(432_000 / 400 / 3600)
+    assert flow.core_hours == pytest.approx(432_000 * 0.007 / 3600 + 3 * 5 / 3600)
+    assert row(found, "flow", "dis").gpu_hours == 0

@@ -5,6 +5,8 @@ Each backend solves the same equations, written down in docs/flow.md, with the c
 
 from __future__ import annotations
 
+from crisp.errors import CrispError
+
 ALPHA = 4.0  # weight of smoothness
 DELTA = 0.5 / 3  # of constant brightness
 GAMMA = 5 / 3  # of constant gradients
@@ -16,6 +18,10 @@ SWEEPS = 25  # red-black sweeps a linearisation
 SHRINK = 0.95  # from a level's sides to those of the next coarser one
 LEAST_SIDE = 25  # px; a level has greater sides, except the finest
 BLUR = 0.6  # sigma, px, of the 3x3 Gaussian over the frames
+
+
+class DeviceFullError(CrispError):
+    """Not even one pair of frames fits into the free memory of a GPU."""
 
 
 def pyramid_sizes(height: int, width: int) -> list[tuple[int, int]]:

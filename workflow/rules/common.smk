@@ -240,17 +240,29 @@ def flow_frames(wildcards):
     return VIDEOS[wildcards.video].working_frames / int(wildcards.get("parts", 1))
 
 
+def flow_gpus(wildcards):
+    """GPUs of a flow job. Joining parts takes none, and only DeepFlow has a solver for it."""
+    wanted = STUDY.flow_backend == "gpu" and wildcards.method == "deepflow"
+    return int(wanted and flow_frames(wildcards) > 0)
+
+
 def flow_threads(wildcards):
-    """Worker processes: one for a short video, as starting more costs more than they save."""
+    """Worker processes: one for a short video, as starting more costs more than they save.
+
+    Two share a GPU, so that one reads and converts frames while it works for the other.
+    """
+    if flow_gpus(wildcards):
+        return 2
     return min(8, 1 + int(flow_frames(wildcards) / 2000))
 
 
 def flow_minutes(wildcards, threads):
-    return 10 + int(0.5 * flow_frames(wildcards) / 60)
+    seconds = 0.05 if flow_gpus(wildcards) else 0.5
+    return 10 + int(seconds * flow_frames(wildcards) / 60)
 
 
 def flow_megabytes(wildcards, threads):
-    return 500 + 500 * threads
+    return 500 + (4000 if flow_gpus(wildcards) else 500) * threads
 
 
 def volume_inputs(wildcards):

@@ -13,6 +13,7 @@ rule flow:
         "../../envs/crisp.yaml"
     threads: flow_threads
     resources:
+        gpu=flow_gpus,
         mem_mb=growing("mem_mb", flow_megabytes),
         disk_mb=2000,
         runtime=growing("runtime", flow_minutes),
@@ -38,6 +39,7 @@ rule flow_part:
         "../../envs/crisp.yaml"
     threads: flow_threads
     resources:
+        gpu=flow_gpus,
         mem_mb=growing("mem_mb", flow_megabytes),
         disk_mb=2000,
         runtime=growing("runtime", flow_minutes),
