@@ -531,7 +531,7 @@ def summary(study: StudyFile = DEMO) -> None:
 
     Example: crisp summary --study config/mine/study.yaml
     """
-    from crisp import comparisons, detection_summary, plots
+    from crisp import comparisons, detection_summary, plots, provenance
     from crisp import study as studies
     from crisp import summary as summaries
 
@@ -561,7 +561,11 @@ def summary(study: StudyFile = DEMO) -> None:
         found = detection_summary.collect(runs)
         detection_summary.write(loaded.results / "detection.tsv", found)
         detection_summary.table(loaded.results / "detection.html", found)
+    makers = provenance.flow_makers(loaded)
+    provenance.table(loaded.results / "flow.html", makers)
     print(summaries.text(rows))
+    for method in provenance.mixed(makers):
+        print(f"flow {method} is of several backends or versions: {loaded.results / 'flow.html'}")
 
 
 @app.command(rich_help_panel=MODELS)

@@ -41,6 +41,9 @@ LEFT = {
     "Class",
     "First",
     "Second",
+    "Method",
+    "Backend",
+    "Versions",
 }  # headings of words, not of numbers
 
 PAGE = """<!DOCTYPE html>

@@ -17,5 +17,5 @@ STAGES = {
     "train": 2,
     "evaluate": 2,
     "detect": 1,
-    "summary": 2,
+    "summary": 3,
 }

@@ -53,6 +53,12 @@ rule summary:
             category="Summary",
             labels={"figure": "differences between the variants"},
         ),
+        flow_html=report(
+            f"{RESULTS}/flow.html",
+            caption="../report/flow.rst",
+            category="Summary",
+            labels={"figure": "what computed the flow"},
+        ),
     log:
         f"{LOGS}/summary.log",
     conda:
