@@ -526,6 +526,41 @@ def detect(
 
 
 @app.command(rich_help_panel=MODELS)
+def index(
+    videos: Annotated[list[Path], typer.Argument(metavar="VIDEO...", help="New video files.")],
+    model: Annotated[Path, typer.Option(help="A trained model, model.pt.")],
+    out: Annotated[Path, typer.Option(help="Folder of the results; each video gets one in it.")],
+    annotations: Annotated[
+        Path | None, typer.Option(help="The annotated strokes: an XML, or a folder of <video>.xml.")
+    ] = None,
+    study: Annotated[
+        Path | None, typer.Option(help="Take the decision rule and detection settings of this study file.")
+    ] = None,
+    overlay: Annotated[
+        bool, typer.Option("--overlay", help="Also write the video with all that was found drawn on it.")
+    ] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep frames, flow and ROI, for another model.")
+    ] = False,
+    workers: Annotated[int, typer.Option(min=0, help="Processes and threads; 0 = all cores.")] = 0,
+    backend: Annotated[
+        str, typer.Option(help="What computes the flow; without it, what did for the model's study.")
+    ] = "",
+    device: Device = "auto",
+) -> None:
+    """Find and name the strokes in new videos: one command, from video files to files for other software.
+
+    Example: crisp index match.mp4 --model model.pt --out found
+    """
+    from crisp import index as indexing
+    from crisp import study as studies
+
+    workers = workers or len(os.sched_getaffinity(0))
+    loaded = indexing.load(model, device, studies.load(study) if study else None, workers)
+    indexing.run(videos, loaded, indexing.Options(out, annotations, overlay, keep, workers, backend))
+
+
+@app.command(rich_help_panel=MODELS)
 def summary(study: StudyFile = DEMO) -> None:
     """Compare all variants and seeds: a table, a picture and text.
 

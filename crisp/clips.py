@@ -33,6 +33,11 @@ def _opened(path: Path, kind: str, *_: int) -> h5py.File:
     return storage.open_stage(path, kind)
 
 
+def close_files() -> None:
+    """Close the stage files that this process holds open, so that deleting them frees their room."""
+    _opened.cache_clear()
+
+
 class ClipReader:
     """Reads clips of one video, opening its stage files in the process that reads.
 
@@ -71,6 +76,11 @@ class ClipReader:
     def fps(self) -> float:
         """The video's frame rate, working frames per second."""
         return float(self._dataset("roi", "mask").file.attrs["fps"])
+
+    def centres(self) -> np.ndarray:
+        """The video's smoothed ROI centres (x, y), unclamped, (N, 2) float64, px of the working size."""
+        stored = self._dataset("roi", "roi")
+        return storage.read_rows(stored, 0, len(stored)).astype(np.float64)
 
     def _dataset(self, kind: str, name: str) -> h5py.Dataset:
         path = self._paths[kind]

@@ -52,6 +52,7 @@ def frame_probabilities(
     normalised: Normalisation | None,
     stride: int,
     batch_size: int,
+    name: str = "",
 ) -> Probabilities:
     """Class probabilities of every frame of a video.
 
@@ -69,6 +70,8 @@ def frame_probabilities(
     stride : int
     batch_size : int
         Windows predicted at once; memory depends on it, not on the video's length.
+    name : str
+        What to show the progress of; empty shows none.
 
     Returns
     -------
@@ -80,6 +83,8 @@ def frame_probabilities(
     starts = [*possible[:-1:stride], possible[-1]]
     device = next(model.parameters()).device
     batches = _batches(reader, size, normalised, starts, batch_size, device)
+    if name:
+        batches = progress(batches, f"blocks of {batch_size} windows", name, -(-len(starts) // batch_size))
     rows = np.concatenate([model_rows(model, batch) for batch in batches])
     centres = np.array(starts) + length // 2
     frames = np.arange(count)
@@ -154,6 +159,11 @@ def decide(probabilities: Probabilities, rule: str, fps: float, settings: Detect
         leading = counts == counts.max(axis=1, keepdims=True)
         return Decided(counts / frames, np.where(leading, means, -1).argmax(axis=1))
     raise fail("decision", "no such rule", ", ".join(decisions.RULES), repr(rule), "choose one of them")
+
+
+def stride_frames(seconds: float, fps: float) -> int:
+    """Frames from a window to the next, at least 1."""
+    return max(1, math.floor(seconds * fps + 0.5))
 
 
 def kernel_frames(seconds: float, fps: float) -> int:
@@ -269,7 +279,7 @@ def detect(
     shown = []
     videos = readers(study, variant, annotated)
     for video, reader in progress(videos.items(), "videos", variant.name, len(videos)):
-        stride = max(1, math.floor(study.detection.stride * reader.fps + 0.5))
+        stride = stride_frames(study.detection.stride, reader.fps)
         probabilities = frame_probabilities(
             model, reader, variant.size, normalised, stride, study.training.batch_size
         )

@@ -111,10 +111,10 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def write_json(path: str | Path, content: Any) -> None:
-    """Write `content` as indented JSON with a final newline."""
+def write_json(path: str | Path, content: Any, indent: int | None = 1) -> None:
+    """Write `content` as JSON with a final newline, indented or (None) in one line."""
     with replacing(path) as beside:
-        beside.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        beside.write_text(json.dumps(content, indent=indent, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read_json(path: str | Path) -> Any:

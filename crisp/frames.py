@@ -28,6 +28,7 @@ def extract(
     upscale: bool = False,
     frame_step: int = 1,
     sha256: str = "",
+    expected: int | None = None,
 ) -> video.Source:
     """Decode a video into its frames stage file.
 
@@ -42,6 +43,7 @@ def extract(
     upscale : whether frames narrower than `width` are enlarged.
     frame_step : keep every `frame_step`-th frame.
     sha256 : expected SHA-256 of the file; empty = any.
+    expected : about how many frames the file holds, to tell the time left.
 
     Returns
     -------
@@ -70,7 +72,8 @@ def extract(
     size = None
     with storage.create(target, "frames", {}) as file:
         rgb = None
-        for index, image in enumerate(progress(video.frames(path, source), "frames", Path(path).name)):
+        images = progress(video.frames(path, source), "frames", Path(path).name, expected)
+        for index, image in enumerate(images):
             if index % frame_step:
                 continue
             if source.fps <= 0:

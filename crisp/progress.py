@@ -14,7 +14,7 @@ EVERY = 20.0  # seconds between two lines in a log
 
 
 def progress(items: Iterable[Item], unit: str, name: str = "", total: int | None = None) -> Iterator[Item]:
-    """Yield `items`, showing how many `unit` of `total` are done and how fast."""
+    """Yield `items`, showing how many `unit` of `total` are done, how fast, and the time left."""
     if sys.stderr.isatty():
         yield from tqdm(items, desc=name, unit=f" {unit}", total=total, leave=False)
         return
@@ -28,7 +28,8 @@ def progress(items: Iterable[Item], unit: str, name: str = "", total: int | None
             shown = now
             of = f" of {total}" if total else ""
             print(
-                f"{name}: {done}{of} {_counted(unit, total or done)}, {_rate(done, now - begin)}",
+                f"{name}: {done}{of} {_counted(unit, total or done)}, {_rate(done, now - begin)}"
+                + _left(done, total, now - begin),
                 file=sys.stderr,
             )
     print(f"{name}: {done} {_counted(unit, done)} in {time.monotonic() - begin:.1f} s", file=sys.stderr)
@@ -37,6 +38,13 @@ def progress(items: Iterable[Item], unit: str, name: str = "", total: int | None
 def _rate(done: int, seconds: float) -> str:
     """How fast: items a second or, below one, seconds an item."""
     return f"{done / seconds:.1f}/s" if done >= seconds else f"{seconds / done:.1f} s each"
+
+
+def _left(done: int, total: int | None, seconds: float) -> str:
+    """How long the rest takes at this rate, ``, 01:15 left``; nothing where the total is not known."""
+    if not total:
+        return ""
+    return f", {tqdm.format_interval(max(0, total - done) * seconds / done)} left"
 
 
 def _counted(unit: str, number: int) -> str:

@@ -320,6 +320,13 @@ def schema() -> dict[str, Any]:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
+def defaults(key: str) -> dict[str, Any]:
+    """The schema's defaults of an object of the study, those inside it included."""
+    config: dict[str, Any] = {key: {}}
+    _fill(schema(), config)
+    return config[key]
+
+
 def load(path: str | Path) -> Study:
     """Read a study file.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import csv
 import math
 import sys
@@ -27,7 +26,7 @@ from crisp.errors import fail
 from crisp.files import digest, read_json, replacing
 from crisp.progress import progress
 from crisp.strokes import Sample
-from crisp.study import Study, Variant
+from crisp.study import Study, Variant, defaults
 from crisp.versions import STAGES
 
 MODEL_SCHEMA = 1
@@ -386,7 +385,10 @@ class Trainer:
                 "roi_alpha": study.roi_alpha,
                 "roi_threshold": study.roi_threshold,
                 "roi_power": study.roi_power,
+                "flow_backend": study.flow_backend,
+                "pose_estimator": study.pose_estimator,
             },
+            "detection": asdict(study.detection),
             "negative_class": study.negative_class,
             "decision": study.decision,
             "training": asdict(study.training),
@@ -513,8 +515,29 @@ def load_model(path: Path, device: torch.device) -> tuple[nn.Module, dict[str, A
         raise fail(
             path, "model of another schema", str(MODEL_SCHEMA), found, "train it again with this version"
         )
-    content = copy.copy(content)
-    variant = Variant.from_config(content["variant"])
-    model = models.build(variant, len(content["classes"])).to(device)
-    model.load_state_dict(content.pop("model"))
+    try:
+        content = _with_defaults(content)
+        model = models.build(Variant.from_config(content["variant"]), len(content["classes"])).to(device)
+        model.load_state_dict(content.pop("model"))
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        raise fail(
+            path, "model is damaged", "weights and all that inference needs", reason, "train it again"
+        ) from None
     return model.eval(), content
+
+
+def _with_defaults(content: dict[str, Any]) -> dict[str, Any]:
+    """The content of a model's file; what a model of before a key was made lacks has the study's default."""
+    prepared = defaults("preparation")
+    preparation = {
+        "roi_power": float(prepared["roi"]["power"]),
+        "flow_backend": prepared["flow_backend"],
+        "pose_estimator": prepared["pose"]["estimator"],
+    }
+    return {
+        "negative_class": defaults("negatives")["class"],
+        **content,
+        "preparation": {**preparation, **content["preparation"]},
+        "detection": {**defaults("detection"), **content.get("detection", {})},
+    }

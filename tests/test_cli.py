@@ -220,7 +220,7 @@ def test_interrupted_flow_leaves_nothing(tmp_path: Path, make_video, workers: in
     video = make_video(tmp_path / "v.mp4", frames=300, size=(320, 240))
     assert run("frames", video, frames).returncode == 0
     flow = subprocess.Popen(
-        [*COMMAND, "flow", str(frames), str(out), "--workers", str(workers)],
+        [*COMMAND, "flow", str(frames), str(out), "--backend", "opencv", "--workers", str(workers)],
         env=environment(),
         stderr=subprocess.PIPE,
         text=True,

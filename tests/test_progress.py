@@ -12,6 +12,7 @@ def test_lines_in_a_log(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     assert list(progress.progress(iter("abc"), "frames", "game.mp4", 3)) == ["a", "b", "c"]
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith("game.mp4: 1 of 3 frames, ")
+    assert lines[0].endswith(" left")
     assert lines[-1].startswith("game.mp4: 3 frames in ")
     assert len(lines) == 4
 
@@ -36,6 +37,13 @@ def test_slow_work_is_told_in_seconds_an_item(
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
     assert list(progress.progress(range(2), "epochs", "twin")) == [0, 1]
     assert capsys.readouterr().err.splitlines() == ["twin: 1 epoch, 40.0 s each", "twin: 2 epochs in 51.0 s"]
+
+
+def test_time_left(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 30.0, 31.0, 32.0, 33.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    assert len(list(progress.progress(range(3), "epochs", "twin", 3))) == 3
+    assert capsys.readouterr().err.splitlines()[0] == "twin: 1 of 3 epochs, 30.0 s each, 01:00 left"
 
 
 def test_a_bar_on_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -550,9 +550,34 @@ def test_model_file_that_cannot_be_used(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(CrispError, match="model cannot be read"):
         training.load_model(path, CPU)
+    for key in ("variant", "classes", "preparation", "model"):
+        torch.save({name: value for name, value in content.items() if name != key}, path)
+        with pytest.raises(CrispError, match=f"model is damaged[\\s\\S]*found: KeyError: '{key}'"):
+            training.load_model(path, CPU)
+    torch.save({**content, "model": {}}, path)
+    with pytest.raises(CrispError, match="model is damaged"):
+        training.load_model(path, CPU)
     torch.save(replace, path)  # code is never unpickled
     with pytest.raises(CrispError, match="model cannot be read"):
         training.load_model(path, CPU)
+
+
+def test_model_file_holds_how_strokes_are_found(small: Study) -> None:
+    content = {**trained(configured(epochs=1))[1]}
+    assert content["detection"] == vars(small.detection)
+    assert content["preparation"]["flow_backend"] == small.flow_backend
+    assert content["preparation"]["roi_power"] == small.roi_power
+    path = Path("before.pt")
+    del content["detection"], content["preparation"]["flow_backend"], content["preparation"]["roi_power"]
+    content["preparation"]["width"] = 77
+    torch.save(content, path)
+    _, about = training.load_model(path, CPU)
+    assert about["detection"] == {"stride": 0.04, "smoothing": 1.25, "gaussian": 1.675, "shortest": 0.25}
+    assert {key: about["preparation"][key] for key in ("flow_backend", "roi_power", "width")} == {
+        "flow_backend": "auto",
+        "roi_power": 16,
+        "width": 77,
+    }
 
 
 def test_device(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,14 @@
+"""Campaign XML: the annotation format of TTStroke-21, which the viewer, the importer and a study read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from crisp.annotations import Stroke
+from crisp.annotations import write as write_xml
+
+
+def write(path: Path, index: dict[str, Any]) -> None:
+    """Write the strokes of an index as an annotation file."""
+    write_xml(path, [Stroke(one["begin"], one["end"], one["label"]) for one in index["strokes"]])

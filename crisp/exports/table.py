@@ -1,0 +1,24 @@
+"""CSV: a row a stroke, in frames and in seconds, for spreadsheets and statistics."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from crisp.files import replacing
+
+COLUMNS = ("video", "begin", "end", "begin_seconds", "end_seconds", "label", "score")
+
+
+def write(path: Path, index: dict[str, Any]) -> None:
+    """Write the strokes of an index; ``p:<class>`` is the probability of each class."""
+    video, classes = index["video"], index["model"]["classes"]
+    with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([*COLUMNS, *(f"p:{name}" for name in classes)])
+        for one in index["strokes"]:
+            bounds = one["begin"], one["end"]
+            seconds = (f"{frame / video['fps']:.3f}" for frame in bounds)
+            scores = (one["scores"][name] for name in classes)
+            writer.writerow([video["id"], *bounds, *seconds, one["label"], one["score"], *scores])

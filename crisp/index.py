@@ -1,0 +1,470 @@
+"""Indexing: the strokes of new videos, found by a trained model, in one command.
+
+A video is prepared as those of a study are. Its stage files lie in the folder of its results until all is
+written, so that a killed run goes on with those that are finished. Memory is bounded by chunks of frames;
+only a few numbers a frame are kept for the whole video.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from crisp import (
+    __version__,
+    clips,
+    detection,
+    estimation,
+    exports,
+    files,
+    flow,
+    frames,
+    normalisation,
+    roi,
+    sources,
+    storage,
+    video,
+)
+from crisp.annotations import is_unknown
+from crisp.annotations import read as read_xml
+from crisp.clips import ClipReader
+from crisp.errors import CrispError, fail
+from crisp.importers import ids
+from crisp.study import Detection, Study, Variant
+from crisp.training import choose_device, load_model, make_deterministic
+from crisp.versions import STAGES
+from crisp.video import Source
+
+SCHEMA = 1
+CONTENT = "index.json"
+PREPARATION = "preparation.json"  # what the stage files beside it were made from, and how
+PART = 4096  # frames of flow that a killed run loses at most
+SAME_RATE = 0.01  # frame rates that differ by less are the same, as 29.97 and 30
+DIGITS = 4  # of scores and probabilities
+REMEDY = "give a video file that plays on this machine, or convert it: ffmpeg -i VIDEO new.mp4"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained model and all that its file says about how it is used."""
+
+    path: Path
+    sha256: str
+    network: nn.Module
+    about: dict[str, Any]
+    variant: Variant
+    settings: Detection
+    decision: str
+
+    @property
+    def classes(self) -> list[str]:
+        return self.about["classes"]
+
+    @property
+    def preparation(self) -> dict[str, Any]:
+        return self.about["preparation"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How videos are indexed: `annotated` is an annotation file, or a folder of ``<video id>.xml``."""
+
+    out: Path
+    annotated: Path | None = None
+    overlay: bool = False
+    keep: bool = False
+    workers: int = 1
+    backend: str = ""  # of the flow; empty is that of the model's study
+
+
+def run(videos: Sequence[Path], model: Model, options: Options) -> None:
+    """Index videos, one after the other; one that fails leaves the others alone.
+
+    Raises
+    ------
+    CrispError
+        If two videos would share a folder, or, after the others are done, if one failed.
+    """
+    names = [ids.plain(path.name) for path in videos]
+    twice = [name for name, number in Counter(map(str.lower, names)).items() if number > 1]
+    if twice:
+        raise fail(
+            "videos",
+            "two have the same name",
+            "names that differ by more than their folder, ending, case and special characters",
+            ", ".join(twice),
+            "index them with another --out, or rename one",
+        )
+    if len(videos) > 1 and options.annotated and not options.annotated.is_dir():
+        raise fail(
+            options.annotated,
+            "one annotation file for several videos",
+            "a folder of <video>.xml",
+            "a file",
+            "give the folder, or one video",
+        )
+    failed = []
+    for path, name in zip(videos, names, strict=True):
+        try:
+            index(path, name, model, options)
+        except CrispError as error:
+            if len(videos) == 1:
+                raise
+            print(f"crisp: {error}", file=sys.stderr)
+            failed.append(str(path))
+    if failed:
+        raise fail(
+            f"{len(failed)} of {len(videos)} videos",
+            "could not be indexed",
+            found=", ".join(failed),
+            remedy="see the messages above; the same command goes on with what is missing",
+        )
+
+
+def load(path: Path, device: str = "auto", study: Study | None = None, workers: int = 1) -> Model:
+    """A trained model, on the device.
+
+    Parameters
+    ----------
+    path : of a ``model.pt``.
+    device : ``auto``, ``cpu``, ``cuda``, …
+    study : whose decision rule and detection settings to take; None takes those the model was trained with.
+    workers : threads of the network.
+
+    Raises
+    ------
+    CrispError
+        If it is missing, damaged or of another schema, cannot tell a stroke from none, or needs poses that
+        nothing estimates.
+    """
+    make_deterministic(workers)
+    network, about = load_model(path, choose_device(device))
+    variant = Variant.from_config(about["variant"])
+    if about["negative_class"] not in about["classes"]:
+        raise fail(
+            path,
+            "model has no class for no stroke",
+            f"{about['negative_class'] or 'Negative'!r} among its classes",
+            ", ".join(about["classes"]),
+            "train one with negatives.class among the classes",
+        )
+    if "pose" in variant.streams and not about["preparation"]["pose_estimator"]:
+        raise fail(
+            path,
+            "model takes poses, and those it was trained on came from files",
+            "a model without poses, or one trained with preparation.pose.estimator",
+            f"model {variant.model}",
+            "choose another model",
+        )
+    settings = study.detection if study else Detection(**about["detection"])
+    decision = study.decision if study else about["decision"]
+    return Model(path, sources.sha256(path), network, about, variant, settings, decision)
+
+
+def index(path: Path, name: str, model: Model, options: Options) -> dict[str, Any]:
+    """Index one video: write ``index.json`` and the files for other software to its folder.
+
+    What is up to date already is left as it is.
+
+    Returns
+    -------
+    dict
+        The content of ``index.json``.
+
+    Raises
+    ------
+    CrispError
+        If the video or its annotation cannot be read, its folder holds something else, or there is no room.
+    """
+    began = time.monotonic()
+    folder = options.out / name
+    source = _probed(path)
+    annotated, truth = _annotated(options.annotated, name, model)
+    _check_folder(folder, source)
+    identity = _identity(source, annotated, truth, model)
+    content = _current(folder, identity)
+    if content is not None:
+        exports.write(folder, content, options.overlay, renew=False)
+        _remove_stages(folder, options.keep)
+        print(f"{name}: is indexed already", file=sys.stderr)
+        return content
+    step, warnings = frame_step(source.fps, model.preparation["fps"])
+    warnings += _prepare(source, folder, step, model, options)
+    try:
+        content = _content(source, name, folder, step, model)
+    finally:
+        clips.close_files()
+    content |= {
+        "truth": truth,
+        "annotations": str(annotated.absolute()) if annotated else None,
+        "warnings": warnings,
+        "digest": identity,
+    }
+    if truth:
+        warnings += _about_truth(truth, model, content["video"]["frames"], annotated)
+    for warning in warnings:
+        print(f"warning: {path}: {warning}", file=sys.stderr)
+    exports.write(folder, content, options.overlay)
+    files.write_json(folder / CONTENT, content, indent=None)  # last: it says that all is there
+    _remove_stages(folder, options.keep)
+    seconds = time.monotonic() - began
+    found, count = len(content["strokes"]), content["video"]["frames"]
+    print(
+        f"{name}: {found or 'no'} {'stroke' if found == 1 else 'strokes'} found in {count} frames, "
+        f"{seconds:.1f} s, {count / seconds:.1f} frames/s: {folder}",
+        file=sys.stderr,
+    )
+    return content
+
+
+def frame_step(fps: float, working: float) -> tuple[int, list[str]]:
+    """Every how many frames one is taken for a model's working frame rate, and what to warn of.
+
+    Rates that do not divide are brought as near as whole steps can; a model may not know its own.
+    """
+    if not working:
+        return 1, ["the model does not tell its frame rate: every frame is taken"]
+    step = max(1, math.floor(fps / working + 0.5))
+    if abs(fps / step - working) <= SAME_RATE * working:
+        return step, []
+    return step, [
+        f"{fps:g} frames per second, taken at {fps / step:g}; the model was trained at {working:g}, so it "
+        f"sees all motion {working * step / fps:.3g} times as fast as it learnt it: expect more errors"
+    ]
+
+
+def _probed(path: Path) -> Source:
+    """What a video file is, without decoding it.
+
+    Raises
+    ------
+    CrispError
+        If it is no video.
+    """
+    try:
+        source = video.count_packets(path)
+    except CrispError as error:
+        raise CrispError(*(replace(fault, remedy=REMEDY) for fault in error.faults)) from None
+    if source.fps <= 0:
+        raise fail(path, "video tells no frame rate", "frames per second", source.fps, REMEDY)
+    source.sha256 = sources.sha256(path)
+    return source
+
+
+def _annotated(given: Path | None, name: str, model: Model) -> tuple[Path | None, list[dict] | None]:
+    """The annotation file of a video and its strokes; none where there is none for it."""
+    path = given / f"{name}.xml" if given and given.is_dir() else given
+    if path is None or (path != given and not path.exists()):
+        return None, None
+    strokes = sorted(read_xml(path))
+    rest = model.about["negative_class"]
+    return path, [stroke._asdict() for stroke in strokes if stroke.label != rest]
+
+
+def _about_truth(truth: list[dict], model: Model, count: int, path: Path | None) -> list[str]:
+    """What is unusual about annotated strokes, which are kept as they are."""
+    known = {*model.classes, ""}
+    unknown = sorted({one["label"] for one in truth if not is_unknown(one["label"])} - known)
+    late = sum(one["end"] > count for one in truth)
+    found = [f"{path}: not a class of the model, kept as it is: {', '.join(unknown)}"] if unknown else []
+    if late:
+        found.append(f"{path}: {late} annotated strokes end after the last of {count} frames")
+    return found
+
+
+def _check_folder(folder: Path, source: Source) -> None:
+    """Refuse a folder of another video's results, or of files that are not from here."""
+    if not folder.is_dir():
+        return
+    of = files.read_cache(folder / CONTENT).get("video", {}).get("sha256") or files.read_cache(
+        folder / PREPARATION
+    ).get("sha256")
+    if of is None and any(".tmp-" not in path.name for path in folder.iterdir()):
+        raise fail(
+            folder, "folder holds other files", "an empty folder, or none", "files", "choose another --out"
+        )
+    if of not in (None, source.sha256):
+        raise fail(
+            folder,
+            "folder holds the results of another video",
+            f"of {source.path}, SHA-256 {source.sha256}",
+            f"SHA-256 {of}",
+            "choose another --out; or move that folder away if the video was replaced",
+        )
+
+
+def _identity(source: Source, annotated: Path | None, truth: list[dict] | None, model: Model) -> str:
+    """One string for all that an index depends on."""
+    return files.digest(
+        [
+            [SCHEMA, __version__, {stage: STAGES[stage] for stage in ("frames", "flow", "roi", "detect")}],
+            [str(source.path.absolute()), source.sha256],
+            [str(model.path.absolute()), model.sha256, vars(model.settings), model.decision],
+            [str(annotated.absolute()) if annotated else "", truth],
+        ]
+    )
+
+
+def _current(folder: Path, identity: str) -> dict[str, Any] | None:
+    """The content of ``index.json``, if it is there and nothing it depends on has changed."""
+    content = files.read_cache(folder / CONTENT)
+    return content if content.get("digest") == identity else None
+
+
+def _prepare(source: Source, folder: Path, step: int, model: Model, options: Options) -> list[str]:
+    """Make the stage files that are missing; what is unusual about the video."""
+    prepared = {
+        **model.preparation,
+        "frame_step": step,
+        "flow": model.variant.flow,
+        "flow_backend": options.backend or model.preparation["flow_backend"],
+        "versions": {stage: STAGES[stage] for stage in ("frames", "flow", "roi", "pose")},
+    }
+    asked = {"sha256": source.sha256, "prepared": prepared}
+    if files.read_cache(folder / PREPARATION) != asked:
+        _remove_stages(folder)
+        files.write_json(folder / PREPARATION, asked)
+    images, motion = folder / "frames.h5", folder / "flow" / f"{model.variant.flow}.h5"
+    region = folder / "roi" / motion.name
+    if not _usable(images, "frames"):
+        frames.extract(
+            source.path,
+            images,
+            prepared["width"],
+            prepared["upscale"],
+            step,
+            source.sha256,
+            source.packets,
+        )
+    if not _usable(motion, "flow"):
+        _flow(images, motion, prepared["flow_backend"], options.workers)
+    if not _usable(region, "roi"):
+        settings = (prepared[f"roi_{key}"] for key in ("alpha", "threshold", "power"))
+        roi.extract(images, motion, region, *settings)
+    if "pose" in model.variant.streams and not _usable(folder / "pose.h5", "pose"):
+        estimation.extract(images, region, folder / "pose.h5")
+    with storage.open_stage(images, "frames") as file:
+        known = {key: storage.plain(value) for key, value in file.attrs.items()}
+    source.width, source.height = known["source_width"], known["source_height"]
+    source.claimed, source.decoded = known["claimed_frames"], known["decoded_frames"]
+    source.broken, source.resized = known["broken_packets"], known["resized_frames"]
+    source.variable_rate = bool(known["variable_frame_rate"])
+    return source.warnings()
+
+
+def _usable(path: Path, kind: str) -> bool:
+    """Whether a stage file is there and can be opened."""
+    try:
+        storage.open_stage(path, kind).close()
+    except CrispError:
+        return False
+    return True
+
+
+def _flow(images: Path, target: Path, backend: str, workers: int) -> None:
+    """Compute the flow, of a long video in parts, so that little of it is lost by a kill."""
+    number = -(-storage.frame_count(images) // PART)
+    if number == 1:
+        flow.extract(images, target, target.stem, backend, workers)
+        return
+    parts = [target.with_suffix(f".part-{part}-of-{number}.h5") for part in range(1, number + 1)]
+    for part, path in enumerate(parts, start=1):
+        if not _usable(path, "flow"):
+            flow.extract(images, path, target.stem, backend, workers, (part, number))
+    flow.gather(images, parts, target)
+    for path in parts:
+        path.unlink()
+
+
+def _remove_stages(folder: Path, keep: bool = False) -> None:
+    """Delete the stage files of a folder, and the record of their making after them."""
+    if keep or not (folder / PREPARATION).exists():
+        return
+    for name in ("flow", "roi"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for name in ("frames.h5", "pose.h5", PREPARATION):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _content(source: Source, name: str, folder: Path, step: int, model: Model) -> dict[str, Any]:
+    """Find the strokes of a prepared video; the content of its ``index.json``, without the truth."""
+    reader = ClipReader(folder, model.variant.streams, model.variant.flow, model.variant.pose_norm)
+    scale, rest = model.about["normalisation"], model.about["negative_class"]
+    stride = detection.stride_frames(model.settings.stride, reader.fps)
+    probabilities = detection.frame_probabilities(
+        model.network,
+        reader,
+        model.variant.size,
+        normalisation.from_json(scale) if scale else None,
+        stride,
+        model.about["training"]["batch_size"],
+        f"{name} windows",
+    )
+    decided = detection.decide(probabilities, model.decision, reader.fps, model.settings)
+    runs = detection.find(name, decided, model.classes, rest, model.settings.shortest * reader.fps)
+    return {
+        "schema": SCHEMA,
+        "crisp": __version__,
+        "video": {
+            "id": name,
+            "path": str(source.path.absolute()),
+            "sha256": source.sha256,
+            "fps": source.fps,
+            "frames": source.decoded,
+            "width": source.width,
+            "height": source.height,
+            "duration": round(source.decoded / source.fps, 3),
+            "variable_rate": source.variable_rate,
+        },
+        "model": {
+            "path": str(model.path.absolute()),
+            "sha256": model.sha256,
+            "variant": model.variant.name,
+            "classes": model.classes,
+            "negative": rest,
+            "decision": model.decision,
+            "fps": model.preparation["fps"],
+            "frame_step": step,
+        },
+        "strokes": [
+            {
+                # A frame that is taken stands for those up to the next one, of which there may be fewer.
+                "begin": run.begin * step,
+                "end": min(run.end * step, source.decoded),
+                "label": run.label,
+                "score": round(run.score, DIGITS),
+                "scores": _named(decided.smoothed[run.begin : run.end].mean(axis=0), model.classes),
+            }
+            for run in runs
+        ],
+        "probabilities": {
+            "stride": stride * step,
+            "first": 0,
+            "classes": model.classes,
+            "values": decided.smoothed[::stride].round(DIGITS).tolist(),
+        },
+        **_region(reader, source, model.variant.size[1:], stride),
+        "roi_stride": stride * step,
+    }
+
+
+def _named(values: np.ndarray, classes: Sequence[str]) -> dict[str, float]:
+    return dict(zip(classes, values.round(DIGITS).tolist(), strict=True))
+
+
+def _region(reader: ClipReader, source: Source, size: tuple[int, int], stride: int) -> dict[str, Any]:
+    """Centres (x, y) of the crops that the model saw, and their size (width, height), px of the video."""
+    _, height, width = reader.shape
+    centres = roi.clamp(reader.centres()[::stride], size, width, height)
+    scale = np.array([source.width / width, source.height / height])
+    return {"roi": (centres * scale).round(1).tolist(), "roi_size": (scale * size[::-1]).round(1).tolist()}

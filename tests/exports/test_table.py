@@ -1,0 +1,32 @@
+"""CSV: what pandas reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from crisp.exports import table
+from tests.exports import sample
+
+
+def test_pandas_reads_frames_seconds_and_scores(tmp_path: Path) -> None:
+    path, content = tmp_path / "strokes.csv", sample.index(tmp_path / "game.mp4")
+    table.write(path, content)
+    rows = pd.read_csv(path)
+    assert list(rows["video"].unique()) == ["game"]
+    for name in ("begin", "end", "label", "score"):
+        assert rows[name].tolist() == [one[name] for one in content["strokes"]]
+    for name in ("begin", "end"):
+        assert rows[f"{name}_seconds"].tolist() == pytest.approx(rows[name] / sample.FPS, abs=0.0005)
+    for name in sample.CLASSES:
+        assert rows[f"p:{name}"].tolist() == [one["scores"][name] for one in content["strokes"]]
+
+
+def test_no_strokes_is_a_header(tmp_path: Path) -> None:
+    path = tmp_path / "strokes.csv"
+    table.write(path, sample.index(tmp_path / "game.mp4", strokes=[]))
+    rows = pd.read_csv(path)
+    assert len(rows) == 0
+    assert list(rows.columns)[: len(table.COLUMNS)] == list(table.COLUMNS)
