@@ -205,7 +205,7 @@ def _hdf5() -> Finding:
         found = "a damaged byte goes unnoticed" if same else "values do not read back as written"
         return Finding("HDF5", BROKEN, found, _REINSTALL)
     version = h5py.version.hdf5_version
-    return Finding("HDF5", OK, f"{version}: Blosc2 reads back, fletcher32 notices a damaged byte")
+    return Finding("HDF5", OK, f"{version}: Zstandard reads back, fletcher32 notices a damaged byte")
 
 
 def _slurm(needed: bool) -> Finding:

@@ -149,13 +149,24 @@ def quantise(flow: np.ndarray) -> np.ndarray:
     return np.clip(np.floor(flow / SCALE + 0.5), limit.min + 1, limit.max).astype(np.int16)
 
 
-def _range(path: str, method: str, backend: str, bounds: tuple[int, int]) -> np.ndarray:
-    """Quantised flow of frames ``[begin, end)`` of a frames stage file; one frame of overlap is read."""
-    begin, end = bounds
-    first = max(0, begin - 1)
+def _blocks(path: str | Path, ranges: Sequence[tuple[int, int]]) -> Iterator[tuple[np.ndarray, int]]:
+    """Grey frames of successive ranges ``[begin, end)`` of a frames stage file, each read once.
+
+    Before them the frame that their flow comes from; the number tells whether there is one.
+    """
     with storage.open_stage(path, "frames") as file:
-        frames = grey(storage.read_rows(file["rgb"], first, end))
-    return quantise(compute(frames, method, backend))[begin - first :]
+        first = ranges[0][0] if ranges else 0
+        before = grey(storage.read_rows(file["rgb"], max(0, first - 1), first))
+        for begin, end in ranges:
+            frames = np.concatenate([before, grey(storage.read_rows(file["rgb"], begin, end))])
+            yield frames, len(before)
+            before = frames[-1:]
+
+
+def _block(method: str, backend: str, block: tuple[np.ndarray, int]) -> np.ndarray:
+    """Quantised flow of a block from :func:`_blocks`."""
+    frames, before = block
+    return quantise(compute(frames, method, backend))[before:]
 
 
 def extract(
@@ -216,12 +227,12 @@ def _extract(
     begin, end = part_bounds(count, *part)
     size = GPU_BLOCK if backend == "gpu" else CHUNK
     ranges = [(first, min(first + size, end)) for first in range(begin, end, size)]
-    work = functools.partial(_range, str(frames), method, backend)
+    work = functools.partial(_block, method, backend)
     if backend == "cpu" and workers > 1:
         compute(np.zeros((2, 1, 1), np.uint8), method, backend)  # compiled here, the workers only load it
     with _create(target, (height, width), attributes) as flow:
         name = f"{Path(frames).parent.name} {method}" + (f" part {part[0]} of {part[1]}" * (part[1] > 1))
-        blocks = ordered_map(work, ranges, workers)
+        blocks = ordered_map(work, _blocks(frames, ranges), workers)
         for block in progress(blocks, f"blocks of {size} frames", name, len(ranges)):
             flow.append(block)
 

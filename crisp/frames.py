@@ -59,6 +59,7 @@ def extract(
     for name, number in (("width", width), ("frame_step", frame_step)):
         if number < 1:
             raise fail("frames", f"bad {name}", "a whole number of at least 1", number)
+    cv2.setNumThreads(1)
     found = sources.sha256(path) if Path(path).is_file() else ""
     if sha256 and found and found != sha256:
         raise fail(

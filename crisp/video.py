@@ -13,6 +13,7 @@ from typing import BinaryIO
 import av
 import cv2
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from crisp.errors import CrispError, fail
 
@@ -109,6 +110,7 @@ def frames(path: str | Path, source: Source | None = None) -> Iterator[np.ndarra
     source = source if source is not None else Source(Path(path))
     source.path = Path(path)
     stamps: list[Fraction] = []
+    to_rgb = VideoReformatter()  # one for all frames: a frame's own is set up anew each time
     with _opened(path) as file:
         for packet in _packets(file, source):
             try:
@@ -117,7 +119,8 @@ def frames(path: str | Path, source: Source | None = None) -> Iterator[np.ndarra
                 source.broken += 1
                 continue
             for frame in decoded:
-                image = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
+                pixels = to_rgb.reformat(frame, format="rgb24", threads=1).to_ndarray()
+                image = np.rot90(pixels, round(frame.rotation / 90))
                 if source.decoded == 0:
                     source.height, source.width = image.shape[:2]
                 source.decoded += 1

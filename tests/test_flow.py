@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 
 import cv2
+import h5py
 import numpy as np
 import psutil
 import pytest
@@ -171,6 +172,24 @@ def test_file_at_block_boundaries(tmp_path: Path, count: int) -> None:
         assert file["flow"].attrs["scale"] == 1 / 128
         assert (file.attrs["method"], file.attrs["backend"], file.attrs["fps"]) == ("dis", "opencv", 120)
         assert file.attrs["frames_sha256"] == images["rgb"].attrs["sha256"]
+
+
+@pytest.mark.parametrize("part", [(1, 1), (1, 2), (2, 2)])
+def test_each_frame_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: tuple[int, int]
+) -> None:
+    path = frames_file(tmp_path, 37)
+    rows = storage.read_rows
+    read: list[int] = []
+
+    def noted(dataset: h5py.Dataset, begin: int, end: int) -> np.ndarray:
+        read.extend(range(begin, end))
+        return rows(dataset, begin, end)
+
+    monkeypatch.setattr(storage, "read_rows", noted)
+    flow.extract(path, tmp_path / "f.h5", "dis", part=part)
+    begin, end = flow.part_bounds(37, *part)
+    assert read == list(range(max(0, begin - 1), end))  # with the frame that the first flow comes from
 
 
 @pytest.mark.parametrize("method", ["deepflow", "dis"])

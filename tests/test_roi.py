@@ -252,6 +252,22 @@ def test_streaming_equals_the_whole(tmp_path: Path) -> None:
         assert np.abs(file["roi"][10:] - path).mean() < 5
 
 
+def test_each_frame_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stagefiles.write(tmp_path, scene(37))
+    with storage.h5py.File(tmp_path / "flow" / "dis.h5", "r+") as file:
+        file.attrs["method"] = "dis"
+    rows = storage.read_rows
+    read: dict[str, list[int]] = {}
+
+    def noted(dataset: storage.h5py.Dataset, begin: int, end: int) -> np.ndarray:
+        read.setdefault(dataset.name, []).extend(range(begin, end))
+        return rows(dataset, begin, end)
+
+    monkeypatch.setattr(storage, "read_rows", noted)
+    roi.extract(tmp_path / "frames.h5", tmp_path / "flow" / "dis.h5", tmp_path / "roi.h5", 0.6, 0.25)
+    assert read == {"/rgb": list(range(37)), "/flow": list(range(37))}
+
+
 def moved_by_storing(motion: np.ndarray, masks: np.ndarray, fps: float) -> float:
     """Farthest that a centre moves when the flow is stored and read, px."""
     stored = flows.quantise(motion) * np.float32(flows.SCALE)

@@ -30,7 +30,7 @@ def write(path: Path, rows: np.ndarray = ROWS, cuts: list[int] | None = None, fp
     return path.read_bytes()
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(0, len(ROWS)), max_size=8))
 def test_bytes_do_not_depend_on_blocks(tmp_path_factory: pytest.TempPathFactory, cuts: list[int]) -> None:
     folder = tmp_path_factory.getbasetemp()

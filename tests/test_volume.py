@@ -52,7 +52,7 @@ def test_members_and_attributes(folder: Path) -> None:
         found: list[str] = []
         file.visit_links(lambda name: found.append(name) if not isinstance(file[name], h5py.Group) else None)
         assert sorted(found) == NAMES
-        assert file["flow/dis"].attrs["scale"] == 1 / 32
+        assert file["flow/dis"].attrs["scale"] == 1 / 128
         assert file.attrs["fps"] == 120
         assert list(file.attrs["flow_methods"]) == ["dis"]
         link = file.get("flow/dis", getlink=True)
@@ -79,7 +79,7 @@ def test_pack_is_equal_and_by_itself(folder: Path, tmp_path: Path) -> None:
             np.testing.assert_array_equal(after[name], before[name])
         with h5py.File(path, "r") as file:
             assert file.attrs["fps"] == 120
-            assert file["flow/dis"].attrs["scale"] == 1 / 32
+            assert file["flow/dis"].attrs["scale"] == 1 / 128
 
 
 @pytest.mark.parametrize("name", ["frames.h5", "flow/dis.h5", "roi/dis.h5"])
