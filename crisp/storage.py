@@ -66,7 +66,7 @@ class Writer(h5py.File):
 
 
 def compression(bitshuffle: bool) -> dict[str, Any]:
-    """The filter that chunks are compressed with, as h5py takes it; ``docs/storage.md`` says why.
+    """The filter that chunks are compressed with, as h5py takes it.
 
     Zstandard on the chunk as a whole finds what frames share; it and the first Blosc are read twice as fast
     as Blosc2, which cuts a chunk along all of its axes, the last one of two or three components as well.
