@@ -138,12 +138,17 @@ class Appender:
     def copy(self, dataset: h5py.Dataset) -> None:
         """Add all rows of a dataset of the same layout by copying its compressed chunks.
 
-        Only where whole chunks came before, so that chunks stay aligned.
+        Only where whole chunks came before, so that chunks stay aligned. Rows that an earlier version
+        compressed in another way are compressed anew.
         """
+        alike = _filters(dataset) == _filters(self.dataset)
         if len(self._waiting) or len(self.dataset) % self._chunk or dataset.chunks != self.dataset.chunks:
             raise ValueError("chunks do not fit")
         for first in range(0, len(dataset), self._chunk):
             rows = read_rows(dataset, first, first + self._chunk)
+            if not alike:
+                self.append(rows)
+                continue
             begin = len(self.dataset)
             self.dataset.resize(begin + len(rows), axis=0)
             rest = (0,) * (dataset.ndim - 1)
@@ -156,6 +161,13 @@ class Appender:
         """Write what still waits and record the SHA-256 of the dataset's values."""
         self._write(len(self._waiting))
         self.dataset.attrs["sha256"] = self._sha.hexdigest()
+
+
+def _filters(dataset: h5py.Dataset) -> list[tuple[int, tuple[int, ...]]]:
+    """The filters of a dataset's chunks, in order, with their settings."""
+    properties = dataset.id.get_create_plist()
+    found = [properties.get_filter(index) for index in range(properties.get_nfilters())]
+    return [(code, settings) for code, _, settings, _ in found]
 
 
 def put(file: h5py.File, name: str, array: np.ndarray) -> None:

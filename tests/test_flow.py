@@ -248,6 +248,19 @@ def test_parts_do_not_change_the_file(tmp_path: Path, count: int, parts: int) ->
     assert (tmp_path / "joined.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
 
 
+def test_parts_that_were_compressed_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = frames_file(tmp_path, 37)
+    flow.extract(path, tmp_path / "whole.h5", "dis")
+    paths = [tmp_path / "1.h5", tmp_path / "2.h5"]
+    for part, out in enumerate(paths, start=1):
+        with monkeypatch.context() as earlier:
+            if part == 2:
+                earlier.setattr(storage, "compression", lambda _: {"compression": "gzip"})
+            flow.extract(path, out, "dis", part=(part, 2))
+    flow.gather(path, paths, tmp_path / "joined.h5")
+    assert (tmp_path / "joined.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
+
+
 @given(count=st.integers(0, 10_000), parts=st.integers(1, 50))
 def test_parts_are_consecutive_and_whole_chunks(count: int, parts: int) -> None:
     bounds = [flow.part_bounds(count, part, parts) for part in range(1, parts + 1)]

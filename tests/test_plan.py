@@ -70,7 +70,7 @@ def test_cost_of_an_hour(study: Study) -> None:
     assert jobs(found) == ALL
     flow = row(found, "flow", "deepflow")
     assert flow.core_hours == pytest.approx(432_000 * 0.31 / 3600 + 3 * 5 / 3600)
-    assert flow.gigabytes == pytest.approx(432_000 * 66e3 / 1e9)
+    assert flow.gigabytes == pytest.approx(432_000 * 70e3 / 1e9)
     # Two training clips at 9.6 s and two validation clips at 3.2 s, ten epochs, two seeds.
     assert row(found, "train", "twin").gpu_hours == pytest.approx(2 * 10 * (2 * 9.6 + 2 * 3.2) / 3600 / 100)
     assert row(found, "train", "rgb").gpu_hours == pytest.approx(row(found, "train", "twin").gpu_hours / 2)
