@@ -7,7 +7,7 @@ SNAKEMAKE = PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --profile profiles/local --
 STUDY = $(shell sed -n 's/^study: *["'\'']*\([A-Za-z0-9_-]*\).*/\1/p' $(CONFIG))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo report test test-slow test-slurm lint format clean
+.PHONY: help demo report test test-slow test-slurm browser lint format clean
 
 help:  ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ test-slow: .venv/installed  ## Run those that take minutes: whole runs of the wo
 test-slurm: .venv/installed  ## Run the tests on two real SLURM clusters, started here (as root).
 	@$(BIN)/python -m tests.slurm.cluster install
 	PATH="$(CURDIR)/$(BIN):$$PATH" pytest -n 2 --dist loadfile tests/slurm
+
+browser:  ## Install Chromium, in which `make test` tries the viewer (as root, Debian or Ubuntu).
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
+	  { apt-get update -qq; apt-get install -y -qq --no-install-recommends chromium; }
 
 lint: .venv/installed  ## Check style, types and the workflow.
 	$(BIN)/ruff check .

@@ -677,6 +677,33 @@ def plan(
     print(json.dumps(asdict(found), indent=1) if as_json else plans.text(loaded, found))
 
 
+@app.command(rich_help_panel=MODELS)
+def viewer(
+    index_file: Annotated[
+        Path, typer.Argument(metavar="INDEX", help="index.json of a video, by crisp index.")
+    ],
+    video: Annotated[
+        Path | None, typer.Option(help="The video, where it is not where it was indexed.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Page to write.", show_default="viewer.html beside INDEX")
+    ] = None,
+    proxy: Annotated[
+        bool, typer.Option("--proxy", help="Also make a copy of the video that browsers play.")
+    ] = False,
+) -> None:
+    """Make one HTML page to look at an indexed video, correct its strokes and save the annotation.
+
+    Example: crisp viewer match-1/index.json --out match-1.html
+    """
+    from crisp import viewer as pages
+
+    made = pages.make(index_file, out, video, proxy)
+    for warning in made.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    print(made.page)
+
+
 @app.command(rich_help_panel=RUNS)
 def recover(
     study: StudyFile = DEMO,

@@ -1,0 +1,75 @@
+"""The viewer: one HTML file to look at an indexed video, correct its strokes and save the annotation.
+
+The page needs no server and no network. It links to the video and never holds or changes it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+from crisp.errors import fail
+from crisp.files import replacing
+from crisp.viewer import page, proxy, reading
+
+
+class Made(NamedTuple):
+    """The page written, and what its reader may run into, in words."""
+
+    page: Path
+    warnings: list[str]
+
+
+def make(
+    index_file: str | Path,
+    out: str | Path | None = None,
+    video: str | Path | None = None,
+    copy: bool = False,
+) -> Made:
+    """Write the page of an indexed video.
+
+    Parameters
+    ----------
+    index_file : path
+        ``index.json`` as `crisp index` writes it.
+    out : path, optional
+        Page to write; ``viewer.html`` beside the index by default.
+    video : path, optional
+        The video, where it is no longer where it was indexed.
+    copy : bool
+        Make a copy of the video that browsers play, beside the page, and link to that.
+
+    Raises
+    ------
+    CrispError
+        If the index is missing, damaged or none, or the given video is missing.
+    """
+    index = reading.read(index_file)
+    out = Path(out) if out else Path(index_file).with_name("viewer.html")
+    path = Path(video or index["video"]["path"])
+    if video and not path.is_file():
+        raise fail(path, "video file is missing", "the video of this index", "nothing", "correct --video")
+    warnings: list[str] = []
+    if copy:
+        path = proxy.make(path, out.with_suffix(".mp4"), index["video"])
+    elif not path.is_file():
+        warnings.append(
+            f"{path}: video is missing; the page shows all but pictures (--video says where it is)"
+        )
+    elif reason := proxy.doubts(path, index["video"]):
+        warnings.append(f"{path}: {reason}; --proxy makes a copy that plays")
+    content = page.build(index, link(path, out.parent))
+    with replacing(out) as beside:
+        beside.write_text(content, encoding="utf-8")
+    return Made(out, warnings)
+
+
+def link(video: Path, folder: Path) -> str:
+    """The address of a video in a page of that folder: relative, so that both can move together."""
+    try:
+        relative = os.path.relpath(video.absolute(), folder.absolute())
+    except ValueError:  # another drive (Windows)
+        return video.absolute().as_uri()
+    return quote(Path(relative).as_posix())

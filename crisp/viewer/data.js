@@ -1,0 +1,70 @@
+"use strict";
+// What the page was built from.
+const DATA = JSON.parse(document.getElementById("data").textContent);
+const { fps: FPS, frames: FRAMES } = DATA.video;
+const $ = (selector) => document.querySelector(selector);
+
+const PROBABILITIES = DATA.probabilities && unpacked(DATA.probabilities);
+
+// The label of every stroke, and of every class in the curves, has one colour.
+const LABELS = [...new Set([
+  ...DATA.classes,
+  ...(DATA.truth ?? []).map(([, , label]) => label),
+  ...DATA.strokes.map(([, , label]) => label),
+])].filter((label) => label && label !== DATA.negative);
+
+function unpacked({ stride, first, classes, count, bytes }) {
+  const all = Uint8Array.from(atob(bytes), (byte) => byte.charCodeAt(0));
+  const rows = classes.map((_, number) => all.subarray(number * count, (number + 1) * count));
+  return { stride, first, classes, count, rows };
+}
+
+// Asked once a change of theme, not once a stroke.
+let dark = false;
+const colours = new Map(); // of labels, of the present theme
+const system = matchMedia("(prefers-color-scheme: dark)");
+function noteTheme() {
+  const { theme } = document.documentElement.dataset;
+  dark = theme ? theme === "dark" : system.matches;
+  colours.clear();
+}
+
+// Hues go round by steps of the golden angle, so that neighbours in the list differ most.
+function classColour(label, alpha = 1) {
+  const key = `${alpha} ${label}`;
+  if (!colours.has(key)) {
+    const number = LABELS.indexOf(label);
+    const lightness = dark ? 0.76 : 0.56;
+    const hue = (255 + number * 137.5) % 360;
+    colours.set(key, number < 0 ? `oklch(${lightness} 0.01 260 / ${alpha})`
+      : `oklch(${lightness - 0.05 * (number % 2)} 0.135 ${hue} / ${alpha})`);
+  }
+  return colours.get(key);
+}
+
+const named = (label) => label || "no class";
+const percent = (share) => `${Math.round(100 * share)} %`;
+const clamp = (value, least, most) => Math.min(most, Math.max(least, value));
+
+// 83.5 s is 1:23.50
+function clockTime(frame, digits = 2) {
+  const steps = 10 ** digits;
+  const all = Math.round((frame / FPS) * steps);
+  const seconds = ((all / steps) % 60).toFixed(digits).padStart(digits ? 3 + digits : 2, "0");
+  const minutes = Math.floor(all / steps / 60);
+  if (minutes < 60) return `${minutes}:${seconds}`;
+  return `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${seconds}`;
+}
+
+// Children are texts or nodes; attributes with a dash or "aria" are set as such.
+function make(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name === "style") node.style.cssText = value;
+    else if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (name in node && !name.includes("-")) node[name] = value;
+    else node.setAttribute(name, value);
+  }
+  node.append(...children);
+  return node;
+}

@@ -1,0 +1,85 @@
+"""The page as one text: template files and packed data, nothing fetched from elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path, PurePath
+from typing import Any
+
+import numpy as np
+
+from crisp.files import digest
+
+TEMPLATES = Path(__file__).parent
+# In the order in which they use each other.
+SCRIPTS = ("data.js", "annotation.js", "player.js", "timeline.js", "strokes.js", "page.js")
+
+
+def build(index: dict[str, Any], video: str) -> str:
+    """The HTML of an index whose video has that address."""
+    parts = {
+        "css": _template("page.css"),
+        "js": "\n".join(map(_template, SCRIPTS)),
+        # A label may hold anything, even </script>.
+        "data": json.dumps(packed(index, video), ensure_ascii=False, separators=(",", ":")).replace(
+            "<", "\\u003c"
+        ),
+    }
+    before, *rest = _template("page.html").split("{{")
+    return before + "".join(parts[name] + text for name, text in (part.split("}}", 1) for part in rest))
+
+
+def _template(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def packed(index: dict[str, Any], video: str) -> dict[str, Any]:
+    """What the page needs of an index, small."""
+    facts, model = index["video"], index["model"]
+    truth = index.get("truth")
+    given = PurePath(index.get("annotations") or "").name
+    return {
+        # Of the truth, not of the strokes found: corrections outlive a better model.
+        "key": digest([facts["id"], facts["frames"], truth])[:16],
+        "file": given or f"{facts['id']}.xml",
+        "video": {
+            "src": video,
+            **{key: facts[key] for key in ("id", "fps", "frames", "width", "height")},
+            "variable": facts.get("variable_rate", False),
+        },
+        "model": model.get("variant", ""),
+        "classes": model["classes"],
+        "negative": model.get("negative", "Negative"),
+        "strokes": [
+            [
+                stroke["begin"],
+                stroke["end"],
+                stroke["label"],
+                round(stroke["score"], 3),
+                [round(stroke.get("scores", {}).get(name, 0), 3) for name in model["classes"]],
+            ]
+            for stroke in index["strokes"]
+        ],
+        "truth": truth and [[stroke["begin"], stroke["end"], stroke["label"]] for stroke in truth],
+        "annotated": truth is not None,
+        "warnings": index.get("warnings", []),
+        "probabilities": _probabilities(index.get("probabilities")),
+        "roi": {
+            "stride": index.get("roi_stride", 1),
+            "size": index.get("roi_size"),
+            "points": np.round(np.asarray(index.get("roi") or [], float)).astype(int).ravel().tolist(),
+        },
+    }
+
+
+def _probabilities(given: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Probabilities as bytes of 1/255, one class after the other, in base 64."""
+    if not given or not given["values"]:
+        return None
+    values = np.rint(np.asarray(given["values"], float).T * 255).astype(np.uint8)
+    return {
+        **{key: given[key] for key in ("stride", "first", "classes")},
+        "count": values.shape[1],
+        "bytes": base64.b64encode(values.tobytes()).decode(),
+    }

@@ -1,0 +1,108 @@
+"""A real Chromium, and pages of the viewer opened in it from files."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from crisp import viewer
+from crisp.annotations import Stroke
+from tests.viewer.sample import index
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+TRUTH = [
+    Stroke(10, 30, "Offensive Forehand Hit"),
+    Stroke(40, 60, "Offensive Backhand Flip"),
+    Stroke(75, 95, "Offensive Forehand Loop"),
+    Stroke(120, 140, "Defensive Backhand Push"),
+]
+FRAMES, FPS = 160, 20
+LOADED = "document.querySelector('#video').readyState >= 2"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Headless Chromium (a Playwright browser)."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs the dev extra playwright")
+    program = next(filter(None, map(shutil.which, NAMES)), None)
+    if program is None:
+        pytest.skip("needs Chromium: make browser, or apt-get install chromium")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def indexed(tmp_path_factory: pytest.TempPathFactory, make_video) -> dict[str, Any]:
+    """The index of a real video of 160 frames with four annotated strokes, the last in another class."""
+    video = make_video(tmp_path_factory.mktemp("data") / "my match.mp4", FRAMES, (192, 108), FPS)
+    return index(video, TRUTH, FRAMES, FPS)
+
+
+OpenPage = Callable[..., Any]
+
+
+def until(page: Any, expression: str, seconds: float = 20) -> None:
+    """Wait until an expression holds in a page (Playwright's own wait is what the page's policy forbids).
+
+    Raises
+    ------
+    TimeoutError
+        If it does not in time.
+    """
+    deadline = time.monotonic() + seconds
+    while not page.evaluate(expression):
+        if time.monotonic() > deadline:
+            raise TimeoutError(expression)
+        page.wait_for_timeout(20)
+
+
+@pytest.fixture
+def open_page(browser: Any, tmp_path: Path) -> Iterator[OpenPage]:
+    """A function that makes the page of an index, opens it and returns the Playwright page.
+
+    An error of the page's script, or a request to the network, fails the test. `page.context` keeps its
+    storage from one opening to the next.
+    """
+    context = browser.new_context(viewport={"width": 1280, "height": 720}, accept_downloads=True)
+    faults: list[str] = []
+
+    def open_it(content: dict[str, Any], video: Path | None = None, wait: bool = True) -> Any:
+        file = tmp_path / "index.json"
+        file.write_text(json.dumps(content))
+        made = viewer.make(file, video=video)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("request", lambda request: request.url.startswith("http") and faults.append(request.url))
+        page.goto(made.page.as_uri())
+        if wait:
+            until(page, LOADED)
+        return page
+
+    yield open_it
+    context.close()
+    assert faults == []
+
+
+@pytest.fixture(scope="session")
+def odd_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A video of the same length in a codec that Chromium does not play, of odd size."""
+    path = tmp_path_factory.mktemp("odd") / "odd.avi"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=FPS)
+        stream.width, stream.height, stream.pix_fmt = 161, 91, "yuv420p"
+        for number in range(FRAMES):
+            image = np.full((91, 161, 3), 40 + 160 * (number % 2), np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path

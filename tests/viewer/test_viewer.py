@@ -1,0 +1,164 @@
+"""Making the page: what it holds, where it links to, and which indexes are refused."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from crisp import cli, viewer
+from crisp.annotations import Stroke
+from crisp.errors import CrispError
+from crisp.viewer import page, proxy
+from tests.viewer.sample import index
+
+TRUTH = [Stroke(4, 14, "Offensive Forehand Hit"), Stroke(20, 36, "Defensive Backhand Push")]
+
+
+@pytest.fixture
+def content(tmp_path: Path, make_video) -> dict[str, Any]:
+    return index(make_video(tmp_path / "videos/v é.mp4", 40, (192, 108), 20), TRUTH, 40)
+
+
+def written(folder: Path, content: Any) -> Path:
+    folder.mkdir(exist_ok=True)
+    path = folder / "index.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+def held(made: Path) -> dict[str, Any]:
+    found = re.search('<script type="application/json" id="data">(.*?)</script>', made.read_text(), re.DOTALL)
+    assert found is not None
+    return json.loads(found[1])
+
+
+def test_one_file_that_fetches_nothing(tmp_path: Path, content: dict[str, Any]) -> None:
+    made = viewer.make(written(tmp_path / "out", content))
+    assert made == (tmp_path / "out/viewer.html", [])
+    text = made.page.read_text()
+    assert "{{" not in text
+    assert "http://" not in text
+    assert "https://" not in text
+    assert "default-src 'none'" in text
+    assert held(made.page)["video"]["src"] == "../videos/v%20%C3%A9.mp4"
+    assert str(tmp_path) not in text  # of the machine it was made on
+
+
+def test_probabilities_keep_their_values(content: dict[str, Any]) -> None:
+    packed = page.packed(content, "v.mp4")["probabilities"]
+    given = np.array(content["probabilities"]["values"])
+    found = np.frombuffer(base64.b64decode(packed["bytes"]), np.uint8).reshape(-1, packed["count"]).T / 255
+    assert np.abs(found - given).max() <= 0.5 / 255 + 1e-9
+    assert (packed["stride"], packed["first"], packed["classes"]) == (2, 4, content["model"]["classes"])
+
+
+def test_label_that_would_end_the_script(tmp_path: Path, content: dict[str, Any]) -> None:
+    content["truth"][0]["label"] = "</script><script>alert(1)</script>"
+    made = viewer.make(written(tmp_path, content))
+    assert "<script>alert" not in made.page.read_text()
+    assert held(made.page)["truth"][0] == [4, 14, "</script><script>alert(1)</script>"]
+
+
+def test_drafts_outlive_another_model_but_not_another_truth(content: dict[str, Any]) -> None:
+    key = page.packed(content, "v.mp4")["key"]
+    assert page.packed({**content, "strokes": []}, "w.mp4")["key"] == key
+    assert page.packed({**content, "truth": content["truth"][:1]}, "v.mp4")["key"] != key
+
+
+def test_video_elsewhere_and_missing(tmp_path: Path, content: dict[str, Any]) -> None:
+    (tmp_path / "videos/v é.mp4").rename(tmp_path / "moved.mp4")
+    file = written(tmp_path / "out", content)
+    made = viewer.make(file, tmp_path / "pages/p.html")
+    assert len(made.warnings) == 1
+    assert "video is missing" in made.warnings[0]
+    made = viewer.make(file, tmp_path / "pages/p.html", tmp_path / "moved.mp4")
+    assert made.warnings == []
+    assert held(made.page)["video"]["src"] == "../moved.mp4"
+    with pytest.raises(CrispError, match="video file is missing"):
+        viewer.make(file, video=tmp_path / "none.mp4")
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        (["schema"], 2, r"\$\.schema: 1 was expected"),
+        (["video", "fps"], 0, r"\$\.video\.fps"),
+        (["video", "frames"], None, r"\$\.video\.frames"),
+        (["strokes", 0, "label"], 7, r"\$\.strokes\[0\]\.label"),
+        (["strokes", 0, "begin"], 39, r"\$\.strokes\[0\]: empty or negative interval"),
+        (["truth", 1, "end"], 1, r"\$\.truth\[1\]: empty or negative interval"),
+        (["probabilities", "values", 3], [0.5], r"probabilities\.values: not rows of 6 numbers"),
+        (["probabilities", "values", 3, 2], 1.5, r"probabilities\.values: not rows of 6 numbers"),
+        (["roi", 0], [1, 2, 3], r"roi: not pairs of numbers"),
+    ],
+)
+def test_bad_index(
+    tmp_path: Path, content: dict[str, Any], place: list[Any], value: object, message: str
+) -> None:
+    part: Any = content
+    for key in place[:-1]:
+        part = part[key]
+    part[place[-1]] = value
+    with pytest.raises(CrispError, match=message):
+        viewer.make(written(tmp_path, content))
+    assert not (tmp_path / "viewer.html").exists()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "null"])
+def test_not_an_index(tmp_path: Path, text: str) -> None:
+    (tmp_path / "index.json").write_text(text)
+    with pytest.raises(CrispError, match=r"index\.json"):
+        viewer.make(tmp_path / "index.json")
+
+
+def test_proxy_has_every_frame(tmp_path: Path, content: dict[str, Any], odd_video: Path) -> None:
+    facts = {**content["video"], "fps": 119.88, "frames": 160}
+    assert proxy.doubts(odd_video, facts) == "many browsers do not play mpeg4"
+    copy = proxy.make(odd_video, tmp_path / "copy.mp4", facts)
+    assert proxy.doubts(copy, facts) == ""
+    with av.open(str(copy)) as container:
+        stream = container.streams.video[0]
+        frames = list(container.decode(stream))
+        assert stream.average_rate == Fraction(facts["fps"]).limit_denominator(1001)
+    assert (frames[0].width, frames[0].height) == (160, 90)
+    assert frames[0].pts == 0
+    # Every second picture of the source is bright: none is lost, doubled or out of order.
+    brightness = np.array([frame.to_ndarray(format="rgb24").mean() for frame in frames])
+    assert ((brightness > 120) == (np.arange(160) % 2 == 1)).all()
+
+
+def test_proxy_never_takes_the_video_s_place(tmp_path: Path, content: dict[str, Any]) -> None:
+    file = written(tmp_path / "videos", content)
+    before = Path(content["video"]["path"]).read_bytes()
+    with pytest.raises(CrispError, match="the copy would replace the video"):
+        viewer.make(file, tmp_path / "videos/v é.html", copy=True)
+    assert Path(content["video"]["path"]).read_bytes() == before
+
+
+def test_doubts(content: dict[str, Any], tmp_path: Path) -> None:
+    video = Path(content["video"]["path"])
+    assert proxy.doubts(video, content["video"]) == ""
+    assert "varies" in proxy.doubts(video, {**content["video"], "variable_rate": True})
+    (tmp_path / "text.mp4").write_text("no video")
+    assert "not a video" in proxy.doubts(tmp_path / "text.mp4", content["video"])
+
+
+def test_command(tmp_path: Path, content: dict[str, Any], odd_video: Path) -> None:
+    file = written(tmp_path / "out", content)
+    said = CliRunner().invoke(cli.app, ["viewer", str(file), "--video", str(odd_video)])
+    assert said.exit_code == 0
+    assert said.stdout.strip() == str(tmp_path / "out/viewer.html")
+    assert "many browsers do not play mpeg4; --proxy" in said.stderr
+    said = CliRunner().invoke(cli.app, ["viewer", str(file), "--proxy", "--out", str(tmp_path / "p.html")])
+    assert said.exit_code == 0
+    assert held(tmp_path / "p.html")["video"]["src"] == "p.mp4"
+    assert (tmp_path / "p.mp4").stat().st_size > 0
