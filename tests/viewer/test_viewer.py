@@ -162,3 +162,9 @@ def test_command(tmp_path: Path, content: dict[str, Any], odd_video: Path) -> No
     assert said.exit_code == 0
     assert held(tmp_path / "p.html")["video"]["src"] == "p.mp4"
     assert (tmp_path / "p.mp4").stat().st_size > 0
+
+
+def test_missing_index(tmp_path: Path) -> None:
+    with pytest.raises(CrispError, match=r"nothing\.json: index is missing[\s\S]*crisp index"):
+        viewer.make(tmp_path / "nothing.json")
+    assert list(tmp_path.iterdir()) == []
