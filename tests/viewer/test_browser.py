@@ -28,7 +28,13 @@ UNNAMED = """[...document.querySelectorAll("button, select, input")]
   .map((one) => one.outerHTML)"""
 
 
+def drawn(page: Any) -> None:
+    """Wait until the page has drawn what was done to it."""
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
 def frame(page: Any) -> int:
+    drawn(page)
     return int(page.locator("#top").get_attribute("aria-valuenow"))
 
 
@@ -40,7 +46,7 @@ def shown_frame(page: Any) -> int:
 
 def at(page: Any, row: str, number: float) -> tuple[float, float]:
     """Where a frame is on the timeline, px."""
-    page.wait_for_timeout(40)  # two pictures: the view as drawn
+    drawn(page)
     top = page.locator("#top")
     box = top.bounding_box()
     begin, end = (float(top.get_attribute(f"data-{name}")) for name in ("begin", "end"))
