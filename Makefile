@@ -32,7 +32,7 @@ report: .venv/installed $(CONFIG)  ## Make the report of a finished study, one H
 	@echo "report: results/studies/$(STUDY)/report.html"
 
 test: .venv/installed  ## Run the tests.
-	PATH="$(CURDIR)/$(BIN):$$PATH" pytest -n $(CORES) --dist worksteal -m "not slow"
+	PATH="$(CURDIR)/$(BIN):$$PATH" pytest -n $(CORES) --dist worksteal --timeout 300 -m "not slow"
 
 test-slow: .venv/installed  ## Run those that take minutes: whole runs of the workflow, models at full size.
 	PATH="$(CURDIR)/$(BIN):$$PATH" pytest -n $(CORES) --dist worksteal -m slow tests

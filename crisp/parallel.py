@@ -1,17 +1,23 @@
-"""Worker processes inside one job: results in order, bounded memory, no orphan."""
+"""Worker processes inside one job: results in order, bounded memory, no orphan, no wait without an end.
+
+The standard library's pool shares one pipe between its workers. A worker that is killed while it writes a
+result there leaves half a message, and the pool waits for the other half for ever. Here each worker has a
+pipe of its own whose other end only it holds, so its death ends every wait for it.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
-from typing import TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+from traceback import format_exc
+from typing import Any, TypeVar
 
 from crisp.errors import fail
 
@@ -32,19 +38,28 @@ def ordered_map(work: Callable[[Task], Result], tasks: Iterable[Task], workers: 
     if workers <= 1:
         yield from map(work, tasks)
         return
-    # Workers start afresh instead of forking: no thread, lock or open HDF5 file comes along.
-    pool = ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_end_with_parent, initargs=(os.getpid(),)
-    )
+    crew = [_Worker(work) for _ in range(workers)]
+    idle: SimpleQueue[_Worker] = SimpleQueue()
+    for worker in crew:
+        idle.put(worker)
+
+    def run(task: Task) -> Result:
+        worker = idle.get()
+        try:
+            return worker.run(task)
+        finally:
+            idle.put(worker)
+
+    threads = ThreadPoolExecutor(workers)  # each waits for one worker
     under_way: deque[Future[Result]] = deque()
     try:
         for task in tasks:
-            under_way.append(_submit(pool, work, task))
+            under_way.append(threads.submit(run, task))
             if len(under_way) >= 3 * workers:
                 yield under_way.popleft().result()
         while under_way:
             yield under_way.popleft().result()
-    except BrokenProcessPool:
+    except _KilledError:
         raise fail(
             "worker process",
             "was killed",
@@ -53,28 +68,66 @@ def ordered_map(work: Callable[[Task], Result], tasks: Iterable[Task], workers: 
             "often memory ran out: give the job more, or fewer workers; then run again",
         ) from None
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        for worker in crew:
+            worker.process.kill()
+        threads.shutdown(cancel_futures=True)
+        for worker in crew:
+            worker.close()
 
 
-def _submit(pool: ProcessPoolExecutor, work: Callable[[Task], Result], task: Task) -> Future[Result]:
-    """Submit a task; a worker that is started for it inherits that SIGINT is blocked.
-
-    Ctrl-C goes to every process of the terminal. Only this one is to act on it (and gets it after
-    this, if it comes now), as each worker would print a traceback.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        return pool.submit(work, task)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+class _KilledError(Exception):
+    """A worker is gone."""
 
 
-def _end_with_parent(parent: int) -> None:
+class _Worker:
+    """A process that does `work`, and the only pipe to it."""
+
+    def __init__(self, work: Callable[[Any], Any]) -> None:
+        # It starts afresh instead of forking: no thread, lock or open HDF5 file comes along.
+        context = get_context("spawn")
+        self.pipe, other = context.Pipe()
+        self.process = context.Process(target=_serve, args=(work, other), daemon=True)
+        # Ctrl-C goes to every process of the terminal. Only this one is to act on it (and gets it after
+        # the start, if it comes now), as each worker would print a traceback.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self.process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            other.close()
+
+    def run(self, task: Any) -> Any:
+        try:
+            self.pipe.send(task)
+            result, error = self.pipe.recv()
+        except (EOFError, OSError):
+            raise _KilledError from None
+        if error is not None:
+            raise error
+        return result
+
+    def close(self) -> None:
+        self.process.join()
+        self.process.close()
+        self.pipe.close()
+
+
+def _serve(work: Callable[[Any], Any], pipe: Connection) -> None:
+    """Do one task after the other until this worker, or its parent, is ended."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    while True:
+        task = pipe.recv()
+        try:
+            answer = work(task), None
+        except Exception as error:
+            error.add_note(f"in a worker process:\n{format_exc()}")  # a traceback does not travel
+            answer = None, error
+        pipe.send(answer)
+
+
+def _end_with_parent() -> None:
     """End this worker when its parent is killed, which cannot tell it so."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+    os._exit(1)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+import struct
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
 
 import psutil
 import pytest
@@ -26,6 +28,15 @@ def _refuse(number: int) -> int:
 def _die(number: int) -> int:
     if number == 2:
         os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def _die_while_sending(number: int) -> int:
+    def send_half(pipe: Connection, message: memoryview) -> None:
+        os.write(pipe.fileno(), struct.pack("!i", len(message)) + bytes(message[: len(message) // 2]))
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    Connection._send_bytes = send_half  # type: ignore[attr-defined]
     return number
 
 
@@ -63,10 +74,11 @@ def test_a_fault_arrives_whole(workers: int) -> None:
     assert error.value.faults[0].where == "frame 3"
 
 
-def test_a_killed_worker_is_one_error_and_no_orphan() -> None:
+@pytest.mark.parametrize("work", [_die, _die_while_sending])
+def test_a_killed_worker_is_one_error_and_no_orphan(work: Callable[[int], int]) -> None:
     before = set(psutil.Process().children(recursive=True))
     with pytest.raises(CrispError, match=r"worker process: was killed[\s\S]*often memory ran out"):
-        list(ordered_map(_die, range(9), 2))
+        list(ordered_map(work, range(9), 2))
     left = set(psutil.Process().children(recursive=True)) - before
     _, alive = psutil.wait_procs(left, timeout=20)
     assert [child for child in alive if not _is_tracker(child)] == []
