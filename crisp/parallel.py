@@ -117,6 +117,7 @@ def _serve(work: Callable[[Any], Any], pipe: Connection) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     while True:
         task = pipe.recv()
+        answer: tuple[Any, Exception | None]
         try:
             answer = work(task), None
         except Exception as error:
