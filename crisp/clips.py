@@ -6,6 +6,7 @@ import functools
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import h5py
@@ -13,16 +14,20 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from crisp import augmentation, normalisation, pose, roi, storage
-from crisp import flow as flows
+from crisp import augmentation, regions, rendering, roi, storage, warping
 from crisp.annotations import is_unknown
 from crisp.augmentation import Draw
 from crisp.errors import fail
 from crisp.normalisation import Normalisation
+from crisp.regions import Region
 from crisp.strokes import Sample
 from crisp.study import Variant
 
+if TYPE_CHECKING:
+    from crisp.cache import Cache
+
 UNLABELLED = -1
+KINDS = {"rgb": "frames", "flow": "flow", "mask": "roi", "pose": "pose"}  # stage of each array of a region
 OPEN_FILES = 192  # kept open per process; a data set of trimmed clips has more than a process may open
 
 
@@ -36,6 +41,26 @@ def _opened(path: Path, kind: str, *_: int) -> h5py.File:
 def close_files() -> None:
     """Close the stage files that this process holds open, so that deleting them frees their room."""
     _opened.cache_clear()
+
+
+class Facts(NamedTuple):
+    """What all regions of a video have in common.
+
+    Parameters
+    ----------
+    frames : int
+    picture : (height, width)
+        px.
+    scale : float
+        px per unit of the flow.
+    identities : dict of str to str
+        Of each array, and of the ``places`` of crops, what tells its content apart.
+    """
+
+    frames: int
+    picture: tuple[int, int]
+    scale: float
+    identities: dict[str, str]
 
 
 class ClipReader:
@@ -81,6 +106,50 @@ class ClipReader:
         """The video's smoothed ROI centres (x, y), unclamped, (N, 2) float64, px of the working size."""
         stored = self._dataset("roi", "roi")
         return storage.read_rows(stored, 0, len(stored)).astype(np.float64)
+
+    @functools.cached_property
+    def facts(self) -> Facts:
+        """What all regions have in common, as it is when first asked for."""
+        return self._facts()
+
+    def _facts(self) -> Facts:
+        stored = self._datasets()
+        count, height, width = stored["mask"].shape
+        identities = {kind: storage.identity(path, kind) for kind, path in self._paths.items()}
+        places = identities["roi"]
+        return Facts(
+            count,
+            (height, width),
+            float(stored["flow"].attrs["scale"]) if "flow" in stored else 1.0,
+            {
+                "places": places,
+                **{name: places + identities[KINDS[name]] for name in self._arrays(stored)},
+            },
+        )
+
+    def confirm(self) -> None:
+        """Check that the stage files are still those of :attr:`facts`.
+
+        Raises
+        ------
+        CrispError
+            If one has been replaced.
+        """
+        then, now = self.facts.identities, self._facts().identities
+        for name in then:
+            if then[name] != now.get(name):
+                raise fail(
+                    self._paths[KINDS.get(name, "roi")],
+                    "another file than when this training began",
+                    "volumes that stay as they are",
+                    "other values",
+                    "run snakemake again: it trains afresh from the new volumes",
+                )
+
+    @staticmethod
+    def _arrays(stored: Iterable[str]) -> list[str]:
+        """The arrays of a region; flow alone is seen through the mask."""
+        return [name for name in KINDS if name in stored and (name != "mask" or "flow" in stored)]
 
     def _dataset(self, kind: str, name: str) -> h5py.Dataset:
         path = self._paths[kind]
@@ -138,69 +207,60 @@ class ClipReader:
         CrispError
             If a stage file is missing, damaged or does not belong to the others.
         """
+        region = self.region(draw.begin, draw.begin + size[0], size)
+        return rendering.clip(region, draw, size, normalised, self.pose_norm)
+
+    def region(
+        self, begin: int, end: int, size: tuple[int, int, int], reach: tuple[int, int] | None = None
+    ) -> Region:
+        """Those of the frames ``[begin, end)`` that exist, of a video of which clips of `size` are taken.
+
+        Parameters
+        ----------
+        begin, end : int
+            May lie outside the video, whose first or last frame is there in any case.
+        size : (frames, height, width)
+            Of the clips.
+        reach : (x, y), optional
+            How far from a crop's centre pixels are needed, from :func:`crisp.regions.reach`; None = all.
+
+        Raises
+        ------
+        CrispError
+            As for :meth:`clip`.
+        """
         stored = self._datasets()
         count, height, width = stored["mask"].shape
-        wanted = np.arange(draw.begin, draw.begin + size[0])
-        index = np.clip(wanted, 0, count - 1)
-        first, last = int(index[0]), int(index[-1]) + 1
-        rows = index - first
-        centres = storage.read_rows(stored["roi"], first, last).astype(np.float64)
-        centres = np.floor(roi.clamp(centres, size[1:], width, height))
-        clip = {}
-        for stream in self.streams:
-            if stream == "rgb":
-                source = storage.read_rows(stored["rgb"], first, last)
-                crops = np.empty((*size, 3), np.uint8)
-                for target, row in zip(crops, rows, strict=True):
-                    warp(source[row], draw, centres[row], target)
-                clip[stream] = _planes(crops, 255)
-            elif stream == "pose":
-                points = storage.read_rows(stored["pose"], first, last)[rows]
-                divisor = (size[2], size[1]) if self.pose_norm == "crop" else (width, height)
-                clip[stream] = pose.channels(points, centres[rows], draw, size, divisor)
-            else:
-                source = roi.masked(
-                    flows.read(stored["flow"].file, first, last),
-                    storage.read_rows(stored["mask"], first, last),
-                )
-                moving = np.zeros((*size, 2), np.float32)
-                part = augmentation.linear(draw)
-                for position in np.flatnonzero(wanted == index):
-                    warp(source[rows[position]], draw, centres[rows[position]], moving[position])
-                    moving[position] = cv2.transform(moving[position], part)
-                clip[stream] = _planes(normalisation.apply(moving, normalised) if normalised else moving, 1)
-        return clip
+        first, last = (int(np.clip(frame, 0, count - 1)) for frame in (begin, end - 1))
+        taken = {name: storage.read_rows(stored[name], first, last + 1) for name in self._arrays(stored)}
+        followed = storage.read_rows(stored["roi"], first, last + 1).astype(np.float64)
+        centres = np.floor(roi.clamp(followed, size[1:], width, height))
+        if "mask" in taken:
+            taken["mask"] = np.stack([roi.dilate(mask) for mask in taken["mask"]])
+        reach = reach or (width, height)
+        corners, shape = (
+            regions.origins(centres, reach, (height, width)),
+            regions.shape(reach, (height, width)),
+        )
+        if shape != (height, width):
+            for name in taken.keys() & set(regions.PER_PIXEL):
+                taken[name] = regions.cut(taken[name], corners, shape)
+        scale = float(stored["flow"].attrs["scale"]) if "flow" in stored else 1.0
+        return Region(first, count, (height, width), centres, corners, taken, scale)
 
 
-def warp(image: np.ndarray, draw: Draw, centre: np.ndarray, out: np.ndarray) -> None:
-    """Write a frame's crop into `out`: bilinear, zero outside the image.
+class Wanted(NamedTuple):
+    """Frames ``[begin, end)`` of a video, as for :meth:`crisp.clips.ClipReader.region`."""
 
-    Parameters
-    ----------
-    image : ndarray, (H, W, C) uint8 or float32
-    draw : Draw
-    centre : (x, y)
-        ROI centre, whole px.
-    out : ndarray, (h, w, C), dtype of `image`
-    """
-    height, width = out.shape[:2]
-    if not draw.is_copy:
-        out[...] = cv2.warpAffine(image, augmentation.matrix(draw, centre, (height, width)), (width, height))
-        return
-    left = int(centre[0]) - draw.shift[0] - width // 2
-    top = int(centre[1]) - draw.shift[1] - height // 2
-    inside = image[max(0, top) : max(0, top + height), max(0, left) : max(0, left + width)]
-    y, x = max(0, -top), max(0, -left)
-    out[...] = 0
-    out[y : y + inside.shape[0], x : x + inside.shape[1]] = inside
-    if draw.flip:
-        out[...] = out[:, ::-1].copy()
+    reader: ClipReader
+    begin: int
+    end: int
+    size: tuple[int, int, int]
+    reach: tuple[int, int]
 
-
-def _planes(frames: np.ndarray, divisor: float) -> np.ndarray:
-    """Frames (T, H, W, C) to planes (C, T, H, W) float32, divided."""
-    channels = np.moveaxis(frames, -1, 0)
-    return np.divide(channels, np.float32(divisor), out=np.empty(channels.shape, np.float32))
+    def read(self) -> Region:
+        """The region from the stage files."""
+        return self.reader.region(self.begin, self.end, self.size, self.reach)
 
 
 class ClipDataset(Dataset):
@@ -222,6 +282,10 @@ class ClipDataset(Dataset):
     seed : int
     augment : bool
         Off, each clip is the middle of its sample.
+    cache : Cache, optional
+        Where regions are kept.
+    uncut : bool
+        Whether an item's streams are what :func:`crisp.warping.clip` makes a clip of, on another device.
 
     Raises
     ------
@@ -238,6 +302,8 @@ class ClipDataset(Dataset):
         normalised: Normalisation | None,
         seed: int = 0,
         augment: bool = False,
+        cache: Cache | None = None,
+        uncut: bool = False,
     ) -> None:
         self.samples = list(samples)
         self.labels = [_label(sample, classes) for sample in self.samples]
@@ -246,6 +312,9 @@ class ClipDataset(Dataset):
         self.normalised = normalised
         self.seed = seed
         self.augment = augment
+        self.cache = cache
+        self.uncut = uncut
+        self.reach = regions.reach(variant.size, augment)
         for sample in self.samples:
             if sample.video not in readers:
                 raise fail(
@@ -279,16 +348,35 @@ class ClipDataset(Dataset):
         if not self.augment:
             return augmentation.centred(sample.begin, sample.end, size[0])
         generator = augmentation.generator(self.seed, self.epoch, index)
-        spread = self.variant.spread
-        if spread and sample.kind == "negative":
-            spread = 1.0  # all of it is as negative as its middle
-        return augmentation.draw(generator, sample.begin, sample.end, size, self.variant.flip, spread)
+        flip, spread = self.variant.flip, self._spread(sample)
+        return augmentation.draw(generator, sample.begin, sample.end, size, flip, spread)
+
+    def _spread(self, sample: Sample) -> float:
+        if self.variant.spread and sample.kind == "negative":
+            return 1.0  # all of it is as negative as its middle
+        return self.variant.spread
+
+    def wanted(self, index: int) -> Wanted:
+        """The region in which all draws of a sample lie."""
+        sample, size = self.sample(index), self.variant.size
+        begin, end = regions.span(sample.begin, sample.end, size[0], self._spread(sample), self.augment)
+        return Wanted(self.readers[sample.video], begin, end, size, self.reach)
+
+    def _region(self, index: int, draw: Draw) -> Region:
+        """The frames of a draw. The cache changes nothing but where they come from."""
+        wanted = self.wanted(index)
+        kept = self.cache.region(wanted) if self.cache else None
+        if kept is not None:
+            return kept
+        return wanted._replace(begin=draw.begin, end=draw.begin + self.variant.size[0]).read()
 
     def __getitem__(self, index: int) -> tuple[dict[str, torch.Tensor], int, int]:
-        clip = self.readers[self.sample(index).video].clip(
-            self.draw(index), self.variant.size, self.normalised
-        )
+        draw, size = self.draw(index), self.variant.size
+        region, pose_norm = self._region(index, draw), self.variant.pose_norm
         label = self.labels[index % len(self.samples)]
+        if self.uncut:
+            return warping.uncut(region, draw, size, pose_norm), label, index
+        clip = rendering.clip(region, draw, size, self.normalised, pose_norm)
         return {stream: torch.from_numpy(array) for stream, array in clip.items()}, label, index
 
 

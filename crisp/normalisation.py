@@ -145,16 +145,16 @@ def apply(flow: np.ndarray, normalisation: Normalisation) -> np.ndarray:
 
     Parameters
     ----------
-    flow : ndarray, (..., 2) float32
-        (dx, dy), px per frame.
+    flow : ndarray, (2, ...) float32
+        dx and dy, px per frame.
 
     Returns
     -------
-    ndarray, (..., 2) float32
+    ndarray, (2, ...) float32
     """
     if normalisation.kind == "none":
         return flow
-    scaled = flow / np.array([normalisation.x, normalisation.y], np.float32)
+    scaled = np.stack([flow[0] / np.float32(normalisation.x), flow[1] / np.float32(normalisation.y)])
     return np.clip(scaled, -1, 1, out=scaled)
 
 

@@ -25,6 +25,7 @@ from crisp.progress import progress
 
 CHUNK = 16  # frames a block
 POWER = 16.0  # of the strength, in the mean that stands for the strongest motion
+BLUR = 0.8  # standard deviation of the 3x3 Gaussian over the flow, px
 _KERNEL = np.ones((3, 3), np.uint8)
 
 
@@ -50,10 +51,16 @@ def masked(flow: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """
     result = np.zeros(flow.shape, np.float32)
     for index in range(len(flow)):
-        # copyTo() leaves a result of another dtype than its source as it was: zero.
-        field = flow[index].astype(np.float32, copy=False)
-        blurred = cv2.GaussianBlur(field, (3, 3), 0.8, borderType=cv2.BORDER_REFLECT_101)
-        cv2.copyTo(blurred, dilate(mask[index]), result[index])
+        result[index] = seen(flow[index], dilate(mask[index]))
+    return result
+
+
+def seen(flow: np.ndarray, dilated: np.ndarray) -> np.ndarray:
+    """One frame's flow as of :func:`masked`, (H, W, 2) float32, by its mask from :func:`dilate`."""
+    result = np.zeros(flow.shape, np.float32)
+    # copyTo() leaves a result of another dtype than its source as it was: zero.
+    field = flow.astype(np.float32, copy=False)
+    cv2.copyTo(cv2.GaussianBlur(field, (3, 3), BLUR, borderType=cv2.BORDER_REFLECT_101), dilated, result)
     return result
 
 

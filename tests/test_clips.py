@@ -16,9 +16,10 @@ from torch.utils.data import DataLoader
 
 from crisp import augmentation, roi
 from crisp.augmentation import Draw, centred, draw, generator
-from crisp.clips import ClipDataset, ClipReader, warp
+from crisp.clips import ClipDataset, ClipReader
 from crisp.errors import CrispError
 from crisp.normalisation import Normalisation
+from crisp.rendering import warp
 from crisp.strokes import Sample
 from crisp.study import Variant
 from tests import stagefiles

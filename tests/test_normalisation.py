@@ -93,11 +93,11 @@ def test_unknown_kind_is_an_error() -> None:
 
 
 def test_apply_divides_each_component_and_clips() -> None:
-    flow = np.array([[1, 1], [-3, 3], [2, -9]], np.float32)
+    flow = np.array([[1, -3, 2], [1, 3, -9]], np.float32)
     found = apply(flow, Normalisation("normal", 2, 4))
-    np.testing.assert_array_equal(found, np.array([[0.5, 0.25], [-1, 0.75], [1, -1]], np.float32))
+    np.testing.assert_array_equal(found, np.array([[0.5, -1, 1], [0.25, 0.75, -1]], np.float32))
     assert found.dtype == np.float32
-    assert flow[1, 0] == -3, "the caller's array is left alone"
+    assert flow[0, 1] == -3, "the caller's array is left alone"
 
 
 def test_json_round_trip() -> None:

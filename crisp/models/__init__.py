@@ -40,7 +40,8 @@ def build(variant: Variant, classes: int) -> nn.Module:
     """
     model = MODELS[variant.model](variant, classes)
     initialise(model, variant.init)
-    return model
+    # The layout in which 3-D convolutions are fastest (docs/training.md); it changes no value.
+    return model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
 
 def input_shape(stream: str, size: tuple[int, int, int]) -> tuple[int, ...]:

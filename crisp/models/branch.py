@@ -19,7 +19,7 @@ class Trunk(nn.Module):
     """A clip of one stream to 500 features (Martin et al., Multimedia Tools and Applications, 2020).
 
     Three times Conv3d 3x3x3 + ReLU + MaxPool 2 (+ attention), each a member of `blocks`, then a fully
-    connected layer + ReLU.
+    connected layer + ReLU. The ReLU comes after the pooling: that is the same, on an eighth of the values.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class Trunk(nn.Module):
             )
         self.blocks = nn.Sequential()
         for before, after in zip((channels, *FILTERS), FILTERS, strict=False):
-            block = nn.Sequential(nn.Conv3d(before, after, 3, padding=1), nn.ReLU(), nn.MaxPool3d(2))
+            block = nn.Sequential(nn.Conv3d(before, after, 3, padding=1), nn.MaxPool3d(2), nn.ReLU())
             if attention:
                 block.append(Attention(after))
             self.blocks.append(block)
@@ -58,7 +58,8 @@ class Trunk(nn.Module):
 
     def forward(self, clip: Tensor) -> Tensor:
         """Clips (B, C, T, H, W) to features (B, 500)."""
-        return torch.relu(self.dense(self.blocks(clip).flatten(1)))
+        maps = self.blocks(clip.contiguous(memory_format=torch.channels_last_3d))
+        return torch.relu(self.dense(maps.flatten(1)))
 
 
 class Branch(nn.Module):

@@ -1,0 +1,167 @@
+"""The clip cache: regions of samples, uncompressed in files of this machine, mapped into memory.
+
+Stage files are compressed, and of their frames a region alone is ever seen. A training reads each sample's
+region once; what fits into memory then stays there by the system's own means, and all trainings of a
+machine share it. A file is an array, named by all that it depends on, so that none is ever stale.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from crisp import regions
+from crisp.clips import Wanted
+from crisp.errors import CrispError, fail
+from crisp.files import digest, replacing
+from crisp.regions import Region
+
+GIB = 2**30
+FREE = 0.5  # share of the room that is free which a cache takes at most
+VARIABLE = "CRISP_CACHE"  # of the environment: a folder other than one in the temporary folder
+PER_PIXEL = {"rgb": 3, "flow": 4, "mask": 1}  # bytes
+PER_FRAME = {"places": 32, "pose": 14 * 3 * 4}
+REMEDY = f"set {VARIABLE} to a folder on a disk of this machine, or training.cache_gb to 0"
+
+
+def folder() -> Path:
+    """The folder of this user's cache; made if it is not there.
+
+    Raises
+    ------
+    CrispError
+        If it cannot be made, or belongs to someone else.
+    """
+    path = Path(os.environ.get(VARIABLE) or Path(tempfile.gettempdir()) / f"crisp-cache-{os.getuid()}")
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = path.stat()
+    except OSError as error:
+        raise fail(path, "no folder for the clip cache", "one to write to", error.strerror, REMEDY) from None
+    if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode):
+        raise fail(path, "not your folder", f"one of user {os.getuid()}", f"user {found.st_uid}", REMEDY)
+    return path
+
+
+def names(wanted: Wanted) -> dict[str, str]:
+    """The file of each array of a region, by its name; equal content has equal names."""
+    about = [wanted.begin, wanted.end, wanted.size[1:], wanted.reach]
+    digests = {
+        name: digest([name, identity, *about]) for name, identity in wanted.reader.facts.identities.items()
+    }
+    return {name: f"{found[:2]}/{found}.npy" for name, found in digests.items()}
+
+
+def bytes_of(wanted: Wanted) -> int:
+    """Bytes of all arrays of a region."""
+    facts = wanted.reader.facts
+    frames = max(1, min(wanted.end, facts.frames) - max(wanted.begin, 0))
+    pixels = math.prod(regions.shape(wanted.reach, facts.picture))
+    return frames * sum(PER_FRAME.get(name, 0) + PER_PIXEL.get(name, 0) * pixels for name in facts.identities)
+
+
+class Cache:
+    """Regions in files of a folder.
+
+    Parameters
+    ----------
+    path : folder
+    limit : int
+        Bytes that all its files may take.
+    """
+
+    def __init__(self, path: Path, limit: int) -> None:
+        self.path, self.limit = path, limit
+        self._reserved: set[str] = set()
+
+    @classmethod
+    def of_size(cls, gigabytes: float) -> Cache | None:
+        """The user's cache, of at most so many GiB and half of the room there is; None for 0."""
+        if gigabytes == 0:
+            return None
+        path = folder()
+        room = shutil.disk_usage(path).free + sum(size for _, size, _ in _files(path))
+        return cls(path, int(min(gigabytes * GIB, FREE * room)))
+
+    def reserve(self, wanted: Iterable[Wanted]) -> None:
+        """Choose the regions that are kept: in this order, as many as there is room for.
+
+        Files of others make room, those first that were not used for longest.
+        """
+        room, count, total = self.limit, 0, 0
+        for one in dict.fromkeys(wanted):
+            total += 1
+            if bytes_of(one) <= room:
+                room -= bytes_of(one)
+                count += 1
+                self._reserved.update(names(one).values())
+        reserved = {self.path / name for name in self._reserved}
+        others = [entry for entry in _files(self.path) if entry[2] not in reserved]
+        excess = sum(size for _, size, _ in others) - room
+        for _, size, path in sorted(others):
+            if excess <= 0:
+                break
+            path.unlink(missing_ok=True)  # whoever has mapped it keeps it
+            excess -= size
+        if count < total:
+            print(
+                f"clip cache: {count} of {total} regions fit into {self.limit / GIB:.3g} GiB of {self.path}; "
+                "the others are read from the volumes in each epoch (training.cache_gb)",
+                file=sys.stderr,
+            )
+
+    def region(self, wanted: Wanted) -> Region | None:
+        """A reserved region from its files, or read from the volume and kept; None of any other.
+
+        Raises
+        ------
+        CrispError
+            If a stage file is missing, damaged or another one than when the training began.
+        """
+        files = names(wanted)
+        if not self._reserved.issuperset(files.values()):
+            return None
+        try:
+            arrays = {name: self._mapped(file) for name, file in files.items()}
+        except (OSError, ValueError):
+            region = wanted.read()
+            wanted.reader.confirm()
+            self._keep(files, region)
+            return region
+        facts, places = wanted.reader.facts, arrays.pop("places")
+        first = min(max(wanted.begin, 0), facts.frames - 1)
+        corners = places[:, 1].astype(np.int64)
+        return Region(first, facts.frames, facts.picture, places[:, 0], corners, arrays, facts.scale)
+
+    def _mapped(self, name: str) -> np.ndarray:
+        os.utime(self.path / name)  # when it was used
+        return np.load(self.path / name, mmap_mode="r", allow_pickle=False)
+
+    def _keep(self, files: dict[str, str], region: Region) -> None:
+        try:
+            for name, array in region.stored().items():
+                with replacing(self.path / files[name]) as beside, beside.open("wb") as file:
+                    np.save(file, array)
+        except (CrispError, OSError) as error:
+            self._reserved.clear()
+            print(f"warning: {error}\n    the training goes on without the clip cache", file=sys.stderr)
+
+
+def _files(path: Path) -> list[tuple[float, int, Path]]:
+    """When each file of the cache was last used, its bytes, and its path."""
+    found = []
+    for file in path.glob("*/*.npy"):
+        try:
+            about = file.stat()
+        except FileNotFoundError:  # deleted by another training
+            continue
+        found.append((about.st_mtime, about.st_size, file))
+    return found
