@@ -469,10 +469,11 @@ def train(
 
     Example: crisp train --study config/mine/study.yaml --seed 2 twin
     """
+    from crisp import processes, training
     from crisp import study as studies
-    from crisp import training
 
     loaded = studies.load(study)
+    processes.start(loaded.training.gpus, device)
     folder = loaded.model_folder(variant, split, seed)
     state = state or loaded.results / "state" / f"{variant}-{split}-{seed}"
     training.train(loaded, loaded.variant(variant), split, seed, folder, state, device)

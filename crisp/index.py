@@ -37,11 +37,12 @@ from crisp import (
 )
 from crisp.annotations import is_unknown
 from crisp.annotations import read as read_xml
+from crisp.checkpoints import load_model
 from crisp.clips import ClipReader
 from crisp.errors import CrispError, fail
 from crisp.importers import ids
 from crisp.study import Detection, Study, Variant
-from crisp.training import choose_device, load_model, make_deterministic
+from crisp.training import choose_device, make_deterministic
 from crisp.versions import STAGES
 from crisp.video import Source
 

@@ -92,8 +92,18 @@ class Training:
     weight_decay: float
     gradient_clip: float
     balance: str
+    accumulate: int
+    precision: str
+    compile: bool
     threads: int
     workers: int
+    gpus: int
+    cache_gb: float
+    tensorboard: bool
+
+
+# Keys of `training` that change no result: the same clips, however they come, and the same steps.
+NO_RESULT = ("workers", "gpus", "cache_gb", "tensorboard")
 
 
 @dataclass(frozen=True)

@@ -3,42 +3,47 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import math
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
 from torch import nn
 from torch.nn import functional
-from torch.utils.data import DataLoader
 
-from crisp import __version__, models, normalisation, plots, schedules, sources, splits, storage, strokes
+from crisp import (
+    __version__,
+    checkpoints,
+    models,
+    normalisation,
+    plots,
+    schedules,
+    sources,
+    splits,
+    storage,
+    strokes,
+)
 from crisp.augmentation import generator
+from crisp.cache import Cache
 from crisp.clips import ClipDataset, ClipReader
-from crisp.errors import fail
-from crisp.files import digest, read_json, replacing
+from crisp.errors import CrispError, fail
+from crisp.files import digest, read_json
+from crisp.interruption import Told, stop_when_told
+from crisp.processes import Processes, joined, local_rank
 from crisp.progress import progress
 from crisp.strokes import Sample
-from crisp.study import Study, Variant, defaults
+from crisp.study import NO_RESULT, Study, Variant
+from crisp.supply import Batch, Supply, balanced_order, class_weights, grouped
 from crisp.versions import STAGES
+from crisp.watching import Watch, write_history
 
-MODEL_SCHEMA = 1
-HISTORY = (
-    "epoch",
-    "train_loss",
-    "train_accuracy",
-    "validation_loss",
-    "validation_accuracy",
-    "learning_rate",
-    "best",
-)
+BFLOAT16_FRAMES = 12  # of which the third convolution sees three (docs/training.md)
+SAVING = 0.02  # share of the time that saving may take
+ALONE = Processes()
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -92,8 +97,7 @@ def inputs_digest(
         }
         for video in videos
     }
-    training = asdict(study.training)
-    del training["workers"]  # loads the same clips, whatever their number
+    training = {key: value for key, value in asdict(study.training).items() if key not in NO_RESULT}
     origin = sources.sha256(variant.init_from) if Path(variant.init_from).is_file() else ""
     return digest(
         [STAGES["train"], asdict(variant), training, study.classes, seed, parts, scale, volumes, origin]
@@ -127,48 +131,6 @@ def dataset(study: Study, variant: Variant, split: str, part: str, seed: int) ->
     )
 
 
-def class_weights(labels: ArrayLike, n_classes: int) -> NDArray[np.float64]:
-    """Weight of each class, inverse to how often it occurs; the mean weight of the samples is 1.
-
-    Parameters
-    ----------
-    labels : array_like
-        (n,) class indices of the training samples.
-    n_classes : int
-        A class that does not occur has weight 0.
-    """
-    counts = np.bincount(np.asarray(labels), minlength=n_classes)
-    occurring = counts > 0
-    return np.where(occurring, counts.sum() / (occurring.sum() * np.maximum(counts, 1)), 0.0)
-
-
-def balanced_order(labels: ArrayLike, generator: np.random.Generator) -> NDArray[np.intp]:
-    """As many indices of samples as there are labels, drawn so that each class is as likely as any other.
-
-    A sample that is drawn for the k-th time has its index plus k times the number of samples
-    (`ClipDataset` then augments it otherwise).
-    """
-    labels = np.asarray(labels)
-    n = len(labels)
-    shares = class_weights(labels, labels.max() + 1)[labels]
-    drawn = generator.choice(n, n, p=shares / shares.sum())
-    # The place of each draw among those of its sample: sorted stably, they stand side by side.
-    order = np.argsort(drawn, kind="stable")
-    ordered = drawn[order]
-    times = np.empty(n, dtype=np.intp)
-    times[order] = np.arange(n) - np.searchsorted(ordered, ordered)
-    return drawn + n * times
-
-
-def grouped(order: Sequence[int], size: int, least: int = 1) -> list[list[int]]:
-    """Indices in batches of `size`; a last one of fewer than `least` joins the one before."""
-    batches = [list(order[begin : begin + size]) for begin in range(0, len(order), size)]
-    if len(batches) > 1 and len(batches[-1]) < least:
-        rest = batches.pop()
-        batches[-1] += rest
-    return batches
-
-
 class Trainer:
     """One training run: its data, model, optimiser and history.
 
@@ -181,63 +143,137 @@ class Trainer:
     seed : int
         Of the initial weights, the order of the samples and the augmentation.
     device : torch.device
+    processes : Processes
+        Those that share the work; each batch is divided among them.
     """
 
-    def __init__(self, study: Study, variant: Variant, split: str, seed: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        study: Study,
+        variant: Variant,
+        split: str,
+        seed: int,
+        device: torch.device,
+        processes: Processes = ALONE,
+    ) -> None:
         self.study, self.variant, self.seed, self.device = study, variant, seed, device
+        self.processes = processes
+        settings = study.training
         self.datasets = {name: dataset(study, variant, split, name, seed) for name in ("train", "validation")}
         self.scale = read_scale(study, variant, split)
         parts = {name: part.samples for name, part in self.datasets.items()}
         self.digest = inputs_digest(study, variant, seed, parts, self.scale)
-        if variant.attention and min(study.training.batch_size, len(parts["train"])) < 2:
-            raise fail(
-                f"variant {variant.name}",
-                "attention cannot learn from batches of one clip: its batch normalisation takes their spread",
-                "training.batch_size of at least 2, and two training samples",
-                f"batch_size {study.training.batch_size}, {len(parts['train'])} training samples",
-                "raise batch_size, or set attention: false",
-            )
+        self._check_attention()
         torch.manual_seed(seed)
         self.model = models.build(variant, len(study.classes)).to(device)
-        self.origin = start_from(self.model, variant, study.classes) if variant.init_from else {}
-        settings = study.training
+        self.origin = checkpoints.start_from(self.model, variant, study.classes) if variant.init_from else {}
+        self.network = self._network()
+        self.bfloat16 = use_bfloat16(settings.precision, device)
+        self._check_precision()
         self.optimizer = torch.optim.SGD(
             self.model.parameters(),
             lr=settings.learning_rate,
             momentum=settings.momentum,
             weight_decay=settings.weight_decay,
             nesterov=True,
+            fused=device.type in ("cpu", "cuda"),
         )
         self.weights = None
         if settings.balance != "none":
             shares = class_weights(self.datasets["train"].labels, len(study.classes))
             self.weights = torch.tensor(shares, dtype=torch.float32, device=device)
+        self._share_regions()
+        share = processes.rank, processes.count
+        self.supplies = {
+            name: Supply(part, device, settings.workers, share) for name, part in self.datasets.items()
+        }
         self.history: list[dict[str, float]] = []
         self.best = {"epoch": 0, "loss": float("inf")}
         self.best_state: dict[str, torch.Tensor] = {}
+        # The epoch under way, between two of its batches: its number, the batches done and their sums.
+        self.within: dict[str, Any] = {}
+        self._told, self._saved, self._cost = Told(), time.monotonic(), 0.0
 
-    def batches(self, name: str, epoch: int) -> Iterator[tuple[dict[str, torch.Tensor], torch.Tensor]]:
-        """Batches of a part on the device; training clips in the order drawn for (seed, epoch)."""
-        part = self.datasets[name]
-        part.epoch = epoch
+    def _check_attention(self) -> None:
+        """Batch normalisation takes the spread of a batch, so there must be one."""
+        where, settings = f"variant {self.variant.name}", self.study.training
+        if not self.variant.attention:
+            return
+        if min(settings.batch_size, len(self.datasets["train"])) < 2:
+            raise fail(
+                where,
+                "attention cannot learn from batches of one clip: its batch normalisation takes their spread",
+                "training.batch_size of at least 2, and two training samples",
+                f"batch_size {settings.batch_size}, {len(self.datasets['train'])} training samples",
+                "raise batch_size, or set attention: false",
+            )
+        if self.processes.count > 1 and self.device.type != "cuda":
+            raise fail(
+                where,
+                "attention cannot learn in several processes without GPUs: torch synchronises batch "
+                "normalisation on GPUs only",
+                "GPUs, or one process",
+                f"{self.processes.count} processes on {self.device.type}",
+                "train it in one process",
+            )
+
+    def _check_precision(self) -> None:
+        """On CPUs torch's gradient of a 3-D convolution in bfloat16 is wrong where it sees two frames."""
+        frames = self.variant.size[0]
+        if (
+            self.bfloat16
+            and self.device.type == "cpu"
+            and frames < BFLOAT16_FRAMES
+            and self.variant.model != "pose"
+        ):
+            raise fail(
+                f"variant {self.variant.name}",
+                "clips are too short for bfloat16 on a CPU: torch computes wrong gradients for them",
+                f"at least {BFLOAT16_FRAMES} frames",
+                frames,
+                "set training.precision to float32",
+            )
+
+    def _network(self) -> nn.Module:
+        """What a batch goes through: the model, compiled and in several processes where that is asked for."""
+        network = self.model
+        if self.processes.count > 1:
+            if self.variant.attention:
+                network = self.model = nn.SyncBatchNorm.convert_sync_batchnorm(self.model)
+            network = nn.parallel.DistributedDataParallel(network)
+        if self.study.training.compile:
+            network = torch.compile(network)  # type: ignore[assignment]
+        return network
+
+    def _share_regions(self) -> None:
+        """Let both parts' clips come from the clip cache, and on a GPU be cut there."""
+        cache = Cache.of_size(self.study.training.cache_gb)
+        for part in self.datasets.values():
+            part.cache, part.uncut = cache, self.device.type == "cuda"
+            for reader in part.readers.values():
+                reader.facts  # noqa: B018 as it is now; the end of the training compares
+        if cache is not None:
+            cache.reserve(
+                part.wanted(index) for part in self.datasets.values() for index in range(len(part.samples))
+            )
+
+    @property
+    def least(self) -> int:
+        """Clips of the smallest batch: the spread within one is not defined, so attention never sees such."""
+        return 2 if self.variant.attention else 1
+
+    def order(self, name: str, epoch: int) -> list[list[int]]:
+        """The batches of a part in an epoch; those of training are drawn for (seed, epoch)."""
+        part, settings = self.datasets[name], self.study.training
         order = list(range(len(part)))
         if name == "train":
             drawn = generator(self.seed, epoch, len(part))
-            if self.study.training.balance == "sampler":
+            if settings.balance == "sampler":
                 # A stream of its own: that of `drawn` is also the second draw of the first sample's.
                 order = balanced_order(part.labels, drawn.spawn(1)[0]).tolist()
             else:
                 order = drawn.permutation(len(part)).tolist()
-        loader = DataLoader(
-            part,
-            # The spread within a batch of one is not defined, so attention never sees such a batch.
-            batch_sampler=grouped(order, self.study.training.batch_size, 2 if self.variant.attention else 1),
-            num_workers=self.study.training.workers,
-            pin_memory=self.device.type == "cuda",
-        )
-        for streams, labels, _ in loader:
-            moved = {stream: clips.to(self.device, non_blocking=True) for stream, clips in streams.items()}
-            yield moved, labels.to(self.device, non_blocking=True)
+        return grouped(order, settings.batch_size, self.least)
 
     def loss(
         self, logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None = None
@@ -253,8 +289,16 @@ class Trainer:
             return functional.cross_entropy(logits, labels)
         return functional.cross_entropy(logits, labels, weights, reduction="sum") / len(labels)
 
-    def epoch(self, number: int) -> dict[str, float]:
-        """Train and validate once; the row of the history."""
+    def epoch(self, number: int, state: Path | None = None) -> dict[str, float]:
+        """Train and validate once; the row of the history.
+
+        Parameters
+        ----------
+        number : int
+            From 1. If it was interrupted, it goes on after its last batch.
+        state : folder, optional
+            Where to save in mid-epoch, from time to time and when the training is told to stop.
+        """
         row: dict[str, float] = {"epoch": number}
         for name in ("train", "validation"):
             training = name == "train"
@@ -262,60 +306,181 @@ class Trainer:
             drawn = training and self.study.training.balance == "sampler"
             weights = None if drawn else self.weights
             self.model.train(training)
-            loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
-            correct = torch.zeros((), dtype=torch.int64, device=self.device)
+            sums, first = torch.zeros(3, dtype=torch.float64, device=self.device), 0
+            if training and self.within.get("epoch") == number:
+                sums, first = self.within["sums"].to(self.device), self.within["batches"]
+            batches = self.order(name, number)[first:]
             with torch.set_grad_enabled(training):
-                for streams, labels in self.batches(name, number):
-                    logits = self.model(streams)
-                    loss = self.loss(logits, labels, weights)
-                    if training:
-                        self.optimizer.zero_grad(set_to_none=True)
-                        loss.backward()
-                        if self.study.training.gradient_clip:
-                            nn.utils.clip_grad_norm_(
-                                self.model.parameters(), self.study.training.gradient_clip
-                            )
-                        self.optimizer.step()
-                    loss_sum += loss.detach().double() * len(labels)
-                    correct += (logits.argmax(1) == labels).sum()
+                for done, batch in enumerate(self.supplies[name].batches(number, batches), first + 1):
+                    sums = self._added(sums, self.step(batch, training, weights))
+                    if training and state is not None:
+                        self.within = {"epoch": number, "batches": done, "sums": sums}
+                        self._save_at_times(state)
+            self.within = {}
+            self._check(sums, name, number, state)
             count = len(self.datasets[name])
-            row[f"{name}_loss"], row[f"{name}_accuracy"] = float(loss_sum) / count, int(correct) / count
+            row[f"{name}_loss"], row[f"{name}_accuracy"] = float(sums[0]) / count, float(sums[1]) / count
         row["learning_rate"] = self.optimizer.param_groups[0]["lr"]
-        if not all(map(math.isfinite, row.values())):
-            raise fail(
-                f"training of {self.variant.name}, epoch {number}",
-                "the loss is not a finite number",
-                "a finite one",
-                f"train {row['train_loss']}, validation {row['validation_loss']}",
-                "lower training.learning_rate",
-            )
         return row
 
-    def run(self, state: Path) -> None:
+    @staticmethod
+    def _added(sums: torch.Tensor, batch: torch.Tensor) -> torch.Tensor:
+        """Sums (loss, correct, batches up to the first whose loss is not finite) with one more batch.
+
+        The computer does not wait for the device here.
+        """
+        finite = torch.isfinite(sums[0] + batch[0])
+        return sums + torch.stack([batch[0], batch[1], finite.double()])
+
+    def _check(self, sums: torch.Tensor, name: str, number: int, state: Path | None) -> None:
+        """Stop where the loss is no number any more."""
+        if math.isfinite(float(sums[0])):
+            return
+        kept = f"; the state after epoch {number - 1} is kept in {state}" if state and number > 1 else ""
+        raise fail(
+            f"training of {self.variant.name}, epoch {number}",
+            f"the {name} loss is not a finite number from batch {int(sums[2]) + 1} on",
+            "a finite one",
+            str(float(sums[0])),
+            f"lower training.learning_rate, or set training.gradient_clip{kept}",
+        )
+
+    def step(self, batch: Batch, training: bool, weights: torch.Tensor | None) -> torch.Tensor:
+        """Take a step, or only look, at a batch: (sum of the losses, number correct) over all processes.
+
+        The gradient is that of the mean over the whole batch, in however many parts and processes.
+        """
+        settings, count = self.study.training, len(batch.labels)
+        parts = max(1, min(settings.accumulate, count // self.least)) if training else 1
+        sums = torch.zeros(2, dtype=torch.float64, device=self.device)
+        if training:
+            self.optimizer.zero_grad(set_to_none=True)
+        try:
+            for number, part in enumerate(torch.arange(count).tensor_split(parts), start=1):
+                rows = slice(int(part[0]), int(part[-1]) + 1)
+                labels = batch.labels[rows]
+                with self._together(number == parts):
+                    logits = self._logits({name: clips[rows] for name, clips in batch.streams.items()})
+                    loss = self.loss(logits, labels, weights)
+                    if training:
+                        # Gradients are averaged over the processes, whose shares may differ.
+                        share = batch.counts * len(labels) * self.processes.count / batch.total
+                        (loss * share).backward()
+                if batch.counts:
+                    correct = (logits.argmax(1) == labels).sum()
+                    sums += torch.stack([loss.detach().double() * len(labels), correct.double()])
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if not _memory_is_full(error):
+                raise
+            raise self._too_large(batch) from None
+        if training:
+            if settings.gradient_clip:
+                nn.utils.clip_grad_norm_(self.model.parameters(), settings.gradient_clip)
+            self.optimizer.step()
+        return self.processes.add_up(sums)
+
+    def _logits(self, streams: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Logits (B, classes) float32."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
+            return self.network(streams).float()
+
+    def _together(self, last: bool) -> contextlib.AbstractContextManager:
+        """Gradients are exchanged between processes once a batch, with its last part."""
+        if isinstance(self.network, nn.parallel.DistributedDataParallel) and not last:
+            return self.network.no_sync()
+        return contextlib.nullcontext()
+
+    def _too_large(self, batch: Batch) -> CrispError:
+        """Which part of a batch would fit into the memory that the batch has overrun."""
+        count = len(batch.labels)
+        fits = count // 2
+        while fits and not self._fits(batch, fits):
+            fits //= 2
+        self.optimizer.zero_grad(set_to_none=True)
+        found = f"{fits} clips fit" if fits else "not even one clip fits"
+        parts = f"training.accumulate to {-(-count // fits)}, which changes no batch, or " if fits else ""
+        return fail(
+            f"training of {self.variant.name} on {self.device}",
+            f"a batch of {count} clips needs more memory than there is",
+            f"room for {count} clips and their gradients",
+            found,
+            f"set {parts}training.batch_size to less; or take a device with more memory",
+        )
+
+    def _fits(self, batch: Batch, count: int) -> bool:
+        """Whether gradients of so many of the batch's clips fit into memory."""
+        self.optimizer.zero_grad(set_to_none=True)
+        try:
+            with torch.enable_grad():
+                streams = {name: clips[:count] for name, clips in batch.streams.items()}
+                self.loss(self._logits(streams), batch.labels[:count]).backward()
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if not _memory_is_full(error):
+                raise
+            return False
+        return True
+
+    def run(self, state: Path, events: Path | None = None) -> None:
         """Train to the last epoch, from where a killed run of the same digest stopped.
 
         Parameters
         ----------
-        state : folder of the resume state; removed files in it only cost time.
+        state : folder
+            Of the resume state, and of the history and curves so far; removed files in it only cost time.
+        events : folder, optional
+            For TensorBoard.
+
+        Raises
+        ------
+        CrispError
+            If the loss is no number any more, a batch does not fit into memory, a loader process is killed, a
+            volume is replaced, or the process is told to stop; what was saved is kept.
         """
         self.resume(state)
-        epochs = self.study.training.epochs
-        counts = " and ".join(f"{len(part)} {name}" for name, part in self.datasets.items())
-        place = f"{self.variant.name} seed {self.seed} on {self.device}"
-        print(f"{place}: {counts} samples, epoch {len(self.history) + 1} to {epochs}", file=sys.stderr)
-        for number in progress(range(len(self.history) + 1, epochs + 1), "epochs", self.variant.name):
-            begin = time.monotonic()
-            self.begin_epoch()
-            row = self.epoch(number)
-            row["best"] = int(row["validation_loss"] < self.best["loss"])
-            self.history.append(row)
-            if row["best"]:
-                self.best = {"epoch": number, "loss": row["validation_loss"]}
-                self.best_state = {
-                    key: value.detach().clone() for key, value in self.model.state_dict().items()
-                }
-            self.save(state, bool(row["best"]))
-            print(self.line(row, time.monotonic() - begin), file=sys.stderr)
+        epochs, clips = self.study.training.epochs, len(self.datasets["train"])
+        numbers: Iterable[int] = range(len(self.history) + 1, epochs + 1)
+        watch = None
+        if self.processes.first:
+            counts = " and ".join(f"{len(part)} {name}" for name, part in self.datasets.items())
+            place = f"{self.variant.name} seed {self.seed} on {self.device}"
+            if self.processes.count > 1:
+                place += f", {self.processes.count} processes"
+            print(f"{place}: {counts} samples, epoch {len(self.history) + 1} to {epochs}", file=sys.stderr)
+            title = f"{self.variant.name}, seed {self.seed}"
+            watch = Watch(state, title, epochs, clips, self.device, events, len(self.history))
+            numbers = progress(numbers, "epochs", self.variant.name, epochs - len(self.history))
+        with stop_when_told() as self._told:
+            for number in numbers:
+                begin, waited = time.monotonic(), self._waited()
+                if not self.within:
+                    self.begin_epoch()
+                row = self.epoch(number, state)
+                row["best"] = int(row["validation_loss"] < self.best["loss"])
+                self.history.append(row)
+                if row["best"]:
+                    self.best = {"epoch": number, "loss": row["validation_loss"]}
+                    self.best_state = {
+                        key: value.detach().clone() for key, value in self.model.state_dict().items()
+                    }
+                seconds = time.monotonic() - begin
+                self._save_at_times(state, always=number == epochs)
+                if watch is not None:
+                    watch.epoch(self.history, seconds, self._waited() - waited)
+        self._confirm(state)
+
+    def _confirm(self, state: Path) -> None:
+        """Check that the volumes stayed as they were; a state that has seen others is of no use."""
+        try:
+            for part in self.datasets.values():
+                for reader in part.readers.values():
+                    reader.confirm()
+        except CrispError:
+            for path in state.glob("*.pt"):
+                path.unlink(missing_ok=True)
+            raise
+
+    def _waited(self) -> float:
+        return sum(supply.waited for supply in self.supplies.values())
 
     def begin_epoch(self) -> None:
         """Set the learning rate, and go back to the best weights where the schedule says so."""
@@ -326,24 +491,29 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = step.learning_rate
 
-    def line(self, row: dict[str, float], seconds: float) -> str:
-        """An epoch in a line, for a terminal or a log."""
-        epochs = self.study.training.epochs
-        words = [f"epoch {row['epoch']}/{epochs}"]
-        for name in ("train", "validation"):
-            words.append(f"{name} loss {row[f'{name}_loss']:.4f} accuracy {row[f'{name}_accuracy']:.3f}")
-        words.append(f"{len(self.datasets['train']) / seconds:.3g} clips/s")
-        words.append(f"{(epochs - row['epoch']) * seconds:.0f} s left")
-        return "  ".join([*words, "best"] if row["best"] else words)
-
-    def save(self, state: Path, is_best: bool) -> None:
-        """Write the resume state: the best weights first, so that `last` never points to absent ones."""
-        if is_best:
-            _save(
-                state / "best.pt",
-                {"digest": self.digest, "epoch": self.best["epoch"], "model": self.best_state},
+    def _save_at_times(self, state: Path, always: bool = False) -> None:
+        """Save so often that it takes a fiftieth of the time, and when told to stop: then also stop."""
+        since = time.monotonic() - self._saved
+        if self.processes.first and (always or self._told or since * SAVING >= self._cost):
+            begin = time.monotonic()
+            self.save(state)
+            self._saved = time.monotonic()
+            self._cost = self._saved - begin
+        if self._told:
+            place = f"epoch {self.within['epoch']}" if self.within else f"epoch {len(self.history) + 1}"
+            batch = f", batch {self.within['batches'] + 1}" if self.within else ""
+            raise fail(
+                f"training of {self.variant.name}",
+                f"was told to stop ({self._told.by})",
+                remedy=f"the same command goes on at {place}{batch}: all is saved in {state}",
             )
-        _save(
+
+    def save(self, state: Path) -> None:
+        """Write the resume state: the best weights first, so that `last` never points to absent ones."""
+        best = state / f"best-{self.best['epoch']}.pt"
+        if self.best_state and not best.exists():
+            checkpoints.save(best, {"digest": self.digest, "model": self.best_state})
+        checkpoints.save(
             state / "last.pt",
             {
                 "digest": self.digest,
@@ -351,28 +521,45 @@ class Trainer:
                 "optimizer": self.optimizer.state_dict(),
                 "history": self.history,
                 "best": self.best,
+                "within": self.within,
             },
         )
+        for other in state.glob("best-*.pt"):
+            if other != best:
+                other.unlink(missing_ok=True)
 
     def resume(self, state: Path) -> None:
         """Load the state of a killed run, if there is one of the same digest."""
-        last, best = load(state / "last.pt", self.device), load(state / "best.pt", self.device)
-        if last.get("digest") != self.digest or best.get("digest") != self.digest:
-            if last and best:
-                print("the saved state belongs to other inputs: training afresh", file=sys.stderr)
+        last = checkpoints.load(state / "last.pt", self.device)
+        best = {}
+        if last.get("history"):
+            best = checkpoints.load(state / f"best-{last['best']['epoch']}.pt", self.device)
+        found = [content.get("digest") for content in (last, best) if content]
+        if last and (set(found) != {self.digest} or (last["history"] and not best)):
+            self._say("the saved state belongs to other inputs: training afresh")
+            last = {}
+        if not last and self.processes.first:
+            for other in state.glob("best-*.pt"):
+                other.unlink()
+        if not last:
             return
         self.model.load_state_dict(last["model"])
         self.optimizer.load_state_dict(last["optimizer"])
-        self.history, self.best = last["history"], last["best"]
-        # Killed between the two files, `best` may be an epoch ahead: that epoch comes again.
-        self.best_state = best["model"]
-        print(f"resuming after epoch {len(self.history)}", file=sys.stderr)
+        self.history, self.best, self.within = last["history"], last["best"], last["within"]
+        self.best_state = best.get("model", {})
+        inside = f", {self.within['batches']} batches of the next" if self.within else ""
+        self._say(f"resuming after epoch {len(self.history)}{inside}")
+
+    def _say(self, text: str) -> None:
+        """Tell once, whatever the number of processes."""
+        if self.processes.first:
+            print(text, file=sys.stderr)
 
     def finished(self) -> dict[str, Any]:
         """The trained model with all that inference needs, as plain types and tensors."""
         study = self.study
         return {
-            "schema": MODEL_SCHEMA,
+            "schema": checkpoints.MODEL_SCHEMA,
             "crisp": __version__,
             "torch": torch.__version__.split("+")[0],
             "variant": {**asdict(self.variant), "size": list(self.variant.size)},
@@ -425,119 +612,40 @@ def train(
         If an input is missing or damaged, or the loss becomes NaN.
     """
     make_deterministic(study.training.threads)
-    trainer = Trainer(study, variant, split, seed, choose_device(device))
-    trainer.run(state)
-    _save(folder / "model.pt", trainer.finished())
-    write_history(folder / "history.csv", trainer.history)
-    plots.curves(folder / "curves.png", trainer.history, f"{variant.name}, seed {seed}")
-    # Last of all: Snakemake deletes the outputs of a job that fails on any of the above.
-    for name in ("last.pt", "best.pt"):
-        (state / name).unlink(missing_ok=True)
-    with contextlib.suppress(OSError):  # a folder that is not empty, as of other trainings, stays
-        state.rmdir()
-        state.parent.rmdir()
+    chosen = choose_device(device)
+    if chosen.type == "cuda" and chosen.index is None:
+        chosen = torch.device("cuda", local_rank())
+        torch.cuda.set_device(chosen)
+    with joined(chosen) as processes:
+        trainer = Trainer(study, variant, split, seed, chosen, processes)
+        events = study.results / "tensorboard" / f"{variant.name}-{split}-{seed}"
+        trainer.run(state, events if study.training.tensorboard else None)
+        if processes.first:
+            _finish(trainer, folder, state)
     return trainer.history
 
 
-def write_history(path: Path, history: list[dict[str, float]]) -> None:
-    """Write the history, a row an epoch, floats in full."""
-    with replacing(path) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, HISTORY, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(history)
+def _finish(trainer: Trainer, folder: Path, state: Path) -> None:
+    """Write the results, and remove the resume state."""
+    checkpoints.save(folder / "model.pt", trainer.finished())
+    write_history(folder / "history.csv", trainer.history)
+    plots.curves(folder / "curves.png", trainer.history, f"{trainer.variant.name}, seed {trainer.seed}")
+    # Last of all: Snakemake deletes the outputs of a job that fails on any of the above.
+    for path in state.glob("*"):
+        if path.suffix in (".pt", ".csv", ".png"):
+            path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # a folder that is not empty, as of other trainings, stays
+        state.rmdir()
+        state.parent.rmdir()
 
 
-def _save(path: Path, content: dict[str, Any]) -> None:
-    with replacing(path) as beside:
-        torch.save(content, beside)
+def use_bfloat16(precision: str, device: torch.device) -> bool:
+    """Whether a `precision` of the config means bfloat16 on a device; auto does where it is fast."""
+    if precision == "auto":
+        return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return precision == "bfloat16"
 
 
-def load(path: Path, device: torch.device) -> dict[str, Any]:
-    """Read a checkpoint; an absent or damaged one is empty, as it only costs time."""
-    try:
-        content = torch.load(path, map_location=device, weights_only=True)
-        if not isinstance(content, dict):
-            raise TypeError(f"{type(content).__name__} instead of a dictionary")
-        return content
-    except FileNotFoundError:
-        return {}
-    except Exception as error:  # torch raises half a dozen kinds for damaged files
-        print(f"{path}: unusable checkpoint ({type(error).__name__}), training afresh", file=sys.stderr)
-        return {}
-
-
-def start_from(model: nn.Module, variant: Variant, classes: tuple[str, ...]) -> dict[str, Any]:
-    """Copy the weights of a variant's `init_from` into its model; what the file says of itself.
-
-    Raises
-    ------
-    CrispError
-        If the file is missing or damaged, or its model has other layers.
-    """
-    source, about = load_model(Path(variant.init_from), torch.device("cpu"))
-    weights = source.state_dict()
-    if about["classes"] != list(classes):
-        weights = {key: value for key, value in weights.items() if not key.startswith("head.")}
-    own = model.state_dict()
-    other = [key for key in own if key not in weights and not key.startswith("head.")]
-    other += [key for key, value in weights.items() if key not in own or value.shape != own[key].shape]
-    if other:
-        raise fail(
-            variant.init_from,
-            f"model has other layers than variant {variant.name!r}",
-            f"model {variant.model}, size {list(variant.size)}, attention {variant.attention}",
-            ", ".join(f"{key} {about['variant'][key]}" for key in ("model", "size", "attention")),
-            "start from a model of the same architecture and clip size",
-        )
-    model.load_state_dict(weights, strict=False)
-    kept = ("crisp", "variant", "classes", "seed", "epoch", "digest", "init_from")
-    return {"path": variant.init_from, **{key: about.get(key, "") for key in kept}}
-
-
-def load_model(path: Path, device: torch.device) -> tuple[nn.Module, dict[str, Any]]:
-    """A trained model and what its file says about it.
-
-    Raises
-    ------
-    CrispError
-        If the file is missing, damaged, or of another schema.
-    """
-    try:
-        content = torch.load(path, map_location=device, weights_only=True)
-    except FileNotFoundError:
-        raise fail(path, "model is missing", remedy="run snakemake: the train rule makes it") from None
-    except Exception as error:
-        raise fail(
-            path, "model cannot be read", "a model.pt of CRISP", type(error).__name__, "train it again"
-        ) from None
-    if not isinstance(content, dict) or content.get("schema") != MODEL_SCHEMA:
-        found = content.get("schema") if isinstance(content, dict) else type(content).__name__
-        raise fail(
-            path, "model of another schema", str(MODEL_SCHEMA), found, "train it again with this version"
-        )
-    try:
-        content = _with_defaults(content)
-        model = models.build(Variant.from_config(content["variant"]), len(content["classes"])).to(device)
-        model.load_state_dict(content.pop("model"))
-    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
-        raise fail(
-            path, "model is damaged", "weights and all that inference needs", reason, "train it again"
-        ) from None
-    return model.eval(), content
-
-
-def _with_defaults(content: dict[str, Any]) -> dict[str, Any]:
-    """The content of a model's file; what a model of before a key was made lacks has the study's default."""
-    prepared = defaults("preparation")
-    preparation = {
-        "roi_power": float(prepared["roi"]["power"]),
-        "flow_backend": prepared["flow_backend"],
-        "pose_estimator": prepared["pose"]["estimator"],
-    }
-    return {
-        "negative_class": defaults("negatives")["class"],
-        **content,
-        "preparation": {**preparation, **content["preparation"]},
-        "detection": {**defaults("detection"), **content.get("detection", {})},
-    }
+def _memory_is_full(error: BaseException) -> bool:
+    """Whether an allocation failed; on a CPU torch says so in the text alone."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)

@@ -14,7 +14,7 @@ STAGES = {
     "strokes": 1,
     "split": 1,
     "normalisation": 1,
-    "train": 2,
+    "train": 3,
     "evaluate": 2,
     "detect": 1,
     "summary": 3,

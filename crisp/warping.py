@@ -108,7 +108,9 @@ def _warped(images: Tensor, inverse: Tensor, size: tuple[int, int, int]) -> Tens
         row[:, 0].view(-1, 1, 1) * x + row[:, 1].view(-1, 1, 1) * y + row[:, 2].view(-1, 1, 1)
         for row in inverse.unbind(1)
     ]
-    # To [-1, 1] from the centre of the first pixel to that of the last one.
-    sides = [max(side - 1, 1) for side in (images.shape[3], images.shape[2])]
-    grid = torch.stack([2 * place / side - 1 for place, side in zip(places, sides, strict=True)], dim=-1)
-    return functional.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=True)
+    # To [-1, 1] from the outer edge of the first pixel to that of the last one.
+    sides = images.shape[3], images.shape[2]
+    grid = torch.stack(
+        [(2 * place + 1) / side - 1 for place, side in zip(places, sides, strict=True)], dim=-1
+    )
+    return functional.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)

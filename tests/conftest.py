@@ -28,6 +28,12 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 VideoMaker = Callable[..., Path]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def clip_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A clip cache of the tests' own, for this process and those that it starts."""
+    os.environ["CRISP_CACHE"] = str(tmp_path_factory.mktemp("clip-cache"))
+
+
 def _frame(index: int, size: tuple[int, int], seed: int) -> np.ndarray:
     """A bright square that moves over a dark ground: (H, W, 3) uint8."""
     width, height = size

@@ -12,7 +12,19 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from crisp import annotations, cli, clips, decisions, detection, inference, models, strokes, tables, training
+from crisp import (
+    annotations,
+    checkpoints,
+    cli,
+    clips,
+    decisions,
+    detection,
+    inference,
+    models,
+    strokes,
+    tables,
+    training,
+)
 from crisp import study as studies
 from crisp.annotations import Stroke
 from crisp.augmentation import Draw
@@ -221,7 +233,7 @@ def test_files_agree(small: Study) -> None:
     rows = list(csv.DictReader((folder / "detections.csv").read_text().splitlines()))
     assert len(rows) == content["detections"]
     scale = training.dataset(small, small.variant("flow"), "main", "test", 1).normalised
-    model, _ = training.load_model(folder / "model.pt", torch.device("cpu"))
+    model, _ = checkpoints.load_model(folder / "model.pt", torch.device("cpu"))
     by_hand = frame_probabilities(model, reader(small), SIZE, scale, 5, 4)  # 0.04 s are five frames
     decided = decide(by_hand, "gaussian", 120, small.detection)
     expected = find("w", decided, small.classes, "Negative", 30)

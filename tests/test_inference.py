@@ -15,7 +15,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from crisp import cli, decisions, inference, models, strokes, study, training
+from crisp import checkpoints, cli, decisions, inference, models, strokes, study, training
 from crisp.augmentation import Draw
 from crisp.clips import ClipDataset
 from crisp.errors import CrispError
@@ -111,7 +111,7 @@ def test_files_agree(small: Study) -> None:
     assert figures["confusion"] == [[counts[a, b] for b in small.classes] for a in small.classes]
     # Of ten training samples four are Hit, as is one of the three tested.
     assert figures["majority"] == pytest.approx(1 / 3)
-    model, _ = training.load_model(folder / "model.pt", CPU)
+    model, _ = checkpoints.load_model(folder / "model.pt", CPU)
     assert figures["parameters"] == sum(weights.numel() for weights in model.parameters())
 
 

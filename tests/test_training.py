@@ -16,11 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from torch.nn import functional
 
-from crisp import splits, storage, strokes, study, training
+from crisp import checkpoints, splits, storage, strokes, study, training
 from crisp.augmentation import generator
 from crisp.errors import CrispError
 from crisp.study import Study
-from crisp.training import HISTORY, Trainer
+from crisp.training import Trainer
+from crisp.watching import HISTORY
 from tests import stagefiles, trainable
 from tests.trainable import CONTENT, configured, write_scale, write_split
 
@@ -34,12 +35,19 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     monkeypatch.chdir(tmp_path)
     # At the first import matplotlib looks for fonts; the curves have tests of their own.
     monkeypatch.setattr(training.plots, "curves", lambda path, *_: path.write_bytes(b"PNG"))
+    monkeypatch.setattr(training, "SAVING", math.inf)  # after each batch, however long that takes
     return trainable.build()
 
 
 def trainer(made: Study, variant: str = "flow", seed: int = 1) -> Trainer:
     training.make_deterministic(1)
     return Trainer(made, made.variant(variant), "main", seed, CPU)
+
+
+def batches(run: Trainer, name: str, epoch: int) -> list[tuple[dict[str, torch.Tensor], torch.Tensor]]:
+    """Clips and labels of a part's batches in an epoch."""
+    found = run.supplies[name].batches(epoch, run.order(name, epoch))
+    return [(batch.streams, batch.labels) for batch in found]
 
 
 def trained(made: Study, variant: str = "flow", seed: int = 1) -> tuple[str, dict[str, Any]]:
@@ -58,8 +66,8 @@ def stop_in(made: Study, monkeypatch: pytest.MonkeyPatch, epoch: int) -> None:
     """Train until `epoch`, which is never finished."""
     work = Trainer.epoch
 
-    def stopping(self: Trainer, number: int) -> dict[str, float]:
-        row = work(self, number)
+    def stopping(self: Trainer, number: int, *rest: Any) -> dict[str, float]:
+        row = work(self, number, *rest)
         if number == epoch:
             raise Stopped
         return row
@@ -72,12 +80,12 @@ def stop_in(made: Study, monkeypatch: pytest.MonkeyPatch, epoch: int) -> None:
 
 def test_losses_are_means_over_samples(small: Study) -> None:
     run = trainer(small)
-    sizes = [len(labels) for _, labels in run.batches("train", 1)]
+    sizes = [len(labels) for _, labels in batches(run, "train", 1)]
     assert sizes == [4, 4, 2]
     # One weight update a batch: the loss of each batch is that before its update.
     copied = trainer(small)
     losses, hits = [], 0
-    for streams, labels in copied.batches("train", 1):
+    for streams, labels in batches(copied, "train", 1):
         logits = copied.model(streams)
         shares = torch.log_softmax(logits, 1)[torch.arange(len(labels)), labels]
         losses += (-shares).tolist()
@@ -91,18 +99,18 @@ def test_losses_are_means_over_samples(small: Study) -> None:
     assert row["train_accuracy"] == hits / 10
     copied.model.eval()
     with torch.no_grad():
-        found = [copied.loss(copied.model(s), n).item() * len(n) for s, n in copied.batches("validation", 1)]
+        found = [copied.loss(copied.model(s), n).item() * len(n) for s, n in batches(copied, "validation", 1)]
     assert row["validation_loss"] == pytest.approx(sum(found) / 5, rel=1e-5)
 
 
 def test_order_of_the_samples_is_drawn_by_epoch(small: Study) -> None:
     run = trainer(small)
-    by_epoch = [torch.cat([labels for _, labels in run.batches("train", epoch)]) for epoch in (1, 2, 1)]
+    by_epoch = [torch.cat([labels for _, labels in batches(run, "train", epoch)]) for epoch in (1, 2, 1)]
     labels = np.array(run.datasets["train"].labels)
     np.testing.assert_array_equal(by_epoch[0], labels[generator(1, 1, 10).permutation(10)])
     assert torch.equal(by_epoch[0], by_epoch[2])
     assert not torch.equal(by_epoch[0], by_epoch[1])
-    assert torch.cat([labels for _, labels in run.batches("validation", 1)]).tolist() == [1, 2, 0, 1, 2]
+    assert torch.cat([labels for _, labels in batches(run, "validation", 1)]).tolist() == [1, 2, 0, 1, 2]
 
 
 def test_class_weights_by_hand() -> None:
@@ -152,7 +160,7 @@ def test_a_sample_drawn_again_is_augmented_otherwise() -> None:
 def test_sampler_draws_by_seed_and_epoch_alone() -> None:
     one, workers = (trainer(configured(balance="sampler", workers=count)) for count in (0, 2))
     first, second, again, other = (
-        [(clips["flow"], labels) for clips, labels in run.batches("train", epoch)]
+        [(clips["flow"], labels) for clips, labels in batches(run, "train", epoch)]
         for run, epoch in (
             (one, 1),
             (one, 2),
@@ -240,8 +248,8 @@ def test_model_holds_the_weights_of_least_validation_loss(
     losses, states = iter([3.0, 1.0, 2.0, 1.0]), []
     work = Trainer.epoch
 
-    def told(self: Trainer, number: int) -> dict[str, float]:
-        row = work(self, number) | {"validation_loss": next(losses)}
+    def told(self: Trainer, number: int, *rest: Any) -> dict[str, float]:
+        row = work(self, number, *rest) | {"validation_loss": next(losses)}
         states.append({key: value.clone() for key, value in self.model.state_dict().items()})
         return row
 
@@ -250,7 +258,7 @@ def test_model_holds_the_weights_of_least_validation_loss(
     assert [row["best"] for row in csv.DictReader(history.splitlines())] == ["1", "1", "0", "0"]
     assert content["epoch"] == 2
     assert [same(content["model"], state) for state in states] == [False, True, False, False]
-    model, about = training.load_model(small.model_folder("flow", "main", 1) / "model.pt", CPU)
+    model, about = checkpoints.load_model(small.model_folder("flow", "main", 1) / "model.pt", CPU)
     assert same(model.state_dict(), states[1])
     assert not model.training
     assert about["classes"] == ["Hit", "Push", "Negative"]
@@ -287,14 +295,17 @@ def test_folders_of_the_state_go_with_the_last_training(small: Study) -> None:
 
 
 def test_state_is_kept_until_every_output_is_there(small: Study, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+    def full(path: Path, *_: object) -> None:
+        if path.parent != Path("state"):
+            raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
         patched.setattr(training.plots, "curves", full)
         with pytest.raises(OSError, match="No space"):
             trained(small)
-    assert sorted(path.name for path in Path("state").iterdir()) == ["best.pt", "last.pt"]
+    best = torch.load("state/last.pt", weights_only=True)["best"]["epoch"]
+    kept = sorted(path.name for path in Path("state").iterdir())
+    assert kept == [f"best-{best}.pt", "history.csv", "last.pt"]
     monkeypatch.setattr(Trainer, "epoch", None)  # nothing is left to be trained
     assert len(trained(small)[0].splitlines()) == 5
 
@@ -335,7 +346,7 @@ def test_gradients_are_clipped_as_configured(monkeypatch: pytest.MonkeyPatch, la
 
     monkeypatch.setattr(run.optimizer, "step", step)
     run.epoch(1)
-    assert len(norms) == len(list(run.batches("train", 1)))
+    assert len(norms) == len(list(batches(run, "train", 1)))
     if largest:
         assert norms == pytest.approx([largest] * len(norms), rel=1e-3)
     else:
@@ -382,24 +393,24 @@ def test_resumed_training_equals_an_undisturbed_one(
 
 
 def test_killed_between_best_and_last(small: Study, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The best weights are then an epoch ahead of the rest of the state."""
-    work, write = Trainer.epoch, training._save
+    """The best weights of before are still there then, and the rest of the state is of before."""
+    work, write = Trainer.epoch, checkpoints.save
 
-    def told(self: Trainer, number: int) -> dict[str, float]:
-        return work(self, number) | {"validation_loss": abs(number - 2.0)}
+    def told(self: Trainer, number: int, *rest: Any) -> dict[str, float]:
+        return work(self, number, *rest) | {"validation_loss": abs(number - 2.0)}
 
     def stopping(path: Path, saved: dict[str, Any]) -> None:
-        if path.name == "last.pt" and len(saved["history"]) == 2:
+        if path.name == "last.pt" and len(saved["history"]) == 2 and not saved["within"]:
             raise Stopped
         write(path, saved)
 
     monkeypatch.setattr(Trainer, "epoch", told)
     history, content = trained(small)
     with monkeypatch.context() as patched:
-        patched.setattr(training, "_save", stopping)
+        patched.setattr(checkpoints, "save", stopping)
         with pytest.raises(Stopped):
             trained(small)
-    assert torch.load("state/best.pt", weights_only=True)["epoch"] == 2
+    assert {path.name for path in Path("state").glob("*.pt")} == {"best-1.pt", "best-2.pt", "last.pt"}
     assert len(torch.load("state/last.pt", weights_only=True)["history"]) == 1
     resumed, model = trained(small)
     assert resumed == history
@@ -493,12 +504,13 @@ def test_other_poses_are_other_inputs_to_those_who_take_them(small: Study) -> No
     assert [name for name in names if after[name] != before[name]] == ["three-stream", "pose"]
 
 
-def test_worker_count_is_no_part_of_the_digest(small: Study) -> None:
-    assert trainer(small).digest == trainer(configured(workers=3)).digest
+@pytest.mark.parametrize("change", [{"workers": 3}, {"gpus": 2}, {"cache_gb": 0}, {"tensorboard": True}])
+def test_what_changes_no_result_is_no_part_of_the_digest(small: Study, change: dict[str, Any]) -> None:
+    assert trainer(small).digest == trainer(configured(**change)).digest
     assert trainer(small).digest != trainer(configured(batch_size=5)).digest
 
 
-@pytest.mark.parametrize("name", ["last.pt", "best.pt"])
+@pytest.mark.parametrize("name", ["last.pt", "best-2.pt"])
 @pytest.mark.parametrize("damage", ["torn", "foreign"])
 def test_damaged_checkpoint_trains_afresh(
     small: Study, monkeypatch: pytest.MonkeyPatch, name: str, damage: str
@@ -527,7 +539,9 @@ def test_loss_that_is_no_number_ends_the_training(
     monkeypatch.setattr(
         Trainer, "loss", lambda _self, logits, labels, *_: functional.cross_entropy(logits, labels) + value
     )
-    with pytest.raises(CrispError, match="epoch 1: the loss is not a finite number") as error:
+    with pytest.raises(
+        CrispError, match="epoch 1: the train loss is not a finite number from batch 1 on"
+    ) as error:
         trained(small)
     assert "lower training.learning_rate" in str(error.value)
     assert not list(Path().rglob("model.pt"))
@@ -538,28 +552,28 @@ def test_model_file_that_cannot_be_used(tmp_path: Path) -> None:
     _, content = trained(configured(epochs=1))
     path = tmp_path / "model.pt"
     with pytest.raises(CrispError, match="model is missing"):
-        training.load_model(path, CPU)
+        checkpoints.load_model(path, CPU)
     torch.save({**content, "schema": 99}, path)
     with pytest.raises(CrispError, match="model of another schema") as error:
-        training.load_model(path, CPU)
+        checkpoints.load_model(path, CPU)
     assert "found: 99" in str(error.value)
     torch.save([1], path)
     with pytest.raises(CrispError, match="found: list"):
-        training.load_model(path, CPU)
+        checkpoints.load_model(path, CPU)
     torch.save(content, path)
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(CrispError, match="model cannot be read"):
-        training.load_model(path, CPU)
+        checkpoints.load_model(path, CPU)
     for key in ("variant", "classes", "preparation", "model"):
         torch.save({name: value for name, value in content.items() if name != key}, path)
         with pytest.raises(CrispError, match=f"model is damaged[\\s\\S]*found: KeyError: '{key}'"):
-            training.load_model(path, CPU)
+            checkpoints.load_model(path, CPU)
     torch.save({**content, "model": {}}, path)
     with pytest.raises(CrispError, match="model is damaged"):
-        training.load_model(path, CPU)
+        checkpoints.load_model(path, CPU)
     torch.save(replace, path)  # code is never unpickled
     with pytest.raises(CrispError, match="model cannot be read"):
-        training.load_model(path, CPU)
+        checkpoints.load_model(path, CPU)
 
 
 def test_model_file_holds_how_strokes_are_found(small: Study) -> None:
@@ -571,7 +585,7 @@ def test_model_file_holds_how_strokes_are_found(small: Study) -> None:
     del content["detection"], content["preparation"]["flow_backend"], content["preparation"]["roi_power"]
     content["preparation"]["width"] = 77
     torch.save(content, path)
-    _, about = training.load_model(path, CPU)
+    _, about = checkpoints.load_model(path, CPU)
     assert about["detection"] == {"stride": 0.04, "smoothing": 1.25, "gaussian": 1.675, "shortest": 0.25}
     assert {key: about["preparation"][key] for key in ("flow_backend", "roi_power", "width")} == {
         "flow_backend": "auto",
@@ -604,10 +618,10 @@ def test_restart_goes_back_to_the_best_weights_without_momentum(
     epoch = Trainer.epoch
     began: list[tuple[bool, bool, float]] = []
 
-    def watched(self: Trainer, number: int) -> dict[str, float]:
+    def watched(self: Trainer, number: int, *rest: Any) -> dict[str, float]:
         at_best = bool(self.best_state) and same(self.best_state, self.model.state_dict())
         began.append((at_best, bool(self.optimizer.state), self.optimizer.param_groups[0]["lr"]))
-        return {**epoch(self, number), "validation_loss": float(number)}
+        return {**epoch(self, number, *rest), "validation_loss": float(number)}
 
     monkeypatch.setattr(Trainer, "epoch", watched)
     run.run(small.results / "state/x")
@@ -636,7 +650,7 @@ def begun(variant: str, classes: tuple[str, ...] | None = None, **changes: Any) 
 def test_training_can_start_from_a_finished_model(small: Study) -> None:
     trained(small)
     path = small.model_folder("flow", "main", 1) / "model.pt"
-    finished, about = training.load_model(path, torch.device("cpu"))
+    finished, about = checkpoints.load_model(path, torch.device("cpu"))
     plain, started = begun("flow"), begun("flow", init_from=str(path))
     assert same(started.model.state_dict(), finished.state_dict())
     assert not same(plain.model.state_dict(), finished.state_dict())
@@ -657,3 +671,119 @@ def test_model_of_other_layers_is_no_start(small: Study) -> None:
             begun(variant, init_from=str(path), **changes)
     with pytest.raises(CrispError, match="model is missing"):
         begun("flow", init_from="nowhere.pt")
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("variant", ["twin", "pose"])
+def test_a_batch_in_parts_is_the_same_step(variant: str) -> None:
+    """Batches of 4, 4 and 2 in three parts of 2, 1 and 1, then in two of 1."""
+    rows = [trainer(configured(accumulate=parts), variant).epoch(1) for parts in (1, 3)]
+    assert rows[1] == pytest.approx(rows[0], rel=1e-4)
+    run = trainer(configured(accumulate=3), variant)
+    seen: list[int] = []
+    run.model.register_forward_hook(lambda model, _, logits: seen.append(len(logits) * model.training))
+    run.epoch(1)
+    assert [count for count in seen if count] == [2, 1, 1, 2, 1, 1, 1, 1]
+
+
+@pytest.mark.usefixtures("small")
+def test_parts_of_a_batch_leave_attention_its_spread() -> None:
+    run = trainer(configured(accumulate=4, learning_rate=1e-4), "twin-attention")
+    seen: list[int] = []
+    run.model.register_forward_hook(lambda model, _, logits: seen.append(len(logits) * model.training))
+    run.epoch(1)
+    assert [count for count in seen if count] == [2, 2, 2, 2, 2]
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize(("room", "told"), [(2, "2 clips fit"), (0, "not even one clip fits")])
+def test_batch_that_does_not_fit_into_memory(room: int, told: str) -> None:
+    run = trainer(configured())
+
+    def limited(_: object, inputs: tuple[dict[str, torch.Tensor]]) -> None:
+        if len(inputs[0]["flow"]) > room:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+
+    run.model.register_forward_pre_hook(limited)
+    with pytest.raises(CrispError, match=f"a batch of 4 clips needs more memory.*\n.*\n.*{told}") as error:
+        run.epoch(1)
+    assert ("training.accumulate to 2" in str(error.value)) == bool(room)
+    assert "training.batch_size" in str(error.value)
+    if room:
+        trainer(configured(accumulate=2)).epoch(1)
+
+
+def longer(frames: int, **changes: Any) -> Trainer:
+    """A trainer of clips of so many frames."""
+    made = configured(**changes)
+    return Trainer(made, replace(made.variant("flow"), size=(frames, 8, 8)), "main", 1, CPU)
+
+
+@pytest.mark.usefixtures("small")
+def test_precision() -> None:
+    training.make_deterministic(1)
+    whole, half = (longer(12, precision=kind) for kind in ("float32", "bfloat16"))
+    assert (whole.bfloat16, half.bfloat16) == (False, True)
+    assert not longer(12).bfloat16, "a CPU gains nothing by it"
+    kinds: list[torch.dtype] = []
+    half.model.trunk.dense.register_forward_hook(lambda *parts: kinds.append(parts[-1].dtype))
+    rows = [run.epoch(1) for run in (whole, half)]
+    assert set(kinds) == {torch.bfloat16}
+    assert rows[0]["train_loss"] != rows[1]["train_loss"]
+    assert rows[1]["train_loss"] == pytest.approx(rows[0]["train_loss"], rel=0.05)
+    assert all(weights.dtype == torch.float32 for weights in half.model.parameters())
+
+
+@pytest.mark.usefixtures("small")
+def test_clips_too_short_for_bfloat16_on_a_cpu() -> None:
+    with pytest.raises(CrispError, match=r"too short for bfloat16 on a CPU[\s\S]*found: 11"):
+        longer(11, precision="bfloat16")
+
+
+@pytest.mark.usefixtures("small")
+def test_clip_cache_changes_no_digit() -> None:
+    first, one = trained(configured(cache_gb=0))
+    second, two = trained(configured(cache_gb=1))
+    third, three = trained(configured(cache_gb=1, workers=1))
+    assert first == second == third
+    assert same(one["model"], two["model"])
+    assert same(one["model"], three["model"])
+
+
+@pytest.mark.usefixtures("small")
+def test_replaced_volume_ends_the_training(small: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Trainer.epoch
+
+    def replacing(self: Trainer, number: int, *rest: Any) -> dict[str, float]:
+        if number == 3:
+            trainable.prepare(small, seed=1)
+        return work(self, number, *rest)
+
+    monkeypatch.setattr(Trainer, "epoch", replacing)
+    for cache in (0, 1):
+        with pytest.raises(CrispError, match="another file than when this training began"):
+            trained(configured(cache_gb=cache))
+        assert not list(Path().rglob("*.pt")), "a state that has seen other values is of no use"
+        trainable.prepare(small)
+
+
+def test_history_is_there_while_the_training_runs(small: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop_in(small, monkeypatch, 3)
+    rows = list(csv.DictReader(Path("state/history.csv").read_text().splitlines()))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert Path("state/curves.png").read_bytes() == b"PNG"
+    trained(small)
+    assert not Path("state").exists()
+
+
+def test_saving_takes_a_small_share_of_the_time(small: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, saves = iter(range(10_000)), []
+    monkeypatch.setattr(training, "SAVING", 0.05)
+    monkeypatch.setattr(training.time, "monotonic", lambda: float(next(clock)))
+    work = Trainer.save
+    monkeypatch.setattr(Trainer, "save", lambda run, state: (saves.append(next(clock)), work(run, state)))
+    trained(small)
+    begun = 2 * len(saves)  # of some 100 ticks
+    assert len(saves) >= 2
+    assert begun <= 0.05 * next(clock) + 6
+    assert Path(small.model_folder("flow", "main", 1), "model.pt").exists()

@@ -10,6 +10,7 @@ from snakemake.exceptions import WorkflowError
 
 from crisp import files, head, names, poses, sources, splits, strokes, study as studies
 from crisp.errors import CrispError
+from crisp.study import NO_RESULT
 from crisp.versions import STAGES
 
 
@@ -320,8 +321,7 @@ def training_inputs(wildcards):
 
 
 def train_version(wildcards):
-    training = dict(STUDY.config["training"])
-    del training["workers"]  # loads the same clips, whatever their number
+    training = {key: value for key, value in STUDY.config["training"].items() if key not in NO_RESULT}
     return version("train", vars(STUDY.variant(wildcards.variant)), training, STUDY.classes)
 
 

@@ -22,9 +22,9 @@ rule train:
         f"{TIMES}/train/{{variant}}-{{split}}-{{seed}}.tsv"
     conda:
         "../../envs/crisp.yaml"
-    threads: STUDY.training.threads + STUDY.training.workers
+    threads: (STUDY.training.threads + STUDY.training.workers) * STUDY.training.gpus
     resources:
-        gpu=1,
+        gpu=STUDY.training.gpus,
         mem_mb=memory(8000),
         disk_mb=4000,
         runtime=runtime(720),

@@ -1,0 +1,120 @@
+"""Files of models and of trainings under way: plain types and tensors, written whole."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from crisp import models
+from crisp.errors import fail
+from crisp.files import replacing
+from crisp.study import Variant, defaults
+
+MODEL_SCHEMA = 1
+
+
+def save(path: Path, content: dict[str, Any]) -> None:
+    """Write plain types and tensors to a file, whole or not at all.
+
+    Raises
+    ------
+    CrispError
+        If there is no room.
+    """
+    with replacing(path) as beside:
+        torch.save(content, beside)
+
+
+def load(path: Path, device: torch.device) -> dict[str, Any]:
+    """Read a checkpoint; an absent or damaged one is empty, as it only costs time."""
+    try:
+        content = torch.load(path, map_location=device, weights_only=True)
+        if not isinstance(content, dict):
+            raise TypeError(f"{type(content).__name__} instead of a dictionary")
+        return content
+    except FileNotFoundError:
+        return {}
+    except Exception as error:  # torch raises half a dozen kinds for damaged files
+        print(f"{path}: unusable checkpoint ({type(error).__name__}), training afresh", file=sys.stderr)
+        return {}
+
+
+def start_from(model: nn.Module, variant: Variant, classes: tuple[str, ...]) -> dict[str, Any]:
+    """Copy the weights of a variant's `init_from` into its model; what the file says of itself.
+
+    Raises
+    ------
+    CrispError
+        If the file is missing or damaged, or its model has other layers.
+    """
+    source, about = load_model(Path(variant.init_from), torch.device("cpu"))
+    weights = source.state_dict()
+    if about["classes"] != list(classes):
+        weights = {key: value for key, value in weights.items() if not key.startswith("head.")}
+    own = model.state_dict()
+    other = [key for key in own if key not in weights and not key.startswith("head.")]
+    other += [key for key, value in weights.items() if key not in own or value.shape != own[key].shape]
+    if other:
+        raise fail(
+            variant.init_from,
+            f"model has other layers than variant {variant.name!r}",
+            f"model {variant.model}, size {list(variant.size)}, attention {variant.attention}",
+            ", ".join(f"{key} {about['variant'][key]}" for key in ("model", "size", "attention")),
+            "start from a model of the same architecture and clip size",
+        )
+    model.load_state_dict(weights, strict=False)
+    kept = ("crisp", "variant", "classes", "seed", "epoch", "digest", "init_from")
+    return {"path": variant.init_from, **{key: about.get(key, "") for key in kept}}
+
+
+def load_model(path: Path, device: torch.device) -> tuple[nn.Module, dict[str, Any]]:
+    """A trained model and what its file says about it.
+
+    Raises
+    ------
+    CrispError
+        If the file is missing, damaged, or of another schema.
+    """
+    try:
+        content = torch.load(path, map_location=device, weights_only=True)
+    except FileNotFoundError:
+        raise fail(path, "model is missing", remedy="run snakemake: the train rule makes it") from None
+    except Exception as error:
+        raise fail(
+            path, "model cannot be read", "a model.pt of CRISP", type(error).__name__, "train it again"
+        ) from None
+    if not isinstance(content, dict) or content.get("schema") != MODEL_SCHEMA:
+        found = content.get("schema") if isinstance(content, dict) else type(content).__name__
+        raise fail(
+            path, "model of another schema", str(MODEL_SCHEMA), found, "train it again with this version"
+        )
+    try:
+        content = _with_defaults(content)
+        model = models.build(Variant.from_config(content["variant"]), len(content["classes"])).to(device)
+        model.load_state_dict(content.pop("model"))
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        raise fail(
+            path, "model is damaged", "weights and all that inference needs", reason, "train it again"
+        ) from None
+    return model.eval(), content
+
+
+def _with_defaults(content: dict[str, Any]) -> dict[str, Any]:
+    """The content of a model's file; what a model of before a key was made lacks has the study's default."""
+    prepared = defaults("preparation")
+    preparation = {
+        "roi_power": float(prepared["roi"]["power"]),
+        "flow_backend": prepared["flow_backend"],
+        "pose_estimator": prepared["pose"]["estimator"],
+    }
+    return {
+        "negative_class": defaults("negatives")["class"],
+        **content,
+        "preparation": {**preparation, **content["preparation"]},
+        "detection": {**defaults("detection"), **content.get("detection", {})},
+    }

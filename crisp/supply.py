@@ -1,0 +1,210 @@
+"""Batches of clips on a device: which samples, in which order, loaded ahead of their use."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, default_collate
+
+from crisp import warping
+from crisp.clips import ClipDataset
+from crisp.errors import fail
+
+
+def class_weights(labels: ArrayLike, n_classes: int) -> NDArray[np.float64]:
+    """Weight of each class, inverse to how often it occurs; the mean weight of the samples is 1.
+
+    Parameters
+    ----------
+    labels : array_like
+        (n,) class indices of the training samples.
+    n_classes : int
+        A class that does not occur has weight 0.
+    """
+    counts = np.bincount(np.asarray(labels), minlength=n_classes)
+    occurring = counts > 0
+    return np.where(occurring, counts.sum() / (occurring.sum() * np.maximum(counts, 1)), 0.0)
+
+
+def balanced_order(labels: ArrayLike, generator: np.random.Generator) -> NDArray[np.intp]:
+    """As many indices of samples as there are labels, drawn so that each class is as likely as any other.
+
+    A sample that is drawn for the k-th time has its index plus k times the number of samples
+    (`ClipDataset` then augments it otherwise).
+    """
+    labels = np.asarray(labels)
+    n = len(labels)
+    shares = class_weights(labels, labels.max() + 1)[labels]
+    drawn = generator.choice(n, n, p=shares / shares.sum())
+    # The place of each draw among those of its sample: sorted stably, they stand side by side.
+    order = np.argsort(drawn, kind="stable")
+    ordered = drawn[order]
+    times = np.empty(n, dtype=np.intp)
+    times[order] = np.arange(n) - np.searchsorted(ordered, ordered)
+    return drawn + n * times
+
+
+def grouped(order: Sequence[int], size: int, least: int = 1) -> list[list[int]]:
+    """Indices in batches of `size`; a last one of fewer than `least` joins the one before."""
+    batches = [list(order[begin : begin + size]) for begin in range(0, len(order), size)]
+    if len(batches) > 1 and len(batches[-1]) < least:
+        rest = batches.pop()
+        batches[-1] += rest
+    return batches
+
+
+class Batch(NamedTuple):
+    """The clips of a process's share of a batch.
+
+    Parameters
+    ----------
+    streams : dict of str to Tensor
+        (B, C, T, H, W), of poses (B, 42, T).
+    labels : Tensor, (B,) int64
+    total : int
+        Samples of the whole batch, over all processes.
+    counts : bool
+        Whether these samples are a share of it; a process for which none is left gets some other's sample, as
+        all of them take every step.
+    """
+
+    streams: dict[str, Tensor]
+    labels: Tensor
+    total: int
+    counts: bool = True
+
+
+class _Batches:
+    """A batch sampler that is given the batches of each epoch anew, for a loader that outlives them."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return iter(self.batches)
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+
+class Supply:
+    """The clips of a data set in batches on a device.
+
+    Parameters
+    ----------
+    part : ClipDataset
+        On a GPU one whose items are `uncut`: clips are made of them there.
+    device : torch.device
+    workers : int
+        Processes that load ahead; 0 = none.
+    share : (int, int)
+        (rank, processes) of a training of several processes; each gets its part of every batch.
+
+    Attributes
+    ----------
+    waited : float
+        Seconds that were spent waiting for clips.
+    """
+
+    def __init__(
+        self, part: ClipDataset, device: torch.device, workers: int = 0, share: tuple[int, int] = (0, 1)
+    ) -> None:
+        self.part, self.device, self.share = part, device, share
+        self.waited = 0.0
+        self._batches = _Batches()
+        self._loader: DataLoader = DataLoader(
+            part,
+            batch_sampler=self._batches,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            pin_memory=device.type == "cuda",
+            # Regions of videos of other heights have other shapes: they are joined as clips.
+            collate_fn=list if part.uncut else default_collate,
+        )
+
+    def batches(self, epoch: int, batches: Sequence[Sequence[int]]) -> Iterator[Batch]:
+        """The batches of these indices, drawn for an epoch.
+
+        Raises
+        ------
+        CrispError
+            If a loader process is killed, or a clip cannot be read.
+        """
+        rank, processes = self.share
+        self.part.epoch = epoch
+        self._batches.batches = [list(batch[rank::processes] or batch[:1]) for batch in batches]
+        for whole, loaded in zip(batches, self._on_device(), strict=True):
+            streams, labels = loaded
+            yield Batch(streams, labels, len(whole), rank < len(whole))
+
+    def _on_device(self) -> Iterator[tuple[dict[str, Tensor], Tensor]]:
+        """Clips and labels; on a GPU the next are copied and cut while the model is at work on these."""
+        if self.device.type != "cuda":
+            yield from map(self._made, self._loaded())
+            return
+        beside, ready = torch.cuda.Stream(self.device), None
+        for loaded in self._loaded():
+            with torch.cuda.stream(beside):
+                made = self._made(loaded)
+                done = beside.record_event()
+            if ready is not None:
+                yield _handed_over(*ready)
+            ready = made, done
+        if ready is not None:
+            yield _handed_over(*ready)
+
+    def _loaded(self) -> Iterator[Any]:
+        """What the loader gives, in the computer's memory."""
+        loader = iter(self._loader)
+        while True:
+            begin = time.monotonic()
+            try:
+                loaded = next(loader)
+            except StopIteration:
+                return
+            except RuntimeError as error:
+                if "DataLoader worker" not in str(error):
+                    raise
+                raise fail(
+                    "loader process",
+                    "was killed",
+                    "to load its clips",
+                    str(error).splitlines()[0][:200],
+                    "often memory ran out: give the job more, or set training.workers lower; then the same "
+                    "command goes on from the last saved state",
+                ) from None
+            self.waited += time.monotonic() - begin
+            yield loaded
+
+    def _made(self, loaded: Any) -> tuple[dict[str, Tensor], Tensor]:
+        """Clips and labels of what was loaded, on the device."""
+        if not self.part.uncut:
+            streams, labels, _ = loaded
+            return {name: self._moved(clips) for name, clips in streams.items()}, self._moved(labels)
+        size, normalised = self.part.variant.size, self.part.normalised
+        clips = [
+            warping.clip({name: self._moved(array) for name, array in item.items()}, size, normalised)
+            for item, _, _ in loaded
+        ]
+        labels = torch.tensor([label for _, label, _ in loaded])
+        return {name: torch.stack([clip[name] for clip in clips]) for name in clips[0]}, self._moved(labels)
+
+    def _moved(self, tensor: Tensor) -> Tensor:
+        return tensor.to(self.device, non_blocking=True)
+
+
+def _handed_over(
+    made: tuple[dict[str, Tensor], Tensor], done: torch.cuda.Event
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Clips of another stream, waited for; their memory is the model's stream's from now on."""
+    current = torch.cuda.current_stream()
+    current.wait_event(done)
+    for tensor in (*made[0].values(), made[1]):
+        tensor.record_stream(current)
+    return made

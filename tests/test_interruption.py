@@ -1,0 +1,105 @@
+"""Trainings that are told to stop, or killed at any instant: they end as if nothing had happened."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from crisp import files, training
+from crisp.interruption import stop_when_told
+from crisp.study import Study
+from tests import trainable
+from tests.trainable import configured
+
+KILLS = 20
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
+    monkeypatch.chdir(tmp_path)
+    return trainable.build()
+
+
+def train(made: Study, folder: str) -> None:
+    variant = made.variant("flow")
+    training.train(made, variant, "main", 1, Path(folder), Path(folder, "state"), "cpu")
+
+
+def result(folder: str) -> tuple[bytes, dict[str, Any]]:
+    model = torch.load(Path(folder, "model.pt"), weights_only=True)["model"]
+    return Path(folder, "history.csv").read_bytes(), model
+
+
+def same(one: tuple[bytes, dict[str, Any]], other: tuple[bytes, dict[str, Any]]) -> bool:
+    return one[0] == other[0] and all(torch.equal(one[1][key], other[1][key]) for key in one[1])
+
+
+@pytest.mark.usefixtures("small")
+def test_killed_twenty_times_it_ends_the_same(capfd: pytest.CaptureFixture[str]) -> None:
+    made = configured(epochs=60, patience=4)  # with restarts from the best weights, too
+    train(made, "undisturbed")
+    clock, kills = random.Random(0), 0
+    while kills < KILLS:
+        process = get_context("fork").Process(target=train, args=(made, "killed"))
+        process.start()
+        process.join(clock.uniform(0.05, 0.25))
+        assert process.is_alive(), f"it was to be killed {KILLS} times, not {kills}"
+        os.kill(process.pid or 0, signal.SIGKILL)
+        process.join()
+        kills += 1
+    train(made, "killed")
+    assert same(result("killed"), result("undisturbed"))
+    assert capfd.readouterr().err.count("resuming after epoch") > 5
+    assert not Path("killed/state").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_told_to_stop_it_saves_and_the_same_command_goes_on(small: Study, number: signal.Signals) -> None:
+    made = configured(epochs=30)
+    train(made, "undisturbed")
+    files.write_json(Path("study.json"), made.config)
+    program = "from crisp import cli; cli.main()"
+    command = [sys.executable, "-c", program, "train", "--study", "study.json", "--state", "state", "flow"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    process = subprocess.Popen(
+        [*command, "--device", "cpu"], stderr=subprocess.PIPE, text=True, env=environment
+    )
+    assert process.stderr is not None
+    said = ""
+    while "epoch 3/30" not in said:
+        line = process.stderr.readline()
+        assert line, said
+        said += line
+    process.send_signal(number)
+    said += process.stderr.read()
+    assert process.wait(60) == 1
+    assert f"was told to stop ({number.name})" in said
+    assert "the same command goes on at epoch" in said
+    assert "Traceback" not in said
+    done = subprocess.run(
+        [*command, "--device", "cpu"], capture_output=True, text=True, env=environment, check=True
+    )
+    assert "resuming after epoch" in done.stderr
+    folder = str(small.model_folder("flow", "main", 1))
+    assert same(result(folder), result("undisturbed"))
+
+
+def test_signals_are_noted_and_given_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with stop_when_told() as told:
+        assert not told
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0)  # signals are handled between two instructions
+        assert told
+        assert told.by == "SIGTERM"
+    assert signal.getsignal(signal.SIGTERM) is before

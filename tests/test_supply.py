@@ -1,0 +1,93 @@
+"""Batches on a device: shares of several processes, clips made there, loader processes that die."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import torch
+
+from crisp import training
+from crisp.errors import CrispError
+from crisp.study import Study
+from crisp.supply import Supply
+from tests import trainable
+from tests.trainable import configured
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
+    monkeypatch.chdir(tmp_path)
+    return trainable.build()
+
+
+def test_shares_of_processes_make_up_each_batch(small: Study) -> None:
+    part = training.dataset(small, small.variant("flow"), "main", "train", 1)
+    batches = [[3, 1, 4], [5, 9], [2]]
+    whole = list(Supply(part, CPU).batches(1, batches))
+    assert [batch.total for batch in whole] == [3, 2, 1]
+    shares = [list(Supply(part, CPU, share=(rank, 2)).batches(1, batches)) for rank in range(2)]
+    for number, batch in enumerate(whole):
+        found = [share[number] for share in shares if share[number].counts]
+        assert sum(len(one.labels) for one in found) == batch.total
+        assert all(one.total == batch.total for one in found)
+        # Rank 0 has the first, third, …, rank 1 the second, fourth, ….
+        rows = np.argsort([index % 2 for index in range(batch.total)], kind="stable").tolist()
+        assert torch.equal(torch.cat([one.streams["flow"] for one in found]), batch.streams["flow"][rows])
+    assert [batch.counts for batch in shares[1]] == [True, True, False], "none is left of a batch of one"
+    assert len(shares[1][2].labels) == 1
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_clips_cut_on_the_device(small: Study, workers: int) -> None:
+    variant = small.variant("three-stream")
+    part, uncut = (training.dataset(small, variant, "main", "train", 1) for _ in range(2))
+    uncut.uncut = True
+    supplies = Supply(part, CPU), Supply(uncut, CPU, workers)
+    for epoch in (1, 2):
+        batches = [supply.batches(epoch, [[0, 1, 2], [3, 9]]) for supply in supplies]
+        for expected, found in zip(*batches, strict=True):
+            assert torch.equal(found.labels, expected.labels)
+            assert found.streams.keys() == {"rgb", "flow", "pose"}
+            assert 255 * (found.streams["rgb"] - expected.streams["rgb"]).abs().max() < 1.01
+            assert (found.streams["flow"] - expected.streams["flow"]).abs().max() < 1e-3
+            assert torch.equal(found.streams["pose"], expected.streams["pose"])
+    assert supplies[1].waited > 0
+
+
+def test_killed_loader_process_is_one_error(small: Study) -> None:
+    part = training.dataset(small, small.variant("flow"), "main", "train", 1)
+    found = Supply(part, CPU, workers=1).batches(1, [[index % 10] for index in range(200)])
+    next(found)
+    for child in psutil.Process().children():
+        if "resource_tracker" not in " ".join(child.cmdline()):
+            os.kill(child.pid, signal.SIGKILL)
+    with pytest.raises(CrispError, match=r"loader process: was killed[\s\S]*training.workers"):
+        list(found)
+
+
+def test_fault_of_a_clip_arrives_whole(small: Study) -> None:
+    part = training.dataset(small, small.variant("flow"), "main", "train", 1)
+    (small.volumes / "v" / "flow" / "dis.h5").unlink()
+    for workers in (0, 1):
+        with pytest.raises(CrispError, match="stage file is missing"):
+            list(Supply(part, CPU, workers).batches(1, [[0]]))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_loader_processes_outlive_an_epoch(small: Study, workers: int) -> None:
+    part = training.dataset(configured(), small.variant("flow"), "main", "train", 1)
+    supply = Supply(part, CPU, workers)
+    seen = []
+    for epoch in (1, 2, 1):
+        (batch,) = supply.batches(epoch, [[0, 1]])
+        seen.append((batch.streams["flow"], {child.pid for child in psutil.Process().children()}))
+    assert torch.equal(seen[0][0], seen[2][0])
+    assert not torch.equal(seen[0][0], seen[1][0])
+    assert seen[0][1] == seen[1][1] == seen[2][1]
