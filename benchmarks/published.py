@@ -93,6 +93,49 @@ def read(folder: Path, begin: int, end: int) -> tuple[np.ndarray, np.ndarray, np
     )
 
 
+def augmented(
+    folder: Path, begin: int, size: tuple[int, int, int], random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """A training clip, RGB (3, T, H, W) and flow (2, T, H, W): whole frames turned and zoomed, then cut."""
+    length, height, width = size
+    angle, zoom, flip = random.uniform(-10, 10), random.uniform(0.9, 1.1), bool(random.integers(2))
+    shift = (random.integers(-width // 10, width // 10 + 1), random.integers(-height // 10, height // 10 + 1))
+    sine, cosine = np.sin(np.radians(angle)), np.cos(np.radians(angle))
+    places = [
+        cv2.GaussianBlur(line.reshape(-1, 1), (1, 41), 0)[:, 0]
+        for line in np.load(folder / "roi_mask.npy").astype(float)
+    ]
+    square, rgb, flow = np.ones((3, 3), np.uint8), [], []
+
+    def turned(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+        whole = cv2.warpAffine(image, matrix, image.shape[1::-1])
+        return cv2.resize(whole, (0, 0), fx=zoom, fy=zoom)
+
+    for number in range(begin, begin + length):
+        x, y = places[0][number], places[1][number]
+        matrix = cv2.getRotationMatrix2D((x, y), angle, 1)
+        image = turned(cv2.imread(str(folder / "rgb" / f"{number:08d}.png")).astype(float) / 255, matrix)
+        field = cv2.GaussianBlur(np.load(folder / "flow" / f"{number:08d}.npy"), (3, 3), 0)
+        mask = cv2.imread(str(folder / "mask" / f"{number:08d}.png"), cv2.IMREAD_GRAYSCALE) / 255
+        inside = cv2.dilate(mask, square)
+        field = np.clip(np.multiply(field, np.dstack((inside, inside))) / 4, -1, 1)
+        field = zoom * turned(field, matrix)
+        field = np.dstack(
+            (
+                cosine * field[..., 0] - sine * field[..., 1],
+                sine * field[..., 0] + cosine * field[..., 1],
+            )
+        )
+        if flip:
+            x, image, field = WIDTH - x, cv2.flip(image, 1), -cv2.flip(field, 1)
+        left = int(np.clip(zoom * (x + shift[0]) - width / 2, 0, image.shape[1] - width))
+        top = int(np.clip(zoom * (y + shift[1]) - height / 2, 0, image.shape[0] - height))
+        rgb.append(cv2.split(image[top : top + height, left : left + width]))
+        flow.append(field[top : top + height, left : left + width])
+    planes = np.transpose(rgb, (1, 0, 2, 3)), np.transpose(flow, (3, 0, 1, 2))
+    return planes[0].astype(np.float32), planes[1].astype(np.float32)
+
+
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["--flow", name]:

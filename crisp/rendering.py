@@ -49,22 +49,20 @@ def clip(
     centres = region.centres - region.origins
     result = {}
     if "rgb" in region.arrays:
-        crops = np.empty((*size, 3), np.uint8)
-        for target, row in zip(crops, shown, strict=True):
-            warp(region.arrays["rgb"][row], draw, centres[row], target)
-        planes = np.empty((3, *size), np.float32)
-        result["rgb"] = np.divide(np.moveaxis(crops, -1, 0), np.float32(255), out=planes)
+        planes, crop = np.empty((3, *size), np.float32), np.empty((*size[1:], 3), np.uint8)
+        for position, row in enumerate(shown):
+            warp(region.arrays["rgb"][row], draw, centres[row], crop)
+            np.divide(np.moveaxis(crop, -1, 0), np.float32(255), out=planes[:, position])
+        result["rgb"] = planes
     if "flow" in region.arrays:
-        planes = np.zeros((2, *size), np.float32)
+        planes, part = np.zeros((2, *size), np.float32), region.scale * augmentation.linear(draw)
         for position in np.flatnonzero(moving):
             row = shown[position]
-            field = region.arrays["flow"][row].astype(np.float32) * np.float32(region.scale)
-            field = roi.seen(field, region.arrays["mask"][row])
+            field = roi.seen(region.arrays["flow"][row], region.arrays["mask"][row])
             for axis in (0, 1):  # one by one, as OpenCV rounds places to 1/32 px for two channels
-                warp(np.ascontiguousarray(field[..., axis]), draw, centres[row], planes[axis, position])
-        turned = augmentation.linear(draw).astype(np.float32) @ planes.reshape(2, -1)
-        scaled = normalisation.apply(turned, normalised) if normalised else turned
-        result["flow"] = scaled.reshape(planes.shape)
+                turned = cv2.transform(field, part[axis : axis + 1])
+                warp(turned, draw, centres[row], planes[axis, position])
+        result["flow"] = normalisation.apply(planes, normalised) if normalised else planes
     if "pose" in region.arrays:
         result["pose"] = poses(region, draw, size, pose_norm)
     return result

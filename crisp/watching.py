@@ -24,6 +24,13 @@ HISTORY = (
     "learning_rate",
     "best",
 )
+SHOWN = {  # name in TensorBoard
+    "train_loss": "loss/train",
+    "validation_loss": "loss/validation",
+    "train_accuracy": "accuracy/train",
+    "validation_accuracy": "accuracy/validation",
+    "learning_rate": "learning rate",
+}
 DRAWN = 10.0  # seconds at least between two drawings of the curves
 Row = Mapping[str, float]
 
@@ -75,8 +82,8 @@ class Watch:
             plots.curves(self.folder / "curves.png", list(map(dict, history)), self.title)
             self._drawn = time.monotonic()
         if self._writer is not None:
-            for name in HISTORY[1:-1]:
-                self._writer.add_scalar(name.replace("_", "/", 1), row[name], row["epoch"])
+            for name, shown in SHOWN.items():
+                self._writer.add_scalar(shown, row[name], row["epoch"])
             self._writer.add_scalar("clips per second", self.clips / seconds, row["epoch"])
             self._writer.flush()
 
