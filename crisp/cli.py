@@ -381,6 +381,29 @@ def strokes(
 
 
 @app.command(rich_help_panel=LABELS)
+def quality(
+    video: Annotated[str, typer.Argument(parser=_named("video"), metavar="VIDEO", help="Id of a video.")],
+    study: StudyFile = DEMO,
+    labels: Annotated[Path | None, typer.Option(help="Labels as a run kept them at its start.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Picture to write.", show_default="in the study's results")
+    ] = None,
+) -> None:
+    """Draw how a prepared video looks: frames with the ROI, flow, motion, strokes and decode warnings.
+
+    Example: crisp quality player-01 --out player-01.png
+    """
+    from crisp import files
+    from crisp import quality as pictures
+    from crisp import study as studies
+
+    loaded = studies.load(study)
+    loaded.video(video)
+    kept = files.read_json(labels) if labels else None
+    pictures.draw(loaded, video, out or loaded.quality_picture(video), kept)
+
+
+@app.command(rich_help_panel=LABELS)
 def split(name: Annotated[str, typer.Argument(**SPLIT)] = "main", study: StudyFile = DEMO) -> None:
     """Assign the samples to train, validation and test.
 

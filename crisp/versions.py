@@ -18,4 +18,5 @@ STAGES = {
     "evaluate": 2,
     "detect": 1,
     "summary": 3,
+    "quality": 1,
 }
