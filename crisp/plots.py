@@ -7,6 +7,7 @@ give the same bytes, whatever the user's matplotlib settings.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,7 @@ from crisp.study import Variant
 from crisp.summary import Row, by_variant
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
+MANY = (BLUE, ORANGE, GREEN, "#E69F00", "#56B4E9", "#CC79A7", "#000000", GREY)  # all of the palette
 MOST_VIDEOS = 40  # of a picture of found strokes; more would make it too tall to look at
 STYLE: dict[Any, Any] = {
     "figure.dpi": 120,
@@ -53,11 +55,12 @@ STYLE: dict[Any, Any] = {
 
 
 @contextmanager
-def picture(path: str | Path, width: float, height: float) -> Iterator[Figure]:
-    """A figure of that size in inches, written to `path` as PNG on leaving."""
+def picture(path: str | Path, width: float, height: float, constrained: bool = True) -> Iterator[Figure]:
+    """A figure of that size in inches, laid out by itself if `constrained`, written as PNG on leaving."""
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(STYLE)
+        mpl.rcParams["figure.constrained_layout.use"] = constrained
         figure = Figure(figsize=(width, height))
         yield figure
         with replacing(path) as beside:
@@ -186,6 +189,49 @@ def curves(path: str | Path, history: Sequence[Mapping[str, float]], title: str 
         axes.set_ylim(0, 1.02)
         axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
         legend(figure, axes)
+
+
+def all_curves(path: str | Path, histories: Mapping[str, Sequence[Sequence[Mapping[str, float]]]]) -> None:
+    """Draw the learning curves of all variants: each run pale, the mean over the runs strong.
+
+    Parameters
+    ----------
+    path : path
+        PNG file to write.
+    histories : mapping
+        The histories of a variant's runs, as for `curves`, by its name.
+    """
+    columns = ("train_loss", "validation_loss", "validation_accuracy")
+    colours = MANY if len(histories) <= len(MANY) else mpl.colormaps["tab20"](range(20))
+    with picture(path, 12.4, 3.9 + 0.2 * (len(histories) // 6)) as figure:
+        figure.suptitle("Learning curves of all variants", x=0.012, ha="left", fontweight="bold", fontsize=11)
+        panels = figure.subplots(1, len(columns))
+        for axes, column in zip(panels, columns, strict=True):
+            known = False
+            for number, (name, runs) in enumerate(histories.items()):
+                colour, by_epoch = colours[number % len(colours)], defaultdict(list)
+                for history in runs:
+                    points = [(row["epoch"], row[column]) for row in history if math.isfinite(row[column])]
+                    axes.plot(
+                        *zip(*points, strict=True) if points else ((), ()),
+                        color=colour,
+                        alpha=0.3,
+                        linewidth=0.8,
+                    )
+                    for epoch, value in points:
+                        by_epoch[epoch].append(value)
+                means = sorted((epoch, float(np.mean(values))) for epoch, values in by_epoch.items())
+                known = known or bool(means)
+                axes.plot(*zip(*means, strict=True) if means else ((), ()), color=colour, label=name)
+            axes.set_title(column.replace("train", "training").replace("_", " ").capitalize())
+            axes.set_xlabel("Epoch")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
+            axes.set_ylim(bottom=0)
+            if not known:
+                say(axes, "no epochs")
+        panels[-1].set_ylim(0, 1.02)
+        panels[-1].yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+        legend(figure, panels[-1], columns=6)
 
 
 def summary(path: str | Path, rows: Sequence[Row], title: str = "Accuracy of the variants") -> None:
@@ -346,14 +392,16 @@ def _bar(axes: Axes, stroke: Interval, fps: float, bottom: float, **style: Any) 
     axes.broken_barh([span], (bottom, 0.5), linewidth=1, **style)
 
 
-def legend(figure: Figure | SubFigure, *parts: Axes) -> None:
+def legend(figure: Figure | SubFigure, *parts: Axes, columns: int = 99) -> None:
     """Put one entry for each kind of mark below the picture, or a part of it."""
     unique: dict[str, Artist] = {}
     for axes in parts:
         handles, labels = axes.get_legend_handles_labels()
         unique.update(zip(map(str, labels), handles, strict=True))
     if unique:
-        figure.legend(unique.values(), unique.keys(), loc="outside lower center", ncols=len(unique))
+        figure.legend(
+            unique.values(), unique.keys(), loc="outside lower center", ncols=min(len(unique), columns)
+        )
 
 
 def _dots(axes: Axes, place: int, rows: Sequence[Row]) -> None:

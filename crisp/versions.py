@@ -17,6 +17,6 @@ STAGES = {
     "train": 2,
     "evaluate": 2,
     "detect": 1,
-    "summary": 3,
+    "summary": 4,
     "quality": 1,
 }

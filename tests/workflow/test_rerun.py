@@ -61,6 +61,16 @@ def test_nothing_changed_runs_nothing(finished: Study) -> None:
     assert planned(finished) == {}
 
 
+def test_results_tell_of_the_data_and_of_the_run(finished: Study) -> None:
+    results = finished.folder / "results/studies/tiny"
+    for name in ("videos/v1.png", "samples.png", "curves.png", "confusions/rgb.png", "confusions/twin.png"):
+        assert (results / name).read_bytes()[:4] == b"\x89PNG", name
+    assert '<td class="left">train</td><td>2</td>' in (results / "run_times.html").read_text()
+    assert ">preparation.width<" in (results / "study.html").read_text()
+    suspects = (results / "label_errors.tsv").read_text().splitlines()
+    assert {line.split("\t")[2] for line in suspects[1:]} == {"v3"}
+
+
 def test_touched_files_run_nothing(done: Study) -> None:
     for path in (done.xml("v1"), done.folder / "data/tiny/v1.mp4", done.folder / "tables/videos.tsv"):
         path.touch()
