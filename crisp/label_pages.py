@@ -78,7 +78,7 @@ def _by_file(study: Study, video: str, suspects: Sequence[Suspect]) -> dict[Anno
         for row in rows
         for stroke in read_xml(study.annotation_file(row))
     }
-    for one in suspects:
+    for one in suspects if rows else ():  # there are none where the table has changed since
         files[holders.get((one.begin, one.end), rows[0])].append(one)
     return files
 

@@ -189,6 +189,7 @@ def memory(first):
 
 def raw_video(wildcards):
     """The raw video; where it is generated the demo rule makes it."""
+    reported(STUDY.video, wildcards.video)
     path = STUDY.source(wildcards.video)
     return ancient(str(path)) if STUDY.generate else present([path])
 
