@@ -25,6 +25,7 @@ include: "workflow/rules/flow.smk"
 include: "workflow/rules/roi.smk"
 include: "workflow/rules/pose.smk"
 include: "workflow/rules/volume.smk"
+include: "workflow/rules/quality.smk"
 include: "workflow/rules/strokes.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
@@ -37,6 +38,7 @@ rule all:
     input:
         # A deleted stage file comes back, too.
         all_stage_files,
+        [STUDY.quality_picture(video).as_posix() for video in STUDY.pictured],
         f"{RESULTS}/summary.tsv",
         f"{RESULTS}/summary.png",
         f"{RESULTS}/summary.html",

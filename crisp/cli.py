@@ -381,6 +381,29 @@ def strokes(
 
 
 @app.command(rich_help_panel=LABELS)
+def quality(
+    video: Annotated[str, typer.Argument(parser=_named("video"), metavar="VIDEO", help="Id of a video.")],
+    study: StudyFile = DEMO,
+    labels: Annotated[Path | None, typer.Option(help="Labels as a run kept them at its start.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Picture to write.", show_default="in the study's results")
+    ] = None,
+) -> None:
+    """Draw how a prepared video looks: frames with the ROI, flow, motion, strokes and decode warnings.
+
+    Example: crisp quality player-01 --out player-01.png
+    """
+    from crisp import files
+    from crisp import quality as pictures
+    from crisp import study as studies
+
+    loaded = studies.load(study)
+    loaded.video(video)
+    kept = files.read_json(labels) if labels else None
+    pictures.draw(loaded, video, out or loaded.quality_picture(video), kept)
+
+
+@app.command(rich_help_panel=LABELS)
 def split(name: Annotated[str, typer.Argument(**SPLIT)] = "main", study: StudyFile = DEMO) -> None:
     """Assign the samples to train, validation and test.
 
@@ -567,7 +590,7 @@ def summary(study: StudyFile = DEMO) -> None:
 
     Example: crisp summary --study config/mine/study.yaml
     """
-    from crisp import comparisons, detection_summary, plots, provenance
+    from crisp import comparisons, detection_summary, plots, provenance, study_report
     from crisp import study as studies
     from crisp import summary as summaries
 
@@ -599,9 +622,39 @@ def summary(study: StudyFile = DEMO) -> None:
         detection_summary.table(loaded.results / "detection.html", found)
     makers = provenance.flow_makers(loaded)
     provenance.table(loaded.results / "flow.html", makers)
+    study_report.write(loaded, runs)
     print(summaries.text(rows))
     for method in provenance.mixed(makers):
         print(f"flow {method} is of several backends or versions: {loaded.results / 'flow.html'}")
+
+
+@app.command("label-errors", rich_help_panel=LABELS)
+def label_errors(
+    study: StudyFile = DEMO,
+    variant: Annotated[str, typer.Option(help="Judge by this variant; none = the most accurate.")] = "",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write to.", show_default="label-errors in the results")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the ranking as JSON.")] = False,
+) -> None:
+    """Rank the labels that models which never saw them believe least, each a link to look at and correct it.
+
+    Example: crisp label-errors --study config/mine/study.yaml
+    """
+    from crisp import label_errors as ranking
+    from crisp import label_pages
+    from crisp import study as studies
+
+    loaded = studies.load(study)
+    found = ranking.rank(loaded, variant)
+    made = label_pages.make(loaded, found, out or loaded.results / "label-errors", str(study))
+    for warning in made.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    if as_json:
+        rows = [{**one._asdict(), "page": made.links.get(one.sample)} for one in found.suspects]
+        print(json.dumps({"variant": found.variant, "samples": found.samples, "ranked": rows}, indent=1))
+    else:
+        print(f"{found.scope}\n{made.page}")
 
 
 @app.command(rich_help_panel=MODELS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -129,6 +129,57 @@ def write_predictions(path: str | Path, rows: Iterable[Mapping[str, Any]], class
             writer.writerow(
                 {key: f"{cell:.6f}" if isinstance(cell, float) else cell for key, cell in row.items()}
             )
+
+
+class Prediction(NamedTuple):
+    """A row of ``predictions.csv``; `correct` is None of an unlabelled stroke, `scores` (N,) by class."""
+
+    sample: str
+    video: str
+    begin: int
+    end: int
+    label: str
+    prediction: str
+    correct: bool | None
+    scores: NDArray[np.float64]
+
+
+def read_predictions(path: str | Path, classes: Sequence[str]) -> list[Prediction]:
+    """Read a ``predictions.csv`` of a model of these classes.
+
+    Raises
+    ------
+    CrispError
+        If it is missing, damaged, or of other classes.
+    """
+    try:
+        with Path(path).open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            if reader.fieldnames != columns(classes):
+                raise ValueError(f"columns {', '.join(reader.fieldnames or ())[:200]}")
+            return [
+                Prediction(
+                    row["sample"],
+                    row["video"],
+                    int(row["begin"]),
+                    int(row["end"]),
+                    row["label"],
+                    row["prediction"],
+                    None if row["correct"] == "" else bool(int(row["correct"])),
+                    np.array([float(row[f"p:{name}"]) for name in classes]),
+                )
+                for row in reader
+            ]
+    except FileNotFoundError:
+        raise fail(path, "predictions are missing", remedy="run snakemake to evaluate the model") from None
+    except (TypeError, ValueError, KeyError) as error:
+        raise fail(
+            path,
+            "damaged predictions, or of other classes than the study's",
+            f"columns {', '.join(columns(classes))[:200]}",
+            error,
+            "run snakemake to evaluate the model again",
+        ) from None
 
 
 def _fitting(

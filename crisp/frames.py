@@ -21,6 +21,30 @@ def working_size(width: int, height: int, working_width: int, upscale: bool = Fa
     return working_width, max(1, height * working_width // width)
 
 
+def described(path: str | Path) -> video.Source:
+    """What a frames stage file tells of the video it was decoded from.
+
+    Raises
+    ------
+    CrispError
+        If it is missing or damaged.
+    """
+    with storage.open_stage(path, "frames") as file:
+        told = {key: storage.plain(value) for key, value in file.attrs.items()}
+    return video.Source(
+        Path(told["source"]),
+        told["source_sha256"],
+        told["source_width"],
+        told["source_height"],
+        told["fps"] * told["frame_step"],
+        claimed=told["claimed_frames"],
+        decoded=told["decoded_frames"],
+        broken=told["broken_packets"],
+        resized=told["resized_frames"],
+        variable_rate=bool(told["variable_frame_rate"]),
+    )
+
+
 def extract(
     path: str | Path,
     target: str | Path,

@@ -354,12 +354,10 @@ def _prepare(source: Source, folder: Path, step: int, model: Model, options: Opt
         roi.extract(images, motion, region, *settings)
     if "pose" in model.variant.streams and not _usable(folder / "pose.h5", "pose"):
         estimation.extract(images, region, folder / "pose.h5")
-    with storage.open_stage(images, "frames") as file:
-        known = {key: storage.plain(value) for key, value in file.attrs.items()}
-    source.width, source.height = known["source_width"], known["source_height"]
-    source.claimed, source.decoded = known["claimed_frames"], known["decoded_frames"]
-    source.broken, source.resized = known["broken_packets"], known["resized_frames"]
-    source.variable_rate = bool(known["variable_frame_rate"])
+    told = frames.described(images)
+    source.width, source.height = told.width, told.height
+    source.claimed, source.decoded = told.claimed, told.decoded
+    source.broken, source.resized, source.variable_rate = told.broken, told.resized, told.variable_rate
     return source.warnings()
 
 

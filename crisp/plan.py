@@ -95,7 +95,13 @@ def plan(study: Study, everything: bool = False) -> Plan:
     summary = left.file(study.results / "summary.tsv") or any(row.jobs for row in trained)
     if study.detection_rows:
         summary = summary or left.file(study.results / "detection.tsv")
-    rows = [*prepared, *labels, Row("normalisation", jobs=normalised), *trained, Row("summary", jobs=summary)]
+    roi = left.videos["roi", study.flow_methods[0]]
+    pictures = sum(video in roi or left.file(study.quality_picture(video)) for video in study.pictured)
+    reported = [
+        Row("quality", jobs=pictures, core_hours=START * pictures / 3600),
+        Row("summary", jobs=summary),
+    ]
+    rows = [*prepared, *labels, Row("normalisation", jobs=normalised), *trained, *reported]
     return Plan([row for row in rows if row.jobs], cores, states)
 
 

@@ -7,6 +7,7 @@ give the same bytes, whatever the user's matplotlib settings.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import ArrayLike
@@ -28,6 +29,7 @@ from crisp.study import Variant
 from crisp.summary import Row, by_variant
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
+MANY = (BLUE, ORANGE, GREEN, "#E69F00", "#56B4E9", "#CC79A7", "#000000", GREY)  # all of the palette
 MOST_VIDEOS = 40  # of a picture of found strokes; more would make it too tall to look at
 STYLE: dict[Any, Any] = {
     "figure.dpi": 120,
@@ -53,11 +55,12 @@ STYLE: dict[Any, Any] = {
 
 
 @contextmanager
-def _picture(path: str | Path, width: float, height: float) -> Iterator[Figure]:
-    """A figure of that size in inches, written to `path` as PNG on leaving."""
+def picture(path: str | Path, width: float, height: float, constrained: bool = True) -> Iterator[Figure]:
+    """A figure of that size in inches, laid out by itself if `constrained`, written as PNG on leaving."""
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(STYLE)
+        mpl.rcParams["figure.constrained_layout.use"] = constrained
         figure = Figure(figsize=(width, height))
         yield figure
         with replacing(path) as beside:
@@ -79,7 +82,7 @@ def confusion(path: str | Path, matrix: ArrayLike, classes: Sequence[str], title
         What it is a confusion matrix of.
     """
     side = _side(len(classes))
-    with _picture(path, side + 0.9, side) as figure:
+    with picture(path, side + 0.9, side) as figure:
         image = _matrix(figure.add_subplot(), matrix, classes, title)
         _share_bar(figure, image, figure.axes)
 
@@ -97,7 +100,7 @@ def super_confusion(path: str | Path, sets: Mapping[str, Mapping[str, Any]], tit
         What they are confusion matrices of.
     """
     sides = [_side(len(figures["classes"])) for figures in sets.values()]
-    with _picture(path, sum(sides) + 0.9, max(sides)) as figure:
+    with picture(path, sum(sides) + 0.9, max(sides)) as figure:
         figure.suptitle(title, x=0.012, ha="left", fontweight="bold", fontsize=11)
         panels = figure.subplots(1, len(sides), squeeze=False, width_ratios=sides)[0]
         for axes, (name, figures) in zip(panels, sets.items(), strict=True):
@@ -132,7 +135,7 @@ def _matrix(axes: Axes, matrix: ArrayLike, classes: Sequence[str], title: str) -
         colour = "white" if shares[row, column] > 0.55 else "#222222"
         axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour)
     if not counts.any():
-        _say(axes, "no labelled strokes")
+        say(axes, "no labelled strokes")
     return image
 
 
@@ -159,7 +162,7 @@ def curves(path: str | Path, history: Sequence[Mapping[str, float]], title: str 
     """
     epochs = [row["epoch"] for row in history]
     best = [row["epoch"] for row in history if row["best"] == 1]
-    with _picture(path, 8.4, 3.7) as figure:
+    with picture(path, 8.4, 3.7) as figure:
         figure.suptitle(title, x=0.012, ha="left", fontweight="bold", fontsize=11)
         for axes, figures in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
             highest = [0.0]
@@ -182,10 +185,53 @@ def curves(path: str | Path, history: Sequence[Mapping[str, float]], title: str 
             axes.set_xlim(min(epochs, default=1) - 0.5, max(epochs, default=1) + 0.5)
             axes.set_ylim(0, 1.07 * max(highest) or 1)
             if not history:
-                _say(axes, "no epochs")
+                say(axes, "no epochs")
         axes.set_ylim(0, 1.02)
         axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
-        _legend(figure, axes)
+        legend(figure, axes)
+
+
+def all_curves(path: str | Path, histories: Mapping[str, Sequence[Sequence[Mapping[str, float]]]]) -> None:
+    """Draw the learning curves of all variants: each run pale, the mean over the runs strong.
+
+    Parameters
+    ----------
+    path : path
+        PNG file to write.
+    histories : mapping
+        The histories of a variant's runs, as for `curves`, by its name.
+    """
+    columns = ("train_loss", "validation_loss", "validation_accuracy")
+    colours = MANY if len(histories) <= len(MANY) else mpl.colormaps["tab20"](range(20))
+    with picture(path, 12.4, 3.9 + 0.2 * (len(histories) // 6)) as figure:
+        figure.suptitle("Learning curves of all variants", x=0.012, ha="left", fontweight="bold", fontsize=11)
+        panels = figure.subplots(1, len(columns))
+        for axes, column in zip(panels, columns, strict=True):
+            known = False
+            for number, (name, runs) in enumerate(histories.items()):
+                colour, by_epoch = colours[number % len(colours)], defaultdict(list)
+                for history in runs:
+                    points = [(row["epoch"], row[column]) for row in history if math.isfinite(row[column])]
+                    axes.plot(
+                        *zip(*points, strict=True) if points else ((), ()),
+                        color=colour,
+                        alpha=0.3,
+                        linewidth=0.8,
+                    )
+                    for epoch, value in points:
+                        by_epoch[epoch].append(value)
+                means = sorted((epoch, float(np.mean(values))) for epoch, values in by_epoch.items())
+                known = known or bool(means)
+                axes.plot(*zip(*means, strict=True) if means else ((), ()), color=colour, label=name)
+            axes.set_title(column.replace("train", "training").replace("_", " ").capitalize())
+            axes.set_xlabel("Epoch")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
+            axes.set_ylim(bottom=0)
+            if not known:
+                say(axes, "no epochs")
+        panels[-1].set_ylim(0, 1.02)
+        panels[-1].yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+        legend(figure, panels[-1], columns=6)
 
 
 def summary(path: str | Path, rows: Sequence[Row], title: str = "Accuracy of the variants") -> None:
@@ -206,7 +252,7 @@ def summary(path: str | Path, rows: Sequence[Row], title: str = "Accuracy of the
     groups = by_variant(rows)
     splits = {split for _, split in groups}
     rules = {row.decision for group in groups.values() for row in group}
-    with _picture(path, 7.6, 1.5 + 0.5 * max(len(groups), 1)) as figure:
+    with picture(path, 7.6, 1.5 + 0.5 * max(len(groups), 1)) as figure:
         axes = figure.add_subplot()
         for place, group in enumerate(groups.values()):
             _dots(axes, place, group)
@@ -221,9 +267,9 @@ def summary(path: str | Path, rows: Sequence[Row], title: str = "Accuracy of the
         if any(row.n for row in rows):
             axes.text(1.02, 1.02, "mean", transform=axes.transAxes, color=GREY)
         else:
-            _say(axes, "no labelled strokes")
+            say(axes, "no labelled strokes")
         axes.set_xlabel("Accuracy" + "".join(f" (decision: {rule})" for rule in rules))
-        _legend(figure, axes)
+        legend(figure, axes)
 
 
 def flow_study(path: str | Path, rows: Sequence[Row], groups: Mapping[str, Sequence[Variant]]) -> None:
@@ -247,7 +293,7 @@ def flow_study(path: str | Path, rows: Sequence[Row], groups: Mapping[str, Seque
     methods = list(dict.fromkeys(variant.flow for variant in every))
     kinds = list(dict.fromkeys(variant.norm_method for variant in every))
     colours = dict(zip(kinds, (BLUE, ORANGE, GREEN), strict=False))
-    with _picture(path, 1.2 + (0.9 * len(methods) + 0.6) * len(groups), 3.9) as figure:
+    with picture(path, 1.2 + (0.9 * len(methods) + 0.6) * len(groups), 3.9) as figure:
         figure.suptitle("Accuracy by flow and its normalisation", x=0.012, ha="left", fontweight="bold")
         panels = figure.subplots(1, len(groups), sharey=True, squeeze=False)[0]
         for axes, (name, group) in zip(panels, groups.items(), strict=True):
@@ -269,8 +315,8 @@ def flow_study(path: str | Path, rows: Sequence[Row], groups: Mapping[str, Seque
         panels[0].set_ylim(0, 1)
         panels[0].yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
         if not any(runs.values()):
-            _say(panels[0], "no labelled strokes")
-        _legend(figure, *panels)
+            say(panels[0], "no labelled strokes")
+        legend(figure, *panels)
 
 
 class Timeline(NamedTuple):
@@ -302,7 +348,7 @@ def timelines(path: str | Path, videos: Sequence[Timeline], title: str) -> None:
     if len(shown) < len(videos):
         title += f" (the first {len(shown)} of {len(videos)} videos)"
     longest = max((np.size(video.probability) / video.fps for video in shown), default=1)
-    with _picture(path, 11, 1.1 + 1.1 * max(len(shown), 1)) as figure:
+    with picture(path, 11, 1.1 + 1.1 * max(len(shown), 1)) as figure:
         figure.suptitle(title, x=0.012, ha="left", fontweight="bold", fontsize=11)
         rows = figure.subplots(max(len(shown), 1), 1, sharex=True, squeeze=False)[:, 0]
         for axes, video in zip(rows, shown, strict=False):
@@ -310,8 +356,8 @@ def timelines(path: str | Path, videos: Sequence[Timeline], title: str) -> None:
         rows[-1].set_xlim(0, longest)
         rows[-1].set_xlabel("Time, s")
         if not shown:
-            _say(rows[-1], "no video")
-        _legend(figure, *rows)
+            say(rows[-1], "no video")
+        legend(figure, *rows)
 
 
 def _timeline(axes: Axes, video: Timeline) -> None:
@@ -346,14 +392,16 @@ def _bar(axes: Axes, stroke: Interval, fps: float, bottom: float, **style: Any) 
     axes.broken_barh([span], (bottom, 0.5), linewidth=1, **style)
 
 
-def _legend(figure: Figure, *parts: Axes) -> None:
-    """Put one entry for each kind of mark below the picture."""
+def legend(figure: Figure | SubFigure, *parts: Axes, columns: int = 99) -> None:
+    """Put one entry for each kind of mark below the picture, or a part of it."""
     unique: dict[str, Artist] = {}
     for axes in parts:
         handles, labels = axes.get_legend_handles_labels()
         unique.update(zip(map(str, labels), handles, strict=True))
     if unique:
-        figure.legend(unique.values(), unique.keys(), loc="outside lower center", ncols=len(unique))
+        figure.legend(
+            unique.values(), unique.keys(), loc="outside lower center", ncols=min(len(unique), columns)
+        )
 
 
 def _dots(axes: Axes, place: int, rows: Sequence[Row]) -> None:
@@ -381,7 +429,7 @@ def _dots(axes: Axes, place: int, rows: Sequence[Row]) -> None:
         axes.vlines(float(np.mean(baselines)), place - 0.5, place + 0.5, **style, label="majority class")
 
 
-def _say(axes: Axes, words: str) -> None:
+def say(axes: Axes, words: str) -> None:
     """Write why the picture is empty into its middle."""
     axes.text(
         0.5,

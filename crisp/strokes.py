@@ -73,7 +73,41 @@ def labels_digest(study: Study) -> str:
 
     White space, comments and the files' dates play no part.
     """
-    return digest([[row.video, row.task, row.split, _parsed(study, row)] for row in study.annotations])
+    return digest(parsed(study))
+
+
+def parsed(study: Study) -> list[tuple[str, str, str, object]]:
+    """Video, task, split and sorted strokes of every annotation row, as its file is now."""
+    return [(row.video, row.task, row.split, _parsed(study, row)) for row in study.annotations]
+
+
+def annotated(study: Study, video: str, kept: Labels | None = None) -> list[Stroke]:
+    """The annotated strokes of a video, whatever their task, in frames of the volume and in time order.
+
+    An interval that several rows annotate is there once, with its class if any of them tells it.
+
+    Parameters
+    ----------
+    study : Study
+    video : str
+    kept : dict
+        Strokes to take instead of those in the files (see `labels`).
+
+    Raises
+    ------
+    CrispError
+        If an annotation file is bad.
+    """
+    step = study.videos[video].frame_step
+    found: dict[tuple[int, int], str] = {}
+    for row in study.annotations:
+        if row.video != video:
+            continue
+        given = (kept or {}).get(row.path)
+        for stroke in read_xml(study.annotation_file(row)) if given is None else map(Stroke._make, given):
+            interval = working_interval(stroke.begin, stroke.end, step)
+            found[interval] = stroke.label or found.get(interval, "")
+    return sorted(Stroke(begin, end, label) for (begin, end), label in found.items())
 
 
 def _parsed(study: Study, row: Annotation) -> object:

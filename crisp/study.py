@@ -156,6 +156,7 @@ class Study:
     training: Training
     decision: str
     detection: Detection
+    report_videos: int
     config: dict[str, Any]
 
     @cached_property
@@ -192,6 +193,11 @@ class Study:
         if self.negative_class not in self.classes:
             return []
         return [row for row in self.annotations if row.task == "detection" and row.split == "test"]
+
+    @cached_property
+    def pictured(self) -> tuple[str, ...]:
+        """The videos with a quality picture in the report: as a table grows, always the same."""
+        return tuple(self.used)[: self.report_videos]
 
     @cached_property
     def split_names(self) -> tuple[str, ...]:
@@ -243,6 +249,11 @@ class Study:
         return any("pose" in variant.streams for variant in self.variants)
 
     @property
+    def crop_sizes(self) -> tuple[tuple[int, int], ...]:
+        """The (height, width) of the crops around the ROI that the variants see, each once."""
+        return tuple(dict.fromkeys((variant.size[1], variant.size[2]) for variant in self.variants))
+
+    @property
     def flow_groups(self) -> dict[str, list[Variant]]:
         """Variants that differ in flow method and normalisation alone, by what tells their group from others.
 
@@ -269,6 +280,10 @@ class Study:
     def stage_file(self, video: str, stage: str, method: str = "") -> Path:
         """Path of a stage file (``frames``, ``pose``, or ``flow`` and ``roi`` with their method)."""
         return self.volumes / video / (f"{stage}/{method}.h5" if method else f"{stage}.h5")
+
+    def quality_picture(self, video: str) -> Path:
+        """Path of the picture that shows how a video was prepared and annotated."""
+        return self.results / "videos" / f"{video}.png"
 
     def flow_parts(self, video: str, method: str) -> int:
         """In how many parts the flow of a video is computed, each a job of its own.
@@ -459,6 +474,7 @@ def _study(config: dict[str, Any]) -> Study:
         training=Training(**config["training"]),
         decision=config["decision"],
         detection=Detection(**{key: float(value) for key, value in config["detection"].items()}),
+        report_videos=config["report"]["videos"],
         config=config,
     )
 

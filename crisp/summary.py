@@ -44,6 +44,16 @@ LEFT = {
     "Method",
     "Backend",
     "Versions",
+    "Video",
+    "Time",
+    "Annotated",
+    "Predicted",
+    "Likely error",
+    "Rule",
+    "Longest job",
+    "Part",
+    "Key",
+    "Value",
 }  # headings of words, not of numbers
 
 PAGE = """<!DOCTYPE html>
@@ -466,20 +476,33 @@ def _between(interval: Sequence[float] | None) -> str:
     return "–" if interval is None else " to ".join(map(percent, interval))
 
 
+class Link(NamedTuple):
+    """A cell of a table that leads to another page."""
+
+    text: str
+    target: str
+
+
 def write_page(
-    path: str | Path, title: str, note: str, headings: Sequence[str], body: Iterable[Sequence[str]]
+    path: str | Path, title: str, note: str, headings: Sequence[str], body: Iterable[Sequence[str | Link]]
 ) -> None:
-    """Write one table as a page of HTML that needs no other file."""
+    """Write one table as a page of HTML that needs no other file, but those it links to."""
     table = [_line(headings, headings, "th"), *(_line(headings, cells, "td") for cells in body)]
     page = PAGE.format(title=escape(title), note=escape(note), table="\n".join(table))
     with replacing(path) as beside:
         beside.write_text(page, encoding="utf-8")
 
 
-def _line(headings: Sequence[str], cells: Sequence[str], tag: str) -> str:
+def _line(headings: Sequence[str], cells: Sequence[str | Link], tag: str) -> str:
     """A row of an HTML table; numbers are set to the right."""
     columns = zip(headings, cells, strict=True)
-    return f"<tr>{''.join(f'<{tag}{_left(name)}>{escape(cell)}</{tag}>' for name, cell in columns)}</tr>"
+    return f"<tr>{''.join(f'<{tag}{_left(name)}>{_html(cell)}</{tag}>' for name, cell in columns)}</tr>"
+
+
+def _html(cell: str | Link) -> str:
+    if isinstance(cell, Link):
+        return f'<a href="{escape(cell.target)}" target="_blank">{escape(cell.text)}</a>'
+    return escape(cell)
 
 
 def _left(heading: str) -> str:

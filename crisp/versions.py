@@ -17,5 +17,6 @@ STAGES = {
     "train": 3,
     "evaluate": 2,
     "detect": 1,
-    "summary": 3,
+    "summary": 4,
+    "quality": 1,
 }

@@ -53,7 +53,7 @@ def row(found: plan.Plan, rule: str, of: str = "") -> plan.Row:
 
 
 ALL = {"frames": 3, "flow": 3, "roi": 3, "strokes": 1, "split": 1, "normalisation": 1}
-ALL |= {"train": 4, "evaluate": 4, "summary": 1}
+ALL |= {"train": 4, "evaluate": 4, "quality": 3, "summary": 1}
 
 
 @pytest.mark.usefixtures("study")
@@ -100,20 +100,25 @@ def test_what_is_done_is_left_out(study: Study) -> None:
     for video in study.used:
         for stage, method in (("frames", ""), ("flow", "deepflow"), ("roi", "deepflow")):
             make(study.stage_file(video, stage, method))
-    assert jobs(plan.plan(study)) == {rule: count for rule, count in ALL.items() if ALL[rule] in (1, 4)}
+    assert jobs(plan.plan(study)) == {
+        rule: count for rule, count in ALL.items() if rule not in ("frames", "flow", "roi")
+    }
     for name in ("strokes.tsv", "splits/main.tsv", "summary.tsv", "normalisation/main-deepflow-normal.json"):
         make(study.results / name)
     for seed in (1, 2):
         for variant in ("rgb", "twin"):
             for name in ("model.pt", "metrics.json"):
                 make(study.model_folder(variant, "main", seed) / name)
+    for video in study.used:
+        make(study.quality_picture(video))
     assert jobs(plan.plan(study)) == {}
     assert jobs(plan.plan(study, everything=True)) == ALL
     (study.model_folder("twin", "main", 2) / "model.pt").unlink()
     assert jobs(plan.plan(study)) == {"train": 1, "evaluate": 1, "summary": 1}
     study.stage_file("test", "flow", "deepflow").unlink()
     assert jobs(plan.plan(study)) == {
-        **{"flow": 1, "roi": 1, "normalisation": 1, "train": 4, "evaluate": 4, "summary": 1}
+        **{"flow": 1, "roi": 1, "normalisation": 1, "train": 4, "evaluate": 4, "summary": 1},
+        "quality": 1,
     }
 
 
@@ -159,9 +164,9 @@ def test_verb_prints_a_table_and_json() -> None:
     runner = CliRunner()
     said = runner.invoke(cli.app, ["plan", "--study", "study.json"]).stdout
     assert "s: 3 videos, 1.0 hours, 432,000 frames of 320 px width" in said
-    assert next(line for line in said.splitlines() if line.startswith("total")).split()[1] == "21"
+    assert next(line for line in said.splitlines() if line.startswith("total")).split()[1] == "24"
     found = json.loads(runner.invoke(cli.app, ["plan", "--study", "study.json", "--json"]).stdout)
-    assert sum(row["jobs"] for row in found["rows"]) == 21
+    assert sum(row["jobs"] for row in found["rows"]) == 24
 
 
 def test_every_method_has_a_cost() -> None:
@@ -188,3 +193,9 @@ def test_a_gpu_for_deepflow_alone() -> None:
     assert flow.gpu_hours == pytest.approx(432_000 / 400 / 3600)
     assert flow.core_hours == pytest.approx(432_000 * 0.007 / 3600 + 3 * 5 / 3600)
     assert row(found, "flow", "dis").gpu_hours == 0
+
+
+@pytest.mark.usefixtures("study")
+def test_pictures_of_the_first_videos_only() -> None:
+    assert jobs(plan.plan(resolve({**CONTENT, "report": {"videos": 2}})))["quality"] == 2
+    assert "quality" not in jobs(plan.plan(resolve({**CONTENT, "report": {"videos": 0}})))

@@ -257,6 +257,24 @@ function keptTheme() {
   }
 }
 
+// match.html#frame=123 shows the stroke that holds frame 123, or else the frame.
+function goToAddress() {
+  const wanted = /^#frame=(\d+)$/.exec(location.hash);
+  if (!wanted) return;
+  const frame = clamp(Number(wanted[1]), 0, FRAMES - 1);
+  const around = panel.entries.filter(({ begin, end }) => begin <= frame && frame < end);
+  const entry = around.find(({ stroke }) => stroke) ?? around[0];
+  if (entry) {
+    panel.select(entry.id);
+    page.toSelected();
+  } else {
+    panel.select(null);
+    player.pause();
+    player.seek(frame);
+    timeline.look(frame - 5 * second(), frame + 5 * second());
+  }
+}
+
 function start() {
   document.title = `${DATA.video.id} · CRISP viewer`;
   $("#title").textContent = DATA.video.id;
@@ -301,6 +319,8 @@ function start() {
   showPosition();
   showPlaying();
   player.start();
+  goToAddress();
+  addEventListener("hashchange", goToAddress);
   if (!annotation.keeps) tellStatus("This browser keeps no changes over a reload: save before you close");
 }
 

@@ -169,6 +169,8 @@ def cloned(folder: Path, make_video: Callable[..., Path], splits: tuple[str, ...
         (folder / part).symlink_to(ROOT / part)
     study = build(folder, make_video, splits)
     study.configure(
-        variants=[{"name": "rgb", "model": "rgb"}], training={**study.config["training"], "epochs": 1}
+        variants=[{"name": "rgb", "model": "rgb"}],
+        training={**study.config["training"], "epochs": 1},
+        report={"videos": 0},
     )
     return study

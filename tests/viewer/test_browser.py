@@ -369,3 +369,38 @@ def test_a_proxy_plays(open_page, indexed: dict[str, Any], odd_video: Path, tmp_
     assert page.evaluate("document.querySelector('#video').duration") == pytest.approx(FRAMES / FPS)
     press(page, "End")
     assert shown_frame(page) == FRAMES - 1
+
+
+def selected(page: Any) -> str:
+    drawn(page)
+    return page.locator("#list [aria-selected=true] .name").inner_text()
+
+
+def test_address_leads_to_a_stroke_or_a_frame(open_page, indexed) -> None:
+    page = open_page(indexed)
+    begin, end, label = TRUTH[2]
+    begin_of_first, _, first = TRUTH[0]
+
+    def go(wanted: int, arrives: int) -> None:
+        page.evaluate(f"location.hash = 'frame={wanted}'")
+        until(page, f"document.querySelector('#top').getAttribute('aria-valuenow') === '{arrives}'")
+
+    go(begin + 2, begin)
+    assert selected(page) == label
+    shown = [float(page.locator("#top").get_attribute(f"data-{name}")) for name in ("begin", "end")]
+    assert shown == pytest.approx([2 * begin - end, 2 * end - begin])
+    go(begin_of_first, begin_of_first)
+    assert selected(page) == first
+    go(99999, FRAMES - 1)
+    assert page.locator("#list [aria-selected=true]").count() == 0
+    page.evaluate("location.hash = '#frame=none'")
+    assert frame(page) == FRAMES - 1
+
+
+def test_page_opened_at_an_address(open_page, indexed) -> None:
+    page = open_page(indexed)
+    page.goto(f"{page.url}#frame={TRUTH[1].begin}")
+    page.reload()
+    until(page, LOADED)
+    assert (selected(page), frame(page)) == (TRUTH[1].label, TRUTH[1].begin)
+    assert shown_frame(page) == TRUTH[1].begin

@@ -41,5 +41,14 @@ def test_leaving_one_group_out(done: Study) -> None:
     (compared,) = table(results / "comparisons.tsv")
     assert (compared["first"], compared["second"], compared["n"]) == ("rgb", "twin", str(len(samples)))
     assert "3 folds" in (results / "summary.html").read_text()
+    suspects = table(results / "label_errors.tsv")
+    assert sorted(row["sample"] for row in suspects) == sorted(one.sample for one in samples)
+    listed = done.crisp("label-errors", "--study", "study.yaml")
+    assert listed.returncode == 0, listed.stderr
+    assert f"{len(samples)} of {len(samples)} samples" in listed.stdout
+    assert (results / "label-errors/v3.html").exists()
+    assert dict(done.run("-n").jobs) == {}
     done.run("--report", "report.html")
-    assert (done.folder / "report.html").exists()
+    report = (done.folder / "report.html").read_text()
+    for words in ("labels that may be wrong", "run times of the rules", "worst confusions", "v2.png"):
+        assert words in report

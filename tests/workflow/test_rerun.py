@@ -15,7 +15,7 @@ from crisp import annotations
 from tests.workflow.conftest import FRAMES, SPLITS, Study, add_video
 
 COUNT = len(SPLITS)
-ONE_VIDEO = {"frames": 1, "flow": 1, "roi": 1}
+ONE_VIDEO = {"frames": 1, "flow": 1, "roi": 1, "quality": 1}
 LABELS_ONWARD = {"strokes": 1, "split": 1, "normalisation": 1, "train": 2, "evaluate": 2, "summary": 1}
 
 
@@ -61,6 +61,16 @@ def test_nothing_changed_runs_nothing(finished: Study) -> None:
     assert planned(finished) == {}
 
 
+def test_results_tell_of_the_data_and_of_the_run(finished: Study) -> None:
+    results = finished.folder / "results/studies/tiny"
+    for name in ("videos/v1.png", "samples.png", "curves.png", "confusions/rgb.png", "confusions/twin.png"):
+        assert (results / name).read_bytes()[:4] == b"\x89PNG", name
+    assert '<td class="left">train</td><td>2</td>' in (results / "run_times.html").read_text()
+    assert ">preparation.width<" in (results / "study.html").read_text()
+    suspects = (results / "label_errors.tsv").read_text().splitlines()
+    assert {line.split("\t")[2] for line in suspects[1:]} == {"v3"}
+
+
 def test_touched_files_run_nothing(done: Study) -> None:
     for path in (done.xml("v1"), done.folder / "data/tiny/v1.mp4", done.folder / "tables/videos.tsv"):
         path.touch()
@@ -93,11 +103,14 @@ def test_worker_count_runs_nothing(done: Study) -> None:
 
 @pytest.mark.parametrize("when", ["newer", "older"])
 @pytest.mark.parametrize("edit", [relabel, lengthen])
-def test_annotation_edit_reruns_labels_and_training_only(done: Study, edit, when: str) -> None:
+def test_annotation_edit_reruns_labels_training_and_its_videos_picture_only(
+    done: Study, edit, when: str
+) -> None:
     edit(done.xml("v1"))
     if when == "older":
         older(done.xml("v1"))
-    assert planned(done) == LABELS_ONWARD
+    assert planned(done) == LABELS_ONWARD | {"quality": 1}
+    assert planned(done, "results/studies/tiny/videos/v2.png") == {}
 
 
 @pytest.mark.slow
@@ -111,7 +124,7 @@ def test_edits_and_a_new_video_really_run_settle_and_give_what_a_fresh_study_giv
         add_video(each, make_video, "train")
         relabel(each.xml("v1"))
         older(each.xml("v1"))
-    assert dict(done.run().jobs) == ONE_VIDEO | LABELS_ONWARD
+    assert dict(done.run().jobs) == ONE_VIDEO | LABELS_ONWARD | {"quality": 2}
     assert planned(done) == {}
     after = (done.folder / split).read_text().splitlines()
     assert [line for line in after if not line.startswith("v4:")] == before
@@ -154,7 +167,7 @@ def test_roi_parameter_reruns_roi_and_after(done: Study, key: str) -> None:
     done.configure(preparation={**done.config["preparation"], "roi": {key: 0.5}})
     jobs = planned(done)
     after = {name: count for name, count in LABELS_ONWARD.items() if name not in ("strokes", "split")}
-    assert jobs == {"roi": COUNT} | after
+    assert jobs == {"roi": COUNT, "quality": COUNT} | after
 
 
 def test_added_flow_method_prepares_it_alone(done: Study) -> None:
@@ -193,8 +206,8 @@ def test_added_variant_and_seed_train_alone(done: Study) -> None:
     ("stage", "expected"),
     [
         ("frames.h5", ONE_VIDEO | LABELS_ONWARD),
-        ("flow/dis.h5", {"flow": 1, "roi": 1} | LABELS_ONWARD),
-        ("roi/dis.h5", {"roi": 1} | LABELS_ONWARD),
+        ("flow/dis.h5", {"flow": 1, "roi": 1, "quality": 1} | LABELS_ONWARD),
+        ("roi/dis.h5", {"roi": 1, "quality": 1} | LABELS_ONWARD),
         ("v1.h5", {"volume": 1}),
     ],
 )
@@ -216,6 +229,17 @@ def test_redo_starts_a_video_from_a_stage(done: Study) -> None:
     assert planned(done)["volume"] == 1
 
 
+def test_pictures_of_videos_are_as_many_as_asked_for(done: Study, study: Study) -> None:
+    for count in (0, 1):
+        study.configure(report={"videos": count})
+        assert planned(study).get("quality", 0) == count
+    done.configure(report={"videos": 0})
+    assert planned(done) == {}
+    (done.folder / "results/studies/tiny/videos/v1.png").unlink()
+    assert planned(done) == {}
+    assert planned(done, "results/studies/tiny/videos/v1.png") == {"quality": 1}
+
+
 def test_flow_backend_changed_runs_nothing(done: Study) -> None:
     done.configure(preparation={**done.config["preparation"], "flow_backend": "opencv"})
     assert planned(done) == {}
@@ -225,7 +249,7 @@ def test_another_study_on_the_same_dataset_prepares_nothing(done: Study) -> None
     (done.folder / "other.yaml").write_text(
         (done.folder / "study.yaml").read_text().replace("study: tiny", "study: other")
     )
-    assert planned(done, study="other.yaml") == LABELS_ONWARD
+    assert planned(done, study="other.yaml") == LABELS_ONWARD | {"quality": COUNT}
 
 
 def test_another_study_with_other_preparation_is_refused(done: Study) -> None:

@@ -61,6 +61,7 @@ def test_fresh_clone_plans_the_whole_demo(clone: Path) -> None:
     assert jobs == {
         **dict.fromkeys(("demo", "frames", "flow", "roi"), count),
         **dict.fromkeys(("train", "evaluate", "detect"), trainings),
+        "quality": 20,
         **dict.fromkeys(("strokes", "split", "normalisation", "summary", "all"), 1),
     }
     assert total == sum(jobs.values())

@@ -64,7 +64,7 @@ def start(log):
     """Check everything that can be checked before any job, and keep the study as it is now."""
     from crisp import start as starting
 
-    labels_digest()  # before they are kept: of a fix in between the next run makes new samples
+    parsed_labels()  # before they are kept: of a fix in between the next run makes new samples
     reported(starting.start, STUDY, workflow.configfiles, str(log[0]) if log else "")
     if workflow.executor_plugin.name == "slurm":
         from crisp import slurm
@@ -190,6 +190,7 @@ def memory(first):
 
 def raw_video(wildcards):
     """The raw video; where it is generated the demo rule makes it."""
+    reported(STUDY.video, wildcards.video)
     path = STUDY.source(wildcards.video)
     return ancient(str(path)) if STUDY.generate else present([path])
 
@@ -282,9 +283,28 @@ def annotation_files(wildcards):
 
 
 @cache
-def labels_digest():
+def parsed_labels():
     """The labels as this run found them: Snakemake asks only when the job runs, maybe hours later."""
-    return strokes.labels_digest(STUDY)
+    return strokes.parsed(STUDY)
+
+
+def labels_digest():
+    return files.digest(parsed_labels())
+
+
+@cache
+def labels_by_video():
+    """One string for each annotated video that changes with its strokes."""
+    found = {}
+    for video, _, _, parsed in parsed_labels():
+        found.setdefault(video, []).append(parsed)
+    return {video: files.digest(parsed) for video, parsed in found.items()}
+
+
+def quality_version(wildcards):
+    """Of the labels those of the one video, so that a fix makes its picture alone again."""
+    labels = labels_by_video().get(wildcards.video, "")
+    return version("quality", labels, STUDY.crop_sizes)
 
 
 def strokes_version(wildcards):

@@ -23,6 +23,22 @@ if STUDY.flow_groups:
         )
     }
 
+CONFUSIONS = {
+    f"confusions_{number}": report(
+        f"{RESULTS}/confusions/{variant}.png",
+        caption="../report/confusions.rst",
+        category="Evaluation",
+        subcategory=variant,
+        labels={
+            "variant": variant,
+            "split": "all",
+            "seed": "all",
+            "figure": "worst confusions, with examples",
+        },
+    )
+    for number, variant in enumerate(TRAININGS["variant"])
+}
+
 
 rule summary:
     input:
@@ -33,6 +49,7 @@ rule summary:
     output:
         **DETECTION_SUMMARY,
         **FLOW_STUDY,
+        **CONFUSIONS,
         table=f"{RESULTS}/summary.tsv",
         picture=report(
             f"{RESULTS}/summary.png",
@@ -58,6 +75,37 @@ rule summary:
             caption="../report/flow.rst",
             category="Summary",
             labels={"figure": "what computed the flow"},
+        ),
+        curves=report(
+            f"{RESULTS}/curves.png",
+            caption="../report/all_curves.rst",
+            category="Summary",
+            labels={"figure": "learning curves of all variants"},
+        ),
+        samples=report(
+            f"{RESULTS}/samples.png",
+            caption="../report/samples.rst",
+            category="Labels",
+            labels={"figure": "classes, sets and lengths"},
+        ),
+        label_errors=f"{RESULTS}/label_errors.tsv",
+        label_errors_html=report(
+            f"{RESULTS}/label_errors.html",
+            caption="../report/label_errors.rst",
+            category="Labels",
+            labels={"figure": "labels that may be wrong"},
+        ),
+        run_times=report(
+            f"{RESULTS}/run_times.html",
+            caption="../report/run_times.rst",
+            category="Study",
+            labels={"figure": "run times of the rules"},
+        ),
+        about=report(
+            f"{RESULTS}/study.html",
+            caption="../report/study.rst",
+            category="Study",
+            labels={"figure": "versions, videos and config"},
         ),
     log:
         f"{LOGS}/summary.log",

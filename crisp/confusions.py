@@ -1,0 +1,127 @@
+"""Picture of the worst confusions of a variant, with frames of strokes that were confused."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from textwrap import wrap
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.figure import SubFigure
+
+from crisp import storage
+from crisp.evaluation import Prediction
+from crisp.plots import GREY, ORANGE, picture
+from crisp.study import Study
+
+MOST = 5  # confusions shown
+EXAMPLES = 3  # strokes of each
+FRAMES = 3  # frames of each stroke
+WIDTH = 12.4  # inches
+TEXT = 2.35
+COLUMNS = 30  # letters of a line of text
+
+
+class Confusion(NamedTuple):
+    """`times` of the `total` predictions of strokes of a class that say another one, and some of them.
+
+    `examples` are one prediction a stroke, those of the highest score first.
+    """
+
+    label: str
+    predicted: str
+    times: int
+    total: int
+    examples: list[Prediction]
+
+
+def worst(predictions: Iterable[Prediction], classes: Sequence[str]) -> list[Confusion]:
+    """The `MOST` confusions that happen most often, over all predictions given (of several seeds and folds).
+
+    Of equally many the one that is a larger share of its class comes first.
+    """
+    totals: dict[str, int] = defaultdict(int)
+    wrong: dict[tuple[str, str], list[Prediction]] = defaultdict(list)
+    for one in predictions:
+        if one.correct is not None:
+            totals[one.label] += 1
+        if one.correct is False:
+            wrong[one.label, one.prediction].append(one)
+    found = []
+    for (label, predicted), confused in wrong.items():
+        column = classes.index(predicted)
+        ordered = sorted(confused, key=lambda one: (-one.scores[column], one.sample))
+        examples = list({one.sample: one for one in reversed(ordered)}.values())[::-1]
+        found.append(Confusion(label, predicted, len(confused), totals[label], examples[:EXAMPLES]))
+    return sorted(found, key=lambda one: (-one.times, one.total, one.label, one.predicted))[:MOST]
+
+
+def draw(path: str | Path, study: Study, variant: str, confusions: Sequence[Confusion]) -> None:
+    """Draw confusions, a row each.
+
+    Parameters
+    ----------
+    path : path
+        PNG file to write.
+    study : Study
+        Prepared.
+    variant : str
+        Whose confusions they are.
+    confusions : sequence of Confusion
+
+    Raises
+    ------
+    CrispError
+        If a stage file is missing or damaged.
+    """
+    frames = {
+        one.sample: _frames(study.stage_file(one.video, "frames"), one)
+        for confusion in confusions
+        for one in confusion.examples
+    }
+    shapes = [images[0].shape for images in frames.values()]
+    tallest = max((shape[0] / shape[1] for shape in shapes), default=0.5)
+    block = max(1.1, (WIDTH - TEXT) / (EXAMPLES * FRAMES) * tallest + 0.46)
+    with picture(path, WIDTH, 0.5 + block * max(1, len(confusions)), constrained=False) as figure:
+        heights = [0.5, *[block] * max(1, len(confusions))]
+        top, *parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
+        top.text(0.01, 0.5, f"{variant}: the worst confusions", fontsize=11, weight="bold", va="center")
+        if not confusions:
+            parts[0].text(0.01, 0.7, "no labelled test sample was taken for another class", color=GREY)
+        for part, confusion in zip(parts, confusions, strict=False):
+            _row(part, confusion, frames, block)
+
+
+def _frames(path: Path, one: Prediction) -> np.ndarray:
+    """Frames spread evenly over a stroke, (FRAMES, H, W, 3) uint8."""
+    with storage.open_stage(path, "frames") as file:
+        count = len(file["rgb"])
+        places = [one.begin + (one.end - one.begin) * (2 * k + 1) // (2 * FRAMES) for k in range(FRAMES)]
+        chosen = [min(max(place, 0), count - 1) for place in places]
+        return np.concatenate([storage.read_rows(file["rgb"], at, at + 1) for at in chosen])
+
+
+def _row(part: SubFigure, confusion: Confusion, frames: dict[str, np.ndarray], block: float) -> None:
+    """What was confused with what and how often, and frames of examples."""
+    share = 100 * confusion.times / confusion.total
+    lines = [
+        *((line, "black") for line in wrap(confusion.label, COLUMNS)),
+        *((line, ORANGE) for line in wrap(f"\u2192 {confusion.predicted}", COLUMNS)),
+        (f"{confusion.times} of {confusion.total} ({share:.0f} %)", GREY),
+    ]
+    for number, (line, colour) in enumerate(lines):
+        part.text(0.01, 1 - (0.36 + 0.17 * number) / block, line, color=colour, va="top", fontsize=8.5)
+    cells = part.subplots(1, EXAMPLES * FRAMES, squeeze=False)[0]
+    part.subplots_adjust(left=TEXT / WIDTH, right=0.995, bottom=0.03, top=1 - 0.36 / block, wspace=0.04)
+    for cell in cells:
+        cell.set_axis_off()
+    for number, one in enumerate(confusion.examples):
+        place = cells[number * FRAMES : (number + 1) * FRAMES]
+        for cell, image in zip(place, frames[one.sample], strict=True):
+            cell.imshow(image)
+            cell.set_anchor("N")
+        place[0].set_title(
+            f"{one.sample}, score {one.scores.max():.2f}", fontsize=7.5, weight="normal", loc="left", pad=2
+        )

@@ -1,0 +1,122 @@
+"""Pages of the viewer for the labels that may be wrong, and the list that leads to them.
+
+A page shows an annotation file as it is now beside what models that never saw its samples predict, so
+that it is corrected there and put back into the study.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from crisp import __version__, frames, label_errors, viewer
+from crisp.annotations import read as read_xml
+from crisp.files import write_json
+from crisp.label_errors import Ranking, Suspect
+from crisp.strokes import working_interval
+from crisp.study import Study
+from crisp.tables import Annotation
+
+SCHEMA = 1  # of the index that the viewer reads
+
+
+class Made(NamedTuple):
+    """The list's page, the address of each sample in it relative to its folder, and what is to be told."""
+
+    page: Path
+    links: dict[str, str]
+    warnings: list[str]
+
+
+def make(study: Study, ranking: Ranking, folder: Path, study_file: str) -> Made:
+    """Write the table, the list and a page for each annotation file that has one of the list's samples.
+
+    Parameters
+    ----------
+    study : Study
+    ranking : Ranking
+    folder : to write to.
+    study_file : of the study, for the commands that are told.
+
+    Raises
+    ------
+    CrispError
+        If an annotation file or a stage file is missing or damaged.
+    """
+    links: dict[str, str] = {}
+    warnings: list[str] = []
+    listed = {one.sample for one in ranking.suspects[: label_errors.MOST_ROWS]}
+    for video in dict.fromkeys(one.video for one in ranking.suspects if one.sample in listed):
+        of_video = [one for one in ranking.suspects if one.video == video]
+        for number, (row, suspects) in enumerate(_by_file(study, video, of_video).items(), start=1):
+            if listed.isdisjoint(one.sample for one in suspects):
+                continue
+            path = folder / (f"{video}.json" if number == 1 else f"{video}.{number}.json")
+            write_json(path, index(study, row, suspects, ranking.variant), indent=None)
+            made = viewer.make(path, path.with_suffix(".html"))
+            warnings += made.warnings
+            step = study.videos[video].frame_step
+            links |= {one.sample: f"{made.page.name}#frame={one.begin * step}" for one in suspects}
+    label_errors.write(folder / "label_errors.tsv", ranking.suspects)
+    page = folder / "index.html"
+    note = (
+        "Each time leads to the sample in the viewer: correct the annotation there, save it, put it in the "
+        f"place of the one in the study, and run the study again ({study_file})."
+    )
+    label_errors.page(page, study, ranking, note, links)
+    return Made(page, links, warnings)
+
+
+def _by_file(study: Study, video: str, suspects: Sequence[Suspect]) -> dict[Annotation, list[Suspect]]:
+    """The suspects of a video by the annotation file that holds them; what none holds is by the first."""
+    step = study.videos[video].frame_step
+    rows = [row for row in study.annotations if row.video == video and row.task == "classification"]
+    files: dict[Annotation, list[Suspect]] = {row: [] for row in rows}
+    holders = {
+        working_interval(stroke.begin, stroke.end, step): row
+        for row in rows
+        for stroke in read_xml(study.annotation_file(row))
+    }
+    for one in suspects if rows else ():  # there are none where the table has changed since
+        files[holders.get((one.begin, one.end), rows[0])].append(one)
+    return files
+
+
+def index(study: Study, row: Annotation, suspects: Sequence[Suspect], variant: str) -> dict[str, Any]:
+    """What the viewer shows of an annotation file and the predictions of its samples.
+
+    A stroke that is predicted to be none, and a negative that is predicted as such, is not among the
+    strokes of the model.
+    """
+    path = study.annotation_file(row)
+    step = study.videos[row.video].frame_step
+    source = frames.described(study.stage_file(row.video, "frames"))
+    return {
+        "schema": SCHEMA,
+        "crisp": __version__,
+        "video": {
+            "id": row.video,
+            "path": str(study.source(row.video).absolute()),
+            "fps": source.fps,
+            "frames": source.decoded,
+            "width": source.width,
+            "height": source.height,
+            "duration": round(source.decoded / source.fps, 3),
+            "variable_rate": source.variable_rate,
+        },
+        "model": {"variant": variant, "classes": list(study.classes), "negative": study.negative_class},
+        "strokes": [
+            {
+                "begin": one.begin * step,
+                "end": min(one.end * step, source.decoded),
+                "label": one.predicted,
+                "score": max(one.probabilities),
+                "scores": dict(zip(study.classes, one.probabilities, strict=True)),
+            }
+            for one in sorted(suspects, key=lambda one: one.begin)
+            if one.predicted != study.negative_class
+        ],
+        "truth": [stroke._asdict() for stroke in sorted(read_xml(path))],
+        "annotations": str(path.absolute()),
+    }

@@ -1,0 +1,30 @@
+# A picture of how a video was prepared and annotated; of the first report.videos, and of any asked for by name.
+rule quality:
+    input:
+        frames=f"{VOLUMES}/{{video}}/frames.h5",
+        flow=f"{VOLUMES}/{{video}}/flow/{STUDY.flow_methods[0]}.h5",
+        roi=f"{VOLUMES}/{{video}}/roi/{STUDY.flow_methods[0]}.h5",
+    output:
+        report(
+            f"{RESULTS}/videos/{{video}}.png",
+            caption="../report/quality.rst",
+            category="Videos",
+            labels={"video": "{video}"},
+        ),
+    log:
+        f"{LOGS}/quality/{{video}}.log",
+    benchmark:
+        f"{TIMES}/quality/{{video}}.tsv"
+    conda:
+        "../../envs/crisp.yaml"
+    resources:
+        mem_mb=memory(1000),
+        disk_mb=10,
+        runtime=runtime(10),
+    params:
+        study=SNAPSHOT,
+        labels=LABELS,
+        version=quality_version,
+    shell:
+        "crisp quality --study {params.study:q} --labels {params.labels:q} {wildcards.video}"
+        " 2>&1 | tee {log:q}"
