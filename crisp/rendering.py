@@ -56,7 +56,7 @@ def clip(
         result["rgb"] = planes
     if "flow" in region.arrays:
         planes, part = np.zeros((2, *size), np.float32), region.scale * augmentation.linear(draw)
-        for position in np.flatnonzero(moving):
+        for position in np.flatnonzero(moving).tolist():
             row = int(shown[position])
             field = roi.seen(region.arrays["flow"][row], region.arrays["mask"][row])
             for axis in (0, 1):  # one by one, as OpenCV rounds places to 1/32 px for two channels

@@ -170,14 +170,7 @@ class Trainer:
         self.network = self._network()
         self.bfloat16 = use_bfloat16(settings.precision, device)
         self._check_precision()
-        self.optimizer = torch.optim.SGD(
-            self.model.parameters(),
-            lr=settings.learning_rate,
-            momentum=settings.momentum,
-            weight_decay=settings.weight_decay,
-            nesterov=True,
-            fused=device.type in ("cpu", "cuda"),
-        )
+        self.optimizer = self.sgd()
         self.weights = None
         if settings.balance != "none":
             shares = class_weights(self.datasets["train"].labels, len(study.classes))
@@ -193,6 +186,18 @@ class Trainer:
         # The epoch under way, between two of its batches: its number, the batches done and their sums.
         self.within: dict[str, Any] = {}
         self._told, self._saved, self._cost = Told(), time.monotonic(), 0.0
+
+    def sgd(self) -> torch.optim.SGD:
+        """A new optimiser of the model: all weights are updated in one pass over them."""
+        settings = self.study.training
+        return torch.optim.SGD(
+            self.model.parameters(),
+            lr=settings.learning_rate,
+            momentum=settings.momentum,
+            weight_decay=settings.weight_decay,
+            nesterov=True,
+            fused=self.device.type in ("cpu", "cuda"),
+        )
 
     def _check_attention(self) -> None:
         """Batch normalisation takes the spread of a batch, so there must be one."""
