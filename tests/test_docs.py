@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import h5py
 import pytest
+import snakemake
 import typer
 from snakemake.cli import get_argument_parser
 
@@ -17,7 +22,22 @@ from tests.pages import PAGES, ROOT, blocks, commands, lines
 VERBS: dict[str, Any] = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
 TOP = {"--help", "-h", "--version", "--install-completion", "--show-completion"}
 # Programs of the system, whose words are theirs.
-OTHERS = {"git", "cd", "source", ".", "mv", "ls", "ln", "column", "pip", "ssh", "tmux", "sbatch", "xdg-open"}
+OTHERS = {
+    "git",
+    "cd",
+    "source",
+    ".",
+    "mv",
+    "ls",
+    "ln",
+    "column",
+    "cut",
+    "pip",
+    "ssh",
+    "tmux",
+    "sbatch",
+    "xdg-open",
+}
 TYPED = [
     pytest.param(command, id=f"{page.relative_to(ROOT)}: {' '.join(command)}"[:100])
     for page in PAGES
@@ -110,6 +130,57 @@ def test_commands_in_the_text_exist(page: Path) -> None:
             continue
         options = {name for one in VERBS[verb].params for name in (*one.opts, *one.secondary_opts)}
         assert {word for word in rest if word.startswith("--")} <= options | TOP, words
+
+
+def typed(page: str, block: int, folder: Path) -> str:
+    """Run a shell block of a page in a folder; what it prints."""
+    shell = [text for language, text in blocks(ROOT / "docs" / page) if language == "sh"]
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-ec", shell[block]],
+        cwd=folder,
+        env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_stages_by_hand(tmp_path: Path) -> None:
+    typed("student.md", 1, tmp_path)
+    with h5py.File(tmp_path / "by-hand/player-21/player-21.h5") as volume:
+        assert volume["rgb"].shape == (579, 54, 96, 3)
+        assert volume["flow/dis"].shape == (579, 54, 96, 2)
+        assert volume["roi/dis"].shape == (579, 2)
+
+
+def test_json_of_the_demo() -> None:
+    decoder = json.JSONDecoder()
+    said = typed("commands.md", 0, ROOT)
+    check, end = decoder.raw_decode(said)
+    plan, _ = decoder.raw_decode(said[end:].lstrip())
+    assert check["faults"] == []
+    assert "train" in {row["rule"] for row in plan["rows"]}
+
+
+def texts(*folders: Path) -> str:
+    """All that the source files of folders hold, with texts that go on over lines joined."""
+    paths = [path for folder in folders for path in [*folder.rglob("*.py"), *folder.rglob("*.smk")]]
+    source = "\n".join(path.read_text(encoding="utf-8") for path in [*paths, ROOT / "Makefile"])
+    return re.sub(r"""["']\s*\n\s*f?["']""", "", source)
+
+
+def test_messages_of_the_troubleshooting_exist() -> None:
+    page = (ROOT / "docs/troubleshooting.md").read_text()
+    own, others = page.split("## From Snakemake")
+    for part, source in (
+        (own, texts(ROOT / "crisp", ROOT / "workflow")),
+        (others, texts(Path(snakemake.__file__).parent)),
+    ):
+        messages = re.findall(r"^\| `(.+?)` \|", part, re.MULTILINE)
+        assert len(messages) >= 4
+        assert [message for message in messages if message not in source] == []
 
 
 def test_the_page_of_the_command_line_lists_all_verbs() -> None:
