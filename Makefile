@@ -51,6 +51,7 @@ lint: .venv/installed  ## Check style, types and the workflow.
 	$(BIN)/snakefmt --check --line-length 100 Snakefile workflow
 	$(BIN)/mypy
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint
+	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint -s workflow/index.smk --config videos=docs model=model.pt out=found
 
 format: .venv/installed  ## Format the code.
 	$(BIN)/ruff check --fix .

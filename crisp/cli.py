@@ -47,6 +47,7 @@ Joined = Annotated[
     Path | None, typer.Option("--volume", help="Then also join the video's stage files in this volume.")
 ]
 Device = Annotated[str, typer.Option(help="auto (a GPU where there is one), cpu or cuda.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
 DEMO = Path("config/config.yaml")
 INTERRUPTED = "interrupted; nothing is half-written"
 
@@ -95,6 +96,10 @@ def _end(message: str, code: int) -> None:
     sys.exit(code)
 
 
+def _print_json(content: Any) -> None:
+    print(json.dumps(content, indent=1, ensure_ascii=False))
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         print(__version__)
@@ -132,6 +137,7 @@ def scan(
     videos: Annotated[list[str] | None, typer.Argument(help="Ids of videos; none = all in use.")] = None,
     study: StudyFile = DEMO,
     decode: Annotated[bool, typer.Option(help="Count decoded frames instead of packets (slow).")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Bring videos.tsv up to date with the files: size, frames, frame rate and SHA-256.
 
@@ -142,13 +148,17 @@ def scan(
 
     loaded = studies.load(study)
     changes = scanning.scan(loaded.videos_table, loaded.data, decode, videos or ())
-    print("\n".join(changes) if changes else "nothing has changed")
+    if as_json:
+        _print_json({"changes": changes})
+    else:
+        print("\n".join(changes) if changes else "nothing has changed")
 
 
 @app.command(rich_help_panel=DATA)
 def check(
     study: StudyFile = DEMO,
     decode: Annotated[bool, typer.Option(help="Also decode every video (slow).")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Look for faults in a study's config, tables, annotations and files, and list them all.
 
@@ -157,8 +167,16 @@ def check(
     from crisp import check as checking
     from crisp import study as studies
 
-    loaded = studies.load(study)
-    faults, warnings = checking.check(loaded, [study], decode)
+    try:
+        loaded = studies.load(study)
+        faults, warnings = checking.check(loaded, [study], decode)
+    except CrispError as error:  # the study file itself is at fault
+        if not as_json:
+            raise
+        faults, warnings = list(error.faults), []
+    if as_json:
+        _print_json({"faults": list(map(asdict, faults)), "warnings": list(map(asdict, warnings))})
+        raise typer.Exit(1 if faults else 0)
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
     if faults:
@@ -440,7 +458,7 @@ def normalise(
 
 
 @app.command(rich_help_panel=MODELS)
-def models(study: StudyFile = DEMO) -> None:
+def models(study: StudyFile = DEMO, as_json: AsJson = False) -> None:
     """Print the study's variants with their parameter counts and input shapes.
 
     Example: crisp models --study config/ttstroke21.yaml
@@ -449,6 +467,9 @@ def models(study: StudyFile = DEMO) -> None:
     from crisp import study as studies
 
     rows = architectures.table(studies.load(study))
+    if as_json:
+        _print_json(rows)
+        return
     shapes = "inputs (channels, frames, height, width)"
     print(f"{'variant':<20} {'model':<12} {'parameters':>12}  {shapes}")
     for row in rows:
@@ -696,7 +717,7 @@ def submit(
 def doctor(
     gpu: Annotated[bool, typer.Option("--gpu", help="A missing GPU is a fault.")] = False,
     slurm: Annotated[bool, typer.Option("--slurm", help="A missing SLURM is a fault.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Look at this machine: packages, GPU, codecs, HDF5, SLURM, scratch space; each fault with its remedy.
 
@@ -706,7 +727,7 @@ def doctor(
 
     findings = checks.examine(gpu, slurm)
     if as_json:
-        print(json.dumps([finding._asdict() for finding in findings], indent=1))
+        _print_json([finding._asdict() for finding in findings])
     else:
         print("\n".join(map(str, findings)))
     if any(finding.state == checks.BROKEN for finding in findings):
@@ -717,7 +738,7 @@ def doctor(
 def plan(
     study: StudyFile = DEMO,
     everything: Annotated[bool, typer.Option("--all", help="Count what is done, too.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Tell what a study costs before it runs: jobs, core-hours, GPU-hours and disk.
 
@@ -728,7 +749,10 @@ def plan(
 
     loaded = studies.load(study)
     found = plans.plan(loaded, everything)
-    print(json.dumps(asdict(found), indent=1) if as_json else plans.text(loaded, found))
+    if as_json:
+        _print_json(asdict(found))
+    else:
+        print(plans.text(loaded, found))
 
 
 @app.command(rich_help_panel=MODELS)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import pty
+import re
+import shlex
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +23,9 @@ from typer.testing import CliRunner
 import crisp
 from crisp import cli, files, storage, study
 from crisp.errors import CrispError
+from tests.lab import CONTENT as LAB
+from tests.lab import Lab
+from tests.test_index import model_file
 
 COMMAND = [sys.executable, "-c", "from crisp.cli import main; main()"]
 ROOT = Path(__file__).parents[1]
@@ -83,6 +91,97 @@ def test_every_verb_has_an_example(verb: str) -> None:
 
 def test_version() -> None:
     assert CliRunner().invoke(cli.app, ["--version"]).stdout == f"{crisp.__version__}\n"
+
+
+def on_terminal(*arguments: str, **more: str) -> str:
+    """What ``crisp`` prints on a terminal of its own."""
+    leader, follower = pty.openpty()
+    env = {name: value for name, value in environment(TERM="xterm", **more).items() if name not in SILENT}
+    done = subprocess.Popen([*COMMAND, *arguments], env=env | more, stdout=follower, stderr=follower)
+    os.close(follower)
+    said = b""
+    with suppress(OSError):  # how Linux tells that the other side is closed
+        while part := os.read(leader, 65536):
+            said += part
+    os.close(leader)
+    assert done.wait(60) in (0, 2)
+    return said.decode()
+
+
+SILENT = {"NO_COLOR", "FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS"}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["frames", "--widht"]])
+def test_colours_only_on_a_terminal(arguments: list[str]) -> None:
+    colour = re.compile(r"\x1b\[[\d;]*3\dm")
+    assert colour.search(on_terminal(*arguments))
+    assert not colour.search(on_terminal(*arguments, NO_COLOR="1"))
+    env = {name: value for name, value in environment().items() if name not in SILENT}
+    done = subprocess.run([*COMMAND, *arguments], env=env, capture_output=True, text=True)
+    assert len(done.stdout + done.stderr) > 200
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_bash_completes_verbs_options_and_files(tmp_path: Path) -> None:
+    """As a person has it: the script of ``--show-completion`` in bash, and Tab."""
+    program = tmp_path / "bin/crisp"
+    program.parent.mkdir()
+    program.write_text(
+        f"#!/bin/sh\nexec {shlex.join([sys.executable, '-c'])} "
+        + shlex.quote("import sys; sys.argv[0] = 'crisp'; from crisp.cli import main; main()")
+        + ' "$@"\n'
+    )
+    program.chmod(0o755)
+    script = """
+eval "$(crisp --show-completion)"
+tab() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _crisp_completion crisp; echo "${COMPREPLY[*]}"; }
+tab crisp ch
+tab crisp re
+tab crisp check --st
+complete -p crisp
+"""
+    path = f"{program.parent}:{os.environ['PATH']}"
+    done = subprocess.run(["bash", "-c", script], env=environment(PATH=path), capture_output=True, text=True)
+    assert done.stderr == ""
+    verb, verbs, option, rest = done.stdout.splitlines()
+    assert (verb, option) == ("check", "--study")
+    assert set(verbs.split()) == {"redo", "recover"}
+    assert "-o default" in rest  # files, where crisp knows nothing
+
+
+def test_json_is_one_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = str(write(tmp_path / "study.yaml"))
+    done = CliRunner().invoke(cli.app, ["models", "--study", path, "--json"])
+    rows = json.loads(done.stdout)
+    assert [row["variant"] for row in rows] == ["rgb", "flow", "twin"]
+    assert rows[2] == {
+        "variant": "twin",
+        "model": "twin",
+        "parameters": 221611811,
+        "inputs": {"rgb": [3, 100, 120, 120], "flow": [2, 100, 120, 120]},
+    }
+    for content in (CONTENT, {**CONTENT, "clases": []}):  # faults of the tables, and of the study file
+        path = str(write(tmp_path / "study.yaml", **content))
+        done = CliRunner().invoke(cli.app, ["check", "--study", path, "--json"])
+        assert done.exit_code == 1
+        found = json.loads(done.stdout)
+        assert found["warnings"] == []
+        assert list(found["faults"][0]) == ["where", "what", "expected", "found", "remedy"]
+    assert found["faults"][0]["what"] == "unknown key"
+
+
+def test_json_of_a_good_study(lab: Lab) -> None:
+    lab.write()
+    Path("study.yaml").write_text(yaml.safe_dump(LAB))
+    done = CliRunner().invoke(cli.app, ["check", "--study", "study.yaml", "--json"])
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["faults"] == []
+    scan = ["scan", "--study", "study.yaml", "--json"]
+    assert json.loads(CliRunner().invoke(cli.app, scan).stdout) == {"changes": []}
+    lab.change(lab.rows[0].video, frames=1)
+    (change,) = json.loads(CliRunner().invoke(cli.app, scan).stdout)["changes"]
+    assert lab.rows[0].video in change
 
 
 def test_help_needs_no_heavy_library() -> None:
@@ -212,6 +311,50 @@ def test_closed_pipe_is_no_traceback(tmp_path: Path) -> None:
     os.close(writing)
     assert done.returncode == 1
     assert done.stderr == ""
+
+
+def interrupt(folder: Path, beside: str, *arguments: object) -> None:
+    """Run a verb, send it Ctrl-C while it writes a file, and see that it leaves no part of it."""
+    before = sorted(folder.rglob("*"))
+    verb = subprocess.Popen(
+        [*COMMAND, *map(str, arguments)],
+        env=environment(),
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    end = time.monotonic() + 60
+    while not any(path.stat().st_size > 2**14 for path in folder.rglob(f"{beside}.tmp-*")):
+        assert verb.poll() is None, verb.communicate()[1]
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.005)
+    os.killpg(verb.pid, signal.SIGINT)
+    _, said = verb.communicate(timeout=60)
+    assert verb.returncode == 130, said
+    assert said.endswith("crisp: interrupted; nothing is half-written\n")
+    left = [path for path in sorted(folder.rglob("*")) if path not in before and path.is_file()]
+    assert [path for path in left if ".tmp-" in path.name or path.name == beside] == []
+
+
+def test_interrupted_frames_and_demo_leave_nothing(tmp_path: Path, make_video) -> None:
+    make_video(tmp_path / "v.mp4", frames=2000, size=(640, 480))
+    interrupt(tmp_path, "frames.h5", "frames", "v.mp4", "frames.h5")
+    interrupt(tmp_path, "player-01.mp4", "demo", "--out", "demo", "player-01")
+    assert run("demo", "--out", tmp_path / "demo", "player-01").returncode == 0
+
+
+def test_interrupted_index_goes_on(tmp_path: Path, make_video) -> None:
+    make_video(tmp_path / "game.mp4", frames=1500, size=(640, 480))
+    model_file(tmp_path / "model.pt")
+    index = ("index", "game.mp4", "--model", "model.pt", "--out", "out", "--workers", 1, "--device", "cpu")
+    interrupt(tmp_path, "dis.h5", *index)
+    kept = storage.frame_count(tmp_path / "out/game/frames.h5")
+    assert kept == 1500  # frames were finished: they are not made again
+    done = run(*index, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "frames.h5" not in done.stderr
+    assert json.loads((tmp_path / "out/game/index.json").read_text())["video"]["frames"] == 1500
 
 
 @pytest.mark.parametrize("workers", [1, 2])

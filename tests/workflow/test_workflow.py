@@ -15,7 +15,7 @@ from tests.workflow.conftest import ROOT, Run, Study, environment
 PARTS = ("Snakefile", "workflow", "config", "crisp", "profiles", "slurm")
 RULES = {
     name
-    for path in (ROOT / "workflow/rules").glob("*.smk")
+    for path in (ROOT / "workflow").rglob("*.smk")
     for name in re.findall(r"^ *rule (\w+):", path.read_text(), re.MULTILINE)
 }
 PROFILES = sorted((ROOT / "profiles").glob("*/*.yaml"))

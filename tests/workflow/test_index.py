@@ -1,0 +1,74 @@
+"""Many videos indexed through the workflow, a job each."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.test_index import model_file
+from tests.workflow.conftest import ROOT, Run, environment
+
+
+def index(folder: Path, *arguments: str) -> Run:
+    """The documented command on this machine, in a folder with ``videos/`` and ``model.pt``."""
+    command = ["snakemake", "-s", str(ROOT / "workflow/index.smk"), "--profile", str(ROOT / "profiles/local")]
+    command += ["--cores", "2", *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=300)
+    return Run(done.returncode, done.stdout + done.stderr)
+
+
+CONFIG = ("--config", "videos=videos", "model=model.pt", "out=found")
+
+
+def test_a_folder_of_videos(tmp_path: Path, make_video) -> None:
+    for number, name in enumerate(("first game.mp4", "second.mp4")):
+        make_video(tmp_path / "videos" / name, frames=60, seed=number)
+    (tmp_path / "videos/broken.mp4").write_bytes(b"no video")
+    (tmp_path / "videos/notes.txt").write_text("not taken for a video")
+    model_file(tmp_path / "model.pt")
+
+    run = index(tmp_path, *CONFIG)
+    assert run.code == 1
+    assert "broken.mp4" in run.text
+    names = sorted(path.parent.name for path in tmp_path.glob("found/*/index.json"))
+    assert names == ["first-game", "second"]
+    content = json.loads((tmp_path / "found/first-game/index.json").read_text())
+    assert content["video"]["frames"] == 60
+    assert "frames" in (tmp_path / "found/.logs/second.log").read_text()
+
+    (tmp_path / "videos/broken.mp4").unlink()
+    assert "Nothing to be done" in index(tmp_path, *CONFIG).text
+    make_video(tmp_path / "videos/third.mp4", frames=60, seed=3)
+    run = index(tmp_path, *CONFIG)
+    assert run.code == 0, run.text
+    assert (tmp_path / "found/third/index.json").exists()
+    assert "1 of 2 steps" in run.text  # its job, and `all`
+
+    before = (tmp_path / "found/second/index.json").read_text()
+    model_file(tmp_path / "model.pt", bias=(9, 0, 0))
+    run = index(tmp_path, *CONFIG)
+    assert run.code == 0, run.text
+    assert (tmp_path / "found/second/index.json").read_text() != before
+
+
+@pytest.mark.parametrize(
+    ("config", "names", "fault"),
+    [
+        (("videos=videos", "out=found"), ["a.mp4"], "model is missing: add model=..."),
+        (("videos=none", "model=model.pt", "out=found"), ["a.mp4"], "none: folder of videos is missing"),
+        (CONFIG[1:], ["a.mp4", "A.avi"], "two videos have the same name"),
+        (CONFIG[1:], ["a b.mp4", "a-b.mp4"], "two videos have the same name"),
+    ],
+)
+def test_what_is_refused(tmp_path: Path, config: tuple[str, ...], names: list[str], fault: str) -> None:
+    (tmp_path / "videos").mkdir()
+    for name in names:
+        (tmp_path / "videos" / name).touch()
+    (tmp_path / "model.pt").touch()
+    run = index(tmp_path, "-n", "--config", *config)
+    assert run.code == 1
+    assert fault in run.text
+    assert "Traceback" not in run.text

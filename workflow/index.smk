@@ -1,0 +1,60 @@
+# Many new videos, a job each: `crisp index` on the nodes of a cluster, or several at once on a machine.
+#   snakemake -s workflow/index.smk --profile slurm --config videos=/videos model=model.pt out=found
+import re
+from collections import Counter
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from crisp.importers import found, ids
+
+WANTED = {"videos": "a folder of videos", "model": "a trained model", "out": "a folder to write to"}
+for key, meaning in WANTED.items():
+    if key not in config:
+        raise WorkflowError(f"{key} is missing: add {key}=... to --config, {meaning}")
+FOLDER, MODEL, OUT = (str(config[key]) for key in WANTED)
+if not Path(FOLDER).is_dir():
+    raise WorkflowError(f"{FOLDER}: folder of videos is missing")
+
+PATHS = list(found.video_files(Path(FOLDER)))
+VIDEOS = {ids.plain(path.name): path.as_posix() for path in PATHS}
+TWICE = [name for name, number in Counter(map(str.lower, VIDEOS)).items() if number > 1]
+if TWICE or len(VIDEOS) < len(PATHS):
+    raise WorkflowError(f"{FOLDER}: two videos have the same name but for their ending or signs")
+
+
+wildcard_constraints:
+    video="|".join(map(re.escape, VIDEOS)) or "none",
+
+
+container: "crisp.sif"
+
+
+rule all:
+    input:
+        expand(f"{OUT}/.done/{{video}}", video=VIDEOS),
+
+
+rule index:
+    input:
+        video=lambda wildcards: ancient(VIDEOS[wildcards.video]),
+        model=MODEL,
+    output:
+        # Not index.json: Snakemake deletes an output before it runs the job again, and `crisp index`
+        # knows a folder of its own by that file.
+        touch(f"{OUT}/.done/{{video}}"),
+    log:
+        f"{OUT}/.logs/{{video}}.log",
+    conda:
+        "../envs/crisp.yaml"
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        disk_mb=1000,
+        runtime=lambda wildcards, attempt: 720 * attempt,
+    params:
+        out=lambda wildcards, output: Path(output[0]).parents[1],
+    shell:
+        "crisp index {input.video:q} --model {input.model:q} --out {params.out:q} --workers {threads}"
+        " 2>&1 | tee {log:q}"
