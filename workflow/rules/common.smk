@@ -341,7 +341,9 @@ def training_inputs(wildcards):
 
 
 def train_version(wildcards):
-    training = {key: value for key, value in STUDY.config["training"].items() if key not in NO_RESULT}
+    training = {
+        key: value for key, value in STUDY.config["training"].items() if key not in NO_RESULT
+    }
     return version("train", vars(STUDY.variant(wildcards.variant)), training, STUDY.classes)
 
 
