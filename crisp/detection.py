@@ -28,6 +28,7 @@ from crisp.errors import fail
 from crisp.files import replacing, write_json
 from crisp.inference import model_rows, trained_model
 from crisp.normalisation import Normalisation
+from crisp.parallel import ahead
 from crisp.progress import progress
 from crisp.study import Detection, Study, Variant
 from crisp.training import make_deterministic, read_scale, readers
@@ -82,7 +83,7 @@ def frame_probabilities(
     possible = decisions.windows(0, count, length)
     starts = [*possible[:-1:stride], possible[-1]]
     device = next(model.parameters()).device
-    batches = _batches(reader, size, normalised, starts, batch_size, device)
+    batches = ahead(_batches(reader, size, normalised, starts, batch_size, device))
     if name:
         batches = progress(batches, f"blocks of {batch_size} windows", name, -(-len(starts) // batch_size))
     rows = np.concatenate([model_rows(model, batch) for batch in batches])

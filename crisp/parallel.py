@@ -1,4 +1,4 @@
-"""Worker processes inside one job: results in order, bounded memory, no orphan, no wait without an end.
+"""Work of one job in other processes or ahead of its use: in order, in bounded memory, always with an end.
 
 The standard library's pool shares one pipe between its workers. A worker that is killed while it writes a
 result there leaves half a message, and the pool waits for the other half for ever. Here each worker has a
@@ -73,6 +73,16 @@ def ordered_map(work: Callable[[Task], Result], tasks: Iterable[Task], workers: 
         threads.shutdown(cancel_futures=True)
         for worker in crew:
             worker.close()
+
+
+def ahead(items: Iterable[Task]) -> Iterator[Task]:
+    """Yield items, each next one being made in a thread while the caller is at work on the one before."""
+    source, end = iter(items), object()
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, source, end)
+        while (item := coming.result()) is not end:
+            coming = thread.submit(next, source, end)
+            yield item  # type: ignore[misc]
 
 
 class _KilledError(Exception):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import struct
+import threading
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 
@@ -12,7 +13,7 @@ import psutil
 import pytest
 
 from crisp.errors import CrispError, fail
-from crisp.parallel import ordered_map
+from crisp.parallel import ahead, ordered_map
 
 
 def _square(number: int) -> int:
@@ -82,3 +83,29 @@ def test_a_killed_worker_is_one_error_and_no_orphan(work: Callable[[int], int]) 
     left = set(psutil.Process().children(recursive=True)) - before
     _, alive = psutil.wait_procs(left, timeout=20)
     assert [child for child in alive if not _is_tracker(child)] == []
+
+
+def test_one_item_is_made_ahead() -> None:
+    made: list[int] = []
+    next_is_made = threading.Event()
+
+    def items() -> Iterator[int]:
+        for number in range(9):
+            made.append(number)
+            if number == 1:
+                next_is_made.set()
+            yield number
+
+    results = ahead(items())
+    assert next(results) == 0
+    assert next_is_made.wait(20), "while the first is in use"
+    assert made == [0, 1]
+    assert list(results) == list(range(1, 9))
+    assert list(ahead([])) == []
+
+
+def test_a_fault_of_what_is_made_ahead_arrives_in_its_place() -> None:
+    results = ahead(map(_refuse, range(9)))
+    assert [next(results) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(CrispError, match="frame 3"):
+        next(results)
