@@ -17,12 +17,13 @@ from crisp.study import Study, Variant
 WIDTH, HEIGHT = 320, 180  # px; the constants below are of frames of this size
 DECODING = 0.015  # core-seconds a video frame of 1920x1080 H.264, scaled down and written
 FLOW = {
-    "deepflow": 0.31,
+    "deepflow": 0.16,
     "dis": 0.012,
     "farneback": 0.046,
     "tvl1": 1.4,
     "pcaflow": 0.065,
 }  # core-seconds a pair
+OPENCV = 0.31  # core-seconds a pair, by DeepFlow with backend `opencv`
 GPU_FLOW = 1 / 400  # GPU-seconds a pair of frames, by DeepFlow on a GPU; assumed, not measured
 GPU_HOST = 0.007  # core-seconds a pair: frames read, flow quantised and written
 ROI = 0.006  # core-seconds a frame
@@ -30,7 +31,7 @@ POSE = {"": 0.002, "mediapipe": 0.1}  # core-seconds a frame, read from files or
 BYTES = {"frames": 92e3, "flow": 70e3, "roi": 2e3, "pose": 170}  # a frame
 START = 5.0  # core-seconds a job, before it does anything
 CLIP = (100, 120, 120)  # frames, height, width; the next two are of a Twin clip of this size
-STEP, FORWARD = 9.6, 3.2  # core-seconds a clip in training, and forward only
+STEP, FORWARD = 4.8, 1.6  # core-seconds a clip in training, and forward only
 GPU_CORES = 100  # cores that do the work of one GPU; assumed, not measured
 WEIGHT, COPIES = 4, 3  # bytes a weight; copies in the resume state (two of `last`, one of `best`)
 
@@ -149,6 +150,8 @@ def _preparation(study: Study, left: _Left) -> list[Row]:
     def row(stage: str, method: str, seconds: float) -> Row:
         videos = [study.used[video] for video in left.videos[stage, method]]
         frames = sum(video.working_frames for video in videos)
+        if stage == "flow" and method == "deepflow" and study.flow_backend == "opencv":
+            seconds = OPENCV
         cost, gpu = frames * seconds * pixels, 0.0
         if stage == "flow" and method == "deepflow" and study.flow_backend == "gpu":
             cost, gpu = frames * GPU_HOST * pixels, frames * GPU_FLOW * pixels / 3600
