@@ -55,12 +55,16 @@ def masked(flow: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return result
 
 
-def seen(flow: np.ndarray, dilated: np.ndarray) -> np.ndarray:
-    """One frame's flow as of :func:`masked`, (H, W, 2) float32, by its mask from :func:`dilate`."""
-    result = np.zeros(flow.shape, np.float32)
-    # copyTo() leaves a result of another dtype than its source as it was: zero.
-    field = flow.astype(np.float32, copy=False)
-    cv2.copyTo(cv2.GaussianBlur(field, (3, 3), BLUR, borderType=cv2.BORDER_REFLECT_101), dilated, result)
+def seen(flow: np.ndarray, dilated: np.ndarray, scratch: np.ndarray | None = None) -> np.ndarray:
+    """One frame's flow as of :func:`masked`, (H, W, 2) float32, by its mask from :func:`dilate`.
+
+    With `scratch` (3, H, W, 2) float32 the result is a part of it.
+    """
+    field, blurred, result = np.empty((3, *flow.shape), np.float32) if scratch is None else scratch
+    np.copyto(field, flow)
+    cv2.GaussianBlur(field, (3, 3), BLUR, dst=blurred, borderType=cv2.BORDER_REFLECT_101)
+    result.fill(0)
+    cv2.copyTo(blurred, dilated, result)
     return result
 
 
