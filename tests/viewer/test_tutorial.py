@@ -94,7 +94,7 @@ def test_a_newcomer_gets_to_a_corrected_label(terminal, browser: Any, tmp_path: 
     page.close()
 
     said = terminal(TYPED[move : plan + 1])
-    assert planned(said) == {"strokes", "split", "normalisation", "train", "evaluate", "summary"}
+    assert planned(said) == {"strokes", "split", "normalisation", "train", "evaluate", "summary", "quality"}
     changes = re.findall(r"^[+-] .*", said, re.MULTILINE)
     assert [re.search('move="(.*)"', line)[1] for line in changes] == [tutorial.WRONG, tutorial.RIGHT]
     assert planned(PAGE.read_text().replace("```\njob ", "Job stats:\njob ")) == planned(said)
