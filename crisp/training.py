@@ -341,7 +341,8 @@ class Trainer:
         """Stop where the loss is no number any more."""
         if math.isfinite(float(sums[0])):
             return
-        kept = f"; the state after epoch {number - 1} is kept in {state}" if state and number > 1 else ""
+        epoch = self.best["epoch"]
+        kept = f"; the best weights so far are kept in {state}/best-{epoch}.pt" if state and epoch else ""
         raise fail(
             f"training of {self.variant.name}, epoch {number}",
             f"the {name} loss is not a finite number from batch {int(sums[2]) + 1} on",
@@ -501,6 +502,8 @@ class Trainer:
         since = time.monotonic() - self._saved
         if self.processes.first and (always or self._told or since * SAVING >= self._cost):
             begin = time.monotonic()
+            if self.within:  # what is kept is never worse than what was
+                self._check(self.within["sums"], "train", self.within["epoch"], state)
             self.save(state)
             self._saved = time.monotonic()
             self._cost = self._saved - begin

@@ -547,6 +547,30 @@ def test_loss_that_is_no_number_ends_the_training(
     assert not list(Path().rglob("model.pt"))
 
 
+def test_weights_of_before_the_loss_was_no_number_are_kept(
+    small: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    epoch, loss, seen = Trainer.epoch, Trainer.loss, []
+
+    def at(self: Trainer, number: int, *rest: Any) -> dict[str, float]:
+        seen.append(number)
+        return epoch(self, number, *rest)
+
+    def lost(self: Trainer, *parts: Any) -> torch.Tensor:
+        return loss(self, *parts) * (math.nan if seen[-1] == 3 else 1)
+
+    monkeypatch.setattr(Trainer, "epoch", at)
+    monkeypatch.setattr(Trainer, "loss", lost)
+    with pytest.raises(CrispError, match="epoch 3: the train loss is not") as error:
+        trained(small)
+    last = torch.load("state/last.pt", weights_only=True)
+    assert (len(last["history"]), last["within"]) == (2, {})
+    best = Path("state", f"best-{last['best']['epoch']}.pt")
+    assert str(best) in str(error.value)
+    weights = torch.load(best, weights_only=True)["model"]
+    assert all(torch.isfinite(array).all() for array in [*weights.values(), *last["model"].values()])
+
+
 @pytest.mark.usefixtures("small")
 def test_model_file_that_cannot_be_used(tmp_path: Path) -> None:
     _, content = trained(configured(epochs=1))
