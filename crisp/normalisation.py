@@ -140,13 +140,16 @@ def _divisor(values: np.ndarray, kind: str, floor: float) -> float:
     return float(above.mean() + 3 * above.std())
 
 
-def apply(flow: np.ndarray, normalisation: Normalisation) -> np.ndarray:
+def apply(flow: np.ndarray, normalisation: Normalisation, out: np.ndarray | None = None) -> np.ndarray:
     """Normalised flow: divided per component and clipped to [-1, 1]; untouched for ``none``.
 
     Parameters
     ----------
     flow : ndarray, (2, ...) float32
         dx and dy, px per frame.
+    normalisation : Normalisation
+    out : ndarray, optional
+        Where to write, may be `flow` itself.
 
     Returns
     -------
@@ -154,7 +157,9 @@ def apply(flow: np.ndarray, normalisation: Normalisation) -> np.ndarray:
     """
     if normalisation.kind == "none":
         return flow
-    scaled = np.stack([flow[0] / np.float32(normalisation.x), flow[1] / np.float32(normalisation.y)])
+    scaled = np.empty_like(flow) if out is None else out
+    for component, plane, divisor in zip(flow, scaled, (normalisation.x, normalisation.y), strict=True):
+        np.divide(component, np.float32(divisor), out=plane)
     return np.clip(scaled, -1, 1, out=scaled)
 
 

@@ -61,15 +61,16 @@ def clip(
     if "flow" in region.arrays:
         planes, flow = np.zeros((2, *size), np.float32), region.arrays["flow"]
         scratch, plane = np.empty((3, *flow.shape[1:]), np.float32), np.empty(flow.shape[1:3], np.float32)
+        part = (region.scale * augmentation.linear(draw)).astype(np.float32)
         for position in np.flatnonzero(moving).tolist():
             row = int(shown[position])
             field = roi.seen(flow[row], region.arrays["mask"][row], scratch)
             for axis in (0, 1):  # one by one, as OpenCV rounds places to 1/32 px for two channels
                 np.copyto(plane, field[..., axis])
                 warp(plane, draw, centres[row], planes[axis, position])
-        part = (region.scale * augmentation.linear(draw)).astype(np.float32)
-        turned = (part @ planes.reshape(2, -1)).reshape(planes.shape)
-        result["flow"] = normalisation.apply(turned, normalised) if normalised else turned
+            x, y = planes[:, position]
+            x[...], y[...] = (line[0] * x + line[1] * y for line in part)
+        result["flow"] = normalisation.apply(planes, normalised, out=planes) if normalised else planes
     if "pose" in region.arrays:
         result["pose"] = poses(region, draw, size, pose_norm)
     return result
