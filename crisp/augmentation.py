@@ -128,24 +128,32 @@ def linear(draw: Draw) -> np.ndarray:
 
 
 def matrix(draw: Draw, centre: tuple[float, float] | np.ndarray, size: tuple[int, ...]) -> np.ndarray:
-    """The map of source px to crop px of one frame.
+    """The map of source px to crop px of one frame, (2, 3) float64; see :func:`matrices`."""
+    return matrices(draw, np.asarray(centre, float)[None], size)[0]
+
+
+def matrices(draw: Draw, centres: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """The maps of source px to crop px of a clip's frames.
 
     Parameters
     ----------
     draw : Draw
-    centre : (x, y)
-        ROI centre of the frame: smoothed, clamped, whole px.
+    centres : ndarray, (n, 2)
+        ROI centre (x, y) of each frame: smoothed, clamped, whole px.
     size : (..., height, width)
         Of the crop.
 
     Returns
     -------
-    ndarray, (2, 3) float64
-        As ``cv2.warpAffine`` takes it.
+    ndarray, (n, 2, 3) float64
+        Each as ``cv2.warpAffine`` takes it.
     """
     height, width = size[-2:]
     part = linear(draw)
     target = draw.zoom * np.array(draw.shift, float) + (width // 2, height // 2)
     if draw.flip:
         target[0] = width - 1 - target[0]
-    return np.column_stack([part, target - part @ np.asarray(centre, float)])
+    found = np.empty((len(centres), 2, 3))
+    found[:, :, :2] = part
+    found[:, :, 2] = [target - part @ centre for centre in centres]
+    return found

@@ -102,8 +102,7 @@ def channels(
         Channel 3 * point + (x, y, score).
     """
     points = filled(points.astype(np.float64), centres)
-    for place, centre in zip(points, centres, strict=True):
-        matrix = augmentation.matrix(draw, centre, size)
+    for place, matrix in zip(points, augmentation.matrices(draw, centres, size), strict=True):
         place[:, :2] = (place[:, :2] @ matrix[:, :2].T + matrix[:, 2]) / divisor
     if draw.flip:
         points = points[:, list(MIRRORED)]

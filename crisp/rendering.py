@@ -47,6 +47,7 @@ def clip(
     """
     shown, moving = rows(draw, size[0], region)
     centres = region.centres - region.origins
+    maps = augmentation.matrices(draw, centres, size)
     result = {}
     # Arrays of a frame are used again for the next: new memory costs more than what is computed in it.
     if "rgb" in region.arrays:
@@ -55,7 +56,7 @@ def clip(
         wide = np.empty((*region.arrays["rgb"].shape[1:3], 4), np.uint8)
         for position, row in enumerate(shown):
             cv2.cvtColor(region.arrays["rgb"][row], cv2.COLOR_RGB2RGBA, dst=wide)
-            warp(wide, draw, centres[row], crop)
+            warp(wide, draw, centres[row], crop, maps[row])
             np.divide(np.moveaxis(crop[..., :3], -1, 0), np.float32(255), out=planes[:, position])
         result["rgb"] = planes
     if "flow" in region.arrays:
@@ -67,7 +68,7 @@ def clip(
             field = roi.seen(flow[row], region.arrays["mask"][row], scratch)
             for axis in (0, 1):  # one by one, as OpenCV rounds places to 1/32 px for two channels
                 np.copyto(plane, field[..., axis])
-                warp(plane, draw, centres[row], planes[axis, position])
+                warp(plane, draw, centres[row], planes[axis, position], maps[row])
             x, y = planes[:, position]
             x[...], y[...] = (line[0] * x + line[1] * y for line in part)
         result["flow"] = normalisation.apply(planes, normalised, out=planes) if normalised else planes
@@ -83,7 +84,9 @@ def poses(region: Region, draw: Draw, size: tuple[int, int, int], pose_norm: str
     return pose.channels(region.arrays["pose"][shown], region.centres[shown], draw, size, divisor)
 
 
-def warp(image: np.ndarray, draw: Draw, centre: np.ndarray, out: np.ndarray) -> None:
+def warp(
+    image: np.ndarray, draw: Draw, centre: np.ndarray, out: np.ndarray, matrix: np.ndarray | None = None
+) -> None:
     """Write a frame's crop into `out`: bilinear, zero outside the image.
 
     Parameters
@@ -93,10 +96,13 @@ def warp(image: np.ndarray, draw: Draw, centre: np.ndarray, out: np.ndarray) -> 
     centre : (x, y)
         ROI centre, whole px.
     out : ndarray, (h, w) or (h, w, C), contiguous, dtype of `image`
+    matrix : ndarray, (2, 3), optional
+        Of :func:`crisp.augmentation.matrices`, where it is known.
     """
     height, width = out.shape[:2]
     if not draw.is_copy:
-        matrix = augmentation.matrix(draw, centre, (height, width))
+        if matrix is None:
+            matrix = augmentation.matrix(draw, centre, (height, width))
         cv2.warpAffine(image, matrix, (width, height), dst=out)
         return
     left = int(centre[0]) - draw.shift[0] - width // 2

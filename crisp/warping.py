@@ -37,7 +37,7 @@ def uncut(region: Region, draw: Draw, size: tuple[int, int, int], pose_norm: str
     """
     shown, moving = rendering.rows(draw, size[0], region)
     centres = region.centres - region.origins
-    inverse = [cv2.invertAffineTransform(augmentation.matrix(draw, centres[row], size)) for row in shown]
+    inverse = [cv2.invertAffineTransform(one) for one in augmentation.matrices(draw, centres[shown], size)]
     result = {
         "inverse": np.array(inverse, np.float32),
         "linear": (augmentation.linear(draw) * region.scale).astype(np.float32),
