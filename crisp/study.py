@@ -88,6 +88,7 @@ class Training:
     learning_rate: float
     schedule: str
     patience: int
+    early_stop: int
     momentum: float
     weight_decay: float
     gradient_clip: float

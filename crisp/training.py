@@ -457,6 +457,8 @@ class Trainer:
             numbers = progress(numbers, "epochs", self.variant.name, epochs - len(self.history))
         with stop_when_told() as self._told:
             for number in numbers:
+                if self._has_settled():
+                    break
                 begin, waited = time.monotonic(), self._waited()
                 if not self.within:
                     self.begin_epoch()
@@ -473,6 +475,11 @@ class Trainer:
                 if watch is not None:
                     watch.epoch(self.history, seconds, self._waited() - waited)
         self._confirm(state)
+
+    def _has_settled(self) -> bool:
+        """Whether the validation loss has not become less for as many epochs as the study waits."""
+        patience, since = self.study.training.early_stop, len(self.history) - self.best["epoch"]
+        return 0 < patience <= since
 
     def _confirm(self, state: Path) -> None:
         """Check that the volumes stayed as they were; a state that has seen others is of no use."""

@@ -664,6 +664,38 @@ def test_restarts_survive_a_kill(monkeypatch: pytest.MonkeyPatch) -> None:
     assert same(resumed[1]["model"], undisturbed[1]["model"])
 
 
+@pytest.mark.usefixtures("small")
+def test_early_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    losses = {1: 3.0, 2: 1.0, 3: 2.0, 4: 2.0, 5: 0.5, 6: 2.0}
+    work = Trainer.epoch
+
+    def told(self: Trainer, number: int, *rest: Any) -> dict[str, float]:
+        return work(self, number, *rest) | {"validation_loss": losses[number]}
+
+    monkeypatch.setattr(Trainer, "epoch", told)
+    epochs = [len(trained(configured(epochs=6, early_stop=wait))[0].splitlines()) - 1 for wait in (0, 2, 3)]
+    assert epochs == [6, 4, 6]
+    _, content = trained(configured(epochs=6, early_stop=2))
+    assert content["epoch"] == 2
+
+
+@pytest.mark.usefixtures("small")
+def test_early_stop_survives_a_kill(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = configured(epochs=6, early_stop=1)
+    whole = trained(made)
+    assert len(whole[0].splitlines()) - 1 < 6
+
+    def killed(*_: object) -> None:
+        raise Stopped
+
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "_finish", killed)
+        with pytest.raises(Stopped):
+            trained(made)
+    assert Path("state/last.pt").exists()
+    assert trained(made)[0] == whole[0]
+
+
 def begun(variant: str, classes: tuple[str, ...] | None = None, **changes: Any) -> Trainer:
     """A trainer of a variant with these keys, and of other classes if given."""
     made = configured()
