@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, default_collate
 
 from crisp import warping
 from crisp.clips import ClipDataset
-from crisp.errors import fail
+from crisp.errors import CrispError, fail
 
 
 def class_weights(labels: ArrayLike, n_classes: int) -> NDArray[np.float64]:
@@ -169,16 +169,7 @@ class Supply:
             except StopIteration:
                 return
             except RuntimeError as error:
-                if "DataLoader worker" not in str(error):
-                    raise
-                raise fail(
-                    "loader process",
-                    "was killed",
-                    "to load its clips",
-                    str(error).splitlines()[0][:200],
-                    "often memory ran out: give the job more, or set training.workers lower; then the same "
-                    "command goes on from the last saved state",
-                ) from None
+                raise fault_of(error) or error from None
             self.waited += time.monotonic() - begin
             yield loaded
 
@@ -197,6 +188,23 @@ class Supply:
 
     def _moved(self, tensor: Tensor) -> Tensor:
         return tensor.to(self.device, non_blocking=True)
+
+
+def fault_of(error: RuntimeError) -> CrispError | None:
+    """What to tell where a loader process was killed; None for other errors.
+
+    Torch raises the error from a signal handler, at whatever place the training has come to.
+    """
+    if "DataLoader worker" not in str(error):
+        return None
+    return fail(
+        "loader process",
+        "was killed",
+        "to load its clips",
+        str(error).splitlines()[0][:200],
+        "often memory ran out: give the job more, or set training.workers lower; then the same "
+        "command goes on from the last saved state",
+    )
 
 
 def _handed_over(

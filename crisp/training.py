@@ -37,7 +37,7 @@ from crisp.processes import Processes, joined, local_rank
 from crisp.progress import progress
 from crisp.strokes import Sample
 from crisp.study import NO_RESULT, Study, Variant
-from crisp.supply import Batch, Supply, balanced_order, class_weights, grouped
+from crisp.supply import Batch, Supply, balanced_order, class_weights, fault_of, grouped
 from crisp.versions import STAGES
 from crisp.watching import Watch, write_history
 
@@ -442,6 +442,12 @@ class Trainer:
             If the loss is no number any more, a batch does not fit into memory, a loader process is killed, a
             volume is replaced, or the process is told to stop; what was saved is kept.
         """
+        try:
+            self._run(state, events)
+        except RuntimeError as error:
+            raise fault_of(error) or error from None
+
+    def _run(self, state: Path, events: Path | None) -> None:
         self.resume(state)
         epochs, clips = self.study.training.epochs, len(self.datasets["train"])
         numbers: Iterable[int] = range(len(self.history) + 1, epochs + 1)

@@ -12,6 +12,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 
@@ -92,6 +93,32 @@ def test_told_to_stop_it_saves_and_the_same_command_goes_on(small: Study, number
     assert "resuming after epoch" in done.stderr
     folder = str(small.model_folder("flow", "main", 1))
     assert same(result(folder), result("undisturbed"))
+
+
+@pytest.mark.usefixtures("small")
+def test_killed_loader_process_is_one_error() -> None:
+    files.write_json(Path("study.json"), configured(epochs=500, workers=1).config)
+    program = "from crisp import cli; cli.main()"
+    command = [sys.executable, "-c", program, "train", "--study", "study.json", "--state", "state", "flow"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    process = subprocess.Popen(
+        [*command, "--device", "cpu"], stderr=subprocess.PIPE, text=True, env=environment
+    )
+    assert process.stderr is not None
+    said = ""
+    while "epoch 2/500" not in said:
+        line = process.stderr.readline()
+        assert line, said
+        said += line
+    for child in psutil.Process(process.pid).children():
+        if "resource_tracker" not in " ".join(child.cmdline()):
+            child.kill()
+    said += process.stderr.read()
+    assert process.wait(60) == 1
+    assert "loader process: was killed" in said
+    assert "training.workers" in said
+    assert "Traceback" not in said
+    assert Path("state/last.pt").exists()
 
 
 def test_signals_are_noted_and_given_back() -> None:

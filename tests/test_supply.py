@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 
 import numpy as np
@@ -59,17 +57,6 @@ def test_clips_cut_on_the_device(small: Study, workers: int) -> None:
             assert (found.streams["flow"] - expected.streams["flow"]).abs().max() < 1e-3
             assert torch.equal(found.streams["pose"], expected.streams["pose"])
     assert supplies[1].waited > 0
-
-
-def test_killed_loader_process_is_one_error(small: Study) -> None:
-    part = training.dataset(small, small.variant("flow"), "main", "train", 1)
-    found = Supply(part, CPU, workers=1).batches(1, [[index % 10] for index in range(200)])
-    next(found)
-    for child in psutil.Process().children():
-        if "resource_tracker" not in " ".join(child.cmdline()):
-            os.kill(child.pid, signal.SIGKILL)
-    with pytest.raises(CrispError, match=r"loader process: was killed[\s\S]*training.workers"):
-        list(found)
 
 
 def test_fault_of_a_clip_arrives_whole(small: Study) -> None:
