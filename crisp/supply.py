@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -197,6 +199,8 @@ def fault_of(error: RuntimeError) -> CrispError | None:
     """
     if "DataLoader worker" not in str(error):
         return None
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # one is enough: the next would cut this one off
     return fail(
         "loader process",
         "was killed",

@@ -110,9 +110,8 @@ def test_killed_loader_process_is_one_error() -> None:
         line = process.stderr.readline()
         assert line, said
         said += line
-    for child in psutil.Process(process.pid).children():
-        if "resource_tracker" not in " ".join(child.cmdline()):
-            child.kill()
+    children = psutil.Process(process.pid).children()
+    next(child for child in children if "resource_tracker" not in " ".join(child.cmdline())).kill()
     said += process.stderr.read()
     assert process.wait(60) == 1
     assert "loader process: was killed" in said
