@@ -17,8 +17,8 @@ from torch import nn
 
 from crisp import detection, models
 from crisp.clips import ClipReader
+from crisp.devices import choose_device, make_deterministic
 from crisp.study import Variant
-from crisp.training import choose_device, make_deterministic
 
 MINUTES, FPS = 10, 120  # of the video that the figures are extrapolated to
 

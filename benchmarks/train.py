@@ -27,7 +27,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from crisp import models, normalisation, splits, strokes, tables, training
+from crisp import normalisation, splits, strokes, tables, training
+from crisp.devices import choose_device, make_deterministic
+from crisp.learner import Learner
 from crisp.models.twin import Twin
 from crisp.strokes import Sample
 from crisp.study import Study, resolve
@@ -95,10 +97,9 @@ def steps(made: Study, device: torch.device, batch: int, count: int) -> None:
 
     kinds = {"published, float32": theirs}
     for precision in ("float32", "bfloat16"):
-        trainer = bare(study(precision=precision, compile=made.training.compile), device)
-        kinds[f"ours, {precision}"] = lambda trainer=trainer: trainer.step(
-            Batch(streams, labels, batch), True, None
-        )
+        settings = study(precision=precision, compile=made.training.compile).training
+        ours = Learner(made.variant("twin"), CLASSES, settings, device)
+        kinds[f"ours, {precision}"] = lambda ours=ours: ours.step(Batch(streams, labels, batch), True, None)
     times: dict[str, list[float]] = {name: [] for name in kinds}
     for turn in range(count + 1):
         for name, step in kinds.items():
@@ -113,18 +114,6 @@ def steps(made: Study, device: torch.device, batch: int, count: int) -> None:
     for name, found in times.items():
         ratio = median(a / b for a, b in zip(times["published, float32"], found, strict=True))
         print(f"{name:<22} {median(found):10.3f} {batch / median(found):9.2f} {ratio:7.2f}")
-
-
-def bare(made: Study, device: torch.device) -> training.Trainer:
-    """A trainer without data, for its step."""
-    trainer = training.Trainer.__new__(training.Trainer)
-    trainer.study, trainer.variant, trainer.device = made, made.variant("twin"), device
-    trainer.processes = training.ALONE
-    trainer.model = models.build(trainer.variant, CLASSES).to(device).train()
-    trainer.network = trainer._network()
-    trainer.bfloat16 = training.use_bfloat16(made.training.precision, device)
-    trainer.optimizer = trainer.sgd()
-    return trainer
 
 
 def epochs(made: Study, device: torch.device, count: int, clips: int, frames: int) -> None:
@@ -179,8 +168,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--compile", action="store_true")
     asked = parser.parse_args()
-    training.make_deterministic(asked.threads)
-    device = training.choose_device(asked.device)
+    make_deterministic(asked.threads)
+    device = choose_device(asked.device)
     made = study(batch_size=asked.batch, workers=asked.workers, compile=asked.compile, threads=asked.threads)
     if asked.steps:
         steps(made, device, asked.batch, asked.steps)

@@ -99,8 +99,9 @@ class Cache:
         room, count, total = self.limit, 0, 0
         for one in dict.fromkeys(wanted):
             total += 1
-            if bytes_of(one) <= room:
-                room -= bytes_of(one)
+            needed = bytes_of(one)
+            if needed <= room:
+                room -= needed
                 count += 1
                 self._reserved.update(names(one).values())
         reserved = {self.path / name for name in self._reserved}

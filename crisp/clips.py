@@ -238,10 +238,8 @@ class ClipReader:
         if "mask" in taken:
             taken["mask"] = np.stack([roi.dilate(mask) for mask in taken["mask"]])
         reach = reach or (width, height)
-        corners, shape = (
-            regions.origins(centres, reach, (height, width)),
-            regions.shape(reach, (height, width)),
-        )
+        corners = regions.origins(centres, reach, (height, width))
+        shape = regions.shape(reach, (height, width))
         if shape != (height, width):
             for name in taken.keys() & set(regions.PER_PIXEL):
                 taken[name] = regions.cut(taken[name], corners, shape)

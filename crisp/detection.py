@@ -24,6 +24,7 @@ from crisp.annotations import read as read_xml
 from crisp.augmentation import Draw
 from crisp.clips import ClipReader
 from crisp.detection_metrics import Interval
+from crisp.devices import make_deterministic
 from crisp.errors import fail
 from crisp.files import replacing, write_json
 from crisp.inference import model_rows, trained_model
@@ -31,7 +32,7 @@ from crisp.normalisation import Normalisation
 from crisp.parallel import ahead
 from crisp.progress import progress
 from crisp.study import Detection, Study, Variant
-from crisp.training import make_deterministic, read_scale, readers
+from crisp.training import read_scale, readers
 
 BLOCK = 64  # frames are read up to a multiple of it, so that no chunk of a stage file is decoded twice
 COLUMNS = ("video", "begin", "end", "label", "score")

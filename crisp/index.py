@@ -39,14 +39,13 @@ from crisp.annotations import is_unknown
 from crisp.annotations import read as read_xml
 from crisp.checkpoints import load_model
 from crisp.clips import ClipReader
+from crisp.devices import choose_device, make_deterministic
 from crisp.errors import CrispError, fail
 from crisp.importers import ids
 from crisp.study import Detection, Study, Variant
-from crisp.training import choose_device, make_deterministic
-from crisp.versions import STAGES
+from crisp.versions import INDEX, STAGES
 from crisp.video import Source
 
-SCHEMA = 1
 CONTENT = "index.json"
 PREPARATION = "preparation.json"  # what the stage files beside it were made from, and how
 PART = 4096  # frames of flow that a killed run loses at most
@@ -308,7 +307,7 @@ def _identity(source: Source, annotated: Path | None, truth: list[dict] | None, 
     """One string for all that an index depends on."""
     return files.digest(
         [
-            [SCHEMA, __version__, {stage: STAGES[stage] for stage in ("frames", "flow", "roi", "detect")}],
+            [INDEX, __version__, {stage: STAGES[stage] for stage in ("frames", "flow", "roi", "detect")}],
             [str(source.path.absolute()), source.sha256],
             [str(model.path.absolute()), model.sha256, vars(model.settings), model.decision],
             [str(annotated.absolute()) if annotated else "", truth],
@@ -412,18 +411,13 @@ def _content(source: Source, name: str, folder: Path, step: int, model: Model) -
     decided = detection.decide(probabilities, model.decision, reader.fps, model.settings)
     runs = detection.find(name, decided, model.classes, rest, model.settings.shortest * reader.fps)
     return {
-        "schema": SCHEMA,
+        "schema": INDEX,
         "crisp": __version__,
         "video": {
             "id": name,
             "path": str(source.path.absolute()),
             "sha256": source.sha256,
-            "fps": source.fps,
-            "frames": source.decoded,
-            "width": source.width,
-            "height": source.height,
-            "duration": round(source.decoded / source.fps, 3),
-            "variable_rate": source.variable_rate,
+            **source.timing(),
         },
         "model": {
             "path": str(model.path.absolute()),

@@ -14,12 +14,13 @@ from crisp import evaluation, metrics, plots, summary
 from crisp.augmentation import centred
 from crisp.checkpoints import load_model
 from crisp.clips import ClipDataset
+from crisp.devices import choose_device, make_deterministic
 from crisp.errors import fail
 from crisp.files import write_json
 from crisp.progress import progress
 from crisp.strokes import Sample
 from crisp.study import Study, Variant
-from crisp.training import choose_device, dataset, make_deterministic, read_scale
+from crisp.training import dataset, read_scale
 
 
 def evaluate(study: Study, variant: Variant, split: str, seed: int, device: str = "auto") -> dict[str, Any]:

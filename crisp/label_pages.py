@@ -17,8 +17,7 @@ from crisp.label_errors import Ranking, Suspect
 from crisp.strokes import working_interval
 from crisp.study import Study
 from crisp.tables import Annotation
-
-SCHEMA = 1  # of the index that the viewer reads
+from crisp.versions import INDEX
 
 
 class Made(NamedTuple):
@@ -93,17 +92,12 @@ def index(study: Study, row: Annotation, suspects: Sequence[Suspect], variant: s
     step = study.videos[row.video].frame_step
     source = frames.described(study.stage_file(row.video, "frames"))
     return {
-        "schema": SCHEMA,
+        "schema": INDEX,
         "crisp": __version__,
         "video": {
             "id": row.video,
             "path": str(study.source(row.video).absolute()),
-            "fps": source.fps,
-            "frames": source.decoded,
-            "width": source.width,
-            "height": source.height,
-            "duration": round(source.decoded / source.fps, 3),
-            "variable_rate": source.variable_rate,
+            **source.timing(),
         },
         "model": {"variant": variant, "classes": list(study.classes), "negative": study.negative_class},
         "strokes": [

@@ -43,6 +43,9 @@ class Processes:
         return values
 
 
+ALONE = Processes()
+
+
 def start(gpus: int, device: str) -> None:
     """Become torchrun with this command, a process a GPU, where a training is to have several.
 
@@ -71,7 +74,7 @@ def joined(device: torch.device) -> Iterator[Processes]:
     """Join the processes that torchrun has started, by NCCL for GPUs and Gloo for CPUs."""
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
-        yield Processes()
+        yield ALONE
         return
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:

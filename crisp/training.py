@@ -12,13 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
-from torch.nn import functional
 
 from crisp import (
     __version__,
     checkpoints,
-    models,
     normalisation,
     plots,
     schedules,
@@ -30,48 +27,20 @@ from crisp import (
 from crisp.augmentation import generator
 from crisp.cache import Cache
 from crisp.clips import ClipDataset, ClipReader
+from crisp.devices import choose_device, make_deterministic
 from crisp.errors import CrispError, fail
 from crisp.files import digest, read_json
 from crisp.interruption import Told, stop_when_told
-from crisp.processes import Processes, joined, local_rank
+from crisp.learner import Learner
+from crisp.processes import ALONE, Processes, joined, local_rank
 from crisp.progress import progress
 from crisp.strokes import Sample
 from crisp.study import NO_RESULT, Study, Variant
-from crisp.supply import Batch, Supply, balanced_order, class_weights, fault_of, grouped
+from crisp.supply import Supply, balanced_order, class_weights, fault_of, grouped
 from crisp.versions import STAGES
 from crisp.watching import Watch, write_history
 
-BFLOAT16_FRAMES = 12  # of which the third convolution sees three (docs/training.md)
 SAVING = 0.02  # share of the time that saving may take
-ALONE = Processes()
-
-
-def choose_device(name: str = "auto") -> torch.device:
-    """The device of that name; `auto` is the first GPU where there is one.
-
-    Raises
-    ------
-    CrispError
-        If there is no such device here.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0][:200]
-        raise fail(
-            f"device {name}", "cannot be used", "auto, cpu or cuda", reason, "use --device auto"
-        ) from None
-    return device
-
-
-def make_deterministic(threads: int) -> None:
-    """Fix the CPU thread count and the algorithms, so that equal input gives equal digits."""
-    torch.set_num_threads(threads)
-    # As use_deterministic_algorithms(True, warn_only=True), which first imports torch's compiler.
-    torch.set_deterministic_debug_mode("warn")
 
 
 def readers(study: Study, variant: Variant, videos: Iterable[str]) -> dict[str, ClipReader]:
@@ -165,12 +134,9 @@ class Trainer:
         self.digest = inputs_digest(study, variant, seed, parts, self.scale)
         self._check_attention()
         torch.manual_seed(seed)
-        self.model = models.build(variant, len(study.classes)).to(device)
+        self.learner = Learner(variant, len(study.classes), settings, device, processes)
+        self.model, self.optimizer = self.learner.model, self.learner.optimizer
         self.origin = checkpoints.start_from(self.model, variant, study.classes) if variant.init_from else {}
-        self.network = self._network()
-        self.bfloat16 = use_bfloat16(settings.precision, device)
-        self._check_precision()
-        self.optimizer = self.sgd()
         self.weights = None
         if settings.balance != "none":
             shares = class_weights(self.datasets["train"].labels, len(study.classes))
@@ -186,18 +152,6 @@ class Trainer:
         # The epoch under way, between two of its batches: its number, the batches done and their sums.
         self.within: dict[str, Any] = {}
         self._told, self._saved, self._cost = Told(), time.monotonic(), 0.0
-
-    def sgd(self) -> torch.optim.SGD:
-        """A new optimiser of the model: all weights are updated in one pass over them."""
-        settings = self.study.training
-        return torch.optim.SGD(
-            self.model.parameters(),
-            lr=settings.learning_rate,
-            momentum=settings.momentum,
-            weight_decay=settings.weight_decay,
-            nesterov=True,
-            fused=self.device.type in ("cpu", "cuda"),
-        )
 
     def _check_attention(self) -> None:
         """Batch normalisation takes the spread of a batch, so there must be one."""
@@ -222,34 +176,6 @@ class Trainer:
                 "train it in one process",
             )
 
-    def _check_precision(self) -> None:
-        """On CPUs torch's gradient of a 3-D convolution in bfloat16 is wrong where it sees two frames."""
-        frames = self.variant.size[0]
-        if (
-            self.bfloat16
-            and self.device.type == "cpu"
-            and frames < BFLOAT16_FRAMES
-            and self.variant.model != "pose"
-        ):
-            raise fail(
-                f"variant {self.variant.name}",
-                "clips are too short for bfloat16 on a CPU: torch computes wrong gradients for them",
-                f"at least {BFLOAT16_FRAMES} frames",
-                frames,
-                "set training.precision to float32",
-            )
-
-    def _network(self) -> nn.Module:
-        """What a batch goes through: the model, compiled and in several processes where that is asked for."""
-        network = self.model
-        if self.processes.count > 1:
-            if self.variant.attention:
-                network = self.model = nn.SyncBatchNorm.convert_sync_batchnorm(self.model)
-            network = nn.parallel.DistributedDataParallel(network)
-        if self.study.training.compile:
-            network = torch.compile(network)  # type: ignore[assignment]
-        return network
-
     def _share_regions(self) -> None:
         """Let both parts' clips come from the clip cache, and on a GPU be cut there."""
         cache = Cache.of_size(self.study.training.cache_gb)
@@ -262,11 +188,6 @@ class Trainer:
                 part.wanted(index) for part in self.datasets.values() for index in range(len(part.samples))
             )
 
-    @property
-    def least(self) -> int:
-        """Clips of the smallest batch: the spread within one is not defined, so attention never sees such."""
-        return 2 if self.variant.attention else 1
-
     def order(self, name: str, epoch: int) -> list[list[int]]:
         """The batches of a part in an epoch; those of training are drawn for (seed, epoch)."""
         part, settings = self.datasets[name], self.study.training
@@ -278,21 +199,7 @@ class Trainer:
                 order = balanced_order(part.labels, drawn.spawn(1)[0]).tolist()
             else:
                 order = drawn.permutation(len(part)).tolist()
-        return grouped(order, settings.batch_size, self.least)
-
-    def loss(
-        self, logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None = None
-    ) -> torch.Tensor:
-        """Mean cross-entropy; of the softmax's output once more where the variant says so.
-
-        With class `weights` it is the mean over the samples of each one's weighted loss, not divided by
-        the weights of the batch: a batch of rare classes counts more, as it should.
-        """
-        if self.variant.double_softmax:
-            logits = functional.softmax(logits, dim=1)
-        if weights is None:
-            return functional.cross_entropy(logits, labels)
-        return functional.cross_entropy(logits, labels, weights, reduction="sum") / len(labels)
+        return grouped(order, settings.batch_size, self.learner.least)
 
     def epoch(self, number: int, state: Path | None = None) -> dict[str, float]:
         """Train and validate once; the row of the history.
@@ -317,7 +224,7 @@ class Trainer:
             batches = self.order(name, number)[first:]
             with torch.set_grad_enabled(training):
                 for done, batch in enumerate(self.supplies[name].batches(number, batches), first + 1):
-                    sums = self._added(sums, self.step(batch, training, weights))
+                    sums = self._added(sums, self.learner.step(batch, training, weights))
                     if training and state is not None:
                         self.within = {"epoch": number, "batches": done, "sums": sums}
                         self._save_at_times(state)
@@ -350,81 +257,6 @@ class Trainer:
             str(float(sums[0])),
             f"lower training.learning_rate, or set training.gradient_clip{kept}",
         )
-
-    def step(self, batch: Batch, training: bool, weights: torch.Tensor | None) -> torch.Tensor:
-        """Take a step, or only look, at a batch: (sum of the losses, number correct) over all processes.
-
-        The gradient is that of the mean over the whole batch, in however many parts and processes.
-        """
-        settings, count = self.study.training, len(batch.labels)
-        parts = max(1, min(settings.accumulate, count // self.least)) if training else 1
-        sums = torch.zeros(2, dtype=torch.float64, device=self.device)
-        if training:
-            self.optimizer.zero_grad(set_to_none=True)
-        try:
-            for number, part in enumerate(torch.arange(count).tensor_split(parts), start=1):
-                rows = slice(int(part[0]), int(part[-1]) + 1)
-                labels = batch.labels[rows]
-                with self._together(number == parts):
-                    logits = self._logits({name: clips[rows] for name, clips in batch.streams.items()})
-                    loss = self.loss(logits, labels, weights)
-                    if training:
-                        # Gradients are averaged over the processes, whose shares may differ.
-                        share = batch.counts * len(labels) * self.processes.count / batch.total
-                        (loss * share).backward()
-                if batch.counts:
-                    correct = (logits.argmax(1) == labels).sum()
-                    sums += torch.stack([loss.detach().double() * len(labels), correct.double()])
-        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-            if not _memory_is_full(error):
-                raise
-            raise self._too_large(batch) from None
-        if training:
-            if settings.gradient_clip:
-                nn.utils.clip_grad_norm_(self.model.parameters(), settings.gradient_clip)
-            self.optimizer.step()
-        return self.processes.add_up(sums)
-
-    def _logits(self, streams: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Logits (B, classes) float32."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-            return self.network(streams).float()
-
-    def _together(self, last: bool) -> contextlib.AbstractContextManager:
-        """Gradients are exchanged between processes once a batch, with its last part."""
-        if isinstance(self.network, nn.parallel.DistributedDataParallel) and not last:
-            return self.network.no_sync()
-        return contextlib.nullcontext()
-
-    def _too_large(self, batch: Batch) -> CrispError:
-        """Which part of a batch would fit into the memory that the batch has overrun."""
-        count = len(batch.labels)
-        fits = count // 2
-        while fits and not self._fits(batch, fits):
-            fits //= 2
-        self.optimizer.zero_grad(set_to_none=True)
-        found = f"{fits} clips fit" if fits else "not even one clip fits"
-        parts = f"training.accumulate to {-(-count // fits)}, which changes no batch, or " if fits else ""
-        return fail(
-            f"training of {self.variant.name} on {self.device}",
-            f"a batch of {count} clips needs more memory than there is",
-            f"room for {count} clips and their gradients",
-            found,
-            f"set {parts}training.batch_size to less; or take a device with more memory",
-        )
-
-    def _fits(self, batch: Batch, count: int) -> bool:
-        """Whether gradients of so many of the batch's clips fit into memory."""
-        self.optimizer.zero_grad(set_to_none=True)
-        try:
-            with torch.enable_grad():
-                streams = {name: clips[:count] for name, clips in batch.streams.items()}
-                self.loss(self._logits(streams), batch.labels[:count]).backward()
-        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-            if not _memory_is_full(error):
-                raise
-            return False
-        return True
 
     def run(self, state: Path, events: Path | None = None) -> None:
         """Train to the last epoch, from where a killed run of the same digest stopped.
@@ -658,15 +490,3 @@ def _finish(trainer: Trainer, folder: Path, state: Path) -> None:
     with contextlib.suppress(OSError):  # a folder that is not empty, as of other trainings, stays
         state.rmdir()
         state.parent.rmdir()
-
-
-def use_bfloat16(precision: str, device: torch.device) -> bool:
-    """Whether a `precision` of the config means bfloat16 on a device; auto does where it is fast."""
-    if precision == "auto":
-        return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-    return precision == "bfloat16"
-
-
-def _memory_is_full(error: BaseException) -> bool:
-    """Whether an allocation failed; on a CPU torch says so in the text alone."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)

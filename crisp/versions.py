@@ -4,6 +4,8 @@ Editing Python code makes Snakemake rerun nothing. Raise a number here when a st
 changes: it is a parameter of the stage's rule, so the stage and all that follows run again.
 """
 
+INDEX = 1  # of the index that the viewer reads
+
 STAGES = {
     "demo": 1,
     "frames": 1,

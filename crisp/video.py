@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import av
 import cv2
@@ -66,6 +66,17 @@ class Source:
         if self.variable_rate:
             found.append("variable frame rate: frames are taken in order, at the mean rate")
         return found
+
+    def timing(self) -> dict[str, Any]:
+        """Rate, count and size of the frames as an index gives them; duration in seconds."""
+        return {
+            "fps": self.fps,
+            "frames": self.decoded,
+            "width": self.width,
+            "height": self.height,
+            "duration": round(self.decoded / self.fps, 3),
+            "variable_rate": self.variable_rate,
+        }
 
 
 def count_packets(path: str | Path) -> Source:

@@ -36,6 +36,23 @@ def train(made: Study, folder: str) -> None:
     training.train(made, variant, "main", 1, Path(folder), Path(folder, "state"), "cpu")
 
 
+def begun(until: str) -> tuple[subprocess.Popen[str], str]:
+    """A `crisp train` of study.json that has come to saying something, and what it said so far."""
+    program = "from crisp import cli; cli.main()"
+    command = [sys.executable, "-c", program, "train", "--study", "study.json", "--state", "state", "flow"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    process = subprocess.Popen(
+        [*command, "--device", "cpu"], stderr=subprocess.PIPE, text=True, env=environment
+    )
+    assert process.stderr is not None
+    said = ""
+    while until not in said:
+        line = process.stderr.readline()
+        assert line, said
+        said += line
+    return process, said
+
+
 def result(folder: str) -> tuple[bytes, dict[str, Any]]:
     model = torch.load(Path(folder, "model.pt"), weights_only=True)["model"]
     return Path(folder, "history.csv").read_bytes(), model
@@ -69,28 +86,16 @@ def test_told_to_stop_it_saves_and_the_same_command_goes_on(small: Study, number
     made = configured(epochs=30)
     train(made, "undisturbed")
     files.write_json(Path("study.json"), made.config)
-    program = "from crisp import cli; cli.main()"
-    command = [sys.executable, "-c", program, "train", "--study", "study.json", "--state", "state", "flow"]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    process = subprocess.Popen(
-        [*command, "--device", "cpu"], stderr=subprocess.PIPE, text=True, env=environment
-    )
-    assert process.stderr is not None
-    said = ""
-    while "epoch 3/30" not in said:
-        line = process.stderr.readline()
-        assert line, said
-        said += line
+    process, said = begun("epoch 3/30")
     process.send_signal(number)
-    said += process.stderr.read()
+    said += process.communicate()[1]
     assert process.wait(60) == 1
     assert f"was told to stop ({number.name})" in said
     assert "the same command goes on at epoch" in said
     assert "Traceback" not in said
-    done = subprocess.run(
-        [*command, "--device", "cpu"], capture_output=True, text=True, env=environment, check=True
-    )
-    assert "resuming after epoch" in done.stderr
+    again, _ = begun("resuming after epoch")
+    again.communicate()
+    assert again.returncode == 0
     folder = str(small.model_folder("flow", "main", 1))
     assert same(result(folder), result("undisturbed"))
 
@@ -98,21 +103,10 @@ def test_told_to_stop_it_saves_and_the_same_command_goes_on(small: Study, number
 @pytest.mark.usefixtures("small")
 def test_killed_loader_process_is_one_error() -> None:
     files.write_json(Path("study.json"), configured(epochs=500, workers=1).config)
-    program = "from crisp import cli; cli.main()"
-    command = [sys.executable, "-c", program, "train", "--study", "study.json", "--state", "state", "flow"]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    process = subprocess.Popen(
-        [*command, "--device", "cpu"], stderr=subprocess.PIPE, text=True, env=environment
-    )
-    assert process.stderr is not None
-    said = ""
-    while "epoch 2/500" not in said:
-        line = process.stderr.readline()
-        assert line, said
-        said += line
+    process, said = begun("epoch 2/500")
     children = psutil.Process(process.pid).children()
     next(child for child in children if "resource_tracker" not in " ".join(child.cmdline())).kill()
-    said += process.stderr.read()
+    said += process.communicate()[1]
     assert process.wait(60) == 1
     assert "loader process: was killed" in said
     assert "training.workers" in said

@@ -1,4 +1,4 @@
-"""Batches on a device: shares of several processes, clips made there, loader processes that die."""
+"""Batches on a device: their order, the shares of processes, clips made there, loader processes that die."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import numpy as np
 import psutil
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as some
 
-from crisp import training
+from crisp import supply, training
 from crisp.errors import CrispError
 from crisp.study import Study
 from crisp.supply import Supply
@@ -78,3 +80,40 @@ def test_loader_processes_outlive_an_epoch(small: Study, workers: int) -> None:
     assert torch.equal(seen[0][0], seen[2][0])
     assert not torch.equal(seen[0][0], seen[1][0])
     assert seen[0][1] == seen[1][1] == seen[2][1]
+
+
+def test_class_weights_by_hand() -> None:
+    weights = supply.class_weights([0, 0, 0, 2], 4)
+    assert weights.tolist() == pytest.approx([4 / 6, 0, 2, 0])
+    assert weights[[0, 0, 0, 2]].mean() == pytest.approx(1)
+
+
+@settings(deadline=None)
+@given(labels=some.lists(some.integers(0, 4), min_size=1, max_size=60), seed=some.integers(0, 99))
+def test_balanced_order_numbers_the_draws_of_each_sample(labels: list[int], seed: int) -> None:
+    order = supply.balanced_order(labels, np.random.default_rng(seed))
+    n = len(labels)
+    assert len(order) == n
+    assert len(set(order)) == n  # no two draws of a sample are the same
+    for index in range(n):
+        times = [place // n for place in order if place % n == index]
+        assert times == list(range(len(times)))
+
+
+def test_balanced_order_draws_classes_alike() -> None:
+    labels = np.array([0] * 270 + [1] * 20 + [2] * 10)
+    drawn = [
+        np.bincount(labels[supply.balanced_order(labels, np.random.default_rng(seed)) % 300])
+        for seed in range(40)
+    ]
+    np.testing.assert_allclose(np.mean(drawn, axis=0), 100, atol=5)
+    # Each sample of a class is as likely as any other of it.
+    rare = np.concatenate([supply.balanced_order(labels, np.random.default_rng(s)) % 300 for s in range(40)])
+    np.testing.assert_allclose(np.bincount(rare)[290:], 400, atol=80)
+
+
+def test_batches_hold_everything_in_order() -> None:
+    assert supply.grouped(range(5), 2) == [[0, 1], [2, 3], [4]]
+    assert supply.grouped(range(5), 2, least=2) == [[0, 1], [2, 3, 4]]
+    assert supply.grouped(range(4), 2, least=2) == [[0, 1], [2, 3]]
+    assert supply.grouped(range(1), 2, least=2) == [[0]]

@@ -12,18 +12,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as some
 from torch.nn import functional
 
-from crisp import checkpoints, splits, storage, strokes, study, training
+from crisp import checkpoints, splits, storage, strokes, training
 from crisp.augmentation import generator
+from crisp.devices import make_deterministic
 from crisp.errors import CrispError
+from crisp.learner import Learner
 from crisp.study import Study
 from crisp.training import Trainer
 from crisp.watching import HISTORY
 from tests import stagefiles, trainable
-from tests.trainable import CONTENT, configured, write_scale, write_split
+from tests.trainable import configured, write_scale, write_split
 
 CPU = torch.device("cpu")
 Stopped = type("Stopped", (Exception,), {})
@@ -40,7 +40,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
 
 
 def trainer(made: Study, variant: str = "flow", seed: int = 1) -> Trainer:
-    training.make_deterministic(1)
+    make_deterministic(1)
     return Trainer(made, made.variant(variant), "main", seed, CPU)
 
 
@@ -99,7 +99,8 @@ def test_losses_are_means_over_samples(small: Study) -> None:
     assert row["train_accuracy"] == hits / 10
     copied.model.eval()
     with torch.no_grad():
-        found = [copied.loss(copied.model(s), n).item() * len(n) for s, n in batches(copied, "validation", 1)]
+        clips = batches(copied, "validation", 1)
+        found = [float(copied.learner.loss(copied.model(s), n)) * len(n) for s, n in clips]
     assert row["validation_loss"] == pytest.approx(sum(found) / 5, rel=1e-5)
 
 
@@ -111,38 +112,6 @@ def test_order_of_the_samples_is_drawn_by_epoch(small: Study) -> None:
     assert torch.equal(by_epoch[0], by_epoch[2])
     assert not torch.equal(by_epoch[0], by_epoch[1])
     assert torch.cat([labels for _, labels in batches(run, "validation", 1)]).tolist() == [1, 2, 0, 1, 2]
-
-
-def test_class_weights_by_hand() -> None:
-    weights = training.class_weights([0, 0, 0, 2], 4)
-    assert weights.tolist() == pytest.approx([4 / 6, 0, 2, 0])
-    assert weights[[0, 0, 0, 2]].mean() == pytest.approx(1)
-
-
-@settings(deadline=None)
-@given(labels=some.lists(some.integers(0, 4), min_size=1, max_size=60), seed=some.integers(0, 99))
-def test_balanced_order_numbers_the_draws_of_each_sample(labels: list[int], seed: int) -> None:
-    order = training.balanced_order(labels, np.random.default_rng(seed))
-    n = len(labels)
-    assert len(order) == n
-    assert len(set(order)) == n  # no two draws of a sample are the same
-    for index in range(n):
-        times = [place // n for place in order if place % n == index]
-        assert times == list(range(len(times)))
-
-
-def test_balanced_order_draws_classes_alike() -> None:
-    labels = np.array([0] * 270 + [1] * 20 + [2] * 10)
-    drawn = [
-        np.bincount(labels[training.balanced_order(labels, np.random.default_rng(seed)) % 300])
-        for seed in range(40)
-    ]
-    np.testing.assert_allclose(np.mean(drawn, axis=0), 100, atol=5)
-    # Each sample of a class is as likely as any other of it.
-    rare = np.concatenate(
-        [training.balanced_order(labels, np.random.default_rng(s)) % 300 for s in range(40)]
-    )
-    np.testing.assert_allclose(np.bincount(rare)[290:], 400, atol=80)
 
 
 @pytest.mark.usefixtures("small")
@@ -178,17 +147,11 @@ def test_sampler_draws_by_seed_and_epoch_alone() -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_weighted_loss_is_a_mean_over_samples() -> None:
+def test_weights_are_those_of_the_training_samples() -> None:
     run = trainer(configured(balance="loss"))
     assert run.weights is not None
     counts = np.bincount(run.datasets["train"].labels)
     assert run.weights.numpy() == pytest.approx(10 / (3 * counts))
-    logits, labels = torch.randn(4, 3), torch.tensor([0, 0, 1, 2])
-    each = functional.cross_entropy(logits, labels, reduction="none")
-    expected = (
-        sum(float(loss) * 10 / (3 * counts[label]) for loss, label in zip(each, labels, strict=True)) / 4
-    )
-    assert float(run.loss(logits, labels, run.weights)) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.usefixtures("small")
@@ -197,14 +160,14 @@ def test_weighted_loss_is_a_mean_over_samples() -> None:
 )
 def test_what_is_weighted(monkeypatch: pytest.MonkeyPatch, balance: str, weighted: list[str]) -> None:
     run = trainer(configured(balance=balance))
-    work, seen = run.loss, set()
+    work, seen = run.learner.loss, set()
 
     def told(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
         if weights is not None:
             seen.add("train" if logits.requires_grad else "validation")
         return work(logits, labels, weights)
 
-    monkeypatch.setattr(run, "loss", told)
+    monkeypatch.setattr(run.learner, "loss", told)
     run.epoch(1)
     assert sorted(seen) == weighted
 
@@ -310,49 +273,6 @@ def test_state_is_kept_until_every_output_is_there(small: Study, monkeypatch: py
     assert len(trained(small)[0].splitlines()) == 5
 
 
-def test_double_softmax_has_the_published_floor(small: Study) -> None:
-    run = trainer(small, "plain")
-    sure = torch.full((7, 21), -50.0)
-    sure[:, 3] = 50
-    assert run.loss(sure, torch.full((7,), 3)).item() == pytest.approx(2.123, abs=5e-4)
-    assert run.loss(sure, torch.full((7,), 3)).item() == pytest.approx(math.log(math.e + 20) - 1)
-    logits = torch.randn(7, 3)
-    labels = torch.tensor([0, 1, 2, 0, 1, 2, 0])
-    assert torch.equal(trainer(small).loss(logits, labels), functional.cross_entropy(logits, labels))
-
-
-@pytest.mark.usefixtures("small")
-def test_optimiser_is_the_configured_one() -> None:
-    made = configured(learning_rate="1e-3", momentum=0.25, weight_decay=0.125)
-    (group,) = trainer(made).optimizer.param_groups
-    assert isinstance(trainer(made).optimizer, torch.optim.SGD)
-    assert (group["lr"], group["momentum"], group["weight_decay"]) == (0.001, 0.25, 0.125)
-    assert group["nesterov"]
-    assert group["dampening"] == 0
-    defaults = study.resolve({**CONTENT, "training": {}}).training
-    assert (defaults.momentum, defaults.weight_decay, defaults.batch_size) == (0.5, 0.005, 10)
-    assert defaults.learning_rate == 0.01
-
-
-@pytest.mark.usefixtures("small")
-@pytest.mark.parametrize("largest", [0, 0.01])
-def test_gradients_are_clipped_as_configured(monkeypatch: pytest.MonkeyPatch, largest: float) -> None:
-    run = trainer(configured(gradient_clip=largest))
-    norms = []
-
-    def step() -> None:
-        gradients = [weights.grad.flatten() for weights in run.model.parameters() if weights.grad is not None]
-        norms.append(torch.cat(gradients).norm().item())
-
-    monkeypatch.setattr(run.optimizer, "step", step)
-    run.epoch(1)
-    assert len(norms) == len(list(batches(run, "train", 1)))
-    if largest:
-        assert norms == pytest.approx([largest] * len(norms), rel=1e-3)
-    else:
-        assert min(norms) > 0.01
-
-
 @pytest.mark.parametrize("variant", ["flow", "rgb", "pose", "three-stream"])
 @pytest.mark.usefixtures("small")
 def test_equal_input_gives_equal_digits(variant: str) -> None:
@@ -439,13 +359,6 @@ def rescale(small: Study) -> Study:
 def reprepare(small: Study) -> Study:
     trainable.prepare(small, seed=1)
     return small
-
-
-def test_batches_hold_everything_in_order() -> None:
-    assert training.grouped(range(5), 2) == [[0, 1], [2, 3], [4]]
-    assert training.grouped(range(5), 2, least=2) == [[0, 1], [2, 3, 4]]
-    assert training.grouped(range(4), 2, least=2) == [[0, 1], [2, 3]]
-    assert training.grouped(range(1), 2, least=2) == [[0]]
 
 
 @pytest.mark.usefixtures("small")
@@ -537,7 +450,7 @@ def test_loss_that_is_no_number_ends_the_training(
     small: Study, monkeypatch: pytest.MonkeyPatch, value: float
 ) -> None:
     monkeypatch.setattr(
-        Trainer, "loss", lambda _self, logits, labels, *_: functional.cross_entropy(logits, labels) + value
+        Learner, "loss", lambda _self, logits, labels, *_: functional.cross_entropy(logits, labels) + value
     )
     with pytest.raises(
         CrispError, match="epoch 1: the train loss is not a finite number from batch 1 on"
@@ -550,17 +463,17 @@ def test_loss_that_is_no_number_ends_the_training(
 def test_weights_of_before_the_loss_was_no_number_are_kept(
     small: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    epoch, loss, seen = Trainer.epoch, Trainer.loss, []
+    epoch, loss, seen = Trainer.epoch, Learner.loss, []
 
     def at(self: Trainer, number: int, *rest: Any) -> dict[str, float]:
         seen.append(number)
         return epoch(self, number, *rest)
 
-    def lost(self: Trainer, *parts: Any) -> torch.Tensor:
+    def lost(self: Learner, *parts: Any) -> torch.Tensor:
         return loss(self, *parts) * (math.nan if seen[-1] == 3 else 1)
 
     monkeypatch.setattr(Trainer, "epoch", at)
-    monkeypatch.setattr(Trainer, "loss", lost)
+    monkeypatch.setattr(Learner, "loss", lost)
     with pytest.raises(CrispError, match="epoch 3: the train loss is not") as error:
         trained(small)
     last = torch.load("state/last.pt", weights_only=True)
@@ -616,15 +529,6 @@ def test_model_file_holds_how_strokes_are_found(small: Study) -> None:
         "roi_power": 16,
         "width": 77,
     }
-
-
-def test_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert training.choose_device() == CPU
-    assert training.choose_device("cpu") == CPU
-    for name in ("gpu", "cuda:99"):
-        with pytest.raises(CrispError, match=f"device {name}: cannot be used"):
-            training.choose_device(name)
 
 
 def test_missing_input_is_named(small: Study) -> None:
@@ -727,73 +631,6 @@ def test_model_of_other_layers_is_no_start(small: Study) -> None:
             begun(variant, init_from=str(path), **changes)
     with pytest.raises(CrispError, match="model is missing"):
         begun("flow", init_from="nowhere.pt")
-
-
-@pytest.mark.usefixtures("small")
-@pytest.mark.parametrize("variant", ["twin", "pose"])
-def test_a_batch_in_parts_is_the_same_step(variant: str) -> None:
-    """Batches of 4, 4 and 2 in three parts of 2, 1 and 1, then in two of 1."""
-    rows = [trainer(configured(accumulate=parts), variant).epoch(1) for parts in (1, 3)]
-    assert rows[1] == pytest.approx(rows[0], rel=1e-4)
-    run = trainer(configured(accumulate=3), variant)
-    seen: list[int] = []
-    run.model.register_forward_hook(lambda model, _, logits: seen.append(len(logits) * model.training))
-    run.epoch(1)
-    assert [count for count in seen if count] == [2, 1, 1, 2, 1, 1, 1, 1]
-
-
-@pytest.mark.usefixtures("small")
-def test_parts_of_a_batch_leave_attention_its_spread() -> None:
-    run = trainer(configured(accumulate=4, learning_rate=1e-4), "twin-attention")
-    seen: list[int] = []
-    run.model.register_forward_hook(lambda model, _, logits: seen.append(len(logits) * model.training))
-    run.epoch(1)
-    assert [count for count in seen if count] == [2, 2, 2, 2, 2]
-
-
-@pytest.mark.usefixtures("small")
-@pytest.mark.parametrize(("room", "told"), [(2, "2 clips fit"), (0, "not even one clip fits")])
-def test_batch_that_does_not_fit_into_memory(room: int, told: str) -> None:
-    run = trainer(configured())
-
-    def limited(_: object, inputs: tuple[dict[str, torch.Tensor]]) -> None:
-        if len(inputs[0]["flow"]) > room:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
-
-    run.model.register_forward_pre_hook(limited)
-    with pytest.raises(CrispError, match=f"a batch of 4 clips needs more memory.*\n.*\n.*{told}") as error:
-        run.epoch(1)
-    assert ("training.accumulate to 2" in str(error.value)) == bool(room)
-    assert "training.batch_size" in str(error.value)
-    if room:
-        trainer(configured(accumulate=2)).epoch(1)
-
-
-def longer(frames: int, **changes: Any) -> Trainer:
-    """A trainer of clips of so many frames."""
-    made = configured(**changes)
-    return Trainer(made, replace(made.variant("flow"), size=(frames, 8, 8)), "main", 1, CPU)
-
-
-@pytest.mark.usefixtures("small")
-def test_precision() -> None:
-    training.make_deterministic(1)
-    whole, half = (longer(12, precision=kind) for kind in ("float32", "bfloat16"))
-    assert (whole.bfloat16, half.bfloat16) == (False, True)
-    assert not longer(12).bfloat16, "a CPU gains nothing by it"
-    kinds: list[torch.dtype] = []
-    half.model.trunk.dense.register_forward_hook(lambda *parts: kinds.append(parts[-1].dtype))
-    rows = [run.epoch(1) for run in (whole, half)]
-    assert set(kinds) == {torch.bfloat16}
-    assert rows[0]["train_loss"] != rows[1]["train_loss"]
-    assert rows[1]["train_loss"] == pytest.approx(rows[0]["train_loss"], rel=0.05)
-    assert all(weights.dtype == torch.float32 for weights in half.model.parameters())
-
-
-@pytest.mark.usefixtures("small")
-def test_clips_too_short_for_bfloat16_on_a_cpu() -> None:
-    with pytest.raises(CrispError, match=r"too short for bfloat16 on a CPU[\s\S]*found: 11"):
-        longer(11, precision="bfloat16")
 
 
 @pytest.mark.usefixtures("small")

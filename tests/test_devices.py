@@ -1,0 +1,23 @@
+"""Choosing a device."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from crisp import devices
+from crisp.errors import CrispError
+
+
+def test_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert devices.choose_device() == torch.device("cpu")
+    assert devices.choose_device("cpu") == torch.device("cpu")
+    for name in ("gpu", "cuda:99"):
+        with pytest.raises(CrispError, match=f"device {name}: cannot be used"):
+            devices.choose_device(name)
+
+
+@pytest.mark.parametrize(("kind", "used"), [("float32", False), ("bfloat16", True), ("auto", False)])
+def test_precision_on_a_cpu(kind: str, used: bool) -> None:
+    assert devices.use_bfloat16(kind, torch.device("cpu")) is used
