@@ -235,7 +235,7 @@ def flow(
     ] = None,
     method: Method = "deepflow",
     backend: Annotated[str, typer.Option(help="What computes deepflow: auto, opencv, cpu or gpu.")] = "auto",
-    workers: Annotated[int, typer.Option(help="Worker processes; the result does not depend on them.")] = 1,
+    workers: Annotated[int, typer.Option(help="Threads; the result does not depend on their number.")] = 1,
     part: Annotated[
         tuple[int, int], typer.Option(metavar="K N", help="Compute only the K-th of N parts.")
     ] = (1, 1),
@@ -587,7 +587,7 @@ def index(
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep frames, flow and ROI, for another model.")
     ] = False,
-    workers: Annotated[int, typer.Option(min=0, help="Processes and threads; 0 = all cores.")] = 0,
+    workers: Annotated[int, typer.Option(min=0, help="Threads; 0 = all cores.")] = 0,
     backend: Annotated[
         str, typer.Option(help="What computes the flow; without it, what did for the model's study.")
     ] = "",
@@ -656,7 +656,7 @@ def label_errors(
     out: Annotated[
         Path | None, typer.Option(help="Folder to write to.", show_default="label-errors in the results")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the ranking as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Rank the labels that models which never saw them believe least, each a link to look at and correct it.
 
@@ -673,7 +673,7 @@ def label_errors(
         print(f"warning: {warning}", file=sys.stderr)
     if as_json:
         rows = [{**one._asdict(), "page": made.links.get(one.sample)} for one in found.suspects]
-        print(json.dumps({"variant": found.variant, "samples": found.samples, "ranked": rows}, indent=1))
+        _print_json({"variant": found.variant, "samples": found.samples, "ranked": rows})
     else:
         print(f"{found.scope}\n{made.page}")
 

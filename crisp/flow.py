@@ -185,14 +185,13 @@ def extract(
     ----------
     frames, target : stage files.
     method, backend : as for :func:`compute`.
-    workers : processes that share the work; the file does not depend on their number.
+    workers : threads that share the work; the file does not depend on their number.
     part : (k, n) computes only the k-th of n parts of the video, for :func:`gather`.
 
     Raises
     ------
     CrispError
-        If the frames file is missing or damaged, there is no such part, a worker process is killed, or
-        there is no GPU or it fails.
+        If the frames file is missing or damaged, there is no such part, or there is no GPU or it fails.
 
     Notes
     -----
@@ -228,8 +227,6 @@ def _extract(
     size = GPU_BLOCK if backend == "gpu" else CHUNK
     ranges = [(first, min(first + size, end)) for first in range(begin, end, size)]
     work = functools.partial(_block, method, backend)
-    if backend == "cpu" and workers > 1:
-        compute(np.zeros((2, 1, 1), np.uint8), method, backend)  # compiled here, the workers only load it
     with _create(target, (height, width), attributes) as flow:
         name = f"{Path(frames).parent.name} {method}" + (f" part {part[0]} of {part[1]}" * (part[1] > 1))
         blocks = ordered_map(work, _blocks(frames, ranges), workers)

@@ -1,15 +1,10 @@
-"""Worker processes: results in order, errors told, nobody left behind."""
+"""Work in threads: results in order, as many tasks as needed, errors told."""
 
 from __future__ import annotations
 
-import os
-import signal
-import struct
 import threading
-from collections.abc import Callable, Iterator
-from multiprocessing.connection import Connection
+from collections.abc import Iterator
 
-import psutil
 import pytest
 
 from crisp.errors import CrispError, fail
@@ -24,29 +19,6 @@ def _refuse(number: int) -> int:
     if number == 3:
         raise fail("frame 3", "bad", remedy="none")
     return number
-
-
-def _die(number: int) -> int:
-    if number == 2:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return number
-
-
-def _die_while_sending(number: int) -> int:
-    def send_half(pipe: Connection, message: memoryview) -> None:
-        os.write(pipe.fileno(), struct.pack("!i", len(message)) + bytes(message[: len(message) // 2]))
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    Connection._send_bytes = send_half  # type: ignore[attr-defined]
-    return number
-
-
-def _is_tracker(process: psutil.Process) -> bool:
-    """Whether it is the standard library's resource tracker, which lives as long as this process."""
-    try:
-        return "resource_tracker" in " ".join(process.cmdline())
-    except psutil.Error:
-        return False
 
 
 @pytest.mark.parametrize("workers", [0, 1, 3])
@@ -73,16 +45,6 @@ def test_a_fault_arrives_whole(workers: int) -> None:
     with pytest.raises(CrispError) as error:
         list(ordered_map(_refuse, range(9), workers))
     assert error.value.faults[0].where == "frame 3"
-
-
-@pytest.mark.parametrize("work", [_die, _die_while_sending])
-def test_a_killed_worker_is_one_error_and_no_orphan(work: Callable[[int], int]) -> None:
-    before = set(psutil.Process().children(recursive=True))
-    with pytest.raises(CrispError, match=r"worker process: was killed[\s\S]*often memory ran out"):
-        list(ordered_map(work, range(9), 2))
-    left = set(psutil.Process().children(recursive=True)) - before
-    _, alive = psutil.wait_procs(left, timeout=20)
-    assert [child for child in alive if not _is_tracker(child)] == []
 
 
 def test_one_item_is_made_ahead() -> None:

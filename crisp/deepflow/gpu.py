@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
+import threading
 
 import numpy as np
 import torch
@@ -34,8 +35,9 @@ from crisp.errors import Fault, fail
 Tensor = torch.Tensor
 BATCH = 256  # pairs; a multiprocessor works at one pair at a time, and the largest GPUs have 132 to 148
 PIXEL = 200  # bytes that a pixel of a pair takes: the pyramid, flow, derivatives, equations, intermediates
-MEMORY = 3.5e9  # bytes, at most: two processes may share the device
+MEMORY = 3.5e9  # bytes, at most: other jobs may share the device
 SHARE = 0.8  # of the device's free memory, at most
+TURN = threading.Lock()  # threads of a process prepare frames beside each other, and solve one after another
 
 
 def _neighbours(images: Tensor, axis: int, border: str) -> tuple[Tensor, Tensor]:
@@ -330,7 +332,8 @@ def solve(frames: np.ndarray, device: str | torch.device = "cuda", batch: int | 
     begin = 0
     while begin < pairs:
         end = min(begin + batch, pairs)
-        part = _solve(frames[begin : end + 1], device)
+        with TURN:
+            part = _solve(frames[begin : end + 1], device)
         if part is not None:
             found[begin:end] = part
             begin = end

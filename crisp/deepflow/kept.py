@@ -25,12 +25,15 @@ ENOUGH = 2**20  # bytes
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """Compile `function` when it is first called; keep the code, with that of all it calls, if possible."""
+    """Compile `function` when it is first called; keep the code, with that of all it calls, if possible.
+
+    Other threads run beside it.
+    """
     place = folder()
     before = SETTINGS.CACHE_DIR
     SETTINGS.CACHE_DIR = str(place or "")
     try:
-        return numba.njit(error_model="numpy", cache=place is not None)(function)
+        return numba.njit(error_model="numpy", nogil=True, cache=place is not None)(function)
     finally:
         SETTINGS.CACHE_DIR = before
 

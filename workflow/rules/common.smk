@@ -249,7 +249,7 @@ def flow_gpus(wildcards):
 
 
 def flow_threads(wildcards):
-    """Worker processes: one for a short video, as starting more costs more than they save.
+    """One for a short video: such are computed beside each other.
 
     Two share a GPU, so that one reads and converts frames while it works for the other.
     """
@@ -264,7 +264,7 @@ def flow_minutes(wildcards, threads):
 
 
 def flow_megabytes(wildcards, threads):
-    return 500 + (4000 if flow_gpus(wildcards) else 500) * threads
+    return (5000 if flow_gpus(wildcards) else 500) + 500 * threads
 
 
 def volume_inputs(wildcards):
