@@ -31,16 +31,25 @@ from crisp.deepflow import (
     kept,
     pyramid_sizes,
 )
+from crisp.deepflow.relaxation import (
+    A12,
+    B1,
+    B2,
+    DU,
+    DV,
+    EDGE,
+    LANES,
+    OVER_11,
+    OVER_22,
+    relax_even,
+    relax_odd,
+)
 from crisp.deepflow.unaliased import READ, load, store
 
-LANES = 16  # pixels of a colour at a time
 PADS = 2  # rows
 WAVE = 10  # half sweeps that follow each other through the frame, one row apart, while it is in the cache
 
-# What is kept of each pixel: the increment, the weight of the right and the lower edge, and the equations as
-# the sweeps take them (omega / a11, omega / a22, a12, b1, b2), ...
-DU, DV, EDGE, OVER_11, OVER_22, A12, B1, B2 = range(8)
-# ... the flow before the increment and with it, ...
+# What is kept of each pixel beside that which the sweeps take: the flow before the increment and with it, ...
 U, V, SUM_U, SUM_V = range(8, 12)
 # ... and X du + Y dv + Z = 0 for the brightness, for Ix (XX, XY, XZ) and for Iy (YX, YY, YZ), each
 # divided by its norm.
@@ -51,7 +60,7 @@ CONSTANCIES = 9
 ZERO, ONE, HALF = np.float32(0), np.float32(1), np.float32(0.5)
 HALF_ALPHA, HALF_DELTA, HALF_GAMMA = np.float32(ALPHA / 2), np.float32(DELTA / 2), np.float32(GAMMA / 2)
 ZETA2, EPSILON2 = np.float32(ZETA**2), np.float32(EPSILON**2)
-RELAX, KEEP = np.float32(OMEGA), np.float32(1 - OMEGA)
+RELAX = np.float32(OMEGA)
 
 Array = np.ndarray
 Layout = tuple[
@@ -222,60 +231,10 @@ def _relax_rows(m: Array, own: int, row: int, other: int, field: int, odd: int, 
 
     Beyond the border no edge has to be left out: the increment is 0 there.
     """
-    side = own + other + odd
-    second = own - row + other
-    second_side = own - row + odd
-    above = own - 2 * row
-    for block in range(blocks):
-        for lane in range(LANES):
-            i = block * LANES + lane
-            edge, edge_above = load(m, own + EDGE * field + i, READ), load(m, second + EDGE * field + i, READ)
-            edge_left = load(m, side - 1 + EDGE * field + i, READ)
-            u, v = load(m, own + DU * field + i, 1), load(m, own + DV * field + i, 2)
-            u_above, v_above = load(m, second + DU * field + i, 3), load(m, second + DV * field + i, 4)
-            a12 = load(m, own + A12 * field + i, READ)
-            p = (
-                load(m, own + B1 * field + i, READ)
-                - a12 * v
-                + edge * load(m, side + DU * field + i, READ)
-                + edge_left * load(m, side - 1 + DU * field + i, READ)
-                + edge_above * u_above
-                + edge * load(m, own + row + other + DU * field + i, READ)
-            )
-            q = (
-                load(m, own + B2 * field + i, READ)
-                + edge * load(m, side + DV * field + i, READ)
-                + edge_left * load(m, side - 1 + DV * field + i, READ)
-                + edge_above * v_above
-                + edge * load(m, own + row + other + DV * field + i, READ)
-            )
-            u = KEEP * u + p * load(m, own + OVER_11 * field + i, READ)
-            v = KEEP * v + (q - a12 * u) * load(m, own + OVER_22 * field + i, READ)
-            store(m, own + DU * field + i, 1, u)
-            store(m, own + DV * field + i, 2, v)
-
-            edge, edge_above = edge_above, load(m, above + EDGE * field + i, READ)
-            edge_left = load(m, second_side - 1 + EDGE * field + i, READ)
-            a12 = load(m, second + A12 * field + i, READ)
-            p = (
-                load(m, second + B1 * field + i, READ)
-                - a12 * v_above
-                + edge * load(m, second_side + DU * field + i, READ)
-                + edge_left * load(m, second_side - 1 + DU * field + i, READ)
-                + edge_above * load(m, above + DU * field + i, READ)
-                + edge * u
-            )
-            q = (
-                load(m, second + B2 * field + i, READ)
-                + edge * load(m, second_side + DV * field + i, READ)
-                + edge_left * load(m, second_side - 1 + DV * field + i, READ)
-                + edge_above * load(m, above + DV * field + i, READ)
-                + edge * v
-            )
-            u = KEEP * u_above + p * load(m, second + OVER_11 * field + i, READ)
-            v = KEEP * v_above + (q - a12 * u) * load(m, second + OVER_22 * field + i, READ)
-            store(m, second + DU * field + i, 3, u)
-            store(m, second + DV * field + i, 4, v)
+    if odd:
+        relax_odd(m, own, row, other, field, blocks)
+    else:
+        relax_even(m, own, row, other, field, blocks)
 
 
 @compiled
