@@ -34,6 +34,7 @@ from crisp import (
     sources,
     storage,
     video,
+    viewer,
 )
 from crisp.annotations import is_unknown
 from crisp.annotations import read as read_xml
@@ -172,7 +173,7 @@ def load(path: Path, device: str = "auto", study: Study | None = None, workers: 
 
 
 def index(path: Path, name: str, model: Model, options: Options) -> dict[str, Any]:
-    """Index one video: write ``index.json`` and the files for other software to its folder.
+    """Index one video: write ``index.json``, a page to look at, and files for other software to its folder.
 
     What is up to date already is left as it is.
 
@@ -195,6 +196,8 @@ def index(path: Path, name: str, model: Model, options: Options) -> dict[str, An
     content = _current(folder, identity)
     if content is not None:
         exports.write(folder, content, options.overlay, renew=False)
+        if not (folder / viewer.PAGE).exists():
+            _make_page(folder)
         _remove_stages(folder, options.keep)
         print(f"{name}: is indexed already", file=sys.stderr)
         return content
@@ -215,16 +218,23 @@ def index(path: Path, name: str, model: Model, options: Options) -> dict[str, An
     for warning in warnings:
         print(f"warning: {path}: {warning}", file=sys.stderr)
     exports.write(folder, content, options.overlay)
-    files.write_json(folder / CONTENT, content, indent=None)  # last: it says that all is there
+    files.write_json(folder / CONTENT, content, indent=None)  # after the others: it says that they are there
+    _make_page(folder)
     _remove_stages(folder, options.keep)
     seconds = time.monotonic() - began
     found, count = len(content["strokes"]), content["video"]["frames"]
     print(
         f"{name}: {found or 'no'} {'stroke' if found == 1 else 'strokes'} found in {count} frames, "
-        f"{seconds:.1f} s, {count / seconds:.1f} frames/s: {folder}",
+        f"{seconds:.1f} s, {count / seconds:.1f} frames/s; to look at: {folder / viewer.PAGE}",
         file=sys.stderr,
     )
     return content
+
+
+def _make_page(folder: Path) -> None:
+    """Make the page to look at the video; what its reader may run into is told."""
+    for warning in viewer.make(folder / CONTENT).warnings:
+        print(f"warning: {warning}", file=sys.stderr)
 
 
 def frame_step(fps: float, working: float) -> tuple[int, list[str]]:

@@ -122,8 +122,10 @@ def test_finds_what_the_stages_find(command: Command) -> None:
     assert (shown["stride"], shown["first"], shown["classes"]) == (4, 0, CLASSES)
     np.testing.assert_allclose(shown["values"], decided.smoothed[::4], atol=1e-4)
     assert f"game: {len(runs)} strokes found in 90 frames" in said
+    assert "to look at: out/game/viewer.html" in said
+    assert '"../../game.mp4"' in Path("out/game/viewer.html").read_text()
     assert sorted(path.name for path in Path("out/game").iterdir()) == sorted(
-        ["index.json", *exports.FORMATS]
+        ["index.json", "viewer.html", *exports.FORMATS]
     ), "no stage file is left"
 
 
@@ -280,14 +282,14 @@ def test_kept_stages_serve_another_model_of_the_same_preparation(
 def test_finished_video_is_left_alone(monkeypatch: pytest.MonkeyPatch, command: Command) -> None:
     command("game.mp4")
     before = Path("out/game/index.json").stat()
-    Path("out/game/strokes.csv").unlink()
+    for name in ("strokes.csv", "viewer.html"):
+        Path("out/game", name).unlink()
     called = spied(monkeypatch)
     assert "game: is indexed already" in command("game.mp4", "--overlay")
     assert called == []
     after = Path("out/game/index.json").stat()
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
-    assert Path("out/game/strokes.csv").exists()
-    assert Path("out/game/overlay.mp4").exists()
+    assert {"strokes.csv", "viewer.html", "overlay.mp4"} <= {path.name for path in Path("out/game").iterdir()}
 
 
 @pytest.mark.usefixtures("lab")
@@ -339,7 +341,11 @@ def test_no_strokes(command: Command) -> None:
     model_file(Path("model.pt"), bias=(0, 0, 1000))
     assert "game: no strokes found in 90 frames" in command("game.mp4")
     assert read()["strokes"] == []
-    assert {path.name for path in Path("out/game").iterdir()} == {"index.json", *exports.FORMATS}
+    assert {path.name for path in Path("out/game").iterdir()} == {
+        "index.json",
+        "viewer.html",
+        *exports.FORMATS,
+    }
     assert list(csv.DictReader(Path("out/game/strokes.csv").read_text().splitlines())) == []
 
 

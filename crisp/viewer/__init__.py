@@ -14,6 +14,8 @@ from crisp.errors import fail
 from crisp.files import replacing
 from crisp.viewer import page, proxy, reading
 
+PAGE = "viewer.html"
+
 
 class Made(NamedTuple):
     """The page written, and what its reader may run into, in words."""
@@ -47,7 +49,7 @@ def make(
         If the index is missing, damaged or none, or the given video is missing.
     """
     index = reading.read(index_file)
-    out = Path(out) if out else Path(index_file).with_name("viewer.html")
+    out = Path(out) if out else Path(index_file).with_name(PAGE)
     path = Path(video or index["video"]["path"])
     if video and not path.is_file():
         raise fail(path, "video file is missing", "the video of this index", "nothing", "correct --video")

@@ -82,18 +82,23 @@ class Site:
     def start(self, study: Study, *arguments: str) -> Head:
         """``snakemake --profile slurm --configfile study.yaml …`` in the study's folder."""
         command = ("snakemake", "--profile", "slurm", "--configfile", "study.yaml", *QUICK)
-        return self._launch(study, *command, *arguments)
+        return self._launch(study.folder, *command, *arguments)
 
     def recover(self, study: Study) -> Head:
         """``crisp recover --study study.yaml``, which becomes the run that was cut off."""
-        return self._launch(study, "crisp", "recover", "--study", "study.yaml")
+        return self._launch(study.folder, "crisp", "recover", "--study", "study.yaml")
 
-    def _launch(self, study: Study, *command: str) -> Head:
-        output = study.folder / f"head-{len(self._heads)}.txt"
+    def index(self, folder: Path, *arguments: str) -> Head:
+        """``snakemake -s workflow/index.smk --profile slurm …`` in a folder."""
+        command = ("snakemake", "-s", "workflow/index.smk", "--profile", "slurm", *QUICK)
+        return self._launch(folder, *command, *arguments)
+
+    def _launch(self, folder: Path, *command: str) -> Head:
+        output = folder / f"head-{len(self._heads)}.txt"
         with open(output, "w") as file:
             process = subprocess.Popen(
                 command,
-                cwd=study.folder,
+                cwd=folder,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=file,
@@ -162,11 +167,16 @@ def site(cluster: Cluster) -> Iterator[Site]:
     site.stop()
 
 
-def cloned(folder: Path, make_video: Callable[..., Path], splits: tuple[str, ...]) -> Study:
-    """A study of few and small jobs, in a folder that is like a clone."""
+def clone(folder: Path) -> None:
+    """Make a folder that is like a clone."""
     folder.mkdir(exist_ok=True)
     for part in CLONE:
         (folder / part).symlink_to(ROOT / part)
+
+
+def cloned(folder: Path, make_video: Callable[..., Path], splits: tuple[str, ...]) -> Study:
+    """A study of few and small jobs, in a folder that is like a clone."""
+    clone(folder)
     study = build(folder, make_video, splits)
     study.configure(
         variants=[{"name": "rgb", "model": "rgb"}],
