@@ -3,8 +3,8 @@
     python benchmarks/prepare.py [VIDEO ...] [--frames 120] [--repeat 1] [--cores 2] [--backend auto]
 
 Without videos two of 1920x1080 at 120 frames per second are made. Ours are the verbs that the workflow runs,
-each a process: `crisp frames` and `crisp roi` of as many videos at once as there are cores, `crisp flow` with
-as many workers. Ratios are of medians, published to ours: above 1, ours is better.
+each a process, of as many videos at once as there are cores. Ratios are of medians, published to ours: above 1,
+ours is better.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ def run(*arguments: object) -> None:
 def ours(videos: list[Path], folder: Path, cores: int, backend: str) -> dict[str, Cost]:
     """Cost of each stage of our preparation, into a folder a video."""
 
-    def stage(name: str, at_once: int, arguments: Callable[[Path], list[object]]) -> Cost:
-        with ThreadPoolExecutor(at_once) as pool:
+    def stage(name: str, arguments: Callable[[Path], list[object]]) -> Cost:
+        with ThreadPoolExecutor(cores) as pool:
             return measure(
                 lambda: list(pool.map(lambda path: run("-c", VERB, name, *arguments(path)), videos))
             )
@@ -90,11 +90,10 @@ def ours(videos: list[Path], folder: Path, cores: int, backend: str) -> dict[str
         here = folder / path.stem
         return here / "frames.h5", here / "flow" / "deepflow.h5", here / "roi" / "deepflow.h5"
 
-    flow_options = ["--workers", cores, "--backend", backend]
     return {
-        "frames": stage("frames", cores, lambda path: [path, made(path)[0]]),
-        "flow": stage("flow", 1, lambda path: [*made(path)[:2], *flow_options]),
-        "roi": stage("roi", cores, lambda path: [*made(path)]),
+        "frames": stage("frames", lambda path: [path, made(path)[0]]),
+        "flow": stage("flow", lambda path: [*made(path)[:2], "--backend", backend]),
+        "roi": stage("roi", lambda path: [*made(path)]),
     }
 
 
