@@ -2,6 +2,8 @@
 # `snakemake -j 8` runs the demo; `snakemake -j 8 --configfile config/<study>.yaml` your own study.
 from snakemake.utils import min_version
 
+from crisp import failures
+
 min_version("9.19")
 
 
@@ -55,4 +57,4 @@ onstart:
 
 
 onerror:
-    tell_failures()
+    failures.tell(workflow.scheduler.failed, RESULTS)

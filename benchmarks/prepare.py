@@ -3,8 +3,8 @@
     python benchmarks/prepare.py [VIDEO ...] [--frames 120] [--repeat 1] [--cores 2] [--backend auto]
 
 Without videos two of 1920x1080 at 120 frames per second are made. Ours are the verbs that the workflow runs,
-each a process, of as many videos at once as there are cores. Ratios are of medians, published to ours: above 1,
-ours is better.
+each a process, of as many videos at once as there are cores. Ratios are of medians, published to ours:
+above 1, ours is better.
 """
 
 from __future__ import annotations

@@ -6,9 +6,14 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from crisp import failures
 from crisp.importers import found, ids
 
-WANTED = {"videos": "a folder of videos", "model": "a trained model", "out": "a folder to write to"}
+WANTED = {
+    "videos": "a folder of videos",
+    "model": "a trained model",
+    "out": "a folder to write to",
+}
 for key, meaning in WANTED.items():
     if key not in config:
         raise WorkflowError(f"{key} is missing: add {key}=... to --config, {meaning}")
@@ -20,7 +25,9 @@ PATHS = list(found.video_files(Path(FOLDER)))
 VIDEOS = {ids.plain(path.name): path.as_posix() for path in PATHS}
 TWICE = [name for name, number in Counter(map(str.lower, VIDEOS)).items() if number > 1]
 if TWICE or len(VIDEOS) < len(PATHS):
-    raise WorkflowError(f"{FOLDER}: two videos have the same name but for their ending or signs")
+    raise WorkflowError(
+        f"{FOLDER}: two videos have the same name but for their ending or signs"
+    )
 
 
 wildcard_constraints:
@@ -58,3 +65,7 @@ rule index:
     shell:
         "crisp index {input.video:q} --model {input.model:q} --out {params.out:q} --workers {threads}"
         " 2>&1 | tee {log:q}"
+
+
+onerror:
+    failures.tell(workflow.scheduler.failed, OUT)

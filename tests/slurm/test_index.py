@@ -35,7 +35,9 @@ def test_a_job_a_video(site: Site, tmp_path: Path, make_video) -> None:
         content = json.loads((tmp_path / f"found/{name}/index.json").read_text())
         assert content["video"]["frames"] == 60
         assert (tmp_path / f"found/{name}/viewer.html").exists()
-    assert "broken.mp4" in head.text
+    assert "failed: index broken (found/.logs/broken.log)" in head.text
+    assert "videos/broken.mp4: not a video" in head.text
+    assert "remedy" in head.text
 
     (tmp_path / "videos/broken.mp4").unlink()
     head = site.index(tmp_path, *SMALL, *CONFIG)

@@ -1,7 +1,6 @@
 # What several rules share: the study, its paths, and the digests that stand for its inputs.
 # Every cluster job parses this again, so only small tables are read here.
 import os
-import shutil
 import sys
 from functools import cache
 from pathlib import Path
@@ -29,7 +28,9 @@ if workflow.remote_exec:
         config["dataset"]["videos"] = kept.as_posix()
 
 # As a person would type it: Snakemake makes it absolute.
-STUDY_FILE = ", ".join(os.path.relpath(path) for path in workflow.configfiles) or "--config"
+STUDY_FILE = (
+    ", ".join(os.path.relpath(path) for path in workflow.configfiles) or "--config"
+)
 STUDY = reported(studies.resolve, config, STUDY_FILE)
 VIDEOS = reported(lambda: STUDY.used)
 reported(lambda: STUDY.annotations)
@@ -86,36 +87,6 @@ if not workflow.remote_exec and head.is_locked():
             " --unlock would let two runs write the same files.",
             file=sys.stderr,
         )
-
-
-def last_words(*logs):
-    """The end of the newest log."""
-    newest = max((log for log in logs if log.is_file()), key=os.path.getmtime, default=None)
-    return newest.read_text(errors="replace").splitlines()[-20:] if newest else []
-
-
-def tell_failures():
-    """Name each failed job and the end of its log, last of all.
-
-    Snakemake does not with ``quiet: rules``, and on a cluster a job's own words stay on its node.
-    """
-    for job in workflow.scheduler.failed:
-        for part in job.jobs if job.is_group() else [job]:
-            log = Path(part.log[0])
-            if all(Path(path).exists() for path in part.output):
-                continue
-            words = last_words(log)
-            if not words:
-                # Snakemake in the job stopped before the work, or a full disk takes no log either.
-                free = shutil.disk_usage(RESULTS).free / 1e6
-                said = Path(".snakemake/slurm_logs", f"rule_{part.name}", "_".join(part.wildcards))
-                words = [
-                    *last_words(*said.glob("*.log")),
-                    f"it could not write its log, and {free:,.0f} MB are free for results:"
-                    " if that, or your quota, is too little, make room; then give the same command again",
-                ]
-            print(f"failed: {part.name} {' '.join(part.wildcards)} ({log})", file=sys.stderr)
-            print(*words, sep="\n", file=sys.stderr)
 
 
 def present(paths):
@@ -178,7 +149,9 @@ def runtime(first, seconds_per_frame=0.0):
     def amount(wildcards, threads):
         if not seconds_per_frame:
             return first
-        return first + int(seconds_per_frame * VIDEOS[wildcards.video].working_frames / 60)
+        return first + int(
+            seconds_per_frame * VIDEOS[wildcards.video].working_frames / 60
+        )
 
     return growing("runtime", amount)
 
@@ -230,14 +203,18 @@ def flow_parts(wildcards):
     whole = stage_file(wildcards.video, "flow", wildcards.method)
     count = part_count(wildcards.video, wildcards.method)
     parts = [
-        f"{whole.removesuffix('.h5')}.part-{part}-of-{count}.h5" for part in range(1, count + 1)
+        f"{whole.removesuffix('.h5')}.part-{part}-of-{count}.h5"
+        for part in range(1, count + 1)
     ]
     return parts if count > 1 else []
 
 
 def flow_frames(wildcards):
     """How many frames a flow job computes."""
-    if "part" not in wildcards.keys() and part_count(wildcards.video, wildcards.method) > 1:
+    if (
+        "part" not in wildcards.keys()
+        and part_count(wildcards.video, wildcards.method) > 1
+    ):
         return 0  # it only joins parts
     return VIDEOS[wildcards.video].working_frames / int(wildcards.get("parts", 1))
 
@@ -342,9 +319,13 @@ def training_inputs(wildcards):
 
 def train_version(wildcards):
     training = {
-        key: value for key, value in STUDY.config["training"].items() if key not in NO_RESULT
+        key: value
+        for key, value in STUDY.config["training"].items()
+        if key not in NO_RESULT
     }
-    return version("train", vars(STUDY.variant(wildcards.variant)), training, STUDY.classes)
+    return version(
+        "train", vars(STUDY.variant(wildcards.variant)), training, STUDY.classes
+    )
 
 
 def detection_minutes(wildcards, threads):
