@@ -281,7 +281,7 @@ def test_blocks_of_a_gpu_do_not_change_the_file(tmp_path: Path, monkeypatch: pyt
     path = frames_file(tmp_path, 19, (30, 40))
     flow.extract(path, tmp_path / "whole.h5", backend="gpu")
     monkeypatch.setattr(flow, "GPU_BLOCK", 8)
-    flow.extract(path, tmp_path / "blocks.h5", backend="gpu")
+    flow.extract(path, tmp_path / "blocks.h5", backend="gpu", workers=2)
     assert (tmp_path / "blocks.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
     with storage.open_stage(tmp_path / "whole.h5", "flow") as file:
         assert file.attrs["backend"] == "gpu"
