@@ -25,9 +25,7 @@ PATHS = list(found.video_files(Path(FOLDER)))
 VIDEOS = {ids.plain(path.name): path.as_posix() for path in PATHS}
 TWICE = [name for name, number in Counter(map(str.lower, VIDEOS)).items() if number > 1]
 if TWICE or len(VIDEOS) < len(PATHS):
-    raise WorkflowError(
-        f"{FOLDER}: two videos have the same name but for their ending or signs"
-    )
+    raise WorkflowError(f"{FOLDER}: two videos have the same name but for their ending or signs")
 
 
 wildcard_constraints:

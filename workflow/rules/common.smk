@@ -28,9 +28,7 @@ if workflow.remote_exec:
         config["dataset"]["videos"] = kept.as_posix()
 
 # As a person would type it: Snakemake makes it absolute.
-STUDY_FILE = (
-    ", ".join(os.path.relpath(path) for path in workflow.configfiles) or "--config"
-)
+STUDY_FILE = ", ".join(os.path.relpath(path) for path in workflow.configfiles) or "--config"
 STUDY = reported(studies.resolve, config, STUDY_FILE)
 VIDEOS = reported(lambda: STUDY.used)
 reported(lambda: STUDY.annotations)
@@ -149,9 +147,7 @@ def runtime(first, seconds_per_frame=0.0):
     def amount(wildcards, threads):
         if not seconds_per_frame:
             return first
-        return first + int(
-            seconds_per_frame * VIDEOS[wildcards.video].working_frames / 60
-        )
+        return first + int(seconds_per_frame * VIDEOS[wildcards.video].working_frames / 60)
 
     return growing("runtime", amount)
 
@@ -203,18 +199,14 @@ def flow_parts(wildcards):
     whole = stage_file(wildcards.video, "flow", wildcards.method)
     count = part_count(wildcards.video, wildcards.method)
     parts = [
-        f"{whole.removesuffix('.h5')}.part-{part}-of-{count}.h5"
-        for part in range(1, count + 1)
+        f"{whole.removesuffix('.h5')}.part-{part}-of-{count}.h5" for part in range(1, count + 1)
     ]
     return parts if count > 1 else []
 
 
 def flow_frames(wildcards):
     """How many frames a flow job computes."""
-    if (
-        "part" not in wildcards.keys()
-        and part_count(wildcards.video, wildcards.method) > 1
-    ):
+    if "part" not in wildcards.keys() and part_count(wildcards.video, wildcards.method) > 1:
         return 0  # it only joins parts
     return VIDEOS[wildcards.video].working_frames / int(wildcards.get("parts", 1))
 
@@ -319,13 +311,9 @@ def training_inputs(wildcards):
 
 def train_version(wildcards):
     training = {
-        key: value
-        for key, value in STUDY.config["training"].items()
-        if key not in NO_RESULT
+        key: value for key, value in STUDY.config["training"].items() if key not in NO_RESULT
     }
-    return version(
-        "train", vars(STUDY.variant(wildcards.variant)), training, STUDY.classes
-    )
+    return version("train", vars(STUDY.variant(wildcards.variant)), training, STUDY.classes)
 
 
 def detection_minutes(wildcards, threads):
