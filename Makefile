@@ -48,7 +48,7 @@ browser:  ## Install Chromium, in which `make test` tries the viewer (as root, D
 lint: .venv/installed  ## Check style, types and the workflow.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check --line-length 100 Snakefile workflow
+	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint -s workflow/index.smk --config videos=docs model=model.pt out=found
@@ -56,7 +56,7 @@ lint: .venv/installed  ## Check style, types and the workflow.
 format: .venv/installed  ## Format the code.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/snakefmt --line-length 100 Snakefile workflow
+	$(BIN)/snakefmt Snakefile workflow
 
 clean:  ## Remove results, generated demo videos and caches (never your data or tables).
 	rm -rf results data/demo .snakemake .pytest_cache .hypothesis .mypy_cache .ruff_cache
