@@ -9,6 +9,7 @@ import errno
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -92,6 +93,8 @@ def main() -> None:
 
 
 def _end(message: str, code: int) -> None:
+    if os.environ.get("RANK", "0") != "0":  # of several processes; the first, if it failed too, tells
+        time.sleep(1)  # and torchrun ends this one meanwhile
     print(f"crisp: {message}", file=sys.stderr)
     sys.exit(code)
 

@@ -344,20 +344,22 @@ class Trainer:
 
     def _save_at_times(self, state: Path, always: bool = False) -> None:
         """Save so often that it takes a fiftieth of the time, and when told to stop: then also stop."""
-        since = time.monotonic() - self._saved
-        if self.processes.first and (always or self._told or since * SAVING >= self._cost):
+        since, told = time.monotonic() - self._saved, self.processes.any(bool(self._told))
+        if self.processes.first and (always or told or since * SAVING >= self._cost):
             begin = time.monotonic()
             if self.within:  # what is kept is never worse than what was
                 self._check(self.within["sums"], "train", self.within["epoch"], state)
             self.save(state)
             self._saved = time.monotonic()
             self._cost = self._saved - begin
-        if self._told:
+        if told:
+            if not self.processes.first:
+                sys.exit(1)  # the first tells
             place = f"epoch {self.within['epoch']}" if self.within else f"epoch {len(self.history) + 1}"
             batch = f", batch {self.within['batches'] + 1}" if self.within else ""
             raise fail(
                 f"training of {self.variant.name}",
-                f"was told to stop ({self._told.by})",
+                f"was told to stop ({self._told.by or 'another process'})",
                 remedy=f"the same command goes on at {place}{batch}: all is saved in {state}",
             )
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -18,8 +23,13 @@ from crisp.study import Study
 from tests import trainable
 from tests.trainable import configured
 
+# As on a machine with so many GPUs, but that the processes are on the CPU.
 SCRIPT = """
-from crisp import cli
+import os, sys
+from crisp import cli, processes
+count = {count}
+if count > 1 and "WORLD_SIZE" not in os.environ:
+    processes.start = lambda *_: processes.launch(count, [sys.executable, *sys.argv])
 cli.main()
 """
 
@@ -30,22 +40,40 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     return trainable.build()
 
 
-def trained(made: Study, count: int, variant: str, *more: str) -> subprocess.CompletedProcess[str]:
-    """Run `crisp train` in so many processes."""
+def begin(made: Study, count: int, variant: str, *more: str) -> subprocess.Popen[str]:
+    """Start `crisp train` in so many processes."""
     files.write_json(Path("study.json"), made.config)
-    Path("train.py").write_text(SCRIPT)
-    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"] * (count > 1)
+    Path("train.py").write_text(SCRIPT.format(count=count))
     verb = ["train.py", "train", "--study", "study.json", "--state", "state", "--device", "cpu", variant]
     paths = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [sys.executable, *launcher, *verb, *more],
-        capture_output=True,
+    return subprocess.Popen(
+        [sys.executable, *verb, *more],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        env=environment,
-        check=False,
-        timeout=250,
+        env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
+        start_new_session=True,
     )
+
+
+def trained(made: Study, count: int, variant: str, *more: str) -> subprocess.CompletedProcess[str]:
+    """Run `crisp train` in so many processes."""
+    running = begin(made, count, variant, *more)
+    try:
+        said = running.communicate(timeout=250)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)
+    return subprocess.CompletedProcess([], running.returncode, *said)
+
+
+def until(holds: Callable[[], bool], running: subprocess.Popen[str]) -> None:
+    """Wait until something holds, while a process runs."""
+    deadline = time.monotonic() + 120
+    while not holds():
+        assert running.poll() is None, running.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def history(made: Study, variant: str) -> list[dict[str, str]]:
@@ -92,30 +120,56 @@ def test_goes_on_with_another_number_of_processes() -> None:
 
 def test_attention_in_several_processes_needs_gpus(small: Study) -> None:
     done = trained(small, 2, "twin-attention")
-    assert done.returncode != 0
-    assert "attention cannot learn in several processes without GPUs" in done.stderr
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        "crisp: variant twin-attention: attention cannot learn in several processes"
+    )
+    assert done.stderr.count("crisp:") == 1, "one of them tells"
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.usefixtures("small")
+def test_told_to_stop_they_save_in_the_same_place() -> None:
+    running = begin(configured(epochs=100), 2, "flow")
+    until(lambda: Path("state/last.pt").is_file(), running)
+    os.kill(running.pid, signal.SIGUSR1)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert said.count("crisp:") == 1, said
+    assert "was told to stop (SIGUSR1)" in said
+    state = torch.load("state/last.pt", weights_only=False)
+    place = f"epoch {len(state['history']) + 1}"
+    if state["within"]:
+        place += f", batch {state['within']['batches'] + 1}"
+    assert f"goes on at {place}: all is saved" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.usefixtures("small")
+def test_a_killed_process_ends_the_training_with_one_error() -> None:
+    running = begin(configured(epochs=100), 2, "flow")
+    until(lambda: Path("state/last.pt").is_file(), running)
+    workers = psutil.Process(running.pid).children()
+    assert len(workers) == 2
+    workers[1].kill()
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert said.count("crisp:") == 1
+    assert "crisp: training: process 2 of 2 was killed (SIGKILL)" in said
+    assert "Traceback" not in said
 
 
 def test_gpus_start_a_process_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    begun: list[list[str]] = []
+    begun: list[list[str | int]] = []
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     monkeypatch.setattr(processes.torch.cuda, "device_count", lambda: 4)
-    monkeypatch.setattr(processes.os, "execv", lambda _, command: begun.append(command))
+    monkeypatch.setattr(processes, "launch", lambda count, command: begun.append([count, *command]))
     monkeypatch.setattr(sys, "argv", ["/bin/crisp", "train", "twin"])
     processes.start(1, "auto")
     processes.start(4, "cpu")
     assert begun == []
     processes.start(4, "auto")
-    assert begun[0][1:] == [
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc-per-node=4",
-        "--no-python",
-        "/bin/crisp",
-        "train",
-        "twin",
-    ]
+    assert begun == [[4, "/bin/crisp", "train", "twin"]]
     with pytest.raises(CrispError, match=r"too few GPUs on this machine[\s\S]*found: 4"):
         processes.start(8, "cuda")
     monkeypatch.setenv("WORLD_SIZE", "4")
