@@ -13,6 +13,7 @@ import shutil
 import stat
 import sys
 import tempfile
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -81,6 +82,8 @@ class Cache:
     def __init__(self, path: Path, limit: int) -> None:
         self.path, self.limit = path, limit
         self._reserved: set[str] = set()
+        # When all files were looked at, how long that took, and their bytes.
+        self._seen: tuple[float, float, int] = -math.inf, 0.0, 0
 
     @classmethod
     def of_size(cls, gigabytes: float) -> Cache | None:
@@ -105,7 +108,13 @@ class Cache:
                 count += 1
                 self._reserved.update(names(one).values())
         reserved = {self.path / name for name in self._reserved}
-        others = [entry for entry in _files(self.path) if entry[2] not in reserved]
+        # What has another name for a day at most may be being written.
+        young = time.time() - 86400
+        others = [
+            (when, size, path)
+            for when, size, path in _files(self.path)
+            if path not in reserved and (path.suffix == ".npy" or when < young)
+        ]
         excess = sum(size for _, size, _ in others) - room
         for _, size, path in sorted(others):
             if excess <= 0:
@@ -142,13 +151,28 @@ class Cache:
         corners = places[:, 1].astype(np.int64)
         return Region(first, facts.frames, facts.picture, places[:, 0], corners, arrays, facts.scale)
 
+    def _taken(self) -> int:
+        """Bytes of all files, of a while ago: looking at them is to take a tenth of the time at most."""
+        when, cost, size = self._seen
+        begin = time.monotonic()
+        if begin - when > 10 * cost:
+            size = sum(one for _, one, _ in _files(self.path))
+            self._seen = time.monotonic(), time.monotonic() - begin, size
+        return size
+
     def _mapped(self, name: str) -> np.ndarray:
         os.utime(self.path / name)  # when it was used
         return np.load(self.path / name, mmap_mode="r", allow_pickle=False)
 
     def _keep(self, files: dict[str, str], region: Region) -> None:
+        arrays = region.stored()
+        size = sum(array.nbytes for array in arrays.values())
+        if self._taken() + size > self.limit:
+            self._reserved.difference_update(files.values())  # other trainings have filled it meanwhile
+            return
+        self._seen = *self._seen[:2], self._seen[2] + size
         try:
-            for name, array in region.stored().items():
+            for name, array in arrays.items():
                 with replacing(self.path / files[name]) as beside, beside.open("wb") as file:
                     np.save(file, array)
         except (CrispError, OSError) as error:
@@ -159,7 +183,7 @@ class Cache:
 def _files(path: Path) -> list[tuple[float, int, Path]]:
     """When each file of the cache was last used, its bytes, and its path."""
     found = []
-    for file in path.glob("*/*.npy"):
+    for file in path.glob("*/*"):  # also what is being written, or was left by a kill
         try:
             about = file.stat()
         except FileNotFoundError:  # deleted by another training

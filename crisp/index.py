@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from crisp import (
@@ -40,6 +41,7 @@ from crisp.annotations import is_unknown
 from crisp.annotations import read as read_xml
 from crisp.checkpoints import load_model
 from crisp.clips import ClipReader
+from crisp.deepflow import DeviceFullError
 from crisp.devices import choose_device, make_deterministic
 from crisp.errors import CrispError, fail
 from crisp.importers import ids
@@ -190,16 +192,22 @@ def index(path: Path, name: str, model: Model, options: Options) -> dict[str, An
     began = time.monotonic()
     folder = options.out / name
     source = _probed(path)
-    annotated, truth = _annotated(options.annotated, name, model)
+    annotated, truth = _annotated(options.annotated, name)
     _check_folder(folder, source)
-    identity = _identity(source, annotated, truth, model)
+    identity = _identity(source, model)
     content = _current(folder, identity)
-    if content is not None:
-        exports.write(folder, content, options.overlay, renew=False)
+    where = str(annotated.absolute()) if annotated else None
+    if content is not None and (content["truth"], content["annotations"]) != (truth, where):
+        content = _annotated_anew(content, truth, where)
+        _write(folder, content, options.overlay)
+        print(f"{name}: indexed already, its annotation is renewed", file=sys.stderr)
+    elif content is not None:
+        exports.write(folder, content, options.overlay)
         if not (folder / viewer.PAGE).exists():
             _make_page(folder)
-        _remove_stages(folder, options.keep)
         print(f"{name}: is indexed already", file=sys.stderr)
+    if content is not None:
+        _remove_stages(folder, options.keep)
         return content
     step, warnings = frame_step(source.fps, model.preparation["fps"])
     warnings += _prepare(source, folder, step, model, options)
@@ -207,19 +215,11 @@ def index(path: Path, name: str, model: Model, options: Options) -> dict[str, An
         content = _content(source, name, folder, step, model)
     finally:
         clips.close_files()
-    content |= {
-        "truth": truth,
-        "annotations": str(annotated.absolute()) if annotated else None,
-        "warnings": warnings,
-        "digest": identity,
-    }
-    if truth:
-        warnings += _about_truth(truth, model, content["video"]["frames"], annotated)
-    for warning in warnings:
+    content |= {"truth": None, "annotations": None, "warnings": warnings, "digest": identity}
+    content = _annotated_anew(content, truth, where)
+    for warning in content["warnings"]:
         print(f"warning: {path}: {warning}", file=sys.stderr)
-    exports.write(folder, content, options.overlay)
-    files.write_json(folder / CONTENT, content, indent=None)  # after the others: it says that they are there
-    _make_page(folder)
+    _write(folder, content, options.overlay)
     _remove_stages(folder, options.keep)
     seconds = time.monotonic() - began
     found, count = len(content["strokes"]), content["video"]["frames"]
@@ -231,9 +231,22 @@ def index(path: Path, name: str, model: Model, options: Options) -> dict[str, An
     return content
 
 
+def _write(folder: Path, content: dict[str, Any], overlay: bool) -> None:
+    """Write ``index.json`` and all that is made of it; a later run makes good what is cut off."""
+    stale = [*exports.FORMATS, viewer.PAGE]
+    if files.read_cache(folder / CONTENT).get("digest") != content["digest"]:
+        stale.append(exports.OVERLAY)  # it takes long, and does not show the annotation
+    for name in stale:
+        (folder / name).unlink(missing_ok=True)
+    files.write_json(folder / CONTENT, content, indent=None)
+    exports.write(folder, content, overlay)
+    _make_page(folder)
+
+
 def _make_page(folder: Path) -> None:
     """Make the page to look at the video; what its reader may run into is told."""
-    for warning in viewer.make(folder / CONTENT).warnings:
+    proxy = folder / Path(viewer.PAGE).with_suffix(".mp4")
+    for warning in viewer.make(folder / CONTENT, video=proxy if proxy.exists() else None).warnings:
         print(f"warning: {warning}", file=sys.stderr)
 
 
@@ -271,19 +284,26 @@ def _probed(path: Path) -> Source:
     return source
 
 
-def _annotated(given: Path | None, name: str, model: Model) -> tuple[Path | None, list[dict] | None]:
+def _annotated(given: Path | None, name: str) -> tuple[Path | None, list[dict] | None]:
     """The annotation file of a video and its strokes; none where there is none for it."""
     path = given / f"{name}.xml" if given and given.is_dir() else given
     if path is None or (path != given and not path.exists()):
         return None, None
-    strokes = sorted(read_xml(path))
-    rest = model.about["negative_class"]
-    return path, [stroke._asdict() for stroke in strokes if stroke.label != rest]
+    return path, [stroke._asdict() for stroke in sorted(read_xml(path))]
 
 
-def _about_truth(truth: list[dict], model: Model, count: int, path: Path | None) -> list[str]:
+def _annotated_anew(content: dict[str, Any], truth: list[dict] | None, path: str | None) -> dict[str, Any]:
+    """The content of ``index.json`` with another annotation."""
+    before = _about_truth(content)
+    anew = {**content, "truth": truth, "annotations": path}
+    kept = [warning for warning in content["warnings"] if warning not in before]
+    return {**anew, "warnings": kept + _about_truth(anew)}
+
+
+def _about_truth(content: dict[str, Any]) -> list[str]:
     """What is unusual about annotated strokes, which are kept as they are."""
-    known = {*model.classes, ""}
+    truth, path, count = content["truth"] or [], content["annotations"], content["video"]["frames"]
+    known = {*content["model"]["classes"], ""}
     unknown = sorted({one["label"] for one in truth if not is_unknown(one["label"])} - known)
     late = sum(one["end"] > count for one in truth)
     found = [f"{path}: not a class of the model, kept as it is: {', '.join(unknown)}"] if unknown else []
@@ -313,14 +333,13 @@ def _check_folder(folder: Path, source: Source) -> None:
         )
 
 
-def _identity(source: Source, annotated: Path | None, truth: list[dict] | None, model: Model) -> str:
-    """One string for all that an index depends on."""
+def _identity(source: Source, model: Model) -> str:
+    """One string for all that an index depends on but the annotation, which is only shown."""
     return files.digest(
         [
             [INDEX, __version__, {stage: STAGES[stage] for stage in ("frames", "flow", "roi", "detect")}],
             [str(source.path.absolute()), source.sha256],
             [str(model.path.absolute()), model.sha256, vars(model.settings), model.decision],
-            [str(annotated.absolute()) if annotated else "", truth],
         ]
     )
 
@@ -337,7 +356,7 @@ def _prepare(source: Source, folder: Path, step: int, model: Model, options: Opt
         **model.preparation,
         "frame_step": step,
         "flow": model.variant.flow,
-        "flow_backend": options.backend or model.preparation["flow_backend"],
+        "flow_backend": options.backend or _available(model.preparation["flow_backend"]),
         "versions": {stage: STAGES[stage] for stage in ("frames", "flow", "roi", "pose")},
     }
     asked = {"sha256": source.sha256, "prepared": prepared}
@@ -370,6 +389,14 @@ def _prepare(source: Source, folder: Path, step: int, model: Model, options: Opt
     return source.warnings()
 
 
+def _available(backend: str) -> str:
+    """The backend of the flow that a model was trained with, or another where there is no GPU for it."""
+    if backend != "gpu" or torch.cuda.is_available():
+        return backend
+    print("warning: the model's flow was computed on a GPU; there is none: a CPU does it", file=sys.stderr)
+    return "auto"
+
+
 def _usable(path: Path, kind: str) -> bool:
     """Whether a stage file is there and can be opened."""
     try:
@@ -386,9 +413,16 @@ def _flow(images: Path, target: Path, backend: str, workers: int) -> None:
         flow.extract(images, target, target.stem, backend, workers)
         return
     parts = [target.with_suffix(f".part-{part}-of-{number}.h5") for part in range(1, number + 1)]
-    for part, path in enumerate(parts, start=1):
-        if not _usable(path, "flow"):
-            flow.extract(images, path, target.stem, backend, workers, (part, number))
+    try:
+        for part, path in enumerate(parts, start=1):
+            if not _usable(path, "flow"):
+                flow.extract(images, path, target.stem, backend, workers, (part, number))
+    except DeviceFullError as error:  # no file is of two backends
+        for path in parts:
+            path.unlink(missing_ok=True)
+        print(f"warning: {error}\n    instead another backend computes {target}", file=sys.stderr)
+        _flow(images, target, "auto", workers)
+        return
     flow.gather(images, parts, target)
     for path in parts:
         path.unlink()

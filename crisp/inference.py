@@ -125,5 +125,20 @@ def _batches(
 
 def model_rows(model: nn.Module, streams: dict[str, torch.Tensor]) -> np.ndarray:
     """Softmax of a batch, (B, classes) float64."""
-    with torch.inference_mode():
-        return torch.softmax(model(streams).double(), dim=1).cpu().numpy()
+    try:
+        with torch.inference_mode():
+            return torch.softmax(model(streams).double(), dim=1).cpu().numpy()
+    except torch.OutOfMemoryError:
+        count = len(next(iter(streams.values())))
+        if count == 1:
+            raise fail(
+                "GPU",
+                "not even one clip fits into its memory",
+                "room for the model and a clip",
+                "none",
+                "free it of other programs, or use --device cpu",
+            ) from None
+    halves = (slice(count // 2), slice(count // 2, count))
+    return np.concatenate(
+        [model_rows(model, {name: clips[half] for name, clips in streams.items()}) for half in halves]
+    )

@@ -53,6 +53,7 @@ class Learner:
         self.bfloat16 = use_bfloat16(settings.precision, device)
         self._check_precision()
         self.model = models.build(variant, classes).to(device)
+        self.exchange: nn.parallel.DistributedDataParallel | None = None  # of gradients
         self.network = self._network()
         self.optimizer = torch.optim.SGD(
             self.model.parameters(),
@@ -86,7 +87,7 @@ class Learner:
         if self.processes.count > 1:
             if self.variant.attention:
                 network = self.model = nn.SyncBatchNorm.convert_sync_batchnorm(self.model)
-            network = nn.parallel.DistributedDataParallel(network)
+            network = self.exchange = nn.parallel.DistributedDataParallel(network)
         if self.settings.compile:
             network = torch.compile(network)  # type: ignore[assignment]
         return network
@@ -116,7 +117,7 @@ class Learner:
         The gradient is that of the mean over the whole batch, in however many parts and processes.
         """
         settings, count = self.settings, len(batch.labels)
-        parts = max(1, min(settings.accumulate, count // self.least)) if training else 1
+        parts = self.parts(batch.total) if training else 1
         sums = torch.zeros(2, dtype=torch.float64, device=self.device)
         if training:
             self.optimizer.zero_grad(set_to_none=True)
@@ -144,6 +145,11 @@ class Learner:
             self.optimizer.step()
         return self.processes.add_up(sums)
 
+    def parts(self, total: int) -> int:
+        """In how many parts a batch of so many clips is learnt, the same in every process."""
+        fewest = total // self.processes.count  # clips of the smallest share
+        return max(1, min(self.settings.accumulate, fewest // self.least))
+
     def _logits(self, streams: dict[str, torch.Tensor]) -> torch.Tensor:
         """Logits (B, classes) float32."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
@@ -151,18 +157,20 @@ class Learner:
 
     def _together(self, last: bool) -> contextlib.AbstractContextManager:
         """Gradients are exchanged between processes once a batch, with its last part."""
-        if isinstance(self.network, nn.parallel.DistributedDataParallel) and not last:
-            return self.network.no_sync()
+        if self.exchange is not None and not last:
+            return self.exchange.no_sync()
         return contextlib.nullcontext()
 
     def _too_large(self, batch: Batch) -> CrispError:
         """Which part of a batch would fit into the memory that the batch has overrun."""
         count = len(batch.labels)
         fits = count // 2
-        while fits and not self._fits(batch, fits):
+        # In several processes a trial of one would wait for the others.
+        while fits and self.processes.count == 1 and not self._fits(batch, fits):
             fits //= 2
         self.optimizer.zero_grad(set_to_none=True)
-        found = f"{fits} clips fit" if fits else "not even one clip fits"
+        tried = self.processes.count == 1
+        found = (f"{fits} clips fit" if fits else "not even one clip fits") if tried else "less"
         parts = f"training.accumulate to {-(-count // fits)}, which changes no batch, or " if fits else ""
         return fail(
             f"training of {self.variant.name} on {self.device}",

@@ -20,7 +20,8 @@ from crisp.interruption import SIGNALS
 
 # What torchrun passes on to the processes.
 PASSED_ON = ("SIGINT", "SIGHUP", "SIGQUIT", *(number.name for number in SIGNALS))
-LOST = 5  # s that a process waits when another is gone: torchrun ends it first, and tells of the other
+LOST = 5  # s that a process waits when another is gone, so that torchrun finds that one first
+SAVED = 600  # s that torchrun waits for a state to be saved; a cluster has its own say
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def start(gpus: int, device: str) -> None:
     CrispError
         If there are some GPUs, but fewer; what `launch` raises.
     """
-    if gpus == 1 or "WORLD_SIZE" in os.environ or not device.startswith(("auto", "cuda")):
+    if gpus == 1 or "WORLD_SIZE" in os.environ or device not in ("auto", "cuda"):
         return
     found = torch.cuda.device_count()
     if found == 0:
@@ -96,19 +97,21 @@ def launch(count: int, command: list[str]) -> NoReturn:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
     logging.disable(logging.ERROR)
-    options = ["--standalone", f"--nproc-per-node={count}", f"--signals-to-handle={','.join(PASSED_ON)}"]
+    options = ["--standalone", f"--nproc-per-node={count}", f"--shutdown-timeout={SAVED}"]
+    options.append(f"--signals-to-handle={','.join(PASSED_ON)}")
     try:
         run.run(run.parse_args([*options, "--no-python", *command]))
     except ChildFailedError as failed:
-        number, first = failed.get_first_failure()
-        if first.exitcode < 0:
+        for number, one in failed.failures.items():
+            if one.exitcode >= 0 or one.exitcode == -signal.SIGTERM:  # which torchrun sends the others
+                continue
             raise fail(
                 "training",
-                f"process {number + 1} of {count} was killed ({signal.Signals(-first.exitcode).name})",
+                f"process {number + 1} of {count} was killed ({signal.Signals(-one.exitcode).name})",
                 remedy="SIGKILL often comes when memory runs out: give the job more. The same command "
                 "goes on from what was saved",
             ) from None
-        sys.exit(first.exitcode)
+        sys.exit(1)
     except SignalException as told:
         sys.exit(130 if told.sigval == signal.SIGINT else 1)
     sys.exit(0)
@@ -118,10 +121,7 @@ def launch(count: int, command: list[str]) -> NoReturn:
 def joined(device: torch.device) -> Iterator[Processes]:
     """Join the processes that torchrun has started, by NCCL for GPUs and Gloo for CPUs.
 
-    Raises
-    ------
-    CrispError
-        If another process is gone and nobody ends this one.
+    Where another is gone this one ends without a word: that one has told why, or was killed.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
@@ -134,7 +134,7 @@ def joined(device: torch.device) -> Iterator[Processes]:
         if not isinstance(error, distributed.DistError) and "gloo" not in str(error):
             raise
         time.sleep(LOST)
-        raise fail("training", "another of its processes is gone", remedy="see what that one said") from None
+        sys.exit(1)
     finally:
         distributed.destroy_process_group()
 

@@ -37,16 +37,9 @@ def following(history: Sequence[Mapping[str, float]], settings: Training) -> Ste
     if settings.schedule == "constant" or not history:
         return Step(first)
     rate = history[-1]["learning_rate"]
-    if _waited(history) < settings.patience:
+    waited = next((count for count, row in enumerate(reversed(history)) if row["best"]), len(history))
+    if waited == 0 or waited % settings.patience:
         return Step(rate)
     lower = rate / 10
     # A hundredth more, as 0.01 divided thrice by ten is not 0.00001 to the last digit.
     return Step(lower if lower * 1.01 > LOWEST else first, reload=True)
-
-
-def _waited(history: Sequence[Mapping[str, float]]) -> int:
-    """Epochs since the last new least validation loss or the last restart, which changed the rate."""
-    for count, row in enumerate(reversed(history)):
-        if row["best"] or row["learning_rate"] != history[-1]["learning_rate"]:
-            return count
-    return len(history)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -17,6 +18,7 @@ from torch.utils.data import DataLoader, default_collate
 from crisp import warping
 from crisp.clips import ClipDataset
 from crisp.errors import CrispError, fail
+from crisp.interruption import SIGNALS
 
 
 def class_weights(labels: ArrayLike, n_classes: int) -> NDArray[np.float64]:
@@ -125,6 +127,7 @@ class Supply:
             batch_sampler=self._batches,
             num_workers=workers,
             persistent_workers=workers > 0,
+            worker_init_fn=_leave_signals,
             pin_memory=device.type == "cuda",
             # Regions of videos of other heights have other shapes: they are joined as clips.
             collate_fn=list if part.uncut else default_collate,
@@ -190,6 +193,19 @@ class Supply:
 
     def _moved(self, tensor: Tensor) -> Tensor:
         return tensor.to(self.device, non_blocking=True)
+
+
+def _leave_signals(_: int) -> None:
+    """In a loader process: clusters tell all of a job to stop, and the training is to save first."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_with_parent(parent: int) -> None:
+    """End where these signals come from the training, which so ends its loaders."""
+    while signal.sigwaitinfo(SIGNALS).si_pid != parent:
+        pass
+    os._exit(0)
 
 
 def fault_of(error: RuntimeError) -> CrispError | None:

@@ -225,14 +225,15 @@ class Trainer:
             with torch.set_grad_enabled(training):
                 for done, batch in enumerate(self.supplies[name].batches(number, batches), first + 1):
                     sums = self._added(sums, self.learner.step(batch, training, weights))
-                    if training and state is not None:
+                    if training:
                         self.within = {"epoch": number, "batches": done, "sums": sums}
+                    if state is not None:
                         self._save_at_times(state)
-            self.within = {}
             self._check(sums, name, number, state)
             count = len(self.datasets[name])
             row[f"{name}_loss"], row[f"{name}_accuracy"] = float(sums[0]) / count, float(sums[1]) / count
         row["learning_rate"] = self.optimizer.param_groups[0]["lr"]
+        self.within = {}
         return row
 
     @staticmethod
@@ -248,8 +249,12 @@ class Trainer:
         """Stop where the loss is no number any more."""
         if math.isfinite(float(sums[0])):
             return
-        epoch = self.best["epoch"]
-        kept = f"; the best weights so far are kept in {state}/best-{epoch}.pt" if state and epoch else ""
+        kept = ""
+        if state is not None and self.best["epoch"]:
+            best = state / "best.pt"  # unlike the state, it outlives a changed config
+            if self.processes.first:
+                checkpoints.save(best, self.finished())
+            kept = f"; {best} is the model of epoch {self.best['epoch']}, the best: copy it for `init_from`"
         raise fail(
             f"training of {self.variant.name}, epoch {number}",
             f"the {name} loss is not a finite number from batch {int(sums[2]) + 1} on",
@@ -353,10 +358,11 @@ class Trainer:
             self._saved = time.monotonic()
             self._cost = self._saved - begin
         if told:
+            self.processes.any(True)  # none ends before the first has saved
             if not self.processes.first:
-                sys.exit(1)  # the first tells
+                sys.exit(1)  # and the first tells
             place = f"epoch {self.within['epoch']}" if self.within else f"epoch {len(self.history) + 1}"
-            batch = f", batch {self.within['batches'] + 1}" if self.within else ""
+            batch = f", after batch {self.within['batches']}" if self.within else ""
             raise fail(
                 f"training of {self.variant.name}",
                 f"was told to stop ({self._told.by or 'another process'})",

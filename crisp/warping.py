@@ -77,7 +77,8 @@ def clip(
         crops = _warped(field * item["moving"].view(-1, 1, 1, 1), item["inverse"], size)
         crops = torch.einsum("ij,tjhw->ithw", item["linear"], crops)
         if normalised is not None and normalised.kind != "none":
-            divisors = crops.new_tensor([normalised.x, normalised.y]).view(2, 1, 1, 1)
+            # Filled on the device: a copy to it would wait for all that it has to do.
+            divisors = torch.stack([crops.new_full((1, 1, 1), one) for one in (normalised.x, normalised.y)])
             crops = (crops / divisors).clamp_(-1, 1)
         result["flow"] = crops.contiguous()
     if "pose" in item:

@@ -96,9 +96,17 @@ class Watch:
         words.append(f"{waited / seconds:.0%} waiting for clips")
         if self.device.type == "cuda":
             most = torch.cuda.max_memory_allocated(self.device) / 2**30
-            words.append(f"GPU memory at most {most:.1f} GiB")
+            words.append(f"GPU memory at most {most:.1f} GiB{_busy(self.device)}")
         words.append(f"{(self.epochs - row['epoch']) * seconds:.0f} s left")
         return "  ".join([*words, "best"] if row["best"] else words)
+
+
+def _busy(device: torch.device) -> str:
+    """Share of the last second in which the GPU was at work, where NVIDIA's library is there to tell."""
+    try:
+        return f", {torch.cuda.utilization(device)} % busy"
+    except Exception:  # NVIDIA's own errors, as on a part of a GPU, are no reason to end a training
+        return ""
 
 
 def _writer(folder: Path, done: int) -> Any:

@@ -143,6 +143,18 @@ def test_what_does_not_fit_is_read_anew(
     assert 0 < used(tmp_path / "cache") <= limit
 
 
+def test_two_trainings_together_stay_within_the_limit(video: Path, tmp_path: Path) -> None:
+    """Both find an empty folder, and each would fill it."""
+    one, other = dataset(video, None), dataset(write(tmp_path / "w", seed=1), None)
+    plain = list(clips(one)), list(clips(other))
+    limit = 6 * caches.bytes_of(one.wanted(0)) + 5000
+    for kept in (one, other):
+        reserved(tmp_path / "cache", limit, kept)
+    for kept, expected in zip((one, other), plain, strict=True):
+        assert all(torch.equal(*both) for both in zip(clips(kept), expected, strict=True))
+    assert limit / 2 < used(tmp_path / "cache") <= limit
+
+
 def test_the_longest_unused_files_make_room(video: Path, tmp_path: Path) -> None:
     folder = tmp_path / "cache" / "00"
     folder.mkdir(parents=True)

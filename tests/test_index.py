@@ -17,9 +17,11 @@ import numpy as np
 import pytest
 import torch
 
-from crisp import annotations, cli, detection, exports, flow, frames, index, models, roi, storage
+from crisp import annotations, cli, detection, exports, flow, frames, index, models, roi, storage, viewer
 from crisp.annotations import Stroke
 from crisp.clips import ClipReader
+from crisp.deepflow import DeviceFullError
+from crisp.errors import Fault
 from crisp.index import frame_step
 from crisp.normalisation import Normalisation, to_json
 from crisp.study import Detection, Variant
@@ -311,12 +313,99 @@ def test_truth_is_kept_as_it_is(command: Command) -> None:
         {"begin": 5, "end": 20, "label": "Smash"},
         {"begin": 30, "end": 40, "label": "Hit"},
         {"begin": 41, "end": 44, "label": ""},
+        {"begin": 50, "end": 60, "label": "Negative"},
         {"begin": 80, "end": 99, "label": "Unknown"},
-    ], "what is annotated as no stroke is none"
+    ]
     assert content["annotations"] == str(Path("truth.xml").absolute())
+
+
+@pytest.mark.usefixtures("lab")
+def test_another_annotation_changes_nothing_of_what_was_found(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command("game.mp4")
+    before = read()
+    monkeypatch.setattr(index, "_prepare", None)  # nothing is computed
+    annotations.write("truth.xml", [Stroke(5, 20, "Smash")])
+    said = command("game.mp4", "--annotations", "truth.xml")
+    assert "indexed already, its annotation is renewed" in said
+    told = f"{Path('truth.xml').absolute()}: not a class of the model, kept as it is: Smash"
+    assert read()["warnings"] == [*before["warnings"], told]
+    assert "Smash" in Path("out/game/viewer.html").read_text()
+    assert "Smash" in Path("out/game/strokes.eaf").read_text()
     annotations.write("truth.xml", [Stroke(5, 21, "Hit")])
-    assert "indexed already" not in command("game.mp4", "--annotations", "truth.xml")
+    command("game.mp4", "--annotations", "truth.xml")
     assert read()["truth"] == [{"begin": 5, "end": 21, "label": "Hit"}]
+    assert "Smash" not in Path("out/game/strokes.eaf").read_text()
+    assert "is indexed already" in command("game.mp4", "--annotations", "truth.xml")
+    command("game.mp4")
+    assert read() == before
+
+
+@pytest.mark.usefixtures("lab")
+def test_another_annotation_leaves_the_copy_that_plays(command: Command) -> None:
+    command("game.mp4")
+    viewer.make(Path("out/game/index.json"), copy=True)
+    annotations.write("truth.xml", [Stroke(5, 20, "Hit")])
+    command("game.mp4", "--annotations", "truth.xml")
+    assert '"src": "viewer.mp4"' in Path("out/game/viewer.html").read_text()
+
+
+@pytest.mark.usefixtures("lab")
+def test_model_of_a_gpu_study_without_a_gpu(command: Command) -> None:
+    model_file(
+        Path("gpu.pt"),
+        preparation={**PREPARATION, "roi_power": 16.0, "flow_backend": "gpu"},
+        variant={"name": "twin", "model": "twin", "size": list(SIZE), "flow": "deepflow"},
+    )
+    said = command("game.mp4", "--model", "gpu.pt", "--keep")
+    if not torch.cuda.is_available():
+        assert "the model's flow was computed on a GPU; there is none" in said
+        with storage.open_stage("out/game/flow/deepflow.h5", "flow") as file:
+            assert file.attrs["backend"] == "cpu"
+
+
+@pytest.mark.usefixtures("lab")
+def test_gpu_that_is_full_in_a_long_video(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file is of two backends: the parts that were done are computed again."""
+    extract, used = flow.extract, []
+
+    def full(images: Path, path: Path, method: str, backend: str, *rest: Any) -> None:
+        used.append((path.name, backend))
+        if backend == "opencv" and ".part-2-" in path.name:
+            raise DeviceFullError(Fault("flow backend gpu", "the GPU has too little free memory"))
+        extract(images, path, method, backend, *rest)
+
+    monkeypatch.setattr(index, "PART", 40)
+    monkeypatch.setattr(flow, "extract", full)
+    assert "instead another backend computes" in command("game.mp4", "--backend", "opencv")
+    names = [f"{METHOD}.part-{part}-of-3.h5" for part in (1, 2, 3)]
+    assert used == [(name, "opencv") for name in names[:2]] + [(name, "auto") for name in names]
+
+
+@pytest.mark.usefixtures("lab")
+@pytest.mark.parametrize("at", ["boris", "page"])
+def test_cut_off_while_it_writes_it_makes_good(
+    command: Command, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    command("game.mp4", "--overlay")
+    model_file(Path("other.pt"), bias=(9, 0, 0))
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(*((index, "_make_page", full) if at == "page" else (exports.boris, "write", full)))
+        patched.setitem(exports.FORMATS, "strokes.boris", exports.boris.write)
+        command("game.mp4", "--model", "other.pt", code=1)
+    assert not Path("out/game/viewer.html").exists()
+    assert not Path("out/game/overlay.mp4").exists()
+    command("game.mp4", "--model", "other.pt")
+    shown = {name: Path("out/game", name).read_bytes() for name in (*exports.FORMATS, "viewer.html")}
+    assert all(b"Hit" in content for content in shown.values())
+    command("game.mp4")
+    command("game.mp4", "--model", "other.pt")
+    assert shown == {name: Path("out/game", name).read_bytes() for name in shown}
 
 
 @pytest.mark.usefixtures("lab")

@@ -206,3 +206,24 @@ def test_only_unlabelled_strokes_to_test(small: Study) -> None:
     rows = list(csv.DictReader((folder / "predictions.csv").read_text().splitlines()))
     assert [row["correct"] for row in rows] == ["", "", ""]
     assert {row["prediction"] for row in rows} <= set(small.classes)
+
+
+class Tight(torch.nn.Module):
+    """A model for which there is room for so many clips."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room = room
+
+    def forward(self, streams: dict[str, torch.Tensor]) -> torch.Tensor:
+        if len(streams["flow"]) > self.room:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return streams["flow"]
+
+
+def test_clips_that_do_not_fit_together_are_halved() -> None:
+    streams = {"flow": torch.randn(7, 3)}
+    expected = torch.softmax(streams["flow"].double(), dim=1).numpy()
+    np.testing.assert_array_equal(inference.model_rows(Tight(2), streams), expected)
+    with pytest.raises(CrispError, match="not even one clip fits"):
+        inference.model_rows(Tight(0), streams)

@@ -36,13 +36,13 @@ def train(made: Study, folder: str) -> None:
     training.train(made, variant, "main", 1, Path(folder), Path(folder, "state"), "cpu")
 
 
-def begun(until: str) -> tuple[subprocess.Popen[str], str]:
+def begun(until: str, **options: Any) -> tuple[subprocess.Popen[str], str]:
     """A `crisp train` of study.json that has come to saying something, and what it said so far."""
     program = "from crisp import cli; cli.main()"
     command = [sys.executable, "-c", program, "train", "--study", "study.json", "--state", "state", "flow"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     process = subprocess.Popen(
-        [*command, "--device", "cpu"], stderr=subprocess.PIPE, text=True, env=environment
+        [*command, "--device", "cpu"], stderr=subprocess.PIPE, text=True, env=environment, **options
     )
     assert process.stderr is not None
     said = ""
@@ -98,6 +98,22 @@ def test_told_to_stop_it_saves_and_the_same_command_goes_on(small: Study, number
     assert again.returncode == 0
     folder = str(small.model_folder("flow", "main", 1))
     assert same(result(folder), result("undisturbed"))
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_all_processes_of_the_job_are_told_to_stop(number: signal.Signals) -> None:
+    """As a cluster does: the loader processes, too."""
+    files.write_json(Path("study.json"), configured(epochs=500, workers=2).config)
+    process, said = begun("epoch 2/500", start_new_session=True)
+    left = psutil.Process(process.pid).children(recursive=True)
+    os.killpg(process.pid, number)
+    said += process.communicate(timeout=60)[1]
+    assert process.returncode == 1
+    assert said.count("crisp:") == 1
+    assert f"was told to stop ({number.name})" in said
+    assert "Traceback" not in said
+    assert not psutil.wait_procs(left, timeout=20)[1]
 
 
 @pytest.mark.usefixtures("small")

@@ -13,6 +13,7 @@ from torch.nn import functional
 from crisp import study
 from crisp.errors import CrispError
 from crisp.learner import Learner
+from crisp.processes import Processes
 from crisp.supply import Batch
 from tests.trainable import CONTENT, configured
 
@@ -127,6 +128,17 @@ def test_parts_of_a_batch_leave_attention_its_spread(count: int, parts: list[int
     seen = training_sizes(one)
     one.step(batch(count), True, None)
     assert seen == parts
+
+
+@pytest.mark.parametrize(("total", "parts"), [(10, 2), (7, 1), (2, 1), (1, 1)])
+def test_every_process_learns_a_batch_in_as_many_parts(total: int, parts: int) -> None:
+    """Of 7 clips they have 4 and 3: two parts would leave one clip alone in one of them."""
+    found = []
+    for rank in range(2):
+        one = learner("twin-attention", accumulate=2)
+        one.processes = Processes(rank, 2)
+        found.append(one.parts(total))
+    assert found == [parts, parts]
 
 
 @pytest.mark.parametrize(("room", "told"), [(2, "2 clips fit"), (0, "not even one clip fits")])

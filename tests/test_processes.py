@@ -140,7 +140,7 @@ def test_told_to_stop_they_save_in_the_same_place() -> None:
     state = torch.load("state/last.pt", weights_only=False)
     place = f"epoch {len(state['history']) + 1}"
     if state["within"]:
-        place += f", batch {state['within']['batches'] + 1}"
+        place += f", after batch {state['within']['batches']}"
     assert f"goes on at {place}: all is saved" in said
     assert "Traceback" not in said
 

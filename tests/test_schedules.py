@@ -39,6 +39,12 @@ def test_below_the_lowest_rate_it_begins_again() -> None:
     assert rates == pytest.approx([1e-3, 1e-4, 1e-5, 1e-2, 1e-3])
 
 
+def test_restart_at_the_same_rate_waits_afresh() -> None:
+    steps = run("+" + "-" * 9, learning_rate=5e-5)
+    assert [number for number, step in enumerate(steps, start=1) if step.reload] == [5, 8]
+    assert {step.learning_rate for step in steps} == {5e-5}
+
+
 def test_each_restart_waits_afresh() -> None:
     steps = run("+" + "-" * 9)
     assert [number for number, step in enumerate(steps, start=1) if step.reload] == [5, 8]

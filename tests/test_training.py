@@ -472,16 +472,48 @@ def test_weights_of_before_the_loss_was_no_number_are_kept(
     def lost(self: Learner, *parts: Any) -> torch.Tensor:
         return loss(self, *parts) * (math.nan if seen[-1] == 3 else 1)
 
-    monkeypatch.setattr(Trainer, "epoch", at)
-    monkeypatch.setattr(Learner, "loss", lost)
-    with pytest.raises(CrispError, match="epoch 3: the train loss is not") as error:
-        trained(small)
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "epoch", at)
+        patched.setattr(Learner, "loss", lost)
+        with pytest.raises(CrispError, match="epoch 3: the train loss is not") as error:
+            trained(small)
     last = torch.load("state/last.pt", weights_only=True)
     assert (len(last["history"]), last["within"]) == (2, {})
     best = Path("state", f"best-{last['best']['epoch']}.pt")
-    assert str(best) in str(error.value)
     weights = torch.load(best, weights_only=True)["model"]
     assert all(torch.isfinite(array).all() for array in [*weights.values(), *last["model"].values()])
+    assert "state/best.pt is the model of epoch" in str(error.value)
+    model, content = checkpoints.load_model(Path("state/best.pt"), CPU)
+    assert content["epoch"] == last["best"]["epoch"]
+    assert all(torch.equal(array, weights[name]) for name, array in model.state_dict().items())
+
+
+def test_told_to_stop_while_validating_it_does_not_train_the_epoch_again(
+    small: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undisturbed = trained(small)[0]
+    trainer = Trainer(small, small.variant("flow"), "main", 1, CPU)
+    batches = trainer.supplies["validation"].batches
+
+    def told(epoch: int, order: Any) -> Any:
+        for batch in batches(epoch, order):
+            yield batch
+            trainer._told.by = "SIGTERM"
+
+    trainer.supplies["validation"].batches = told
+    with pytest.raises(CrispError, match=r"told to stop \(SIGTERM\)[\s\S]*at epoch 1, after batch 3"):
+        trainer.run(Path("state"))
+    steps: list[int] = []
+    step = Learner.step
+
+    def counted(self: Learner, batch: Any, training: bool, *rest: Any) -> torch.Tensor:
+        if training:
+            steps.append(len(batch.labels))
+        return step(self, batch, training, *rest)
+
+    monkeypatch.setattr(Learner, "step", counted)
+    assert trained(small)[0] == undisturbed
+    assert len(steps) == 3 * 3
 
 
 @pytest.mark.usefixtures("small")

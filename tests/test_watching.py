@@ -71,3 +71,22 @@ def test_missing_tensorboard_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(CrispError, match=r"TensorBoard is not installed[\s\S]*crisp-sport\[tensorboard\]"):
         Watch(tmp_path, "twin", 9, 10, CPU, tmp_path / "events")
+
+
+def test_a_gpu_that_does_not_tell_how_busy_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where NVIDIA's library is missing, or refuses."""
+
+    class RefusedError(Exception):
+        pass
+
+    def busy(answer: int | Exception) -> str:
+        def ask(_: torch.device) -> int:
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        monkeypatch.setattr(torch.cuda, "utilization", ask)
+        return watching._busy(torch.device("cuda"))
+
+    assert busy(97) == ", 97 % busy"
+    assert busy(RefusedError()) == busy(ModuleNotFoundError()) == ""

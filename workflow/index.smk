@@ -8,6 +8,7 @@ from snakemake.exceptions import WorkflowError
 
 from crisp import failures
 from crisp.importers import found, ids
+from crisp.versions import INDEX
 
 WANTED = {
     "videos": "a folder of videos",
@@ -37,7 +38,7 @@ container: "crisp.sif"
 
 rule all:
     input:
-        expand(f"{OUT}/.done/{{video}}", video=VIDEOS),
+        expand(f"{OUT}/{{video}}/.done", video=VIDEOS),
 
 
 rule index:
@@ -47,7 +48,7 @@ rule index:
     output:
         # Not index.json: Snakemake deletes an output before it runs the job again, and `crisp index`
         # knows a folder of its own by that file.
-        touch(f"{OUT}/.done/{{video}}"),
+        touch(f"{OUT}/{{video}}/.done"),
     log:
         f"{OUT}/.logs/{{video}}.log",
     conda:
@@ -60,6 +61,8 @@ rule index:
         runtime=lambda wildcards, attempt: 720 * attempt,
     params:
         out=lambda wildcards, output: Path(output[0]).parents[1],
+        # Not by its date alone: a copied video may be older than the one it replaces.
+        version=lambda wildcards: [INDEX, Path(VIDEOS[wildcards.video]).stat().st_size],
     shell:
         "crisp index {input.video:q} --model {input.model:q} --out {params.out:q} --workers {threads}"
         " 2>&1 | tee {log:q}"

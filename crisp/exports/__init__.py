@@ -24,8 +24,8 @@ FORMATS: dict[str, Callable[[Path, Index], None]] = {
 OVERLAY = "overlay.mp4"
 
 
-def write(folder: Path, index: Index, overlay: bool, renew: bool = True) -> None:
-    """Write all formats into a folder, the video with what was found drawn on it only if asked for.
+def write(folder: Path, index: Index, overlay: bool) -> None:
+    """Write the formats that a folder lacks, the video with what was found drawn on it only if asked for.
 
     Parameters
     ----------
@@ -33,8 +33,6 @@ def write(folder: Path, index: Index, overlay: bool, renew: bool = True) -> None
     index : dict
         Content of an ``index.json``.
     overlay : bool
-    renew : bool
-        Otherwise files that exist stay as they are.
 
     Raises
     ------
@@ -42,9 +40,9 @@ def write(folder: Path, index: Index, overlay: bool, renew: bool = True) -> None
         If there is no room, or, for the overlay, if the video is gone.
     """
     for name, make in FORMATS.items():
-        if renew or not (folder / name).exists():
+        if not (folder / name).exists():
             make(folder / name, index)
-    if overlay and (renew or not (folder / OVERLAY).exists()):
+    if overlay and not (folder / OVERLAY).exists():
         from crisp.exports import overlay as drawing
 
         drawing.write(folder / OVERLAY, index)

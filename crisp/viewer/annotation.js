@@ -162,7 +162,7 @@ function compared(strokes) {
     const clash = stroke.begin < reached;
     reached = Math.max(reached, stroke.end);
     let kind = "same";
-    if (!found) kind = "missed";
+    if (!found) kind = stroke.label === DATA.negative ? "same" : "missed";
     else if (found.label !== stroke.label) kind = "class";
     else if (overlap(stroke, found) < LEAST_OVERLAP) kind = "bounds";
     return { ...stroke, stroke, found, kind, clash };

@@ -12,6 +12,8 @@ const LABELS = [...new Set([
   ...(DATA.truth ?? []).map(([, , label]) => label),
   ...DATA.strokes.map(([, , label]) => label),
 ])].filter((label) => label && label !== DATA.negative);
+// The class of no stroke, where the annotation has some of it.
+const NONE = (DATA.truth ?? []).some(([, , label]) => label === DATA.negative) ? [DATA.negative] : [];
 
 function unpacked({ stride, first, classes, count, bytes }) {
   const all = Uint8Array.from(atob(bytes), (byte) => byte.charCodeAt(0));

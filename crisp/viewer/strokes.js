@@ -186,11 +186,11 @@ const panel = (() => {
     const number = annotation.strokes.indexOf(stroke) + 1;
     const bound = (name, words, least, most) => make("label", {}, words, make("input", {
       type: "number", min: least, max: most, step: 1, value: stroke[name], "data-field": name,
-      onchange: (event) => page.edit(id, { [name]: Math.round(Number(event.target.value)) || stroke[name] }),
+      onchange: ({ target }) => page.edit(id, { [name]: Number.isFinite(target.valueAsNumber) ? Math.round(target.valueAsNumber) : stroke[name] }),
     }));
     const choice = make("select", { "data-field": "label", title: "Class (C)", "aria-keyshortcuts": "C",
       onchange: (event) => page.edit(id, { label: event.target.value }) });
-    choice.append(...["", ...LABELS].map((label) => new Option(named(label), label)));
+    choice.append(...["", ...LABELS, ...NONE].map((label) => new Option(named(label), label)));
     choice.value = stroke.label;
     const offers = likely(entry);
     return [

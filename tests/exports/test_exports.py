@@ -1,4 +1,4 @@
-"""All formats at once: which files there are, when they are renewed, and none without room."""
+"""All formats at once: which files there are, and none without room."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ def test_every_format_has_a_file(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == set(exports.FORMATS)
 
 
-def test_files_that_exist_stay_unless_renewed(tmp_path: Path) -> None:
+def test_files_that_exist_stay(tmp_path: Path) -> None:
     content = sample.index(tmp_path / "game.mp4")
     (tmp_path / "strokes.csv").write_text("mine")
-    exports.write(tmp_path, content, overlay=False, renew=False)
+    exports.write(tmp_path, content, overlay=False)
     assert (tmp_path / "strokes.csv").read_text() == "mine"
+    (tmp_path / "strokes.csv").unlink()
     exports.write(tmp_path, content, overlay=False)
     assert (tmp_path / "strokes.csv").read_text().startswith("video,begin")
 

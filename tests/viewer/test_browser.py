@@ -152,6 +152,26 @@ def test_class_by_list_by_number_and_by_the_model(open_page, indexed: dict[str, 
     assert strokes[3][:2] == (found["begin"], found["end"])
 
 
+def test_bounds_by_typing(open_page, indexed: dict[str, Any], tmp_path: Path) -> None:
+    page = open_page(indexed)
+    click(page, "annotation", 20)
+    first = page.get_by_label("First frame")
+    first.fill("0")
+    first.press("Enter")
+    assert save(page, tmp_path)[1] == [TRUTH[0]._replace(begin=0), *TRUTH[1:]]
+
+
+def test_annotated_negatives_stay(open_page, indexed: dict[str, Any], tmp_path: Path) -> None:
+    strokes = [*TRUTH, Stroke(145, 155, "Negative")]
+    page = open_page({**indexed, "truth": [stroke._asdict() for stroke in strokes]})
+    click(page, "annotation", 150)
+    assert page.locator("#stroke select").input_value() == "Negative"
+    assert page.locator("#list [aria-selected=true] .tag").count() == 0  # the model agrees
+    page.locator("#stroke select").select_option("Offensive Forehand Hit")
+    page.locator("#stroke select").select_option("Negative")
+    assert save(page, tmp_path)[1] == strokes
+
+
 def test_delete_undo_redo(open_page, indexed: dict[str, Any], tmp_path: Path) -> None:
     page = open_page(indexed)
     click(page, "annotation", 50)

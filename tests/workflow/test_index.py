@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -46,6 +47,11 @@ def test_a_folder_of_videos(tmp_path: Path, make_video) -> None:
     assert run.code == 0, run.text
     assert (tmp_path / "found/third/index.json").exists()
     assert "1 of 2 steps" in run.text  # its job, and `all`
+
+    shutil.rmtree(tmp_path / "found/second")
+    run = index(tmp_path, *CONFIG)
+    assert run.code == 0, run.text
+    assert "1 of 2 steps" in run.text
 
     before = (tmp_path / "found/second/index.json").read_text()
     model_file(tmp_path / "model.pt", bias=(9, 0, 0))

@@ -100,6 +100,13 @@ def test_profile_names_rules_that_exist(path: Path) -> None:
         assert set(named) <= RULES, key
 
 
+@pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.parent.name)
+def test_profile_leaves_it_to_the_rules_how_many_gpus_they_ask_for(path: Path) -> None:
+    """A number there would replace `training.gpus`."""
+    named = yaml.safe_load(path.read_text()).get("set-resources", {})
+    assert not [rule for rule, resources in named.items() if "gpu" in resources]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -309,6 +309,17 @@ def training_inputs(wildcards):
     return label_inputs(wildcards) + roi + pose + origin
 
 
+def training_memory(wildcards, threads):
+    """Megabytes of a training: its processes, and on GPUs the two batches that each loader holds ready."""
+    settings, variant = STUDY.config["training"], STUDY.variant(wildcards.variant)
+    frames, height, width = variant.size
+    # 8 bytes a pixel of the region that a draw can reach, some 1.6 times as large a side.
+    clip = 8 * frames * height * width * 1.6**2 / 2**20
+    share = -(-settings["batch_size"] // settings["gpus"])
+    loaders = 2 * settings["workers"] * (300 + share * clip)  # one for training, one for validation
+    return int(settings["gpus"] * (8000 + loaders))
+
+
 def train_version(wildcards):
     training = {
         key: value for key, value in STUDY.config["training"].items() if key not in NO_RESULT

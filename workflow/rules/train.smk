@@ -25,7 +25,7 @@ rule train:
     threads: (STUDY.training.threads + STUDY.training.workers) * STUDY.training.gpus
     resources:
         gpu=STUDY.training.gpus,
-        mem_mb=memory(8000),
+        mem_mb=growing("mem_mb", training_memory),
         disk_mb=4000,
         runtime=runtime(720),
     params:
