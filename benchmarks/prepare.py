@@ -1,6 +1,6 @@
 """Preparation and reading of clips against the published way, on the same videos in the same run.
 
-    python benchmarks/prepare.py [VIDEO ...] [--frames 120] [--repeat 1] [--cores 2] [--backend auto]
+    python benchmarks/prepare.py [VIDEO ...] [--frames 120] [--repeat 5] [--cores 2] [--backend auto]
 
 Without videos two of 1920x1080 at 120 frames per second are made. Ours are the verbs that the workflow runs,
 each a process, of as many videos at once as there are cores. Ratios are of medians, published to ours:
@@ -158,7 +158,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("videos", type=Path, nargs="*")
     parser.add_argument("--frames", type=int, default=120, help="frames of each video that is made")
-    parser.add_argument("--repeat", type=int, default=1, help="of the preparation")
+    parser.add_argument("--repeat", type=int, default=5, help="of the preparation")
     parser.add_argument("--clips", type=int, default=15, help="clips to read")
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--backend", default="auto", help="of our flow")

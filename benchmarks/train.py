@@ -5,7 +5,7 @@
 
 The published step: contiguous tensors, ReLU before pooling, plain SGD, softmax and cross-entropy on it,
 float32. Steps are taken in turns on the same clips; the ratio is the median of the pairs. With `--epochs` a
-study of the size of TTStroke-21 is made up (`--clips` training and a quarter as many validation clips, cut
+study of the size of TTStroke-21 is made up (`--clips` training and `--validation` clips, cut
 from two videos), and trained for so many epochs: clips a second, share of the time that the model waits for
 clips, and what 500 epochs like it take. The first epoch fills the clip cache.
 """
@@ -116,7 +116,7 @@ def steps(made: Study, device: torch.device, batch: int, count: int) -> None:
         print(f"{name:<22} {median(found):10.3f} {batch / median(found):9.2f} {ratio:7.2f}")
 
 
-def epochs(made: Study, device: torch.device, count: int, clips: int, frames: int) -> None:
+def epochs(made: Study, device: torch.device, count: int, clips: int, validation: int, frames: int) -> None:
     """Print what whole epochs take, clips included; in an empty working folder."""
     videos = [footage.write(Path(f"player-{number}.mp4"), frames, number) for number in range(2)]
     loader.prepare(videos, Path("made"), METHOD)
@@ -124,11 +124,11 @@ def epochs(made: Study, device: torch.device, count: int, clips: int, frames: in
     Path("made/ours").rename(made.volumes)
     samples: list[Sample] = [
         sample._replace(label=made.classes[number % CLASSES], sample=f"{sample.sample}:{number}")
-        for number, sample in enumerate(loader.strokes(made.volumes, clips + max(1, clips // 4)))
+        for number, sample in enumerate(loader.strokes(made.volumes, clips + validation))
     ]
     tables.write_videos("videos.tsv", [Video(v.stem, v.name, frames=frames, fps=120) for v in videos])
     strokes.write(made.results / "strokes.tsv", samples)
-    parts = ["train"] * clips + ["validation"] * max(1, clips // 4)
+    parts = ["train"] * clips + ["validation"] * validation
     splits.write(
         made.results / "splits/main.tsv",
         {sample.sample: part for sample, part in zip(samples, parts, strict=True)},
@@ -164,6 +164,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--epochs", type=int, default=0)
     parser.add_argument("--clips", type=int, default=807)
+    parser.add_argument("--validation", type=int, default=230, help="clips")
     parser.add_argument("--frames", type=int, default=3000, help="of each video that is made")
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--compile", action="store_true")
@@ -176,7 +177,7 @@ def main() -> None:
     if asked.epochs:
         with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
             os.environ.setdefault("CRISP_CACHE", f"{name}/cache")
-            epochs(made, device, asked.epochs, asked.clips, asked.frames)
+            epochs(made, device, asked.epochs, asked.clips, asked.validation, asked.frames)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from crisp.regions import Region
 GIB = 2**30
 FREE = 0.5  # share of the room that is free which a cache takes at most
 VARIABLE = "CRISP_CACHE"  # of the environment: a folder other than one in the temporary folder
+LAYOUT = 1  # of the arrays, and how they are made of a volume; one more whenever they differ
 PER_PIXEL = {"rgb": 3, "flow": 4, "mask": 1}  # bytes
 PER_FRAME = {"places": 32, "pose": 14 * 3 * 4}
 REMEDY = f"set {VARIABLE} to a folder on a disk of this machine, or training.cache_gb to 0"
@@ -54,7 +55,7 @@ def folder() -> Path:
 
 def names(wanted: Wanted) -> dict[str, str]:
     """The file of each array of a region, by its name; equal content has equal names."""
-    about = [wanted.begin, wanted.end, wanted.size[1:], wanted.reach]
+    about = [LAYOUT, wanted.begin, wanted.end, wanted.size[1:], wanted.reach]
     digests = {
         name: digest([name, identity, *about]) for name, identity in wanted.reader.facts.identities.items()
     }

@@ -87,6 +87,11 @@ def _versions(backend: str) -> str:
     used = {"opencv": cv2.__version__}
     if backend in SOLVED_WITH:
         used[SOLVED_WITH[backend]] = version(SOLVED_WITH[backend])
+    if backend == "gpu":  # another kind rounds otherwise
+        import torch
+
+        if torch.cuda.is_available():
+            used["on"] = torch.cuda.get_device_name()
     return ", ".join(f"{name} {number}" for name, number in used.items())
 
 

@@ -399,9 +399,10 @@ class Trainer:
         if last and (set(found) != {self.digest} or (last["history"] and not best)):
             self._say("the saved state belongs to other inputs: training afresh")
             last = {}
-        if not last and self.processes.first:
-            for other in state.glob("best-*.pt"):
-                other.unlink()
+        if self.processes.first:
+            for other in state.glob("best-*.pt"):  # also of an epoch after the last that was saved
+                if not last or other.stem != f"best-{last['best']['epoch']}":
+                    other.unlink()
         if not last:
             return
         self.model.load_state_dict(last["model"])

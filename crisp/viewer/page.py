@@ -41,7 +41,7 @@ def packed(index: dict[str, Any], video: str) -> dict[str, Any]:
     given = PurePath(index.get("annotations") or "").name
     return {
         # Of the truth, not of the strokes found: corrections outlive a better model.
-        "key": digest([facts["id"], facts["frames"], truth])[:16],
+        "key": digest([facts["id"], facts["frames"], facts.get("sha256"), truth])[:16],
         "file": given or f"{facts['id']}.xml",
         "video": {
             "src": video,

@@ -16,6 +16,7 @@ from crisp.progress import progress
 PLAYED = ("h264", "vp8", "vp9", "av1")
 CONTAINERS = ("mp4", "matroska", "webm")
 LARGEST_WIDTH = 1280  # px
+OURS = "made by CRISP, to be watched"  # comment in a copy
 KEY_FRAMES = 10  # frames from one to the next: a step back decodes at most that many
 
 
@@ -46,12 +47,15 @@ def make(source: Path, out: Path, facts: dict[str, Any]) -> Path:
     Raises
     ------
     CrispError
-        If the video cannot be decoded, or the copy would take the video's own place.
+        If the video cannot be decoded, or the copy would take the place of the video or of another file.
     """
     if out.resolve() == source.resolve():
         raise fail(out, "the copy would replace the video", "another name", out, "choose another --out")
+    if out.exists() and not _is_copy(out):
+        raise fail(out, "another file has the name of the copy", "none", "a file", "choose another --out")
     rate = Fraction(facts["fps"]).limit_denominator(1001)
     with replacing(out) as beside, beside.open("wb") as file, av.open(file, "w", format="mp4") as container:
+        container.metadata["comment"] = OURS
         stream = container.add_stream("libx264", rate=rate, options={"preset": "veryfast", "crf": "21"})
         stream.pix_fmt = "yuv420p"
         # No frame refers to a later one: the first is shown at 0 s in every browser.
@@ -67,6 +71,14 @@ def make(source: Path, out: Path, facts: dict[str, Any]) -> Path:
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return out
+
+
+def _is_copy(path: Path) -> bool:
+    try:
+        with av.open(str(path), metadata_errors="ignore") as container:
+            return container.metadata.get("comment") == OURS
+    except (av.error.FFmpegError, OSError, ValueError):
+        return False
 
 
 def _size(width: int, height: int) -> tuple[int, int]:

@@ -144,6 +144,18 @@ def test_proxy_never_takes_the_video_s_place(tmp_path: Path, content: dict[str, 
     assert Path(content["video"]["path"]).read_bytes() == before
 
 
+def test_proxy_replaces_its_own_files_alone(tmp_path: Path, content: dict[str, Any]) -> None:
+    file = written(tmp_path / "out", content)
+    mine = tmp_path / "out/viewer.mp4"
+    viewer.make(file, copy=True)
+    viewer.make(file, copy=True)
+    for other in (Path(content["video"]["path"]).read_bytes(), b"no video"):
+        mine.write_bytes(other)
+        with pytest.raises(CrispError, match="another file has the name of the copy"):
+            viewer.make(file, copy=True)
+        assert mine.read_bytes() == other
+
+
 def test_doubts(content: dict[str, Any], tmp_path: Path) -> None:
     video = Path(content["video"]["path"])
     assert proxy.doubts(video, content["video"]) == ""
