@@ -9,7 +9,6 @@ import errno
 import json
 import os
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -68,7 +67,7 @@ def main() -> None:
         _end(INTERRUPTED, 130)
     except SystemExit as ended:
         if ended.code == 130:
-            print(f"crisp: {INTERRUPTED}", file=sys.stderr)
+            _end(INTERRUPTED, 130)
         raise
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -93,8 +92,11 @@ def main() -> None:
 
 
 def _end(message: str, code: int) -> None:
-    if os.environ.get("RANK", "0") != "0":  # of several processes; the first, if it failed too, tells
-        time.sleep(1)  # and torchrun ends this one meanwhile
+    if "WORLD_SIZE" in os.environ:  # one of several processes
+        from crisp import processes
+
+        if processes.leave_word(message):
+            sys.exit(code)
     print(f"crisp: {message}", file=sys.stderr)
     sys.exit(code)
 

@@ -6,10 +6,12 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NoReturn
 
 import torch
@@ -21,6 +23,7 @@ from crisp.interruption import SIGNALS
 # What torchrun passes on to the processes.
 PASSED_ON = ("SIGINT", "SIGHUP", "SIGQUIT", *(number.name for number in SIGNALS))
 LOST = 5  # s that a process waits when another is gone, so that torchrun finds that one first
+WORD = "CRISP_WORD"  # names the folder in which processes leave word of why they end
 SAVED = 600  # s that torchrun waits for a state to be saved; a cluster has its own say
 
 
@@ -82,16 +85,47 @@ def start(gpus: int, device: str) -> None:
     launch(gpus, sys.argv)
 
 
+def leave_word(message: str, kind: str = "fault") -> bool:
+    """Leave it to the process that started this one to say why it ends; whether there is one that will.
+
+    Only the first message of a kind counts, so that a fault of all processes is told once.
+    """
+    folder = os.environ.get(WORD)
+    if folder is None:
+        return False
+    whole = Path(folder, f"{kind}-{os.getpid()}")
+    try:
+        whole.write_text(message, encoding="utf-8")
+        try:
+            os.link(whole, Path(folder, kind))
+        finally:
+            whole.unlink()
+    except FileExistsError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
 def launch(count: int, command: list[str]) -> NoReturn:
     """Run a command in so many processes under torchrun, and end as they do.
 
-    They tell of faults themselves; torchrun's own account of them is left out.
+    What the first of them left word of is told; torchrun's own account is left out.
 
     Raises
     ------
     CrispError
         If one of them was killed.
     """
+    with tempfile.TemporaryDirectory(prefix="crisp-") as folder:
+        os.environ[WORD] = folder
+        try:
+            _launch(count, command, Path(folder))
+        finally:
+            del os.environ[WORD]
+
+
+def _launch(count: int, command: list[str], words: Path) -> NoReturn:
     from torch.distributed import run
     from torch.distributed.elastic.multiprocessing import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -102,6 +136,7 @@ def launch(count: int, command: list[str]) -> NoReturn:
     try:
         run.run(run.parse_args([*options, "--no-python", *command]))
     except ChildFailedError as failed:
+        _tell(words / "fault")
         for number, one in failed.failures.items():
             if one.exitcode >= 0 or one.exitcode == -signal.SIGTERM:  # which torchrun sends the others
                 continue
@@ -111,17 +146,33 @@ def launch(count: int, command: list[str]) -> NoReturn:
                 remedy="SIGKILL often comes when memory runs out: give the job more. The same command "
                 "goes on from what was saved",
             ) from None
+        _tell(words / "lost")
         sys.exit(1)
     except SignalException as told:
-        sys.exit(130 if told.sigval == signal.SIGINT else 1)
+        if told.sigval == signal.SIGINT:
+            sys.exit(130)
+        _tell(words / "fault")
+        sys.exit(1)
     sys.exit(0)
+
+
+def _tell(word: Path) -> None:
+    """Say what a process left word of and end, if there is any."""
+    if word.exists():
+        print(f"crisp: {word.read_text(encoding='utf-8')}", file=sys.stderr)
+        sys.exit(1)
 
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[Processes]:
     """Join the processes that torchrun has started, by NCCL for GPUs and Gloo for CPUs.
 
-    Where another is gone this one ends without a word: that one has told why, or was killed.
+    Where another is gone that one knows why, or was killed; this one is only heard where nobody else is.
+
+    Raises
+    ------
+    CrispError
+        If the processes lost each other, and nothing but this process is there to say so.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
@@ -134,6 +185,14 @@ def joined(device: torch.device) -> Iterator[Processes]:
         if not isinstance(error, distributed.DistError) and "gloo" not in str(error):
             raise
         time.sleep(LOST)
+        lost = fail(
+            "training",
+            "its processes lost each other",
+            found=str(error).partition("\n")[0] or type(error).__name__,
+            remedy="the same command goes on from what was saved; with training.gpus: 1 there is one process",
+        )
+        if not leave_word(str(lost), "lost"):
+            raise lost from None
         sys.exit(1)
     finally:
         distributed.destroy_process_group()

@@ -159,6 +159,31 @@ def test_a_killed_process_ends_the_training_with_one_error() -> None:
     assert "Traceback" not in said
 
 
+@pytest.mark.usefixtures("small")
+def test_ctrl_c_is_told_once() -> None:
+    running = begin(configured(epochs=100), 2, "flow")
+    until(lambda: Path("state/last.pt").is_file(), running)
+    os.killpg(running.pid, signal.SIGINT)  # as a terminal does
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert said.count("crisp:") == 1, said
+    assert "crisp: interrupted" in said
+    assert "Traceback" not in said
+
+
+def test_of_several_words_the_first_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(processes.WORD, raising=False)
+    assert not processes.leave_word("nobody is there to tell it")
+    monkeypatch.setenv(processes.WORD, str(tmp_path))
+    assert processes.leave_word("first")
+    assert processes.leave_word("second")
+    assert (tmp_path / "fault").read_text() == "first"
+    assert processes.leave_word("gone", "lost")
+    assert (tmp_path / "lost").read_text() == "gone"
+    monkeypatch.setenv(processes.WORD, str(tmp_path / "missing"))
+    assert not processes.leave_word("cannot be left")
+
+
 def test_gpus_start_a_process_each(monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[list[str | int]] = []
     monkeypatch.delenv("WORLD_SIZE", raising=False)
