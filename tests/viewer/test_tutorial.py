@@ -1,16 +1,11 @@
 """The tutorial, typed and clicked literally: it ends with a corrected label in the study.
 
-Three things differ from what a person does: the clone is a copy of this working tree, its virtual environment
-is that of the tests, and the model trains for one epoch: what runs is the tutorial's point, not how well.
+The model trains for one epoch: what runs is the tutorial's point, not how well.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +14,7 @@ import pytest
 from crisp import annotations
 from docs import tutorial
 from tests.pages import ROOT, blocks, lines
+from tests.terminal import Terminal, commit
 from tests.viewer.conftest import LOADED, until
 
 PAGE = ROOT / "docs" / "tutorial.md"
@@ -27,42 +23,13 @@ STUDY = "config/tutorial/study.yaml"
 XML = "config/tutorial/annotations/player-21.xml"
 
 
-def clone(folder: Path) -> None:
-    """What ``git clone`` gives, with the environment that ``make`` would set up."""
-    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in filter(None, names.split("\0")):
-        if (ROOT / name).exists():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
-    study = folder / STUDY
-    study.write_text(study.read_text().replace("epochs: 12", "epochs: 1"))
-    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
-    for words in (["init", "--quiet"], ["add", "."], [*identity, "commit", "--quiet", "-m", "clone"]):
-        subprocess.run(["git", *words], cwd=folder, check=True)
-    (folder / ".venv").mkdir()
-    (folder / ".venv/bin").symlink_to(Path(sys.executable).parent)
-    (folder / ".venv/installed").touch()
-
-
 @pytest.fixture
-def terminal(tmp_path: Path) -> Any:
-    """A function that types lines in one terminal, in a home of its own; it returns what they print."""
-    clone(tmp_path / "crisp")
-    before: list[str] = []
-    env = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(tmp_path / "crisp"), "CORES": "2"}
-
-    def type_them(typed: list[str]) -> str:
-        stay = [line for line in before if line.startswith(("cd ", "source "))]
-        script = "\n".join(["set -e", *stay, *typed])
-        done = subprocess.run(
-            ["bash", "-c", script], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=3000
-        )
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-        before.extend(typed)
-        return done.stdout + done.stderr
-
-    return type_them
+def terminal(tmp_path: Path) -> Terminal:
+    opened = Terminal(tmp_path)
+    study = opened.clone / STUDY
+    study.write_text(study.read_text().replace("epochs: 12", "epochs: 1"))
+    commit(opened.clone)
+    return opened
 
 
 def planned(text: str) -> set[str]:
@@ -72,13 +39,13 @@ def planned(text: str) -> set[str]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_a_newcomer_gets_to_a_corrected_label(terminal, browser: Any, tmp_path: Path) -> None:
+def test_a_newcomer_gets_to_a_corrected_label(terminal: Terminal, browser: Any, tmp_path: Path) -> None:
     assert TYPED[0].startswith("git clone ")
     move = next(number for number, line in enumerate(TYPED) if line.startswith("mv "))
     plan = next(number for number, line in enumerate(TYPED) if "snakemake -n" in line)
     last = next(number for number, line in enumerate(TYPED) if "git checkout" in line)
 
-    said = terminal(TYPED[1:move])
+    said = terminal.type(TYPED[1:move])
     assert "player-21:303-321,Serve Forehand Topspin" in said
     assert (tmp_path / "crisp/results/studies/tutorial/report.html").exists()
     model = tmp_path / "crisp/results/studies/tutorial/models/flow/main/seed-1"
@@ -93,13 +60,13 @@ def test_a_newcomer_gets_to_a_corrected_label(terminal, browser: Any, tmp_path: 
     assert tutorial.save(page, tmp_path / "Downloads").name == "player-21.xml"
     page.close()
 
-    said = terminal(TYPED[move : plan + 1])
+    said = terminal.type(TYPED[move : plan + 1])
     assert planned(said) == {"strokes", "split", "normalisation", "train", "evaluate", "summary", "quality"}
     changes = re.findall(r"^[+-] .*", said, re.MULTILINE)
     assert [re.search('move="(.*)"', line)[1] for line in changes] == [tutorial.WRONG, tutorial.RIGHT]
     assert planned(PAGE.read_text().replace("```\njob ", "Job stats:\njob ")) == planned(said)
 
-    said = terminal(TYPED[plan + 1 : last])
+    said = terminal.type(TYPED[plan + 1 : last])
     assert "Nothing to be done" in said
     assert annotations.read(tmp_path / "crisp" / XML) == annotations.read(
         ROOT / "config/demo/annotations/player-21.xml"
@@ -107,8 +74,13 @@ def test_a_newcomer_gets_to_a_corrected_label(terminal, browser: Any, tmp_path: 
     assert f"player-21:303-321,player-21,303,321,{tutorial.RIGHT}," in (model / "predictions.csv").read_text()
     assert (model / "history.csv").read_bytes() == weights  # the same samples, so the same training
     assert (model / "predictions.csv").read_bytes() != judged
-    terminal(TYPED[last:])
+    terminal.type(TYPED[last:])
     assert tutorial.WRONG in (tmp_path / "crisp" / XML).read_text().splitlines()[7]
+
+    student = ROOT / "docs/student.md"  # its first step is the tutorial
+    said = terminal.type(lines(blocks(student)[0][1]))
+    assert "flow" in said
+    assert (tmp_path / "crisp/samples.png").exists()
 
 
 def test_the_text_names_what_is_clicked() -> None:
