@@ -29,7 +29,7 @@ class Terminal:
 
         Where ``cd`` leads, and an environment that is activated, stay for the next time.
         """
-        script = "\n".join(["set -e", *self._stay, *lines])
+        script = "\n".join(["set -e", *self._stay, *lines, ":"])  # bash stays till the end, as in a terminal
         env = {**os.environ, "HOME": str(self.home), "PYTHONPATH": str(self.clone), "CORES": "2"}
         done = subprocess.run(
             ["bash", "-c", script],
