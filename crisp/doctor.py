@@ -160,7 +160,8 @@ def _gpu_works(torch: ModuleType) -> Finding:
         return Finding("GPU", BROKEN, str(error).splitlines()[0], remedy)
     found = torch.cuda.get_device_properties(0)
     size = found.total_memory / 1e9
-    return Finding("GPU", OK, f"{found.name}, {size:.0f} GB, torch {torch.__version__}")
+    use = "also computes flow with preparation.flow_backend: gpu"
+    return Finding("GPU", OK, f"{found.name}, {size:.0f} GB, torch {torch.__version__}; {use}")
 
 
 def _codecs() -> Finding:

@@ -132,7 +132,7 @@ def _launch(count: int, command: list[str], words: Path) -> NoReturn:
 
     logging.disable(logging.ERROR)
     options = ["--standalone", f"--nproc-per-node={count}", f"--shutdown-timeout={SAVED}"]
-    options.append(f"--signals-to-handle={','.join(PASSED_ON)}")
+    options += [f"--signals-to-handle={','.join(PASSED_ON)}", f"--log-dir={words}"]
     try:
         run.run(run.parse_args([*options, "--no-python", *command]))
     except ChildFailedError as failed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import getpass
 import os
 import signal
 import subprocess
@@ -83,9 +84,11 @@ def history(made: Study, variant: str) -> list[dict[str, str]]:
 
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("variant", ["twin", "pose"])
-def test_two_processes_train_as_one(variant: str) -> None:
+def test_two_processes_train_as_one(variant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of 4, 4 and 2 of ten samples, and a last one of 1 of five: one process is left without."""
     made = configured(epochs=3)
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
     alone = trained(made, 1, variant)
     assert alone.returncode == 0, alone.stderr
     expected = history(made, variant)
@@ -97,6 +100,8 @@ def test_two_processes_train_as_one(variant: str) -> None:
     for name in expected[0]:
         one, two = ([float(row[name]) for row in rows] for rows in (expected, found))
         np.testing.assert_allclose(two, one, rtol=1e-4, err_msg=name)
+    left = {path.name for path in (tmp_path / "temporary").iterdir()}
+    assert left <= {f"torchinductor_{getpass.getuser()}"}, "nothing but torch's own cache"
 
 
 @pytest.mark.usefixtures("small")
