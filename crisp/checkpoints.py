@@ -82,10 +82,14 @@ def load_model(path: Path, device: torch.device) -> tuple[nn.Module, dict[str, A
     try:
         content = torch.load(path, map_location=device, weights_only=True)
     except FileNotFoundError:
-        raise fail(path, "model is missing", remedy="run snakemake: the train rule makes it") from None
+        raise fail(path, "model is missing", remedy="correct the path, or train it: snakemake does") from None
     except Exception as error:
         raise fail(
-            path, "model cannot be read", "a model.pt of CRISP", type(error).__name__, "train it again"
+            path,
+            "model cannot be read",
+            "a model.pt of CRISP",
+            type(error).__name__,
+            "copy it again where it was made, or train it again",
         ) from None
     if not isinstance(content, dict) or content.get("schema") != MODEL_SCHEMA:
         found = content.get("schema") if isinstance(content, dict) else type(content).__name__

@@ -7,12 +7,15 @@ only a few numbers a frame are kept for the whole video.
 
 from __future__ import annotations
 
+import fcntl
 import math
+import os
 import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -187,13 +190,28 @@ def index(path: Path, name: str, model: Model, options: Options) -> dict[str, An
     Raises
     ------
     CrispError
-        If the video or its annotation cannot be read, its folder holds something else, or there is no room.
+        If the video or its annotation cannot be read, its folder holds something else or is in use, or
+        there is no room.
     """
-    began = time.monotonic()
     folder = options.out / name
     source = _probed(path)
-    annotated, truth = _annotated(options.annotated, name)
+    annotation = _annotated(options.annotated, name)
     _check_folder(folder, source)
+    with _held(folder):
+        return _index(source, folder, annotation, model, options)
+
+
+def _index(
+    source: Source,
+    folder: Path,
+    annotation: tuple[Path | None, list[dict] | None],
+    model: Model,
+    options: Options,
+) -> dict[str, Any]:
+    """As :func:`index`, for a video that was looked at, in a folder of one's own."""
+    began = time.monotonic()
+    name = folder.name
+    annotated, truth = annotation
     identity = _identity(source, model)
     content = _current(folder, identity)
     where = str(annotated.absolute()) if annotated else None
@@ -218,7 +236,7 @@ def index(path: Path, name: str, model: Model, options: Options) -> dict[str, An
     content |= {"truth": None, "annotations": None, "warnings": warnings, "digest": identity}
     content = _annotated_anew(content, truth, where)
     for warning in content["warnings"]:
-        print(f"warning: {path}: {warning}", file=sys.stderr)
+        print(f"warning: {source.path}: {warning}", file=sys.stderr)
     _write(folder, content, options.overlay)
     _remove_stages(folder, options.keep)
     seconds = time.monotonic() - began
@@ -331,6 +349,34 @@ def _check_folder(folder: Path, source: Source) -> None:
             f"SHA-256 {of}",
             "choose another --out; or move that folder away if the video was replaced",
         )
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold a folder, which is made, so that no other command works in it; the end of a process frees it.
+
+    Raises
+    ------
+    CrispError
+        If another command holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(place)
+        raise fail(
+            folder,
+            "another crisp index is at work in this folder",
+            remedy="wait for its end, or choose another --out",
+        ) from None
+    except OSError:  # a file system that knows no locks
+        pass
+    try:
+        yield
+    finally:
+        os.close(place)
 
 
 def _identity(source: Source, model: Model) -> str:

@@ -416,6 +416,15 @@ def _shown() -> dict[str, str]:
 
 
 @pytest.mark.usefixtures("lab")
+def test_two_commands_in_one_folder(command: Command) -> None:
+    with index._held(Path("out/game")):
+        said = command("game.mp4", code=1)
+        assert "out/game: another crisp index is at work in this folder" in said
+        assert not any(Path("out/game").iterdir())
+    assert "found in 90 frames" in command("game.mp4")
+
+
+@pytest.mark.usefixtures("lab")
 def test_folder_of_annotations(make_video, command: Command) -> None:
     make_video("other.mp4", frames=20)
     Path("xml").mkdir()
