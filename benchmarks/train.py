@@ -27,7 +27,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from crisp import normalisation, splits, strokes, tables, training
+from crisp import normalisation, tables, training, training_samples
 from crisp.devices import choose_device, make_deterministic
 from crisp.learner import Learner
 from crisp.models.twin import Twin
@@ -127,12 +127,9 @@ def epochs(made: Study, device: torch.device, count: int, clips: int, validation
         for number, sample in enumerate(loader.strokes(made.volumes, clips + validation))
     ]
     tables.write_videos("videos.tsv", [Video(v.stem, v.name, frames=frames, fps=120) for v in videos])
-    strokes.write(made.results / "strokes.tsv", samples)
     parts = ["train"] * clips + ["validation"] * validation
-    splits.write(
-        made.results / "splits/main.tsv",
-        {sample.sample: part for sample, part in zip(samples, parts, strict=True)},
-    )
+    assigned = {sample.sample: part for sample, part in zip(samples, parts, strict=True)}
+    training_samples.keep(made, "main", samples, assigned)
     scale = normalisation.Normalisation("normal", 4.0, 4.0)
     normalisation.write_json(
         made.normalisation_file(made.variant("twin"), "main"), normalisation.to_json(scale)

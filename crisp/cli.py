@@ -441,6 +441,29 @@ def split(name: Annotated[str, typer.Argument(**SPLIT)] = "main", study: StudyFi
     splits.write(loaded.results / "splits" / f"{name}.tsv", assigned)
 
 
+@app.command("training-samples", rich_help_panel=LABELS)
+def training_samples(
+    name: Annotated[str, typer.Argument(**SPLIT)] = "main",
+    study: StudyFile = DEMO,
+    labels: Annotated[Path | None, typer.Option(help="Labels as a run kept them at its start.")] = None,
+) -> None:
+    """Write the training and validation samples of a split, as tables of their own.
+
+    Example: crisp training-samples --study config/mine/study.yaml
+    """
+    from crisp import files, storage
+    from crisp import study as studies
+    from crisp import training_samples as tables
+
+    loaded = studies.load(study)
+    kept = files.read_json(labels) if labels else None
+    counts = {}
+    for video, row in loaded.used.items():  # those that are tested may still be under way
+        frames = loaded.stage_file(video, "frames")
+        counts[video] = storage.frame_count(frames) if frames.exists() else row.working_frames
+    tables.write(loaded, name, counts, kept)
+
+
 @app.command(rich_help_panel=LABELS)
 def normalise(
     split_name: Annotated[str, typer.Argument(**SPLIT)] = "main",

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from crisp import splits, storage, strokes
+from crisp import storage, training_samples
 from crisp.errors import fail
 from crisp.files import write_json
 from crisp.roi import motion_threshold
@@ -171,11 +171,9 @@ def fit_split(study: Study, split: str, method: str, kind: str) -> Normalisation
     CrispError
         If a table or ROI stage file is missing or damaged, or nothing moves.
     """
-    assigned = splits.read(study.results / "splits" / f"{split}.tsv")
     inside: dict[str, list[Sample]] = {}
-    for sample in strokes.read(study.results / "strokes.tsv"):
-        if assigned.get(sample.sample) == "train":
-            inside.setdefault(sample.video, []).append(sample)
+    for sample in training_samples.read(study, split, "train"):
+        inside.setdefault(sample.video, []).append(sample)
     maxima = []
     for video, samples in inside.items():
         with storage.open_stage(study.stage_file(video, "roi", method), "roi") as file:

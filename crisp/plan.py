@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from crisp import splits, strokes, tables
+from crisp import strokes, training_samples
 from crisp.errors import CrispError, Fault
+from crisp.rule_inputs import SplitSamples
 from crisp.study import Study, Variant
 
 WIDTH, HEIGHT = 320, 180  # px; the constants below are of frames of this size
@@ -89,7 +90,11 @@ def plan(study: Study, everything: bool = False) -> Plan:
         )
     left = _Left(study, everything)
     prepared = _preparation(study, left)
-    labels = [Row("strokes", jobs=left.strokes), Row("split", jobs=sum(left.splits.values()))]
+    labels = [
+        Row("strokes", jobs=left.strokes),
+        Row("split", jobs=sum(left.splits.values())),
+        Row("training_samples", jobs=sum(left.training.values())),
+    ]
     fitted = {(variant.flow, variant.norm_method) for variant in study.variants if "flow" in variant.streams}
     normalised = sum(left.normalisation(split, *each) for split in left.splits for each in sorted(fitted))
     trained, cores, states = _models(study, left)
@@ -119,12 +124,16 @@ class _Left:
         if study.takes_pose:
             before = self.videos["roi", study.flow_methods[0]]
             self.videos["pose", ""] = self._videos("pose", "", before)
-        frames = bool(self.videos["frames", ""])
-        self.strokes = frames or self.file(study.results / "strokes.tsv")
-        self.splits = {
-            split: self.strokes or self.file(study.results / "splits" / f"{split}.tsv")
-            for split in study.split_names
-        }
+        frames = self.videos["frames", ""]
+        self.strokes = bool(frames) or self.file(study.results / "strokes.tsv")
+        self.samples = SplitSamples(study)
+        self.splits, self.training = {}, {}
+        for split in study.split_names:
+            self.splits[split] = self.strokes or self.file(study.results / "splits" / f"{split}.tsv")
+            tables = [training_samples.path(study, split, part) for part in training_samples.TRAINING]
+            self.training[split] = not frames.isdisjoint(self._trained_on(split)) or any(
+                map(self.file, tables)
+            )
 
     def _videos(self, stage: str, method: str, before: set[str]) -> set[str]:
         used = self.study.used
@@ -135,12 +144,33 @@ class _Left:
 
     def normalisation(self, split: str, method: str, kind: str) -> bool:
         path = self.study.results / "normalisation" / f"{split}-{method}-{kind}.json"
-        return self.splits[split] or bool(self.videos["roi", method]) or self.file(path)
+        roi = self.videos["roi", method]
+        return self.training[split] or not roi.isdisjoint(self._trained_on(split)) or self.file(path)
 
-    def model(self, variant: Variant, split: str, seed: int, name: str) -> bool:
+    def train(self, variant: Variant, split: str, seed: int) -> bool:
+        path = self.study.model_folder(variant.name, split, seed) / "model.pt"
+        return self.training[split] or self._streams(variant, self._trained_on(split)) or self.file(path)
+
+    def evaluate(self, variant: Variant, split: str, seed: int) -> bool:
+        videos = self.samples.videos(split, "test")
+        return self._predict(variant, split, seed, "metrics.json", videos)
+
+    def detect(self, variant: Variant, split: str, seed: int) -> bool:
+        videos = [row.video for row in self.study.detection_rows]
+        return bool(videos) and self._predict(variant, split, seed, "detection.json", videos)
+
+    def _predict(self, variant: Variant, split: str, seed: int, name: str, videos: list[str]) -> bool:
         path = self.study.model_folder(variant.name, split, seed) / name
-        posed = "pose" in variant.streams and bool(self.videos["pose", ""])
-        return self.splits[split] or bool(self.videos["roi", variant.flow]) or posed or self.file(path)
+        trained = self.train(variant, split, seed)
+        return trained or self.splits[split] or self._streams(variant, videos) or self.file(path)
+
+    def _streams(self, variant: Variant, videos: Iterable[str]) -> bool:
+        """Whether a stage file of some videos that a variant takes is still to be made."""
+        pose = self.videos["pose", ""] if "pose" in variant.streams else set()
+        return not (self.videos["roi", variant.flow] | pose).isdisjoint(videos)
+
+    def _trained_on(self, split: str) -> list[str]:
+        return self.samples.videos(split, *training_samples.TRAINING)
 
 
 def _preparation(study: Study, left: _Left) -> list[Row]:
@@ -177,14 +207,7 @@ def _models(study: Study, left: _Left) -> tuple[list[Row], float, float]:
     """Rows of all that runs models, its core-hours without a GPU, and gigabytes of resume states."""
     from crisp import models
 
-    counts = {video: row.working_frames for video, row in study.used.items()}
-    samples = strokes.collect(study, counts)
-    parts = {}  # samples of each split by part
-    for name in study.split_names:
-        split = splits.assign(study, samples, name)
-        parts[name] = {
-            part: [one for one in samples if split.get(one.sample) == part] for part in tables.SPLITS
-        }
+    parts = {name: left.samples.parts(name) for name in study.split_names}
     weights = {row["variant"]: row["parameters"] for row in models.table(study)}
     rows, cores, states = [], 0.0, 0.0
     for variant in study.variants:
@@ -192,9 +215,8 @@ def _models(study: Study, left: _Left) -> tuple[list[Row], float, float]:
         trainings = evaluations = 0
         training = evaluation = 0.0
         for name, of in parts.items():
-            train = [left.model(variant, name, seed, "model.pt") for seed in study.seeds]
-            test = [left.model(variant, name, seed, "metrics.json") for seed in study.seeds]
-            trained, tested = sum(train), sum(map(any, zip(train, test, strict=True)))
+            trained = sum(left.train(variant, name, seed) for seed in study.seeds)
+            tested = sum(left.evaluate(variant, name, seed) for seed in study.seeds)
             clips = len(of["train"]) * STEP + len(of["validation"]) * FORWARD
             training += trained * study.training.epochs * size * clips / 3600
             evaluation += tested * size * FORWARD * _windows(of["test"], variant.size[0]) / 3600
@@ -212,13 +234,7 @@ def _models(study: Study, left: _Left) -> tuple[list[Row], float, float]:
 
 def _detections(study: Study, left: _Left, variant: Variant) -> int:
     """How many of a variant's models have still to find strokes in untrimmed videos."""
-    if not study.detection_rows:
-        return 0
-    return sum(
-        left.model(variant, split, seed, "detection.json") or left.model(variant, split, seed, "model.pt")
-        for split in study.split_names
-        for seed in study.seeds
-    )
+    return sum(left.detect(variant, split, seed) for split in study.split_names for seed in study.seeds)
 
 
 def _strides(study: Study) -> float:

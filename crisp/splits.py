@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import accumulate
 from pathlib import Path
 
 from crisp.annotations import is_unknown
 from crisp.errors import CrispError, Fault, fail
 from crisp.files import digest, replacing
+from crisp.groups import assign_groups, chance, groups_by_fold, groups_by_split
 from crisp.strokes import Sample
 from crisp.study import Study
 from crisp.tables import SPLITS
@@ -45,11 +46,11 @@ def assign(study: Study, samples: list[Sample], name: str = "main") -> dict[str,
     elif study.split_method == "given":
         split = {sample.sample: sample.given for sample in samples}
     else:
-        shares = dict(zip(SPLITS, study.split_shares, strict=True))
         if study.split_method == "stratified":
+            shares = dict(zip(SPLITS, study.split_shares, strict=True))
             split = _stratified(study, samples, shares)
         else:
-            groups = _by_group(study, shares)
+            groups = groups_by_split(study)
             split = {sample.sample: groups[study.group_of(sample.video)] for sample in samples}
         # Only labelled strokes can train; an unlabelled one is predicted and exported.
         split |= dict.fromkeys(unlabelled, "test")
@@ -57,11 +58,6 @@ def assign(study: Study, samples: list[Sample], name: str = "main") -> dict[str,
     if faults:
         raise CrispError(*faults)
     return split
-
-
-def chance(seed: int, name: str) -> float:
-    """A number in [0, 1) that depends on nothing but a seed and a name."""
-    return int(digest([seed, name])[:13], 16) / 16**13
 
 
 def _fold(study: Study, samples: list[Sample], number: int) -> dict[str, str]:
@@ -79,58 +75,16 @@ def _fold(study: Study, samples: list[Sample], number: int) -> dict[str, str]:
     if study.split_method == "leave_one_group_out":
         tested = {study.groups[number - 1]}
     else:
-        names = [str(fold + 1) for fold in range(study.split_folds)]
-        groups = _by_group(study, dict.fromkeys(names, 1 / study.split_folds))
-        tested = {group for group, fold in groups.items() if fold == str(number)}
+        tested = {group for group, fold in groups_by_fold(study).items() if fold == str(number)}
     # Groups without a sample would leave the validation empty where there are few.
     sampled = {study.group_of(sample.video) for sample in samples if not is_unknown(sample.label)}
-    parts = _by_group(study, shares, salt, sampled - tested)
+    parts = assign_groups(study, shares, salt, sampled - tested)
     split = {sample.sample: study.group_of(sample.video) for sample in samples}
     return {
         sample: "test" if group in tested else parts[group]
         for sample, group in split.items()
         if group in tested or group in parts
     }
-
-
-def _by_group(
-    study: Study, shares: Mapping[str, float], salt: str = "", some: Collection[str] | None = None
-) -> dict[str, str]:
-    """Groups (or `some`) to the parts of these shares, in the order of ``videos.tsv``, sized by frames.
-
-    A group goes to one of the parts that lack most of their share so far, drawn by its name. What
-    follows its first video plays no role: a new last row of an old group must not move others.
-    Left-out videos are counted too: leaving one out must not move the others. While a part is
-    empty it comes first, so that three groups are enough for three parts.
-    """
-    split: dict[str, str] = {}
-    filled = dict.fromkeys(shares, 0.0)
-    empty = set(shares)
-    for row in study.videos.values():
-        group, weight = study.group_of(row.video), max(1, row.working_frames)
-        if some is not None and group not in some:
-            continue
-        if group in split:
-            filled[split[group]] += weight
-            continue
-        total = sum(filled.values()) + weight
-        lack = {name: share * total - filled[name] for name, share in shares.items()}
-        open_to = [name for name in shares if name in empty] or [
-            name for name in shares if lack[name] >= 0.5 * max(lack.values())
-        ]
-        weighed = [max(lack[name], 1e-9) for name in open_to]
-        point = chance(study.split_seed, salt + group) * sum(weighed)
-        name = next(name for name, reach in zip(open_to, _running(weighed), strict=True) if point < reach)
-        split[group] = name
-        filled[name] += weight
-        empty.discard(name)
-    return split
-
-
-def _running(values: list[float]) -> list[float]:
-    """Running sums, the last one a little raised against rounding."""
-    sums = [sum(values[: number + 1]) for number in range(len(values))]
-    return [*sums[:-1], sums[-1] * 1.000001]
 
 
 def _stratified(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,8 +13,9 @@ from crisp.annotations import Stroke
 from crisp.annotations import read as read_xml
 from crisp.errors import CrispError, Fault, fail
 from crisp.files import digest, replacing
+from crisp.groups import kept_apart
 from crisp.study import Study
-from crisp.tables import Annotation
+from crisp.tables import SPLITS, Annotation
 
 # Strokes, (begin, end, label), by their file's path in ``annotations.tsv``.
 Labels = Mapping[str, Sequence[Any]]
@@ -68,17 +70,22 @@ def labels(study: Study) -> Labels:
     return {row.path: read_xml(study.annotation_file(row)) for row in study.annotations}
 
 
-def labels_digest(study: Study) -> str:
+def labels_digest(parsed: Iterable[tuple[Annotation, object]]) -> str:
     """One string that changes when a label, bound or split of a used video does, and only then.
 
     White space, comments and the files' dates play no part.
+
+    Parameters
+    ----------
+    parsed : iterable of (Annotation, strokes)
+        As `parsed_labels` returns them.
     """
-    return digest(parsed(study))
+    return digest([(row.video, row.task, row.split, found) for row, found in parsed])
 
 
-def parsed(study: Study) -> list[tuple[str, str, str, object]]:
-    """Video, task, split and sorted strokes of every annotation row, as its file is now."""
-    return [(row.video, row.task, row.split, _parsed(study, row)) for row in study.annotations]
+def parsed_labels(study: Study) -> list[tuple[Annotation, list[Stroke] | str]]:
+    """The sorted strokes of every annotation row, as its file is now; of a bad file the message."""
+    return [(row, _parsed(study, row)) for row in study.annotations]
 
 
 def annotated(study: Study, video: str, kept: Labels | None = None) -> list[Stroke]:
@@ -110,7 +117,7 @@ def annotated(study: Study, video: str, kept: Labels | None = None) -> list[Stro
     return sorted(Stroke(begin, end, label) for (begin, end), label in found.items())
 
 
-def _parsed(study: Study, row: Annotation) -> object:
+def _parsed(study: Study, row: Annotation) -> list[Stroke] | str:
     """The strokes of a file; of one that cannot be read the message (the check stops the run)."""
     try:
         return sorted(read_xml(study.annotation_file(row)))
@@ -134,7 +141,8 @@ def collect(study: Study, frames: dict[str, int], kept: Labels | None = None) ->
     list of Sample
         The strokes of the classification rows, and negatives: the gaps between all annotated
         strokes of a video (from 0 and to its end, too) cut into consecutive blocks, as many as
-        the study's share asks for beside the strokes that are annotated as negative. A video
+        the study's share asks for beside the strokes that are annotated as negative, in such a way that
+        no label of a test video changes a training sample. A video
         without a classification row has none: nobody has said that nothing happens in its gaps.
 
     Raises
@@ -144,20 +152,14 @@ def collect(study: Study, frames: dict[str, int], kept: Labels | None = None) ->
     """
     samples: list[Sample] = []
     faults: list[Fault] = []
-    wanted = taken = 0.0
+    share = _Share(study)
     for video, rows in _by_video(study).items():
         strokes, busy = _video_strokes(study, video, rows, frames[video], kept or {}, faults)
         samples += strokes
-        annotated = sum(stroke.kind == "negative" for stroke in strokes)
-        # Targets are cumulative, so shares hold over the table and a new last row changes no other.
-        wanted += (len(strokes) - annotated) * study.negative_share / (1 - study.negative_share)
-        taken += annotated
         given = next((row.split for row in rows if row.task == "classification"), None)
         if study.negative_class and study.negative_share and given is not None:
             blocks = _negatives(study, video, frames[video], busy, strokes, given)
-            chosen = blocks[: max(0, math.floor(wanted - taken + 0.5))]
-            taken += len(chosen)
-            samples += chosen
+            samples += share.take(strokes, blocks)
     if faults:
         raise CrispError(*faults)
     order = {video: position for position, video in enumerate(study.videos)}
@@ -218,7 +220,7 @@ def working_interval(begin: int, end: int, step: int) -> tuple[int, int]:
 def _negatives(
     study: Study, video: str, count: int, busy: list[tuple[int, int]], strokes: list[Sample], given: str
 ) -> list[Sample]:
-    """All negative blocks of a video, in the seeded order in which they are taken.
+    """Cut the gaps of a video into negative blocks, in the seeded order in which they are taken.
 
     `given` is the split of those of a video that is annotated to hold no stroke.
     """
@@ -230,6 +232,42 @@ def _negatives(
             part = _nearest(strokes, start) if strokes else given
             blocks.append(Sample(video, start, start + length, study.negative_class, "negative", name, part))
     return sorted(blocks, key=lambda block: digest([study.split_seed, block.sample]))
+
+
+class _Share:
+    """How many negatives are still to be taken, as videos come in the order of the table.
+
+    Targets are cumulative, so that the share holds over the table and a new last row changes no other. Sets
+    and folds that the table of videos makes count apart, and a sample of a given set counts for that and the
+    later ones (train, validation, test) only: no label of a test video changes a training sample.
+    """
+
+    def __init__(self, study: Study) -> None:
+        self.study, self.parts = study, kept_apart(study)
+        self.wanted: dict[str, float] = defaultdict(float)
+        self.there: dict[str, int] = defaultdict(int)
+
+    def take(self, strokes: list[Sample], blocks: list[Sample]) -> list[Sample]:
+        """Choose from the blocks of a video with these strokes."""
+        ratio = self.study.negative_share / (1 - self.study.negative_share)
+        for stroke in strokes:
+            for part in self._counting(stroke):
+                self.wanted[part] += 0 if stroke.kind == "negative" else ratio
+                self.there[part] += stroke.kind == "negative"
+        chosen = []
+        for block in blocks:
+            own, *_ = counting = self._counting(block)
+            if math.floor(self.wanted[own] - self.there[own] + 0.5) > 0:
+                chosen.append(block)
+                for part in counting:
+                    self.there[part] += 1
+        return chosen
+
+    def _counting(self, sample: Sample) -> tuple[str, ...]:
+        """The part of a sample, and those for which it counts as well."""
+        if self.study.split_method != "given":
+            return (self.parts.get(self.study.group_of(sample.video), ""),)
+        return SPLITS[SPLITS.index(sample.given) :] if sample.given in SPLITS else (sample.given,)
 
 
 def gaps(busy: list[tuple[int, int]], count: int) -> list[tuple[int, int]]:

@@ -20,9 +20,8 @@ from crisp import (
     plots,
     schedules,
     sources,
-    splits,
     storage,
-    strokes,
+    training_samples,
 )
 from crisp.augmentation import generator
 from crisp.cache import Cache
@@ -86,8 +85,7 @@ def dataset(study: Study, variant: Variant, split: str, part: str, seed: int) ->
     CrispError
         If a table or the normalisation is missing.
     """
-    assigned = splits.read(study.results / "splits" / f"{split}.tsv")
-    samples = [s for s in strokes.read(study.results / "strokes.tsv") if assigned.get(s.sample) == part]
+    samples = training_samples.read(study, split, part)
     scale = read_scale(study, variant, split)
     return ClipDataset(
         samples,

@@ -52,7 +52,7 @@ def row(found: plan.Plan, rule: str, of: str = "") -> plan.Row:
     return next(row for row in found.rows if (row.rule, row.of) == (rule, of))
 
 
-ALL = {"frames": 3, "flow": 3, "roi": 3, "strokes": 1, "split": 1, "normalisation": 1}
+ALL = {"frames": 3, "flow": 3, "roi": 3, "strokes": 1, "split": 1, "training_samples": 1, "normalisation": 1}
 ALL |= {"train": 4, "evaluate": 4, "quality": 3, "summary": 1}
 
 
@@ -105,6 +105,8 @@ def test_what_is_done_is_left_out(study: Study) -> None:
     }
     for name in ("strokes.tsv", "splits/main.tsv", "summary.tsv", "normalisation/main-deepflow-normal.json"):
         make(study.results / name)
+    for name in ("train", "validation"):
+        make(study.results / "splits/main" / f"{name}.tsv")
     for seed in (1, 2):
         for variant in ("rgb", "twin"):
             for name in ("model.pt", "metrics.json"):
@@ -116,10 +118,10 @@ def test_what_is_done_is_left_out(study: Study) -> None:
     (study.model_folder("twin", "main", 2) / "model.pt").unlink()
     assert jobs(plan.plan(study)) == {"train": 1, "evaluate": 1, "summary": 1}
     study.stage_file("test", "flow", "deepflow").unlink()
-    assert jobs(plan.plan(study)) == {
-        **{"flow": 1, "roi": 1, "normalisation": 1, "train": 4, "evaluate": 4, "summary": 1},
-        "quality": 1,
-    }
+    anew = {"flow": 1, "roi": 1, "evaluate": 4, "summary": 1, "quality": 1}
+    assert jobs(plan.plan(study)) == {**anew, "train": 1}
+    study.stage_file("validation", "roi", "deepflow").unlink()
+    assert jobs(plan.plan(study)) == {**anew, "roi": 2, "quality": 2, "normalisation": 1, "train": 4}
 
 
 def test_detection_in_untrimmed_videos(study: Study) -> None:
@@ -146,7 +148,9 @@ def test_folds_are_counted() -> None:
         plan.plan(resolve(CONTENT)),
         plan.plan(resolve({**CONTENT, "split": {"method": "leave_one_group_out"}})),
     )
-    times = {rule: 3 * ALL[rule] for rule in ("split", "normalisation", "train", "evaluate")}
+    times = {
+        rule: 3 * ALL[rule] for rule in ("split", "training_samples", "normalisation", "train", "evaluate")
+    }
     assert jobs(folds) == {**ALL, **times}
     assert folds.total("gpu_hours") > 2 * whole.total("gpu_hours")
 
@@ -164,9 +168,9 @@ def test_verb_prints_a_table_and_json() -> None:
     runner = CliRunner()
     said = runner.invoke(cli.app, ["plan", "--study", "study.json"]).stdout
     assert "s: 3 videos, 1.0 hours, 432,000 frames of 320 px width" in said
-    assert next(line for line in said.splitlines() if line.startswith("total")).split()[1] == "24"
+    assert next(line for line in said.splitlines() if line.startswith("total")).split()[1] == "25"
     found = json.loads(runner.invoke(cli.app, ["plan", "--study", "study.json", "--json"]).stdout)
-    assert sum(row["jobs"] for row in found["rows"]) == 24
+    assert sum(row["jobs"] for row in found["rows"]) == 25
 
 
 def test_every_method_has_a_cost() -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from crisp import strokes, study, tables
+from crisp import splits, strokes, study, tables
 from crisp.errors import CrispError
 from crisp.strokes import Sample, gaps
 from crisp.tables import Annotation, Video
@@ -246,10 +246,40 @@ def test_no_negatives_where_nobody_looked_for_strokes(data: Data) -> None:
     assert [one.sample for one in data.collect()] == ["full:0-400"]
 
 
+@pytest.mark.parametrize("how", [{"method": "given"}, {}, {"folds": 3}, {"method": "leave_one_group_out"}])
+def test_strokes_of_a_test_video_change_no_training_sample(data: Data, how: dict[str, Any]) -> None:
+    strokes_of = [(0, 20, "Hit"), (200, 230, "Push"), (300, 340, "Hit")]
+    for number, part in enumerate(["train", "test", "validation", "train", "test", "train"]):
+        data.add(f"v{number}", *strokes_of, split=part)
+    config = {"split": how, "negatives": {"share": 0.3}}
+    before, tested = parts(data, config)
+    for row, video in enumerate(data.videos):
+        data.xml(
+            row, (0, 15, "Push"), (40, 60, "Hit"), (210, 240, "Push"), (250, 260, "Hit"), (330, 340, "Hit")
+        )
+        after, _ = parts(data, config)
+        data.xml(row, *strokes_of)
+        for name in before:
+            assert (after[name] == before[name]) == (video.video in tested[name]), (name, video.video)
+
+
+def parts(data: Data, config: dict[str, Any]) -> tuple[dict[str, list[Sample]], dict[str, set[str]]]:
+    """The training and validation samples of each split, and the videos that it tests."""
+    made, found = data.study(**config), data.collect(**config)
+    trained, tested = {}, {}
+    for name in made.split_names:
+        split = splits.assign(made, found, name)
+        trained[name] = [one for one in found if split[one.sample] != "test"]
+        tested[name] = {one.video for one in found if split[one.sample] == "test"}
+        assert tested[name]
+    return trained, tested
+
+
 def test_video_annotated_as_empty_gives_negatives_of_its_split(data: Data) -> None:
     data.add("full", (0, 400, "Hit"), split="train")
     data.add("empty", split="validation")
-    assert [(one.video, one.given) for one in data.collect()] == [("full", "train"), ("empty", "validation")]
+    found = data.collect(split={"method": "given"})
+    assert [(one.video, one.given) for one in found] == [("full", "train"), ("empty", "validation")]
 
 
 def test_negative_belongs_to_the_split_of_the_nearest_stroke(data: Data) -> None:
@@ -310,19 +340,19 @@ def test_bad_table(tmp_path: Path, text: str | None, message: str) -> None:
 def test_digest_ignores_what_says_nothing(data: Data) -> None:
     actions = [(0, 20, "Hit"), (30, 50, "Push")]
     data.add("v", *actions)
-    before = strokes.labels_digest(data.study())
+    before = strokes.labels_digest(strokes.parsed_labels(data.study()))
     path = data.xml(0, *reversed(actions))
     text = path.read_text()
     path.write_text(text.replace("<video>", "<video><!-- checked -->\n\n\n").replace("Hit", " Hit  "))
     os.utime(path, (0, 0))
-    assert strokes.labels_digest(data.study()) == before
+    assert strokes.labels_digest(strokes.parsed_labels(data.study())) == before
 
 
 @pytest.mark.parametrize("change", ["label", "bound", "split", "task", "use", "broken"])
 def test_digest_follows_what_says_something(data: Data, change: str) -> None:
     data.add("v", (0, 20, "Hit"))
     data.add("w", (0, 20, "Hit"))
-    before = strokes.labels_digest(data.study())
+    before = strokes.labels_digest(strokes.parsed_labels(data.study()))
     if change in ("split", "task"):
         data.rows[0] = replace(data.rows[0], **{change: {"split": "train", "task": "detection"}[change]})
     elif change == "use":
@@ -331,4 +361,4 @@ def test_digest_follows_what_says_something(data: Data, change: str) -> None:
         Path(data.rows[0].path).write_text("<video")
     else:
         data.xml(0, (0, 20, "Push") if change == "label" else (0, 21, "Hit"))
-    assert strokes.labels_digest(data.study()) != before
+    assert strokes.labels_digest(strokes.parsed_labels(data.study())) != before

@@ -341,6 +341,7 @@ def test_killed_between_best_and_last(small: Study, monkeypatch: pytest.MonkeyPa
 def relabel(small: Study) -> Study:
     samples = strokes.read(small.results / "strokes.tsv")
     strokes.write(small.results / "strokes.tsv", [samples[0]._replace(label="Push"), *samples[1:]])
+    write_split(small, splits.read(small.results / "splits/main.tsv"))
     return small
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from crisp import normalisation, splits, strokes, study, tables
+from crisp import normalisation, splits, strokes, study, tables, training_samples
 from crisp.strokes import Sample
 from crisp.study import Study
 from crisp.tables import Video
@@ -71,6 +71,7 @@ def prepare(made: Study, seed: int = 0) -> None:
 
 def write_split(made: Study, split: dict[str, str]) -> None:
     splits.write(made.results / "splits/main.tsv", split)
+    training_samples.keep(made, "main", strokes.read(made.results / "strokes.tsv"), split)
 
 
 def write_scale(made: Study, divisor: float) -> None:

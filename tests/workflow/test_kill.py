@@ -81,7 +81,7 @@ def test_killed_training_resumes_to_the_same_digits(done: Study) -> None:
 
 def test_label_fix_after_a_kill_trains_afresh(done: Study) -> None:
     kill_training(done, 2)
-    table = done.folder / "results/studies/tiny/strokes.tsv"
+    table = done.folder / "results/studies/tiny/splits/main/train.tsv"
     lines = table.read_text().splitlines()
     lines[1] = lines[1].replace("Offensive Forehand Hit", "Defensive Backhand Push")
     table.write_text("\n".join(lines) + "\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections import Counter
 from pathlib import Path
@@ -12,11 +13,15 @@ import h5py
 import pytest
 
 from crisp import annotations
-from tests.workflow.conftest import FRAMES, SPLITS, Study, add_video
+from tests.workflow.conftest import FRAMES, ROOT, SPLITS, Study, add_video
 
+PAGE = ROOT / "docs/results.md"
 COUNT = len(SPLITS)
 ONE_VIDEO = {"frames": 1, "flow": 1, "roi": 1, "quality": 1}
-LABELS_ONWARD = {"strokes": 1, "split": 1, "normalisation": 1, "train": 2, "evaluate": 2, "summary": 1}
+TESTED_ANEW = {"strokes": 1, "split": 1, "evaluate": 2, "summary": 1}
+LABELS_ONWARD = TESTED_ANEW | {"training_samples": 1, "normalisation": 1, "train": 2}
+SAMPLES = ("strokes", "split", "training_samples")
+TRAIN, VALIDATION, TEST = "v1", "v2", "v3"
 
 
 def planned(folder: Study, *arguments: str, **options: str) -> dict[str, int]:
@@ -40,6 +45,26 @@ def lengthen(path: Path) -> None:
     """Let the first stroke of a file end a frame later."""
     first, *rest = annotations.read(path)
     annotations.write(path, [first._replace(end=first.end + 1), *rest])
+
+
+def drop(path: Path) -> None:
+    """Take the last stroke out of a file."""
+    annotations.write(path, annotations.read(path)[:-1])
+
+
+@pytest.mark.parametrize(
+    ("changed", "rules"),
+    [
+        ("a test stroke: its class or bounds, added or removed", {*TESTED_ANEW, "quality"}),
+        ("a training stroke", {*LABELS_ONWARD, "quality"}),
+        ("a validation stroke", {*LABELS_ONWARD, "quality"}),
+        ("a new test video", {*ONE_VIDEO, *TESTED_ANEW}),
+        ("a new training or validation video", {*ONE_VIDEO, *LABELS_ONWARD}),
+    ],
+)
+def test_documented_as_tested_here(changed: str, rules: set[str]) -> None:
+    rows = dict(re.findall(r"^\| (.+) \| (`strokes`.*|`frames`.*) \|$", PAGE.read_text(), re.MULTILINE))
+    assert set(re.findall(r"`(\w+)`", rows[changed])) == rules
 
 
 def test_fresh_clone_plans_everything_and_computes_nothing(study: Study) -> None:
@@ -102,15 +127,58 @@ def test_worker_count_runs_nothing(done: Study) -> None:
 
 
 @pytest.mark.parametrize("when", ["newer", "older"])
-@pytest.mark.parametrize("edit", [relabel, lengthen])
-def test_annotation_edit_reruns_labels_training_and_its_videos_picture_only(
-    done: Study, edit, when: str
+@pytest.mark.parametrize(
+    ("edit", "video", "expected"),
+    [
+        (relabel, TRAIN, LABELS_ONWARD),
+        (lengthen, TRAIN, LABELS_ONWARD),
+        (relabel, VALIDATION, LABELS_ONWARD),
+        (lengthen, VALIDATION, LABELS_ONWARD),
+        (relabel, TEST, TESTED_ANEW),
+        (lengthen, TEST, TESTED_ANEW),
+        (drop, TEST, TESTED_ANEW),
+    ],
+)
+def test_annotation_edit_reruns_what_depends_on_it_and_its_videos_picture_only(
+    done: Study, edit, video: str, expected: dict, when: str
 ) -> None:
-    edit(done.xml("v1"))
+    edit(done.xml(video))
     if when == "older":
-        older(done.xml("v1"))
-    assert planned(done) == LABELS_ONWARD | {"quality": 1}
-    assert planned(done, "results/studies/tiny/videos/v2.png") == {}
+        older(done.xml(video))
+    assert planned(done) == expected | {"quality": 1}
+    other = TRAIN if video != TRAIN else TEST
+    assert planned(done, f"results/studies/tiny/videos/{other}.png") == {}
+
+
+@pytest.mark.parametrize(
+    ("split", "expected"), [("test", TESTED_ANEW), ("train", LABELS_ONWARD), ("validation", LABELS_ONWARD)]
+)
+def test_new_video_is_prepared_and_trains_nothing_if_it_is_tested(
+    done: Study, make_video, split: str, expected: dict
+) -> None:
+    add_video(done, make_video, split)
+    assert planned(done) == ONE_VIDEO | expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [{"method": "by_video", "folds": 3}, {"method": "leave_one_group_out"}])
+def test_models_of_the_fold_that_tests_a_label_are_kept(done: Study, how: dict) -> None:
+    done.configure(split=how, variants=[{"name": "rgb", "model": "rgb"}])
+    done.run()
+    relabel(done.xml("v1"))
+    anew = {"split": 3, "training_samples": 2, "train": 2, "evaluate": 3, "quality": 1}
+    assert planned(done) == TESTED_ANEW | anew
+
+
+@pytest.mark.slow
+def test_a_test_label_corrected_keeps_the_models_and_changes_the_figures(done: Study) -> None:
+    model = done.folder / "results/studies/tiny/models/twin/main/seed-1"
+    trained, tested = (model / "model.pt").read_bytes(), (model / "predictions.csv").read_text()
+    relabel(done.xml(TEST))
+    assert dict(done.run().jobs) == TESTED_ANEW | {"quality": 1}
+    assert (model / "model.pt").read_bytes() == trained
+    assert (model / "predictions.csv").read_text() != tested
+    assert planned(done) == {}
 
 
 @pytest.mark.slow
@@ -166,7 +234,7 @@ def test_replacement_of_equal_size_is_noticed(done: Study) -> None:
 def test_roi_parameter_reruns_roi_and_after(done: Study, key: str) -> None:
     done.configure(preparation={**done.config["preparation"], "roi": {key: 0.5}})
     jobs = planned(done)
-    after = {name: count for name, count in LABELS_ONWARD.items() if name not in ("strokes", "split")}
+    after = {name: count for name, count in LABELS_ONWARD.items() if name not in SAMPLES}
     assert jobs == {"roi": COUNT, "quality": COUNT} | after
 
 
@@ -214,9 +282,14 @@ def test_added_variant_and_seed_train_alone(done: Study) -> None:
 def test_deleted_stage_file_comes_back_with_what_follows(done: Study, stage: str, expected: dict) -> None:
     done.stage_file("v1", stage).unlink()
     if stage not in ("frames.h5", "v1.h5"):
-        expected = {rule: count for rule, count in expected.items() if rule not in ("strokes", "split")}
+        expected = {rule: count for rule, count in expected.items() if rule not in SAMPLES}
         # The rgb variant takes the ROI, too; only the flow stage file itself is none of its inputs.
     assert planned(done) == expected
+
+
+def test_stage_file_of_a_test_video_trains_nothing(done: Study) -> None:
+    done.stage_file(TEST, "roi/dis.h5").unlink()
+    assert planned(done) == {"roi": 1, "quality": 1, "evaluate": 2, "summary": 1}
 
 
 def test_redo_starts_a_video_from_a_stage(done: Study) -> None:

@@ -9,6 +9,7 @@ from snakemake.exceptions import WorkflowError
 
 from crisp import files, head, names, poses, sources, splits, strokes, study as studies
 from crisp.errors import CrispError
+from crisp.rule_inputs import SplitSamples
 from crisp.study import NO_RESULT
 from crisp.versions import STAGES
 
@@ -96,8 +97,8 @@ def stage_file(video, stage, method=""):
     return STUDY.stage_file(video, stage, method).as_posix()
 
 
-def stage_files(stage, method=""):
-    return [stage_file(video, stage, method) for video in VIDEOS]
+def stage_files(stage, method="", videos=tuple(VIDEOS)):
+    return [stage_file(video, stage, method) for video in videos]
 
 
 def all_stage_files(wildcards):
@@ -246,27 +247,38 @@ def volume_inputs(wildcards):
     ]
 
 
-def annotation_files(wildcards):
-    """The XML files, by existence only: what they say counts, as a digest."""
-    return present(dict.fromkeys(map(STUDY.annotation_file, STUDY.annotations)))
+def annotation_files(videos):
+    """The XML files of videos, by existence only: what they say counts, as a digest."""
+    rows = [row for row in STUDY.annotations if row.video in videos]
+    return present(dict.fromkeys(map(STUDY.annotation_file, rows)))
 
 
 @cache
 def parsed_labels():
     """The labels as this run found them: Snakemake asks only when the job runs, maybe hours later."""
-    return strokes.parsed(STUDY)
+    return strokes.parsed_labels(STUDY)
 
 
 def labels_digest():
-    return files.digest(parsed_labels())
+    return strokes.labels_digest(parsed_labels())
+
+
+@cache
+def split_samples():
+    """The samples of every split, by the labels that this run found; a job takes those that it began with."""
+    if workflow.remote_exec and Path(LABELS).exists():
+        return SplitSamples(STUDY, files.read_json(LABELS))
+    return SplitSamples(
+        STUDY, {row.path: found for row, found in parsed_labels() if not isinstance(found, str)}
+    )
 
 
 @cache
 def labels_by_video():
     """One string for each annotated video that changes with its strokes."""
     found = {}
-    for video, _, _, parsed in parsed_labels():
-        found.setdefault(video, []).append(parsed)
+    for row, parsed in parsed_labels():
+        found.setdefault(row.video, []).append(parsed)
     return {video: files.digest(parsed) for video, parsed in found.items()}
 
 
@@ -287,26 +299,54 @@ def strokes_version(wildcards):
     )
 
 
-def label_inputs(wildcards):
-    """Labels and what is fitted on them. Evaluation has the stage files by way of its model."""
-    variant = STUDY.variant(wildcards.variant)
-    paths = [f"{RESULTS}/strokes.tsv", f"{RESULTS}/splits/{wildcards.split}.tsv"]
-    if "flow" in variant.streams:
-        paths.append(STUDY.normalisation_file(variant, wildcards.split).as_posix())
-    return paths
+def training_videos(split):
+    return split_samples().videos(split, "train", "validation")
+
+
+def training_tables(split):
+    return [f"{RESULTS}/splits/{split}/{part}.tsv" for part in ("train", "validation")]
+
+
+def normalisation_inputs(variant, split):
+    return (
+        [STUDY.normalisation_file(variant, split).as_posix()] if "flow" in variant.streams else []
+    )
 
 
 def training_inputs(wildcards):
-    """Labels, and what stands for the stage files of a variant's streams.
+    """Samples, what is fitted on them, and the stage files of their videos.
 
-    An edge from every video to every training would be most of a large study's graph. No stage file
-    can change without the ROI made from it, nor that without the normalisation fitted on it.
+    An edge from every video to every training would be most of a large study's graph, and the normalisation has
+    them already.
     """
-    variant = STUDY.variant(wildcards.variant)
-    roi = [] if "flow" in variant.streams else stage_files("roi", variant.flow)
-    pose = stage_files("pose") if "pose" in variant.streams else []
+    variant, split = STUDY.variant(wildcards.variant), wildcards.split
+    videos = training_videos(split)
+    fitted = normalisation_inputs(variant, split)
+    pose = stage_files("pose", "", videos) if "pose" in variant.streams else []
     origin = [variant.init_from] if variant.init_from else []
-    return label_inputs(wildcards) + roi + pose + origin
+    return (
+        training_tables(split)
+        + (fitted or stage_files("roi", variant.flow, videos))
+        + pose
+        + origin
+    )
+
+
+def prediction_inputs(wildcards, videos):
+    """Samples, what is fitted on them, and the stage files of the videos to predict."""
+    variant, split = STUDY.variant(wildcards.variant), wildcards.split
+    tables = [f"{RESULTS}/strokes.tsv", f"{RESULTS}/splits/{split}.tsv"]
+    pose = stage_files("pose", "", videos) if "pose" in variant.streams else []
+    roi = stage_files("roi", variant.flow, videos)
+    return tables + normalisation_inputs(variant, split) + roi + pose
+
+
+def evaluation_inputs(wildcards):
+    return prediction_inputs(wildcards, split_samples().videos(wildcards.split, "test"))
+
+
+def detection_inputs(wildcards):
+    return prediction_inputs(wildcards, {row.video: None for row in STUDY.detection_rows})
 
 
 def training_memory(wildcards, threads):
@@ -325,6 +365,10 @@ def train_version(wildcards):
         key: value for key, value in STUDY.config["training"].items() if key not in NO_RESULT
     }
     return version("train", vars(STUDY.variant(wildcards.variant)), training, STUDY.classes)
+
+
+def training_samples_version(wildcards):
+    return version("split", split_samples().training_digest(wildcards.split))
 
 
 def detection_minutes(wildcards, threads):

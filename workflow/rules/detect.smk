@@ -1,6 +1,6 @@
 rule detect:
     input:
-        label_inputs,
+        detection_inputs,
         model=f"{MODELS}/model.pt",
     output:
         detections=f"{MODELS}/detections.csv",

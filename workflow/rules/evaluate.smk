@@ -17,7 +17,7 @@ SUPER_CONFUSION = {
 
 rule evaluate:
     input:
-        label_inputs,
+        evaluation_inputs,
         model=f"{MODELS}/model.pt",
     output:
         **SUPER_CONFUSION if STUDY.super_classes else {},

@@ -1,7 +1,7 @@
 rule strokes:
     input:
         frames=stage_files("frames"),
-        annotations=annotation_files,
+        annotations=lambda wildcards: annotation_files(VIDEOS),
     output:
         f"{RESULTS}/strokes.tsv",
     log:
@@ -42,9 +42,9 @@ rule split:
 
 rule normalisation:
     input:
-        strokes=f"{RESULTS}/strokes.tsv",
-        split=f"{RESULTS}/splits/{{split}}.tsv",
-        roi=lambda wildcards: stage_files("roi", wildcards.method),
+        train=f"{RESULTS}/splits/{{split}}/train.tsv",
+        # Of those that validate, too: a training has no other edge to them.
+        roi=lambda wildcards: stage_files("roi", wildcards.method, training_videos(wildcards.split)),
     output:
         f"{RESULTS}/normalisation/{{split}}-{{method}}-{{kind}}.json",
     log:
