@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from crisp import check_labels, check_owner, check_videos, files, poses, tables
+from crisp import check_labels, check_owner, check_splits, check_videos, files, poses, tables
 from crisp.errors import CrispError, Fault
 from crisp.study import Study, parameters
 
@@ -49,14 +49,19 @@ def check(
     if not study.used:
         return Findings([*faults, _none_in_use(study)], warnings)
     faults += _unknown_videos(study)
-    faults += _too_few_groups(study, study_file)
     warnings += _without_row(study)
     warnings += _not_searched(study, study_file)
     faults += _preparation(study)
     faults += poses.check(study)
-    for found in (check_videos.check(study, study_file, decode), check_labels.check(study, study_file)):
+    labels = check_labels.check(study)
+    for found in (
+        check_videos.check(study, study_file, decode),
+        labels[:2],
+        check_splits.check(study, study_file, labels),
+    ):
         faults += found[0]
         warnings += found[1]
+    faults = list(dict.fromkeys(faults))  # one XML may be named by several rows
     if record and not faults:
         check_owner.record(study, study_files)
         _record(study)
@@ -104,25 +109,6 @@ def _unknown_videos(study: Study) -> list[Fault]:
             )
         )
     return faults
-
-
-def _too_few_groups(study: Study, study_file: str) -> list[Fault]:
-    """Whether folds of whole groups would leave a fold, or its training or validation, without any."""
-    if study.split_names == ("main",) or study.split_method == "stratified":
-        return []
-    annotated = [row.video for row in study.annotations if row.task == "classification"]
-    groups, needed = len(set(map(study.group_of, annotated))), max(3, study.split_folds)
-    if groups >= needed:
-        return []
-    return [
-        Fault(
-            f"{study_file}, split",
-            "too few groups for the folds",
-            f"{needed} groups of annotated videos in use: one each to test, train and validate",
-            str(groups),
-            f"fewer split.folds, split.method stratified, or more groups in {study.videos_table}",
-        )
-    ]
 
 
 def _without_row(study: Study) -> list[Fault]:

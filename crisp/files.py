@@ -18,6 +18,7 @@ from typing import Any
 
 from crisp.errors import CrispError, fail
 
+ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, default=list)  # one for thousands of digests
 LOST = 300  # seconds without a change until what another machine began is taken for lost, as SLURM has it
 
 
@@ -146,5 +147,4 @@ def read_cache(path: str | Path) -> dict[str, Any]:
 
 def digest(content: Any) -> str:
     """SHA-256 of any JSON-like content: one string that changes when the content does."""
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False, default=list)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(ENCODER.encode(content).encode()).hexdigest()

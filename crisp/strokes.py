@@ -198,8 +198,14 @@ def _video_strokes(
                 continue
             sample = f"{video}:{begin}-{end}"
             if sample in strokes:
+                among = f" among the frames that frame_step {step} keeps" if step > 1 else ""
                 faults.append(
-                    Fault(where, "interval is annotated twice", "one label", remedy="delete one of the two")
+                    Fault(
+                        where,
+                        f"interval is annotated twice{among}",
+                        "one label",
+                        remedy="delete one of the two",
+                    )
                 )
             kind = "negative" if stroke.label == study.negative_class else "stroke"
             strokes[sample] = Sample(video, begin, end, stroke.label, kind, sample, row.split)
@@ -222,7 +228,7 @@ def _negatives(
 
     `given` is the split of those of a video that is annotated to hold no stroke.
     """
-    length = max(1, math.floor(study.negative_seconds * study.videos[video].working_fps + 0.5))
+    length = negative_length(study, video)
     blocks = []
     for begin, end in gaps(busy, count):
         for start in range(begin, end - length + 1, length):
@@ -230,6 +236,11 @@ def _negatives(
             part = _nearest(strokes, start) if strokes else given
             blocks.append(Sample(video, start, start + length, study.negative_class, "negative", name, part))
     return sorted(blocks, key=lambda block: digest([study.split_seed, block.sample]))
+
+
+def negative_length(study: Study, video: str) -> int:
+    """Working frames of a negative of a video."""
+    return max(1, math.floor(study.negative_seconds * study.videos[video].working_fps + 0.5))
 
 
 def gaps(busy: list[tuple[int, int]], count: int) -> list[tuple[int, int]]:

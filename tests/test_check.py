@@ -6,20 +6,17 @@ import os
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from crisp import files
 from crisp.annotations import Stroke
 from crisp.scan import scan
 from crisp.tables import Annotation, Video
-from tests.lab import CONTENT, Lab, told
+from tests.lab import CONTENT, STRATIFIED, Lab, told
 
 
 def test_good_input(lab: Lab) -> None:
     assert lab.check(decode=True, record=True) == ([], [])
-    assert lab.check(split={"method": "stratified"}) == ([], [])
+    assert lab.check(split=STRATIFIED) == ([], [])
 
 
 def test_faults_of_both_tables_in_one_list(lab: Lab) -> None:
@@ -153,17 +150,3 @@ def test_thousands_of_videos_take_seconds(lab: Lab) -> None:
     begin = time.monotonic()
     assert lab.check().faults == []
     assert time.monotonic() - begin < 5  # 10,000 take about five times as long as these 2,000
-
-
-@pytest.mark.parametrize(
-    ("split", "needed"), [({"folds": 4}, 4), ({"folds": 2}, 3), ({"method": "leave_one_group_out"}, 3)]
-)
-def test_too_few_groups_for_the_folds(lab: Lab, split: dict[str, Any], needed: int) -> None:
-    assert needed == 4 or lab.check(split=split).faults == []
-    lab.change("train", group="anna")
-    lab.change("test", group="anna")
-    (fault,) = lab.check(split=split).faults
-    assert (fault.where, fault.what) == ("my/study.yaml, split", "too few groups for the folds")
-    assert fault.expected.startswith(f"{needed} groups")
-    assert fault.found == "2"
-    assert lab.check(split={"method": "stratified", "folds": 2}).faults == []
