@@ -112,6 +112,11 @@ def _alive(pid: int) -> bool:
     return True
 
 
+def counted_from(path: str | Path) -> str:
+    """For the message of a missing file: the folder that a relative path counts from; else nothing."""
+    return "" if Path(path).is_absolute() else f"; the path counts from the working folder, {Path.cwd()}"
+
+
 def write_json(path: str | Path, content: Any, indent: int | None = 1) -> None:
     """Write `content` as JSON with a final newline, indented or (None) in one line."""
     with replacing(path) as beside:
