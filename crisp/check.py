@@ -10,7 +10,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from crisp import check_labels, check_owner, check_preparation, check_splits, check_videos, poses, tables
+from crisp import (
+    check_labels,
+    check_models,
+    check_owner,
+    check_preparation,
+    check_splits,
+    check_videos,
+    poses,
+    tables,
+)
 from crisp.errors import CrispError, Fault
 from crisp.study import Study
 
@@ -51,6 +60,7 @@ def check(
     faults += _unknown_videos(study)
     warnings += _without_row(study)
     warnings += _not_searched(study, study_file)
+    faults += check_models.check(study, study_file)
     faults += check_preparation.check(study)
     faults += poses.check(study)
     labels = check_labels.check(study)
