@@ -17,6 +17,7 @@ import defusedxml.ElementTree as safe
 from crisp.errors import CrispError, Fault, fail
 from crisp.files import replacing
 
+LONGEST_NUMBER = 18  # digits; no video has so many frames, and thousands of digits are no number to Python
 LARGEST_FILE = 16 * 1024 * 1024  # bytes; an hour of strokes is below 100 kB
 
 
@@ -26,6 +27,22 @@ class Stroke(NamedTuple):
     begin: int
     end: int
     label: str = ""
+
+
+class Action(NamedTuple):
+    """An action as its file has it: a bound that is no frame number is None, and `faults` are all it has."""
+
+    begin: int | None
+    end: int | None
+    label: str
+    faults: tuple[Fault, ...] = ()
+
+    @property
+    def stroke(self) -> Stroke | None:
+        """The stroke that it is, if it has no fault."""
+        if self.faults or self.begin is None or self.end is None:
+            return None
+        return Stroke(self.begin, self.end, self.label)
 
 
 def is_unknown(label: str) -> bool:
@@ -50,6 +67,21 @@ def read(path: str | Path) -> list[Stroke]:
     CrispError
         If the file is missing, too large, not XML, holds a DOCTYPE, or an action has no
         whole-number bounds or an empty or negative interval. All faults are listed.
+    """
+    found = read_actions(path)
+    faults = [fault for action in found for fault in action.faults]
+    if faults:
+        raise CrispError(*faults)
+    return [action.stroke for action in found if action.stroke]
+
+
+def read_actions(path: str | Path) -> list[Action]:
+    """Read all actions of an annotation file, in file order, those with faults too.
+
+    Raises
+    ------
+    CrispError
+        If the file is missing, too large, not XML or holds a DOCTYPE.
     """
     path = Path(path)
     try:
@@ -86,29 +118,30 @@ def read(path: str | Path) -> list[Stroke]:
         ) from None
     if root.tag != "video":
         raise fail(path, "not an annotation file", "root element <video>", f"<{root.tag}>", "correct the XML")
-    strokes, faults = [], []
-    for number, action in enumerate(root.iter("action"), start=1):
-        try:
-            strokes.append(_stroke(action))
-        except ValueError as error:
-            faults.append(Fault(f"{path}, action {number}", *error.args))
-    if faults:
-        raise CrispError(*faults)
-    return strokes
+    actions = enumerate(root.iter("action"), start=1)
+    return [_action(f"{path}, action {number}", action) for number, action in actions]
 
 
-def _stroke(action: Element) -> Stroke:
-    bounds = {name: action.get(name) for name in ("begin", "end")}
-    for name, text in bounds.items():
-        if text is None or not text.strip().isdecimal():
-            found = "nothing" if text is None else repr(text)
-            raise ValueError(f"bad {name}", "a frame number (0 or more)", found, "correct the XML")
-    begin, end = (int(text) for text in bounds.values() if text)
-    if begin >= end:
-        raise ValueError(
-            "empty or negative interval", "begin < end", f"begin={begin} end={end}", "correct the XML"
-        )
-    return Stroke(begin, end, " ".join(action.get("move", "").split()))
+def _action(where: str, found: Element) -> Action:
+    faults = []
+    bounds: list[int | None] = []
+    for name in ("begin", "end"):
+        text = found.get(name)
+        bounds.append(_frame(text))
+        if bounds[-1] is None:
+            value = "nothing" if text is None else repr(text)
+            faults.append(Fault(where, f"bad {name}", "a frame number (0 or more)", value, "correct the XML"))
+    begin, end = bounds
+    if begin is not None and end is not None and begin >= end:
+        interval = f"begin={begin} end={end}"
+        faults.append(Fault(where, "empty or negative interval", "begin < end", interval, "correct the XML"))
+    return Action(begin, end, " ".join(found.get("move", "").split()), tuple(faults))
+
+
+def _frame(text: str | None) -> int | None:
+    """The frame number that an attribute holds, if it is one."""
+    digits = (text or "").strip()
+    return int(digits) if digits.isdecimal() and len(digits) <= LONGEST_NUMBER else None
 
 
 def element(strokes: Iterable[Stroke]) -> Element:

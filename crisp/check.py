@@ -8,11 +8,20 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from crisp import check_labels, check_owner, check_videos, files, poses, tables
+from crisp import (
+    check_labels,
+    check_models,
+    check_owner,
+    check_preparation,
+    check_splits,
+    check_videos,
+    poses,
+    tables,
+)
 from crisp.errors import CrispError, Fault
-from crisp.study import Study, parameters
+from crisp.study import Study
 
 
 class Findings(NamedTuple):
@@ -49,17 +58,23 @@ def check(
     if not study.used:
         return Findings([*faults, _none_in_use(study)], warnings)
     faults += _unknown_videos(study)
-    faults += _too_few_groups(study, study_file)
     warnings += _without_row(study)
     warnings += _not_searched(study, study_file)
-    faults += _preparation(study)
+    faults += check_models.check(study, study_file)
+    faults += check_preparation.check(study)
     faults += poses.check(study)
-    for found in (check_videos.check(study, study_file, decode), check_labels.check(study, study_file)):
+    labels = check_labels.check(study)
+    for found in (
+        check_videos.check(study, study_file, decode),
+        labels[:2],
+        check_splits.check(study, study_file, labels),
+    ):
         faults += found[0]
         warnings += found[1]
+    faults = list(dict.fromkeys(faults))  # one XML may be named by several rows
     if record and not faults:
         check_owner.record(study, study_files)
-        _record(study)
+        check_preparation.record(study)
     return Findings(faults, warnings)
 
 
@@ -106,25 +121,6 @@ def _unknown_videos(study: Study) -> list[Fault]:
     return faults
 
 
-def _too_few_groups(study: Study, study_file: str) -> list[Fault]:
-    """Whether folds of whole groups would leave a fold, or its training or validation, without any."""
-    if study.split_names == ("main",) or study.split_method == "stratified":
-        return []
-    annotated = [row.video for row in study.annotations if row.task == "classification"]
-    groups, needed = len(set(map(study.group_of, annotated))), max(3, study.split_folds)
-    if groups >= needed:
-        return []
-    return [
-        Fault(
-            f"{study_file}, split",
-            "too few groups for the folds",
-            f"{needed} groups of annotated videos in use: one each to test, train and validate",
-            str(groups),
-            f"fewer split.folds, split.method stratified, or more groups in {study.videos_table}",
-        )
-    ]
-
-
 def _without_row(study: Study) -> list[Fault]:
     annotated = {row.video for row in study.annotations}
     return [
@@ -148,46 +144,3 @@ def _not_searched(study: Study, study_file: str) -> list[Fault]:
             "add a negative class, or remove those rows",
         )
     ]
-
-
-def _preparation_file(study: Study) -> Path:
-    return study.volumes / "preparation.json"
-
-
-def _preparation(study: Study) -> list[Fault]:
-    """Volumes belong to a data set: a second study has to agree on how they are prepared."""
-    path = _preparation_file(study)
-    if not path.exists():
-        return []
-    try:
-        recorded = files.read_json(path)
-        owner, theirs = recorded["study"], dict(recorded["parameters"])
-    except CrispError as error:
-        return list(error.faults)
-    except (KeyError, TypeError, ValueError):
-        return [Fault(str(path), "not a record of preparation parameters", remedy="delete it and run again")]
-    ours = parameters(study)
-    # Of poses only those who take them say anything.
-    differing = [key for key in ours if ours[key] != theirs.get(key, ours[key])]
-    if owner == study.name or not differing:
-        return []
-    return [
-        Fault(
-            str(path),
-            f"the volumes of data set {study.dataset!r} were prepared otherwise, by study {owner!r}",
-            ", ".join(f"{key} {theirs.get(key)}" for key in differing),
-            ", ".join(f"{key} {ours.get(key)}" for key in differing),
-            f"use another dataset name in study {study.name!r}, or the same values",
-        )
-    ]
-
-
-def _record(study: Study) -> None:
-    """Write the record; bring it up to date if this study is its owner, else add what it says nothing of."""
-    path = _preparation_file(study)
-    recorded: dict[str, Any] = {"study": study.name, "parameters": {}}
-    if path.exists():
-        recorded = files.read_json(path)
-    content = {**recorded, "parameters": recorded["parameters"] | parameters(study)}
-    if recorded != content:
-        files.write_json(path, content)

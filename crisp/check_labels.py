@@ -1,4 +1,4 @@
-"""The part of the check that looks at annotation files: bounds, labels, splits."""
+"""The part of the check that looks at annotation files: bounds, labels, repeated and overlapping strokes."""
 
 from __future__ import annotations
 
@@ -7,72 +7,94 @@ from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import h5py
 
-from crisp.annotations import Stroke, is_unknown, read
+from crisp.annotations import Action, Stroke, is_unknown, read_actions
 from crisp.errors import CrispError, Fault
 from crisp.study import Study
-from crisp.tables import SPLITS, Annotation
+from crisp.tables import Annotation
 
 LARGEST_OVERLAP = 0.25  # of the shorter stroke; neighbours in TTStroke-21 overlap by up to that
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A stroke with its place: the row and file it is from, and its number there (from 1)."""
+    """An action with its place: the row and file it is from, and its number there (from 1)."""
 
     row: Annotation
     path: Path
     number: int
-    stroke: Stroke
+    action: Action
 
     @property
     def where(self) -> str:
         """The place, for messages."""
         return f"{self.path}, action {self.number}"
 
+    @property
+    def interval(self) -> str:
+        """Its bounds as they stand there, for messages."""
+        return f"begin={self.action.begin} end={self.action.end}"
 
-def check(study: Study, study_file: str | Path) -> tuple[list[Fault], list[Fault]]:
-    """Check the annotation files of a study's used videos, and what they hold for each split.
 
-    Parameters
+class Checked(NamedTuple):
+    """What the check of the annotation files found.
+
+    Attributes
     ----------
-    study : Study
-    study_file : named where a remedy is in the study.
-
-    Returns
-    -------
     faults, warnings : list of Fault
+    strokes : dict of str to list of Stroke
+        Those without faults of their own, by the path of their file in ``annotations.tsv``.
+    labels : list of (Annotation, str)
+        Row and label of each action of the classification rows, those with faults too.
+    counts : dict of str to int
+        Working frames by video, as far as they are known yet; 0 where they are not.
+    unread : bool
+        Whether a file could not be read at all.
     """
+
+    faults: list[Fault]
+    warnings: list[Fault]
+    strokes: dict[str, list[Stroke]]
+    labels: list[tuple[Annotation, str]]
+    counts: dict[str, int]
+    unread: bool
+
+
+def check(study: Study) -> Checked:
+    """Check the annotation files of a study's used videos."""
     faults: list[Fault] = []
     warnings: list[Fault] = []
     placed, unread = _read(study, faults)
-    for row in study.annotations:
-        if study.split_method == "given" and row.task == "classification" and not row.split:
-            faults.append(_no_split(study, row))
+    known = {video: frame_count(study, video) for video in study.used}
     for video in dict.fromkeys(row.video for row in study.annotations):
-        strokes = placed.get(video, [])
-        if not strokes and video not in unread:
+        actions = placed.get(video, [])
+        if not actions and video not in unread:
             warnings.append(Fault(f"{study.annotations_table}, video {video}", "video has no stroke"))
-        if strokes:
-            faults += _beyond(study, video, strokes)
+        faults += _beyond(actions, *known[video])
         for task in ("classification", "detection"):
-            of_task = [one for one in strokes if one.row.task == task]
+            of_task = _sound([one for one in actions if one.row.task == task])
             faults += _twice(of_task)
             warnings += _overlaps(of_task)
-    for row_strokes in _by_file(placed):
-        faults += _labels(study, row_strokes)
-    if not unread:
-        labelled = [one for strokes in placed.values() for one in strokes if one.row.task == "classification"]
-        faults += _empty_splits(study, labelled)
-        faults += _classes_without_stroke(study, study_file, labelled)
-        faults += _trimmed_by_video(study, study_file, labelled)
-    return faults, warnings
+    everything = [one for actions in placed.values() for one in actions]
+    strokes: dict[str, list[Stroke]] = {row.path: [] for row in study.annotations}
+    for row_actions in _by_file(placed):
+        faults += _labels(study, row_actions)
+        strokes[row_actions[0].row.path] = [stroke for _, stroke in _sound(row_actions)]
+    return Checked(
+        faults,
+        warnings,
+        strokes,
+        [(one.row, one.action.label) for one in everything if one.row.task == "classification"],
+        {video: -(-count // study.videos[video].frame_step) for video, (count, _) in known.items()},
+        bool(unread),
+    )
 
 
 def _read(study: Study, faults: list[Fault]) -> tuple[dict[str, list[Placed]], set[str]]:
-    """Strokes by video, and the videos of which a file could not be read."""
+    """Actions by video, and the videos of which a file could not be read."""
     placed: dict[str, list[Placed]] = defaultdict(list)
     unread: set[str] = set()
     seen: set[tuple[str, str, str]] = set()
@@ -90,45 +112,40 @@ def _read(study: Study, faults: list[Fault]) -> tuple[dict[str, list[Placed]], s
         seen.add((row.video, row.path, row.task))
         path = study.annotation_file(row)
         try:
-            strokes = read(path)
+            actions = read_actions(path)
         except CrispError as error:
             faults += error.faults
             unread.add(row.video)
             continue
-        placed[row.video] += [Placed(row, path, number, one) for number, one in enumerate(strokes, start=1)]
+        faults += [fault for action in actions for fault in action.faults]
+        placed[row.video] += [Placed(row, path, number, one) for number, one in enumerate(actions, start=1)]
     return placed, unread
+
+
+def _sound(actions: list[Placed]) -> list[tuple[Placed, Stroke]]:
+    """Those whose bounds are an interval."""
+    return [(one, stroke) for one in actions if (stroke := one.action.stroke)]
 
 
 def _by_file(placed: dict[str, list[Placed]]) -> list[list[Placed]]:
     by_row: dict[Annotation, list[Placed]] = defaultdict(list)
-    for strokes in placed.values():
-        for one in strokes:
+    for actions in placed.values():
+        for one in actions:
             by_row[one.row].append(one)
     return list(by_row.values())
 
 
-def _no_split(study: Study, row: Annotation) -> Fault:
-    return Fault(
-        f"{study.annotations_table}, {row.path}",
-        "no split is given",
-        ", ".join(SPLITS),
-        "nothing",
-        "fill in the column split, or choose another split.method",
-    )
-
-
-def _beyond(study: Study, video: str, strokes: list[Placed]) -> list[Fault]:
-    count, source = frame_count(study, video)
+def _beyond(actions: list[Placed], count: int, source: str) -> list[Fault]:
     return [
         Fault(
             one.where,
             "stroke ends after the video",
             f"end <= {count} ({source})",
-            f"begin={one.stroke.begin} end={one.stroke.end}",
+            one.interval,
             "correct the XML",
         )
-        for one in strokes
-        if count and one.stroke.end > count
+        for one in actions
+        if count and one.action.end is not None and one.action.end > count
     ]
 
 
@@ -148,56 +165,55 @@ def frame_count(study: Study, video: str) -> tuple[int, str]:
     return row.frames, f"frames in {study.videos_table}"
 
 
-def _twice(strokes: list[Placed]) -> list[Fault]:
+def _twice(strokes: list[tuple[Placed, Stroke]]) -> list[Fault]:
     """Intervals annotated twice for a task: they would be one sample with two labels."""
-    first: dict[tuple[int, int], Placed] = {}
+    first: dict[tuple[int, int], tuple[Placed, Stroke]] = {}
     faults = []
-    for one in strokes:
-        other = first.setdefault(one.stroke[:2], one)
+    for one, stroke in strokes:
+        other, before = first.setdefault(stroke[:2], (one, stroke))
         if other is not one:
-            same = other.stroke.label == one.stroke.label
+            same = before.label == stroke.label
             faults.append(
                 Fault(
                     one.where,
                     "stroke is annotated twice" if same else "interval has two labels",
-                    f"begin={one.stroke.begin} end={one.stroke.end} once",
-                    f"{one.stroke.label!r} here, {other.stroke.label!r} at {other.where}",
+                    f"{one.interval} once",
+                    f"{stroke.label!r} here, {before.label!r} at {other.where}",
                     "delete one of the two",
                 )
             )
     return faults
 
 
-def _overlaps(strokes: list[Placed]) -> list[Fault]:
+def _overlaps(strokes: list[tuple[Placed, Stroke]]) -> list[Fault]:
     warnings = []
-    ordered = sorted(strokes, key=lambda one: one.stroke)
-    for position, one in enumerate(ordered):
-        for other in ordered[position + 1 :]:
-            shared = min(one.stroke.end, other.stroke.end) - other.stroke.begin
+    ordered = sorted(strokes, key=lambda pair: pair[1])
+    for position, (one, first) in enumerate(ordered):
+        for other, second in ordered[position + 1 :]:
+            shared = min(first.end, second.end) - second.begin
             if shared <= 0:
                 break
-            shorter = min(stroke.end - stroke.begin for stroke in (one.stroke, other.stroke))
-            if shared > LARGEST_OVERLAP * shorter and one.stroke[:2] != other.stroke[:2]:
+            shorter = min(stroke.end - stroke.begin for stroke in (first, second))
+            if shared > LARGEST_OVERLAP * shorter and first[:2] != second[:2]:
                 warnings.append(
                     Fault(
                         other.where,
                         f"overlaps another stroke by {shared} frames",
                         f"at most {LARGEST_OVERLAP:.0%} of the shorter one ({shorter} frames)",
-                        f"begin={other.stroke.begin} end={other.stroke.end}; "
-                        f"{one.where}: begin={one.stroke.begin} end={one.stroke.end}",
+                        f"{other.interval}; {one.where}: {one.interval}",
                     )
                 )
     return warnings
 
 
-def _labels(study: Study, strokes: list[Placed]) -> list[Fault]:
+def _labels(study: Study, actions: list[Placed]) -> list[Fault]:
     """Faults of the labels in one classification file, one per label."""
-    row, path = strokes[0].row, strokes[0].path
+    row, path = actions[0].row, actions[0].path
     if row.task != "classification":
         return []
     numbers: dict[str, list[str]] = defaultdict(list)
-    for one in strokes:
-        numbers[one.stroke.label].append(str(one.number))
+    for one in actions:
+        numbers[one.action.label].append(str(one.number))
     faults = []
     for label, at in numbers.items():
         where = f"{path}, action {', '.join(at)}"
@@ -239,62 +255,3 @@ def _labels(study: Study, strokes: list[Placed]) -> list[Fault]:
 @cache
 def _close(label: str, classes: tuple[str, ...]) -> list[str]:
     return difflib.get_close_matches(label, classes, n=1)
-
-
-def _empty_splits(study: Study, strokes: list[Placed]) -> list[Fault]:
-    if study.split_method != "given":
-        return []
-    return [
-        Fault(
-            str(study.annotations_table),
-            f"the {split} split has no stroke",
-            "at least one stroke",
-            "none",
-            "annotate some, or move rows to that split, or choose another split.method",
-        )
-        for split in SPLITS
-        if not any(one.row.split == split for one in strokes)
-    ]
-
-
-def _classes_without_stroke(study: Study, study_file: str | Path, strokes: list[Placed]) -> list[Fault]:
-    given = study.split_method == "given"
-    trained = {one.stroke.label for one in strokes if not given or one.row.split == "train"}
-    # The negative class needs no annotated stroke where its samples are cut from the gaps.
-    cut = {study.negative_class} if study.negative_share else set()
-    return [
-        Fault(
-            f"{study_file}, classes",
-            f"class {label!r} has no {'training ' if given else ''}stroke",
-            "at least one",
-            "none",
-            "annotate some, or remove it from classes" + (", or change the column split" if given else ""),
-        )
-        for label in study.classes
-        if label not in trained and label not in cut
-    ]
-
-
-def _trimmed_by_video(study: Study, study_file: str | Path, strokes: list[Placed]) -> list[Fault]:
-    """Whether a split by video would part clips that may be of one recording."""
-    if (
-        study.split_method not in ("by_video", "leave_one_group_out")
-        or len({one.row.video for one in strokes}) < 2
-    ):
-        return []
-    if len({one.row.video for one in strokes}) < len(strokes):
-        return []
-    for one in strokes:
-        video = study.videos[one.row.video]
-        if video.group or one.stroke.begin > 0 or one.stroke.end < video.frames:
-            return []
-    return [
-        Fault(
-            f"{study_file}, split.method",
-            f"{study.split_method} on trimmed clips: clips cut from one recording would fall into different "
-            "splits",
-            f"a column group in {study.videos_table} that names each clip's source video or player",
-            f"{len(strokes)} videos of exactly one whole-length stroke, without group",
-            "fill in the column group, or choose split.method given or stratified",
-        )
-    ]

@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crisp import sources
+from crisp import files, sources
 from crisp.errors import CrispError, Fault
 from crisp.progress import progress
 from crisp.study import Study
@@ -44,7 +44,7 @@ def check(study: Study, study_file: str | Path, decode: bool = False) -> tuple[l
                 str(study.data),
                 "folder of the raw videos is missing",
                 "a folder, or a link to one",
-                "a broken link" if study.data.is_symlink() else "nothing",
+                "a broken link" if study.data.is_symlink() else f"nothing{files.counted_from(study.data)}",
                 f"ln -sfn /path/to/the/videos {study.data}",
             )
         )

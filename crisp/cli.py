@@ -35,7 +35,23 @@ def _named(part: str) -> Callable[[str], str]:
     return lambda name: names.checked(part, name)
 
 
-StudyFile = Annotated[Path, typer.Option("--study", help="The study's YAML file.")]
+def _study(given: str) -> Path:
+    """The study file that is meant by a path, a name, or by nothing."""
+    from crisp import study_files
+
+    return study_files.find(given)
+
+
+STUDY: dict[str, Any] = {"parser": _study, "metavar": "STUDY"}
+StudyFile = Annotated[
+    Path,
+    typer.Option(
+        "--study",
+        help="A study file, or the name of one in the working folder.",
+        show_default="the one study of the working folder",
+        **STUDY,
+    ),
+]
 Method = Annotated[str, typer.Option(parser=_named("method"), metavar="TEXT", help="Optical flow method.")]
 Seed = Annotated[int, typer.Option(min=0, help="Training seed.")]
 SPLIT: dict[str, Any] = {"parser": _named("split"), "metavar": "SPLIT"}
@@ -48,7 +64,7 @@ Joined = Annotated[
 ]
 Device = Annotated[str, typer.Option(help="auto (a GPU where there is one), cpu or cuda.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
-DEMO = Path("config/config.yaml")
+HERE = Path()
 INTERRUPTED = "interrupted; nothing is half-written"
 
 
@@ -140,7 +156,7 @@ def import_(
 @app.command(rich_help_panel=DATA)
 def scan(
     videos: Annotated[list[str] | None, typer.Argument(help="Ids of videos; none = all in use.")] = None,
-    study: StudyFile = DEMO,
+    study: StudyFile = HERE,
     decode: Annotated[bool, typer.Option(help="Count decoded frames instead of packets (slow).")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -161,7 +177,7 @@ def scan(
 
 @app.command(rich_help_panel=DATA)
 def check(
-    study: StudyFile = DEMO,
+    study: StudyFile = HERE,
     decode: Annotated[bool, typer.Option(help="Also decode every video (slow).")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -368,12 +384,12 @@ def pack(
 @app.command(rich_help_panel=PREPARATION)
 def redo(
     video: Annotated[str, typer.Argument(help="Id of a video, as in videos.tsv.")],
-    study: StudyFile = DEMO,
+    study: StudyFile = HERE,
     stage: Annotated[str, typer.Option("--from", help="frames, flow, roi, pose or volume.")] = "frames",
 ) -> None:
     """Delete a video's stage files from a stage on, so that the next run makes them again.
 
-    Example: crisp redo --from roi player-01 && snakemake -j 8
+    Example: crisp redo --study demo --from roi player-01 && snakemake -j 8
     """
     from crisp import study as studies
     from crisp import volume
@@ -386,7 +402,7 @@ def redo(
 
 @app.command(rich_help_panel=LABELS)
 def strokes(
-    study: StudyFile = DEMO,
+    study: StudyFile = HERE,
     labels: Annotated[Path | None, typer.Option(help="Labels as a run kept them at its start.")] = None,
 ) -> None:
     """Collect a study's samples, strokes and negatives, into strokes.tsv.
@@ -406,7 +422,7 @@ def strokes(
 @app.command(rich_help_panel=LABELS)
 def quality(
     video: Annotated[str, typer.Argument(parser=_named("video"), metavar="VIDEO", help="Id of a video.")],
-    study: StudyFile = DEMO,
+    study: StudyFile = HERE,
     labels: Annotated[Path | None, typer.Option(help="Labels as a run kept them at its start.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="Picture to write.", show_default="in the study's results")
@@ -414,7 +430,7 @@ def quality(
 ) -> None:
     """Draw how a prepared video looks: frames with the ROI, flow, motion, strokes and decode warnings.
 
-    Example: crisp quality player-01 --out player-01.png
+    Example: crisp quality --study config/mine/study.yaml match-7 --out match-7.png
     """
     from crisp import files
     from crisp import quality as pictures
@@ -427,7 +443,7 @@ def quality(
 
 
 @app.command(rich_help_panel=LABELS)
-def split(name: Annotated[str, typer.Argument(**SPLIT)] = "main", study: StudyFile = DEMO) -> None:
+def split(name: Annotated[str, typer.Argument(**SPLIT)] = "main", study: StudyFile = HERE) -> None:
     """Assign the samples to train, validation and test.
 
     Example: crisp split --study config/mine/study.yaml
@@ -444,7 +460,7 @@ def split(name: Annotated[str, typer.Argument(**SPLIT)] = "main", study: StudyFi
 @app.command("training-samples", rich_help_panel=LABELS)
 def training_samples(
     name: Annotated[str, typer.Argument(**SPLIT)] = "main",
-    study: StudyFile = DEMO,
+    study: StudyFile = HERE,
     labels: Annotated[Path | None, typer.Option(help="Labels as a run kept them at its start.")] = None,
 ) -> None:
     """Write the training and validation samples of a split, as tables of their own.
@@ -467,7 +483,7 @@ def training_samples(
 @app.command(rich_help_panel=LABELS)
 def normalise(
     split_name: Annotated[str, typer.Argument(**SPLIT)] = "main",
-    study: StudyFile = DEMO,
+    study: StudyFile = HERE,
     method: Method = "deepflow",
     kind: Annotated[
         str, typer.Option(parser=_named("kind"), metavar="TEXT", help="normal, max or none.")
@@ -486,7 +502,7 @@ def normalise(
 
 
 @app.command(rich_help_panel=MODELS)
-def models(study: StudyFile = DEMO, as_json: AsJson = False) -> None:
+def models(study: StudyFile = HERE, as_json: AsJson = False) -> None:
     """Print the study's variants with their parameter counts and input shapes.
 
     Example: crisp models --study config/ttstroke21.yaml
@@ -509,14 +525,14 @@ def models(study: StudyFile = DEMO, as_json: AsJson = False) -> None:
 def samples(
     variant: Variant,
     out: Annotated[Path, typer.Option(help="Picture to write.")],
-    study: StudyFile = DEMO,
+    study: StudyFile = HERE,
     count: Annotated[int, typer.Option(help="Number of samples.")] = 4,
     seed: Seed = 1,
     epoch: Annotated[int, typer.Option(min=1, help="Epoch whose augmentation to draw.")] = 1,
 ) -> None:
     """Draw training samples as the model sees them: frames, flow and the draw's parameters.
 
-    Example: crisp samples twin --out samples.png
+    Example: crisp samples --study config/mine/study.yaml twin --out samples.png
     """
     from crisp import samples as drawing
     from crisp import study as studies
@@ -531,7 +547,7 @@ def samples(
 @app.command(rich_help_panel=MODELS)
 def train(
     variant: Variant,
-    study: StudyFile = DEMO,
+    study: StudyFile = HERE,
     split: Split = "main",
     seed: Seed = 1,
     state: Annotated[Path | None, typer.Option(help="Folder of the resume state.")] = None,
@@ -554,7 +570,7 @@ def train(
 @app.command(rich_help_panel=MODELS)
 def evaluate(
     variant: Variant,
-    study: StudyFile = DEMO,
+    study: StudyFile = HERE,
     split: Split = "main",
     seed: Seed = 1,
     device: Device = "auto",
@@ -579,7 +595,7 @@ def evaluate(
 @app.command(rich_help_panel=MODELS)
 def detect(
     variant: Variant,
-    study: StudyFile = DEMO,
+    study: StudyFile = HERE,
     split: Split = "main",
     seed: Seed = 1,
     labels: Annotated[Path | None, typer.Option(help="Labels as a run kept them at its start.")] = None,
@@ -607,7 +623,8 @@ def index(
         Path | None, typer.Option(help="The annotated strokes: an XML, or a folder of <video>.xml.")
     ] = None,
     study: Annotated[
-        Path | None, typer.Option(help="Take the decision rule and detection settings of this study file.")
+        Path | None,
+        typer.Option(help="Take the decision rule and detection settings of this study.", **STUDY),
     ] = None,
     overlay: Annotated[
         bool, typer.Option("--overlay", help="Also write the video with all that was found drawn on it.")
@@ -634,7 +651,7 @@ def index(
 
 
 @app.command(rich_help_panel=MODELS)
-def summary(study: StudyFile = DEMO) -> None:
+def summary(study: StudyFile = HERE) -> None:
     """Compare all variants and seeds: a table, a picture and text.
 
     Example: crisp summary --study config/mine/study.yaml
@@ -679,7 +696,7 @@ def summary(study: StudyFile = DEMO) -> None:
 
 @app.command("label-errors", rich_help_panel=LABELS)
 def label_errors(
-    study: StudyFile = DEMO,
+    study: StudyFile = HERE,
     variant: Annotated[str, typer.Option(help="Judge by this variant; none = the most accurate.")] = "",
     out: Annotated[
         Path | None, typer.Option(help="Folder to write to.", show_default="label-errors in the results")
@@ -710,7 +727,7 @@ def label_errors(
 def submit(
     variant: Variant,
     out: Annotated[Path, typer.Option(help="New folder to write to.")],
-    study: StudyFile = DEMO,
+    study: StudyFile = HERE,
     split: Split = "main",
     seed: Seed = 1,
     task: Annotated[str, typer.Option(help="classification or detection.")] = "classification",
@@ -764,7 +781,7 @@ def doctor(
 
 @app.command(rich_help_panel=RUNS)
 def plan(
-    study: StudyFile = DEMO,
+    study: StudyFile = HERE,
     everything: Annotated[bool, typer.Option("--all", help="Count what is done, too.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -812,7 +829,7 @@ def viewer(
 
 @app.command(rich_help_panel=RUNS)
 def recover(
-    study: StudyFile = DEMO,
+    study: StudyFile = HERE,
     run: Annotated[bool, typer.Option(help="Go on with the run afterwards.")] = True,
 ) -> None:
     """After a killed snakemake: end what is left of its run, unlock, and go on with the same command.

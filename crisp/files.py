@@ -18,6 +18,7 @@ from typing import Any
 
 from crisp.errors import CrispError, fail
 
+ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, default=list)  # one for thousands of digests
 LOST = 300  # seconds without a change until what another machine began is taken for lost, as SLURM has it
 
 
@@ -111,6 +112,11 @@ def _alive(pid: int) -> bool:
     return True
 
 
+def counted_from(path: str | Path) -> str:
+    """For the message of a missing file: the folder that a relative path counts from; else nothing."""
+    return "" if Path(path).is_absolute() else f"; the path counts from the working folder, {Path.cwd()}"
+
+
 def write_json(path: str | Path, content: Any, indent: int | None = 1) -> None:
     """Write `content` as JSON with a final newline, indented or (None) in one line."""
     with replacing(path) as beside:
@@ -146,5 +152,4 @@ def read_cache(path: str | Path) -> dict[str, Any]:
 
 def digest(content: Any) -> str:
     """SHA-256 of any JSON-like content: one string that changes when the content does."""
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False, default=list)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(ENCODER.encode(content).encode()).hexdigest()

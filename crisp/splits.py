@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from itertools import accumulate
 from pathlib import Path
+from typing import NamedTuple
 
 from crisp.annotations import is_unknown
 from crisp.errors import CrispError, Fault, fail
@@ -19,6 +20,13 @@ from crisp.groups import assign_groups, chance, groups_by_fold, groups_by_split
 from crisp.strokes import Sample
 from crisp.study import Study
 from crisp.tables import SPLITS
+
+
+class Lacking(NamedTuple):
+    """What a split is short of: the sets without any sample, and the classes without a training sample."""
+
+    parts: tuple[str, ...]
+    classes: tuple[str, ...]
 
 
 def assign(study: Study, samples: list[Sample], name: str = "main") -> dict[str, str]:
@@ -39,6 +47,17 @@ def assign(study: Study, samples: list[Sample], name: str = "main") -> dict[str,
     """
     if name not in study.split_names:
         raise fail(f"study {study.name}", f"no split {name!r}", ", ".join(study.split_names), name)
+    split = assigned(study, samples, name)
+    where = f"study {study.name}, split {study.split_method}"
+    faults = _faults(study, samples, split, where)
+    faults += shortages(study, where, {name: lacking(study, samples, split)})
+    if faults:
+        raise CrispError(*faults)
+    return split
+
+
+def assigned(study: Study, samples: list[Sample], name: str) -> dict[str, str]:
+    """The split of the samples as `assign` makes it, whatever it lacks."""
     unlabelled = {sample.sample for sample in samples if is_unknown(sample.label)}
     if name != "main":
         split = _fold(study, samples, int(name.removeprefix("fold-")))
@@ -54,10 +73,99 @@ def assign(study: Study, samples: list[Sample], name: str = "main") -> dict[str,
             split = {sample.sample: groups[study.group_of(sample.video)] for sample in samples}
         # Only labelled strokes can train; an unlabelled one is predicted and exported.
         split |= dict.fromkeys(unlabelled, "test")
-    faults = _faults(study, samples, split, name)
-    if faults:
-        raise CrispError(*faults)
     return split
+
+
+def lacking(study: Study, samples: list[Sample], split: Mapping[str, str]) -> Lacking:
+    """What a split of the samples lacks."""
+    parts = set(split.values())
+    trained = {sample.label for sample in samples if split.get(sample.sample) == "train"}
+    return Lacking(
+        tuple(part for part in SPLITS if part not in parts),
+        tuple(label for label in study.classes if label not in trained),
+    )
+
+
+def shortages(study: Study, where: str, found: Mapping[str, Lacking]) -> list[Fault]:
+    """A fault for each set and each class that one or more splits lack.
+
+    Parameters
+    ----------
+    study : Study
+    where : str
+        The place, for messages.
+    found : dict of str to Lacking
+        By the name of the split.
+    """
+    parts: dict[str, list[str]] = {}
+    classes: dict[str, list[str]] = {}
+    for name, lacks in found.items():
+        for part in lacks.parts:
+            parts.setdefault(part, []).append(name)
+        for label in lacks.classes:
+            classes.setdefault(label, []).append(name)
+    faults = [
+        Fault(
+            where,
+            f"the {part} split is empty{_in_folds(names)}",
+            "at least one sample",
+            _untested(study, names) if part == "test" else "none",
+            _remedy_of_a_part(study),
+        )
+        for part, names in parts.items()
+    ]
+    # Of an empty training set every class would be told again.
+    faults += [
+        Fault(
+            where,
+            f"class {label!r} has no training sample{_in_folds(names)}",
+            "at least one",
+            "none",
+            _remedy_of_a_class(study, label),
+        )
+        for label, names in classes.items()
+        if not set(names) <= set(parts.get("train", ()))
+    ]
+    return faults
+
+
+def _in_folds(names: list[str]) -> str:
+    return "" if names == ["main"] else f" in {', '.join(names)}"
+
+
+def _untested(study: Study, names: list[str]) -> str:
+    """No sample; leaving one group out, of which groups."""
+    if study.split_method != "leave_one_group_out":
+        return "none"
+    groups = (study.groups[int(name.removeprefix("fold-")) - 1] for name in names)
+    return "none of " + ", ".join(group.removeprefix("video:") for group in groups)
+
+
+def _remedy_of_a_part(study: Study) -> str:
+    if study.split_method == "given":
+        return f"move rows to it in the column split of {study.annotations_table}, or annotate some"
+    if study.split_method == "stratified":
+        return "annotate more, or change split.shares" + (" or split.folds" if study.split_folds else "")
+    if study.split_method == "leave_one_group_out":
+        return f"annotate some, or set use=no in {study.videos_table} for the videos of that group"
+    change = (
+        "have fewer split.folds, change split.seed"
+        if study.split_folds
+        else "change split.shares or split.seed"
+    )
+    return f"{change}, choose split.method stratified, or add videos or groups to {study.videos_table}"
+
+
+def _remedy_of_a_class(study: Study, label: str) -> str:
+    ways = {
+        "given": f"move rows to train in the column split of {study.annotations_table}",
+        "stratified": "let more train by split.shares",
+        "by_video": "change split.seed, let more train by split.shares, or choose split.method stratified",
+        "leave_one_group_out": "choose split.method stratified with split.folds",
+    }
+    if label == study.negative_class and study.negative_share:
+        return f"raise negatives.share, shorten negatives.seconds, or {ways[study.split_method]}"
+    return f"annotate more, remove it from classes, or {ways[study.split_method]}"
 
 
 def _fold(study: Study, samples: list[Sample], number: int) -> dict[str, str]:
@@ -143,12 +251,12 @@ def overlapping(samples: list[Sample]) -> list[list[Sample]]:
     return clusters
 
 
-def _faults(study: Study, samples: list[Sample], split: dict[str, str], name: str) -> list[Fault]:
-    where = f"study {study.name}, split {study.split_method}" + (f", {name}" if name != "main" else "")
+def _faults(study: Study, samples: list[Sample], split: dict[str, str], where: str) -> list[Fault]:
+    """Strokes that no set is given for, and unlabelled ones outside of test."""
     faults = []
-    samples = [sample for sample in samples if sample.sample in split]
     for sample in samples:
-        if split[sample.sample] not in SPLITS:
+        part = split.get(sample.sample, "test")
+        if part not in SPLITS:
             faults.append(
                 Fault(
                     f"{study.annotations_table}, video {sample.video}",
@@ -158,7 +266,7 @@ def _faults(study: Study, samples: list[Sample], split: dict[str, str], name: st
                     "fill in the column split, or choose another split.method",
                 )
             )
-        if is_unknown(sample.label) and split[sample.sample] != "test":
+        if is_unknown(sample.label) and part != "test":
             faults.append(
                 Fault(
                     f"{where}, sample {sample.sample}",
@@ -166,30 +274,6 @@ def _faults(study: Study, samples: list[Sample], split: dict[str, str], name: st
                     "a class",
                     sample.label,
                     "label it, or move it to test",
-                )
-            )
-    counts = {part: [s.label for s in samples if split[s.sample] == part] for part in SPLITS}
-    for part, labels in counts.items():
-        if not labels:
-            faults.append(
-                Fault(
-                    where,
-                    f"the {part} split is empty",
-                    "at least one sample",
-                    "none",
-                    "add videos, change split.shares or split.seed, have fewer split.folds, or give the "
-                    "split in annotations.tsv",
-                )
-            )
-    for label in study.classes:
-        if label not in counts["train"]:
-            faults.append(
-                Fault(
-                    where,
-                    f"class {label!r} has no training sample",
-                    "at least one",
-                    "none",
-                    "annotate some, remove it from classes, or change the split",
                 )
             )
     return list(dict.fromkeys(faults))

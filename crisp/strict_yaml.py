@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from crisp import files
 from crisp.errors import CrispError, Fault, fail
 
 
@@ -26,7 +27,13 @@ def read(path: str | Path) -> Any:
         faults = list(_repeated(root, str(path), set()))
         content = loader.construct_document(root) if root else None
     except FileNotFoundError:
-        raise fail(path, "study file is missing", "a YAML file", "nothing", "see config/README.md") from None
+        raise fail(
+            path,
+            "study file is missing",
+            "a YAML file",
+            f"nothing{files.counted_from(path)}",
+            "correct the path, or go to the folder that it counts from",
+        ) from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise fail(path, "study file cannot be read", "YAML", error, "see config/README.md") from None
     if faults:

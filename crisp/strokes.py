@@ -200,8 +200,14 @@ def _video_strokes(
                 continue
             sample = f"{video}:{begin}-{end}"
             if sample in strokes:
+                among = f" among the frames that frame_step {step} keeps" if step > 1 else ""
                 faults.append(
-                    Fault(where, "interval is annotated twice", "one label", remedy="delete one of the two")
+                    Fault(
+                        where,
+                        f"interval is annotated twice{among}",
+                        "one label",
+                        remedy="delete one of the two",
+                    )
                 )
             kind = "negative" if stroke.label == study.negative_class else "stroke"
             strokes[sample] = Sample(video, begin, end, stroke.label, kind, sample, row.split)
@@ -224,7 +230,7 @@ def _negatives(
 
     `given` is the split of those of a video that is annotated to hold no stroke.
     """
-    length = max(1, math.floor(study.negative_seconds * study.videos[video].working_fps + 0.5))
+    length = negative_length(study, video)
     blocks = []
     for begin, end in gaps(busy, count):
         for start in range(begin, end - length + 1, length):
@@ -268,6 +274,11 @@ class _Share:
         if self.study.split_method != "given":
             return (self.parts.get(self.study.group_of(sample.video), ""),)
         return SPLITS[SPLITS.index(sample.given) :] if sample.given in SPLITS else (sample.given,)
+
+
+def negative_length(study: Study, video: str) -> int:
+    """Working frames of a negative of a video."""
+    return max(1, math.floor(study.negative_seconds * study.videos[video].working_fps + 0.5))
 
 
 def gaps(busy: list[tuple[int, int]], count: int) -> list[tuple[int, int]]:

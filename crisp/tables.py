@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from crisp.errors import CrispError, Fault, fail
-from crisp.files import replacing
+from crisp.files import counted_from, replacing
 
 ID_PATTERN = "[A-Za-z0-9][A-Za-z0-9_-]{0,99}"
 RESERVED = ("frames", "pose")  # stage files have these names, and the volume is <video>/<video>.h5
@@ -216,7 +216,11 @@ def _read(
             lines = [(reader.line_num, row) for row in reader if any(row)]
     except FileNotFoundError:
         raise fail(
-            path, "table is missing", "a tab-separated table", "nothing", "crisp import writes one"
+            path,
+            "table is missing",
+            "a tab-separated table",
+            f"nothing{counted_from(path)}",
+            "correct the path, or go to the folder that it counts from; crisp import writes the tables",
         ) from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise fail(

@@ -21,9 +21,12 @@ CONTENT: dict[str, Any] = {
     "study": "s",
     "dataset": {"name": "d", "videos": "videos.tsv", "annotations": "annotations.tsv"},
     "classes": ["Negative", "Hit", "Push"],
+    "negatives": {"share": 0.3, "seconds": 0.2},
     "split": {"method": "given"},
     "variants": [{"name": "rgb"}],
 }
+# One of a class's three samples for each set.
+STRATIFIED = {"method": "stratified", "shares": [0.4, 0.3, 0.3]}
 STROKES = [Stroke(0, 10, "Hit"), Stroke(20, 30, "Push")]
 
 

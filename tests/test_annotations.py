@@ -56,6 +56,7 @@ def test_reads_the_layout_of_ttstroke21(tmp_path: Path) -> None:
         ('<video><action begin="-1" end="5"/></video>', "action 1: bad begin"),
         ('<video><action begin="1.5" end="5"/></video>', "action 1: bad begin"),
         ('<video><action begin="1"/></video>', "action 1: bad end"),
+        (f'<video><action begin="{"9" * 5000}" end="5"/></video>', "action 1: bad begin"),
     ],
 )
 def test_bad_files(tmp_path: Path, content: str, message: str) -> None:
@@ -69,11 +70,27 @@ def test_bad_files(tmp_path: Path, content: str, message: str) -> None:
 def test_every_bad_action_is_listed(tmp_path: Path) -> None:
     path = tmp_path / "bad.xml"
     path.write_text(
-        '<video><action begin="5" end="1"/><action begin="1" end="2"/><action begin="x" end="2"/></video>'
+        '<video><action begin="5" end="1"/><action begin="1" end="2"/><action begin="x" end="-2"/></video>'
     )
     with pytest.raises(CrispError) as error:
         read(path)
-    assert [fault.where for fault in error.value.faults] == [f"{path}, action 1", f"{path}, action 3"]
+    assert [(fault.where, fault.what) for fault in error.value.faults] == [
+        (f"{path}, action 1", "empty or negative interval"),
+        (f"{path}, action 3", "bad begin"),
+        (f"{path}, action 3", "bad end"),
+    ]
+
+
+def test_actions_with_faults_keep_what_they_have(tmp_path: Path) -> None:
+    path = tmp_path / "bad.xml"
+    path.write_text('<video><action begin="x" end="99" move="Hti"/><action begin="5" end="1"/></video>')
+    first, second = annotations.read_actions(path)
+    assert first[:3] == (None, 99, "Hti")
+    assert second[:3] == (5, 1, "")
+    assert [fault.what for fault in (*first.faults, *second.faults)] == [
+        "bad begin",
+        "empty or negative interval",
+    ]
 
 
 def test_huge_file_is_refused_unread(tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from crisp import annotations, frames, tables
+from crisp import annotations, frames
 from crisp.annotations import Stroke
 from crisp.scan import scan
 from crisp.tables import Annotation
-from tests.lab import CONTENT, STROKES, Lab, told
+from tests.lab import STROKES, Lab, told
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,34 @@ def test_bad_xml_hides_no_other_fault(lab: Lab, text: str, what: str) -> None:
     found = lab.check().faults
     assert [fault.what for fault in found] == [what, "stroke ends after the video"]
     assert "xml/test.xml" in found[0].where
+
+
+def test_every_fault_of_one_file_in_one_list(lab: Lab) -> None:
+    """A bad interval hides neither an unknown class, its own or another's, nor an end beyond the video."""
+    lab.xml(
+        "test",
+        '<video><action begin="9" end="3" move="Hti"/><action begin="x" end="77" move="Hit"/>'
+        '<action begin="20" end="50"/><action begin="12" end="16" move="Hit"/>'
+        '<action begin="12" end="16" move="Push"/></video>',
+    )
+    assert told(lab.check().faults) == [
+        ("xml/test.xml, action 1", "empty or negative interval"),
+        ("xml/test.xml, action 2", "bad begin"),
+        ("xml/test.xml, action 2", "stroke ends after the video"),
+        ("xml/test.xml, action 3", "stroke ends after the video"),
+        ("xml/test.xml, action 5", "interval has two labels"),
+        ("xml/test.xml, action 1", "unknown class"),
+        ("xml/test.xml, action 3", "no label"),
+    ]
+
+
+def test_fault_of_a_file_of_two_rows_is_told_once(lab: Lab) -> None:
+    lab.labels.append(Annotation("test", "xml/test.xml", "detection", "test"))
+    lab.write()
+    lab.strokes("test", Stroke(0, 99, "Hit"))
+    assert told(lab.check().faults) == [("xml/test.xml, action 1", "stroke ends after the video")]
+    Path("xml/test.xml").unlink()
+    assert told(lab.check().faults) == [("xml/test.xml", "annotation file is missing")]
 
 
 def test_missing_xml(lab: Lab) -> None:
@@ -109,48 +137,3 @@ def test_overlaps_and_order(lab: Lab) -> None:
     assert faults == []
     assert told(warnings) == [("xml/test.xml, action 1", "overlaps another stroke by 2 frames")]
     assert "at most 25% of the shorter one (4 frames)" in str(warnings[0])
-
-
-def test_class_without_training_stroke(lab: Lab) -> None:
-    lab.strokes("train", Stroke(0, 10, "Hit"))
-    (fault,) = lab.check().faults
-    assert (fault.where, fault.what) == ("my/study.yaml, classes", "class 'Push' has no training stroke")
-    assert lab.check(split={"method": "by_video"}).faults == []
-
-
-def test_negative_class_needs_strokes_where_none_are_cut(lab: Lab) -> None:
-    (fault,) = lab.check(negatives={"share": 0}).faults
-    assert fault.what == "class 'Negative' has no training stroke"
-
-
-def test_class_without_any_stroke(lab: Lab) -> None:
-    classes = [*CONTENT["classes"], "Smash"]
-    (fault,) = lab.check(classes=classes, split={"method": "stratified"}).faults
-    assert fault.what == "class 'Smash' has no stroke"
-
-
-def test_empty_split(lab: Lab) -> None:
-    lab.labels[1] = replace(lab.labels[1], split="train")
-    lab.write()
-    assert told(lab.check().faults) == [("annotations.tsv", "the validation split has no stroke")]
-
-
-def test_given_split_that_is_not_given(lab: Lab) -> None:
-    lab.labels[0] = replace(lab.labels[0], split="")
-    lab.labels.append(Annotation("train", "xml/train.xml", split="train", task="detection"))
-    lab.write()
-    assert ("annotations.tsv, xml/train.xml", "no split is given") in told(lab.check().faults)
-    assert lab.check(split={"method": "stratified"}).faults == []
-
-
-@pytest.mark.parametrize("method", ["by_video", "leave_one_group_out"])
-def test_whole_groups_of_trimmed_clips(lab: Lab, method: str) -> None:
-    for video, label in zip(tables.SPLITS, ["Hit", "Push", "Hit"], strict=True):
-        lab.strokes(video, Stroke(0, 40, label))
-    (fault,) = lab.check(split={"method": method}).faults
-    assert fault.where == "my/study.yaml, split.method"
-    assert fault.what.startswith(f"{method} on trimmed clips")
-    assert "clips cut from one recording would fall into different splits" in fault.what
-    assert "column group" in fault.remedy
-    lab.change("train", group="anna")
-    assert lab.check(split={"method": method}).faults == []

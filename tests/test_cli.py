@@ -216,6 +216,51 @@ def test_bad_study_is_one_message(
         assert found in message(monkeypatch, capsys, verb, "--study", "study.yaml")
 
 
+def test_every_verb_of_a_study_takes_it_the_same_way() -> None:
+    options = {name: [one for one in verb.params if one.name == "study"] for name, verb in VERBS.items()}
+    takes = {name: option for name, (option,) in ((name, of) for name, of in options.items() if of)}
+    assert len(takes) > 14
+    for name, option in takes.items():
+        assert option.metavar == "STUDY", name
+
+
+@pytest.mark.usefixtures("lab")
+def test_the_study_of_the_folder_or_one_by_name() -> None:
+    for name in ("mine", "yours"):
+        Path("config", name).mkdir(parents=True)
+        content = {**LAB, "study": name, "dataset": {**LAB["dataset"], "name": "d"}}
+        Path("config", name, "study.yaml").write_text(yaml.safe_dump(content))
+        done = run("models")
+        if name == "mine":
+            assert done.returncode == 0
+            assert done.stderr.startswith("study: config/mine/study.yaml")
+    assert done.returncode == 1
+    assert done.stderr.startswith("crisp: --study: the working folder holds more than one study\n")
+    done = run("check", "--study", "yours", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout) == {"faults": [], "warnings": []}
+    done = run("plan")
+    assert done.returncode == 1
+    done = run("check", "--study", "mien")
+    assert "--study mien: no study has this name" in done.stderr
+
+
+def test_a_missing_study_file_says_what_its_path_counts_from(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = message(monkeypatch, capsys, "check", "--study", "config/mine/study.yaml")
+    assert f"found: nothing; the path counts from the working folder, {tmp_path}" in said
+    write(tmp_path / "study.yaml")
+    said = message(monkeypatch, capsys, "check", "--study", tmp_path / "study.yaml")
+    assert "videos.tsv: table is missing" in said
+    assert f"nothing; the path counts from the working folder, {tmp_path}" in said
+    assert (
+        "counts from"
+        not in message(monkeypatch, capsys, "check", "--study", tmp_path / "none.yaml").split("remedy")[0]
+    )
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

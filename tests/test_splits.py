@@ -226,9 +226,9 @@ def test_empty_split_and_class_without_training_sample(make: MakeStudy) -> None:
     rows = videos(2)
     message = refused(make(rows), [one for one in strokes_of(rows) if one.label == "Hit"])
     assert "split by_video: the test split is empty" in message or "validation split is empty" in message
-    assert "add videos, change split.shares or split.seed" in message
+    assert "change split.shares or split.seed" in message
     assert "class 'Push' has no training sample" in message
-    assert "annotate some, remove it from classes, or change the split" in message
+    assert "annotate more, remove it from classes, or change split.seed" in message
 
 
 def test_table_round_trip(tmp_path: Path) -> None:
@@ -387,5 +387,7 @@ def test_faults_name_the_fold(make: MakeStudy) -> None:
     rows = videos(5)
     samples = [one._replace(label="Push" if one.video == "v2" else "Hit") for one in strokes_of(rows)]
     annotated(rows)
-    with pytest.raises(CrispError, match="split leave_one_group_out, fold-3: class 'Push' has no training"):
+    with pytest.raises(
+        CrispError, match="split leave_one_group_out: class 'Push' has no training sample in fold-3"
+    ):
         assign(make(rows, method="leave_one_group_out"), samples, "fold-3")
