@@ -65,7 +65,7 @@ class Plan:
         return sum(getattr(row, name) for row in self.rows)
 
 
-def plan(study: Study, everything: bool = False) -> Plan:
+def plan(study: Study, everything: bool = False, kept: strokes.Labels | None = None) -> Plan:
     """Estimate the cost of a study's jobs, by default of those whose files are not there yet.
 
     Parameters
@@ -73,6 +73,8 @@ def plan(study: Study, everything: bool = False) -> Plan:
     study : Study
     everything : bool
         Count what is done, too.
+    kept : dict
+        Strokes to take instead of those in the annotation files (see :func:`crisp.strokes.collect`).
 
     Raises
     ------
@@ -92,7 +94,7 @@ def plan(study: Study, everything: bool = False) -> Plan:
     labels = [Row("strokes", jobs=left.strokes), Row("split", jobs=sum(left.splits.values()))]
     fitted = {(variant.flow, variant.norm_method) for variant in study.variants if "flow" in variant.streams}
     normalised = sum(left.normalisation(split, *each) for split in left.splits for each in sorted(fitted))
-    trained, cores, states = _models(study, left)
+    trained, cores, states = _models(study, left, kept)
     summary = left.file(study.results / "summary.tsv") or any(row.jobs for row in trained)
     if study.detection_rows:
         summary = summary or left.file(study.results / "detection.tsv")
@@ -173,12 +175,12 @@ def _preparation(study: Study, left: _Left) -> list[Row]:
     ]
 
 
-def _models(study: Study, left: _Left) -> tuple[list[Row], float, float]:
+def _models(study: Study, left: _Left, kept: strokes.Labels | None) -> tuple[list[Row], float, float]:
     """Rows of all that runs models, its core-hours without a GPU, and gigabytes of resume states."""
     from crisp import models
 
     counts = {video: row.working_frames for video, row in study.used.items()}
-    samples = strokes.collect(study, counts)
+    samples = strokes.collect(study, counts, kept)
     parts = {}  # samples of each split by part
     for name in study.split_names:
         split = splits.assign(study, samples, name)
