@@ -67,17 +67,12 @@ def fit(content: dict[str, Any], kept: Labels, trimmed: bool, share: float) -> F
     """
     annotated = content["classes"]
     options = [] if trimmed else list(islice(_negatives(content, kept, share), 3))
-    remarks = []
-    if not options:
-        negative = NEGATIVE if NEGATIVE in annotated else ""
-        options = [{"class": negative, "share": 0}]
-        if not negative and not trimmed:
-            remarks.append("no class Negative: no gap between strokes is long enough to cut samples from")
+    options.append({"class": NEGATIVE if NEGATIVE in annotated else "", "share": 0})
     first: CrispError | None = None
     for negatives in options:
         classes = _classes(annotated, negatives)
         if len(classes) < 2:
-            break
+            continue
         for split, why in _splits(content["split"]["method"]):
             keys = {"classes": classes, "negatives": negatives, "split": split}
             try:
@@ -85,12 +80,20 @@ def fit(content: dict[str, Any], kept: Labels, trimmed: bool, share: float) -> F
             except CrispError as error:
                 first = first or error
                 continue
-            if "seconds" in negatives:
-                remarks.append(f"negatives of {negatives['seconds']:g} s: the gaps between strokes are short")
+            remarks = [] if trimmed else _remarks(negatives, annotated)
             return Fitted(keys, train, [*remarks, *([why] if why else [])], [])
     classes = _classes(annotated, options[0])
     keys = {"classes": classes, "negatives": options[0], "split": content["split"]}
-    return Fitted(keys, 0, remarks, list(first.faults) if first else [])
+    return Fitted(keys, 0, [], list(first.faults) if first else [])
+
+
+def _remarks(negatives: dict[str, Any], annotated: list[str]) -> list[str]:
+    """What is to be said of negatives that are not as usual."""
+    if "seconds" in negatives:
+        return [f"negatives of {negatives['seconds']:g} s, as the gaps between strokes are short"]
+    if not negatives["share"] and NEGATIVE not in annotated:
+        return ["no class Negative, as no gap between training strokes is long enough to cut samples from"]
+    return []
 
 
 def _classes(annotated: list[str], negatives: dict[str, Any]) -> list[str]:

@@ -163,6 +163,9 @@ def _annotations(
             difference = _difference(folder / path, row, label)
             same += difference is None
             other += [difference] if difference else []
+        elif moved := _moved(folder, [one for one in before if one.video == row.video], row, label):
+            report.warnings.append(moved)
+            continue
         elif problem := _annotation_file(folder / path, row, label):
             where, what = str(source / row.path), "video has no annotation file"
             report.warnings.append(
@@ -192,7 +195,7 @@ def _files(count: int) -> str:
 def _difference(path: Path, row: tables.Video, label: Labels) -> Fault | None:
     """What an annotation file that is kept has otherwise than the source, if anything."""
     try:
-        theirs = set(read_strokes(label.xml) if label.xml is not None else _labelled(row, label))
+        theirs = _of_source(row, label)
         ours = set(read_strokes(path))
     except (CrispError, ValueError):
         return None  # crisp check says what is wrong with the file
@@ -204,6 +207,31 @@ def _difference(path: Path, row: tables.Video, label: Labels) -> Fault | None:
         _named(theirs - ours) + " (source)",
         _named(ours - theirs) + " (here)",
         "if the source is right, move this file away and import again; a correction made here stays as it is",
+    )
+
+
+def _of_source(row: tables.Video, label: Labels) -> set[Stroke]:
+    """The strokes of a label; CrispError or ValueError where they cannot be known."""
+    return set(read_strokes(label.xml) if label.xml is not None else _labelled(row, label))
+
+
+def _moved(folder: Path, before: list[tables.Annotation], row: tables.Video, label: Labels) -> Fault | None:
+    """Whether a label is another row's, but for its split: in both it would be two samples."""
+    try:
+        theirs = _of_source(row, label)
+        same = [
+            one for one in before if one.task == label.task and set(read_strokes(folder / one.path)) == theirs
+        ]
+    except (CrispError, ValueError):
+        return None  # crisp check says what is wrong with the file
+    if not theirs or not same:
+        return None
+    return Fault(
+        f"{folder / 'annotations.tsv'}, video {row.video}",
+        "split differs from the source, not changed",
+        f"{label.split or 'none'} (source)",
+        f"{same[0].split or 'none'} (here)",
+        "if the source is right, correct the column split",
     )
 
 

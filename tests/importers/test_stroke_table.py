@@ -84,6 +84,17 @@ def test_no_video_can_be_used(folder: Path) -> None:
     assert not Path("data").exists()
 
 
+def test_another_split_in_the_source_makes_no_second_row(folder: Path) -> None:
+    table = "video,begin,end,label,split\nb.mp4,0,10,Hit,{}\nday 1/a.mp4,0,10,Push,train\n"
+    (folder / "strokes.csv").write_text(table.format("train"))
+    importers.run(folder, "tt")
+    (folder / "strokes.csv").write_text(table.format("test"))
+    (warning,) = importers.run(folder, "tt").warnings
+    assert warning.where == "config/tt/annotations.tsv, video b"
+    assert (warning.expected, warning.found) == ("test (source)", "train (here)")
+    assert [row.split for row in read_annotations("config/tt/annotations.tsv")] == ["train", "train"]
+
+
 def test_videos_by_their_ids(folder: Path, make_video: MakeVideo) -> None:
     make_video(folder / "my clip.mp4", frames=50, seed=2)
     (folder / "strokes.csv").write_text("video,begin,end,label\nb,0,10,Hit\nmy-clip,0,10,Hit\n")
