@@ -120,7 +120,7 @@ def propose(
     content |= keys
     lines = [
         f"preset: {choice.preset}, {choice.why}: {presets.text(keys)}",
-        f"cost: {cost or 'not known before the faults above are mended'}; see crisp plan",
+        f"cost: {cost or 'not known before the warnings are mended'}; see crisp plan",
     ]
     if choice.preset != "published":
         lines += _published(data, rows, choice, content, source)
