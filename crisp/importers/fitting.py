@@ -6,6 +6,7 @@ Candidates are tried in order, the usual values first, by doing what the jobs ``
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -73,10 +74,11 @@ def fit(content: dict[str, Any], kept: Labels, trimmed: bool, share: float) -> F
         classes = _classes(annotated, negatives)
         if len(classes) < 2:
             continue
+        made = study.resolve({**content, "classes": classes, "negatives": negatives})
         for split, why in _splits(content["split"]["method"]):
             keys = {"classes": classes, "negatives": negatives, "split": split}
             try:
-                train = _train(study.resolve({**content, **keys}), kept)
+                train = _train(_split_so(made, split), kept)
             except CrispError as error:
                 first = first or error
                 continue
@@ -99,6 +101,17 @@ def _remarks(negatives: dict[str, Any], annotated: list[str]) -> list[str]:
 def _classes(annotated: list[str], negatives: dict[str, Any]) -> list[str]:
     """The classes of a study: those annotated, and that of its negatives."""
     return [NEGATIVE, *annotated] if negatives["share"] and NEGATIVE not in annotated else annotated
+
+
+def _split_so(made: Study, split: dict[str, Any]) -> Study:
+    """The study with another split; to resolve its content anew for each takes long."""
+    usual = study.defaults("split") | split
+    return replace(
+        made,
+        split_method=usual["method"],
+        split_seed=usual["seed"],
+        split_shares=tuple(usual["shares"]),
+    )
 
 
 def _train(made: Study, kept: Labels) -> int:
