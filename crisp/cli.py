@@ -142,6 +142,12 @@ def import_(
     name: Annotated[str, typer.Option(help="Name of the data set.")],
     layout: Annotated[str, typer.Option(help="auto, or the name of a layout.")] = "auto",
     config: Annotated[Path, typer.Option(help="Where the folder of tables goes.")] = Path("config"),
+    preset: Annotated[
+        str,
+        typer.Option(
+            help="Size of the study: quick (minutes), standard, published; auto = by machine and data."
+        ),
+    ] = "auto",
 ) -> None:
     """Write the tables, annotations and a study file for a folder of videos.
 
@@ -149,7 +155,10 @@ def import_(
     """
     from crisp import importers
 
-    for line in importers.run(source, name, config, layout):
+    report = importers.run(source, name, config, layout, preset=preset)
+    for warning in report.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    for line in report:
         print(line)
 
 

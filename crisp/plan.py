@@ -66,7 +66,7 @@ class Plan:
         return sum(getattr(row, name) for row in self.rows)
 
 
-def plan(study: Study, everything: bool = False) -> Plan:
+def plan(study: Study, everything: bool = False, kept: strokes.Labels | None = None) -> Plan:
     """Estimate the cost of a study's jobs, by default of those whose files are not there yet.
 
     Parameters
@@ -74,6 +74,8 @@ def plan(study: Study, everything: bool = False) -> Plan:
     study : Study
     everything : bool
         Count what is done, too.
+    kept : dict
+        Strokes to take instead of those in the annotation files (see :func:`crisp.strokes.collect`).
 
     Raises
     ------
@@ -88,7 +90,7 @@ def plan(study: Study, everything: bool = False) -> Plan:
                 for video in unscanned
             )
         )
-    left = _Left(study, everything)
+    left = _Left(study, everything, kept)
     prepared = _preparation(study, left)
     labels = [
         Row("strokes", jobs=left.strokes),
@@ -114,7 +116,7 @@ def plan(study: Study, everything: bool = False) -> Plan:
 class _Left:
     """Which files are still to be made: the missing ones, and what follows from them."""
 
-    def __init__(self, study: Study, everything: bool) -> None:
+    def __init__(self, study: Study, everything: bool, kept: strokes.Labels | None = None) -> None:
         self.study, self.everything = study, everything
         self.videos = {("frames", ""): self._videos("frames", "", set())}
         for method in study.flow_methods:
@@ -126,7 +128,7 @@ class _Left:
             self.videos["pose", ""] = self._videos("pose", "", before)
         frames = self.videos["frames", ""]
         self.strokes = bool(frames) or self.file(study.results / "strokes.tsv")
-        self.samples = SplitSamples(study)
+        self.samples = SplitSamples(study, kept)
         self.splits, self.training = {}, {}
         for split in study.split_names:
             self.splits[split] = self.strokes or self.file(study.results / "splits" / f"{split}.tsv")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from crisp.errors import CrispError, Fault, fail
-from crisp.importers import stroke_table, ttstroke20, ttstroke22, writing
+from crisp.importers import indexed, presets, stroke_table, ttstroke20, ttstroke22, writing
 from crisp.importers.found import Found
 from crisp.importers.writing import Report
 from crisp.tables import ID_PATTERN
@@ -38,6 +38,11 @@ LAYOUTS = {
     "ttstroke22-detection": Layout(
         "detectionTask/<split>/<id>.mp4 and <id>.xml", ttstroke22.matches_detection, ttstroke22.read_detection
     ),
+    "index": Layout(
+        "strokes.csv and index.json, as crisp index writes them, or a folder of such folders",
+        indexed.matches,
+        indexed.read,
+    ),
     "csv": Layout(
         "a CSV with columns video, begin, end (or begin_seconds, end_seconds), label and perhaps split",
         stroke_table.matches,
@@ -58,7 +63,7 @@ def detect(folder: str | Path) -> str:
     if not folder.exists():
         raise fail(folder, "source folder is missing", "a folder of videos", "nothing", "correct the path")
     if folder.is_file():
-        return "csv"
+        return "index" if indexed.matches(folder) else "csv"
     for name, layout in LAYOUTS.items():
         if layout.matches(folder):
             return name
@@ -75,6 +80,7 @@ def run(
     layout: str = "auto",
     decode: bool = False,
     data_folder: str | Path = "data",
+    preset: str = presets.AUTO,
 ) -> Report:
     """Import a folder: tables, annotation files, a study, and the link to the videos.
 
@@ -88,6 +94,7 @@ def run(
     layout : a key of :data:`LAYOUTS`, or ``auto``.
     decode : count decoded frames (slow) instead of packets.
     data_folder : where the link ``<dataset>`` to the source is made.
+    preset : one of :data:`crisp.importers.presets.PRESETS`, or ``auto``: by the machine and the data.
 
     Returns
     -------
@@ -97,7 +104,7 @@ def run(
     Raises
     ------
     CrispError
-        Before anything is written, if the source, its paths or the names cannot be used.
+        Before anything is written, if the source, its paths or the names cannot be used, or no video can.
     """
     source = Path(source)
     if not re.fullmatch(ID_PATTERN, dataset):
@@ -105,20 +112,23 @@ def run(
         raise fail("data set", "bad name", expected, repr(dataset), "choose another name")
     if layout not in ("auto", *LAYOUTS):
         raise fail("layout", "no such layout", f"auto, {', '.join(LAYOUTS)}", layout, "choose one of them")
+    if preset not in (presets.AUTO, *presets.PRESETS):
+        known = ", ".join([presets.AUTO, *presets.PRESETS])
+        raise fail("preset", "no such preset", known, preset, "choose one of them")
     name = detect(source) if layout == "auto" else layout
     if not source.exists():
         raise fail(source, "source folder is missing", "a folder of videos", "nothing", "correct the path")
     found = LAYOUTS[name].read(source)
-    folder = source.parent if source.is_file() else source
+    folder = found.folder or (source.parent if source.is_file() else source)
     faults = [fault for video in found.videos if (fault := _bad_path(folder, video.path))]
     if not found.videos:
         faults.append(Fault(str(source), f"no video in layout {name}", LAYOUTS[name].text, "none"))
     if faults:
         raise CrispError(*faults)
     link = Path(data_folder, dataset)
-    report = Report(name)
+    report = Report(name, source)
     _check_link(link, folder)
-    writing.write(found, folder, Path(config_folder, dataset), link, decode, report)
+    writing.write(found, folder, Path(config_folder, dataset), link, decode, preset, report)
     if link.exists():
         report.kept.append(str(link))
     else:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from crisp.errors import Fault
 from crisp.tables import SPLITS
 
 # Files that lie beside videos. Everything else is taken for a video, whatever its name: one that
@@ -51,19 +52,25 @@ class FoundVideo:
     path : relative to the source folder, with forward slashes.
     hints : words that tell it from another video of the same name (its split, its task).
     labels : what is annotated in it.
+    sha256 : of the file that the labels were made for; empty if not known.
     """
 
     path: str
     hints: tuple[str, ...] = ()
     labels: list[Labels] = field(default_factory=list)
+    sha256: str = ""
 
 
 @dataclass
 class Found:
-    """All videos of a source folder, in order, and what could not be made sense of."""
+    """All videos of a source folder, in order, and what could not be made sense of.
+
+    `folder` is what the videos' paths are relative to, where that is not the source folder itself.
+    """
 
     videos: list[FoundVideo] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
+    problems: list[Fault] = field(default_factory=list)
+    folder: Path | None = None
 
 
 def stem(name: str) -> str:

@@ -1,8 +1,8 @@
 """A plain table of strokes: one CSV in the folder of the videos.
 
-Columns ``video`` (path relative to the folder), ``begin`` and ``end`` (frames, half-open) or
-``begin_seconds`` and ``end_seconds``, ``label`` and optionally ``split``; separated by comma,
-semicolon or tab.
+Columns ``video`` (path relative to the folder, or the video's id), ``begin`` and ``end`` (frames,
+half-open) or ``begin_seconds`` and ``end_seconds``, ``label`` and optionally ``split``; separated by
+comma, semicolon or tab.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ import math
 from pathlib import Path, PurePosixPath
 
 from crisp.errors import CrispError, Fault, fail
-from crisp.importers.found import Found, FoundVideo, Interval, Labels
+from crisp.importers import ids
+from crisp.importers.found import Found, FoundVideo, Interval, Labels, video_files
 from crisp.tables import SPLITS
 
 BOUNDS = (("begin", "end"), ("begin_seconds", "end_seconds"))
+SAMPLES = {"kind", "sample", "given"}  # columns that only the strokes.tsv of a study's results has
+MOST = 5  # missing videos that a message names
 
 
 def matches(folder: Path) -> bool:
@@ -30,6 +33,17 @@ def _tables(folder: Path) -> list[Path]:
     return [path for path in paths if path.is_file() and _dialect(_lines(path)) is not None]
 
 
+def header(path: Path) -> set[str]:
+    """Columns of a table of strokes; none if the file is no such table."""
+    lines = _lines(path)
+    dialect = _dialect(lines)
+    return _cells(lines, dialect[0]) if dialect else set()
+
+
+def _cells(lines: list[str], delimiter: str) -> set[str]:
+    return {cell.strip() for cell in next(csv.reader(lines[:1], delimiter=delimiter), [])}
+
+
 def _lines(path: Path) -> list[str]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -41,9 +55,9 @@ def _lines(path: Path) -> list[str]:
 def _dialect(lines: list[str]) -> tuple[str, bool] | None:
     """Delimiter, and whether bounds are in seconds; None if the header is not that of such a table."""
     for delimiter in "\t;,":
-        header = {cell.strip() for cell in next(csv.reader(lines[:1], delimiter=delimiter), [])}
+        columns = _cells(lines, delimiter)
         for seconds, bounds in enumerate(BOUNDS):
-            if {"video", "label", *bounds} <= header:
+            if {"video", "label", *bounds} <= columns:
                 return delimiter, bool(seconds)
     return None
 
@@ -54,7 +68,8 @@ def read(folder: Path) -> Found:
     Raises
     ------
     CrispError
-        If there is not exactly one table, or it has bad cells; all are listed with their line.
+        If there is not exactly one table, it has bad cells (all are listed with their line), or none of
+        its videos is there.
     """
     tables = _tables(folder)
     if len(tables) != 1:
@@ -63,56 +78,100 @@ def read(folder: Path) -> Found:
             folder, "not one table of strokes", _header(), names, "name the CSV file itself as the source"
         )
     path = tables[0]
+    videos = [found_video(video, by_split) for video, by_split in strokes(path).items()]
+    missing = [video.path for video in videos if not (path.parent / video.path).is_file()]
+    if videos and len(missing) == len(videos):
+        more = f" and {len(missing) - MOST} more" if len(missing) > MOST else ""
+        raise fail(
+            path,
+            "no video of this table is there",
+            f"files in {path.parent}, named in the column video",
+            f"nothing at {', '.join(missing[:MOST])}{more}",
+            "put the table into the folder of its videos, or correct the column video",
+        )
+    return Found(videos)
+
+
+def strokes(path: Path) -> dict[str, dict[str, list[Interval]]]:
+    """Intervals of a table by video and split, in file order.
+
+    Raises
+    ------
+    CrispError
+        If it is no table of strokes, or has bad cells; all are listed with their line.
+    """
     lines = _lines(path)
     dialect = _dialect(lines)
     if dialect is None:
         found = lines[0].strip() if lines else "no UTF-8 text"
         raise fail(f"{path}, line 1", "not a table of strokes", _header(), found, "name the columns so")
-    strokes = _strokes(path, lines, *dialect)
-    return Found([_found(video, by_split) for video, by_split in strokes.items()])
+    if header(path) >= SAMPLES:
+        raise fail(
+            path,
+            "the samples of a study, not a table of annotated strokes",
+            "strokes in frames of their video files",
+            "negatives cut from gaps, and frames after frame_step",
+            "import what the study was imported from; its labels are in config/<name>/annotations",
+        )
+    return _strokes(path, lines, *dialect)
 
 
 def _strokes(
     path: Path, lines: list[str], delimiter: str, seconds: bool
 ) -> dict[str, dict[str, list[Interval]]]:
-    """Intervals by video and split, in file order."""
     faults: list[Fault] = []
-    strokes: dict[str, dict[str, list[Interval]]] = {}
+    found: dict[str, dict[str, list[Interval]]] = {}
+    names = _names(path.parent)
     reader = csv.reader(lines, delimiter=delimiter)
-    header = [cell.strip() for cell in next(reader)]
+    columns = [cell.strip() for cell in next(reader)]
     for cells in reader:
         if not any(cell.strip() for cell in cells):
             continue
         try:
-            if len(cells) != len(header):
-                raise ValueError("wrong number of cells", str(len(header)), str(len(cells)))
-            row = dict(zip(header, cells, strict=True))
-            video = _video_path(path.parent, row["video"])
+            if len(cells) != len(columns):
+                raise ValueError("wrong number of cells", str(len(columns)), str(len(cells)))
+            row = dict(zip(columns, cells, strict=True))
+            video = _video_path(path.parent, row["video"], names)
             interval = _interval(row, seconds, delimiter)
-            strokes.setdefault(video, {}).setdefault(_split(row), []).append(interval)
+            found.setdefault(video, {}).setdefault(_split(row), []).append(interval)
         except ValueError as error:
-            what, expected, found = error.args
-            faults.append(Fault(f"{path}, line {reader.line_num}", what, expected, found, "correct the line"))
+            what, expected, instead = error.args
+            where = f"{path}, line {reader.line_num}"
+            faults.append(Fault(where, what, expected, instead, "correct the line"))
     if faults:
         raise CrispError(*faults)
-    return strokes
+    return found
+
+
+def _names(folder: Path) -> dict[str, str]:
+    """Names of the videos in a folder by their ids; none where two have the same."""
+    found: dict[str, list[str]] = {}
+    for path in video_files(folder):
+        found.setdefault(ids.plain(path.name), []).append(path.name)
+    return {name: paths[0] for name, paths in found.items() if len(paths) == 1}
 
 
 def _header() -> str:
     return "columns video, begin, end (or begin_seconds, end_seconds), label and perhaps split"
 
 
-def _found(video: str, by_split: dict[str, list[Interval]]) -> FoundVideo:
+def found_video(video: str, by_split: dict[str, list[Interval]]) -> FoundVideo:
+    """A video and its strokes by split; without any it is annotated to hold none."""
     labels = [
-        Labels("classification", split, intervals=tuple(strokes)) for split, strokes in by_split.items()
+        Labels("classification", split, intervals=tuple(intervals))
+        for split, intervals in (by_split or {"": []}).items()
     ]
     return FoundVideo(video, tuple(reversed(PurePosixPath(video).parts[:-1])), labels)
 
 
-def _video_path(folder: Path, cell: str) -> str:
-    """The path as written if there is such a file; else without outer spaces and with slashes."""
+def _video_path(folder: Path, cell: str, by_id: dict[str, str]) -> str:
+    """The path as written if there is such a file; else without outer spaces and with slashes.
+
+    If there is none either, that of the folder's video which has this id.
+    """
     names = [cell, cell.strip(), cell.strip().replace("\\", "/")]
-    name = next((name for name in names if name and (folder / name).is_file()), names[-1])
+    name = next((name for name in names if name and (folder / name).is_file()), "")
+    name = name or by_id.get(cell.strip(), names[-1])
     path = PurePosixPath(name)
     if not path.name or path.is_absolute() or ".." in path.parts:
         raise ValueError("bad video", "a path relative to the source folder", repr(cell))

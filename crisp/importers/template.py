@@ -4,37 +4,28 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from crisp.study import schema
 
-NEGATIVE = "Negative"  # TTStroke-21's name for "no stroke"
 MODELS = ("rgb", "flow", "twin")
+HEAD = "The study of data set {}. Every key is here; one that keeps its default may be deleted."
 
 
-def text(folder: Path, link: Path, classes: list[str], trimmed: bool, given: bool) -> str:
-    """Text of a complete study file.
+def content(folder: Path, link: Path, classes: list[str], method: str) -> dict[str, Any]:
+    """What a study file holds before a preset and the data add to it.
 
     Parameters
     ----------
     folder : holds the two tables; its name is that of the data set and of the study.
     link : leads to the videos.
     classes : names found.
-    trimmed : whether every labelled video is one stroke from end to end.
-    given : whether all annotations have a split.
+    method : of the split.
     """
     dataset = folder.name
-    negatives: dict[str, Any] = {}
-    if trimmed:
-        # No gaps to cut negatives from: a class of that name has clips of its own.
-        negatives = {"share": 0} if NEGATIVE in classes else {"share": 0, "class": ""}
-    elif NEGATIVE not in classes:
-        classes = [NEGATIVE, *classes]
-    # A study needs two classes; where only bounds are annotated there is nothing to train yet.
-    if len(classes) < 2:
-        classes = sorted({NEGATIVE, "Stroke", *classes})
-    values = {
+    return {
         "study": dataset,
         "dataset": {
             "name": dataset,
@@ -43,16 +34,48 @@ def text(folder: Path, link: Path, classes: list[str], trimmed: bool, given: boo
             "annotations": (folder / "annotations.tsv").as_posix(),
         },
         "classes": classes,
-        "negatives": negatives,
-        # Clips of one recording would be parted by a split by video.
-        "split": {"method": "given" if given else "stratified" if trimmed else "by_video"},
-        "variants": [{"name": model, "model": model} for model in MODELS],
+        "negatives": {},
+        "split": {"method": method},
+        "variants": variants(),
     }
-    head = f"# The study of data set {dataset}. Every key is here; one that keeps its default may be deleted."
-    return "\n".join([head, *_object(schema(), values, "")]) + "\n"
 
 
-def _object(rule: dict[str, Any], values: dict[str, Any], margin: str) -> list[str]:
+def variants(models: Sequence[str] = MODELS) -> list[dict[str, Any]]:
+    """A variant of each model, by its name."""
+    return [{"name": model, "model": model} for model in models]
+
+
+def text(values: dict[str, Any], marks: Mapping[str, str], about: Sequence[str]) -> str:
+    """Text of a complete study file.
+
+    Parameters
+    ----------
+    values : of the keys that do not keep their default, as in a study.
+    marks : what to say beside a key, by its name with dots.
+    about : lines about the study, for its head.
+    """
+    head = _comments([HEAD.format(values["dataset"]["name"]), *about], "")
+    return "\n".join([*head, *_object(schema(), values, marks, "", "")]) + "\n"
+
+
+def _comments(texts: Iterable[str], margin: str) -> list[str]:
+    return [
+        line
+        for text in texts
+        for line in textwrap.wrap(
+            text,
+            100,
+            initial_indent=f"{margin}# ",
+            subsequent_indent=f"{margin}# ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    ]
+
+
+def _object(
+    rule: dict[str, Any], values: dict[str, Any], marks: Mapping[str, str], place: str, margin: str
+) -> list[str]:
     lines = []
     for key, part in rule["properties"].items():
         if "$ref" in part:
@@ -60,16 +83,15 @@ def _object(rule: dict[str, Any], values: dict[str, Any], margin: str) -> list[s
         if key not in values and "default" not in part:
             continue  # the name of a variant has no place in what variants share
         if "description" in part:
-            lines += textwrap.wrap(
-                part["description"], 100, initial_indent=f"{margin}# ", subsequent_indent=f"{margin}# "
-            )
+            lines += _comments([part["description"]], margin)
         value = values.get(key, part.get("default"))
+        mark = f"  # {marks[place + key]}" if place + key in marks else ""
         if "properties" in part:
-            lines += [f"{margin}{key}:", *_object(part, value, margin + "  ")]
+            lines += [f"{margin}{key}:{mark}", *_object(part, value, marks, f"{place}{key}.", margin + "  ")]
         elif isinstance(value, list) and key in ("classes", "variants"):
-            lines += [f"{margin}{key}:", *(f"{margin}  - {_flow(item)}" for item in value)]
+            lines += [f"{margin}{key}:{mark}", *(f"{margin}  - {_flow(item)}" for item in value)]
         else:
-            lines.append(f"{margin}{key}: {_flow(value)}")
+            lines.append(f"{margin}{key}: {_flow(value)}{mark}")
     return lines
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from crisp.errors import Fault
 from crisp.importers.found import Found, FoundVideo, Labels, split_folders, stem, video_files
 from crisp.tables import TASKS
 
@@ -30,7 +31,15 @@ def read(folder: Path) -> Found:
             videos[0].labels.append(Labels(task, split, xml=path))
         else:
             names = ", ".join(video.path for video in videos) or "none in videos/"
-            found.problems.append(f"{path}: not imported: expected one video of this name, found {names}")
+            found.problems.append(
+                Fault(
+                    str(path),
+                    "annotation is not imported",
+                    "one video of this name in videos/",
+                    names,
+                    "rename the annotation as its video, or add the video; then import again",
+                )
+            )
     return found
 
 

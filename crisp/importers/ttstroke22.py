@@ -14,7 +14,7 @@ from xml.etree.ElementTree import ParseError
 
 import defusedxml.ElementTree
 
-from crisp.errors import fail
+from crisp.errors import Fault, fail
 from crisp.importers.found import Found, FoundVideo, Labels, folders, split_folders, stem, video_files
 
 UNKNOWN = "Unknown"
@@ -42,10 +42,26 @@ def read_classification(folder: Path) -> Found:
             for path in video_files(place):
                 known = label or (classes.pop(path.name, UNKNOWN) if split == "test" else "")
                 if not known:
-                    found.problems.append(f"{path}: no label: not in the folder of a class")
+                    found.problems.append(
+                        Fault(
+                            str(path),
+                            "clip has no label",
+                            "a clip in the folder of its class",
+                            f"a clip in {of_split.name}/ itself",
+                            "move it into the folder of its class, then import again",
+                        )
+                    )
                 found.videos.append(_video(folder, path, "classification", split, known))
     for name in classes:
-        found.problems.append(f"{folder / 'classificationTask' / 'test.xml'}: no such file in test/: {name}")
+        found.problems.append(
+            Fault(
+                str(folder / "classificationTask" / "test.xml"),
+                "a listed clip is missing",
+                f"test/{name}",
+                "nothing",
+                "add the clip, or correct the list; then import again",
+            )
+        )
     return found
 
 
@@ -81,7 +97,15 @@ def read_detection(folder: Path) -> Found:
             elif split == "test":
                 video.labels.append(Labels("detection", split))
             else:
-                found.problems.append(f"{path}: no annotation: {xml.name} is not beside it")
+                found.problems.append(
+                    Fault(
+                        str(path),
+                        "video has no annotation",
+                        f"{xml.name} beside it",
+                        "nothing",
+                        "add the annotation, then import again",
+                    )
+                )
             found.videos.append(video)
     return found
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from crisp import importers, study
+from crisp import importers, strokes, study
 from crisp.annotations import Stroke, read
 from crisp.errors import CrispError
 from crisp.tables import read_annotations, read_videos
@@ -28,7 +28,7 @@ def test_frames(folder: Path, delimiter: str) -> None:
     lines = ["video,begin,end,label", "day 1/a.mp4,20,30,Hit", "day 1/a.mp4,0,10,Serve", "b.mp4,5,15.0,Hit"]
     (folder / "strokes.csv").write_text("\n".join(lines).replace(",", delimiter))
     assert importers.detect(folder) == "csv"
-    assert importers.run(folder, "tt").problems == []
+    importers.run(folder, "tt")
     assert [row.path for row in read_videos("config/tt/videos.tsv")] == ["day 1/a.mp4", "b.mp4"]
     a, b = read_annotations("config/tt/annotations.tsv")
     assert (a.path, a.task, a.split) == ("annotations/classification/a.xml", "classification", "")
@@ -57,11 +57,56 @@ def test_whole_clips_are_split_stratified(folder: Path) -> None:
 
 
 def test_missing_video(folder: Path) -> None:
-    (folder / "strokes.csv").write_text("video,begin_seconds,end_seconds,label\ngone.mp4,0,1,Hit\n")
+    lines = ["video,begin_seconds,end_seconds,label", "gone.mp4,0,1,Hit", "b.mp4,0,1,Hit"]
+    (folder / "strokes.csv").write_text("\n".join(lines))
     report = importers.run(folder, "tt")
-    assert not read_videos("config/tt/videos.tsv")[0].use
-    assert "not used: video file is missing" in report.problems[0]
-    assert "no annotation file: the frame rate is not known" in report.problems[1]
+    assert [row.use for row in read_videos("config/tt/videos.tsv")] == [False, True]
+    told = [(fault.what, fault.found) for fault in report.warnings]
+    assert told[0][0] == "video is not used: video file is missing"
+    assert told[1] == ("video has no annotation file", "the frame rate is not known")
+
+
+def test_no_video_of_a_table_is_there(folder: Path) -> None:
+    rows = [f"gone-{number}.mp4,0,1,Hit\n" for number in range(7)]
+    (folder / "strokes.csv").write_text("video,begin,end,label\n" + "".join(rows))
+    with pytest.raises(CrispError, match=r"no video of this table is there[\s\S]*gone-4.mp4 and 2 more"):
+        importers.run(folder, "tt")
+    assert not Path("config").exists()
+    assert not Path("data").exists()
+
+
+def test_no_video_can_be_used(folder: Path) -> None:
+    (folder / "b.mp4").write_text("no video")
+    (folder / "strokes.csv").write_text("video,begin,end,label\nb.mp4,0,1,Hit\n")
+    with pytest.raises(CrispError, match=r"b.mp4: video is not used: not a video[\s\S]*remedy"):
+        importers.run(folder, "tt")
+    assert not Path("config").exists()
+    assert not Path("data").exists()
+
+
+def test_another_split_in_the_source_makes_no_second_row(folder: Path) -> None:
+    table = "video,begin,end,label,split\nb.mp4,0,10,Hit,{}\nday 1/a.mp4,0,10,Push,train\n"
+    (folder / "strokes.csv").write_text(table.format("train"))
+    importers.run(folder, "tt")
+    (folder / "strokes.csv").write_text(table.format("test"))
+    (warning,) = importers.run(folder, "tt").warnings
+    assert warning.where == "config/tt/annotations.tsv, video b"
+    assert (warning.expected, warning.found) == ("test (source)", "train (here)")
+    assert [row.split for row in read_annotations("config/tt/annotations.tsv")] == ["train", "train"]
+
+
+def test_videos_by_their_ids(folder: Path, make_video: MakeVideo) -> None:
+    make_video(folder / "my clip.mp4", frames=50, seed=2)
+    (folder / "strokes.csv").write_text("video,begin,end,label\nb,0,10,Hit\nmy-clip,0,10,Hit\n")
+    importers.run(folder, "tt")
+    assert [row.path for row in read_videos("config/tt/videos.tsv")] == ["b.mp4", "my clip.mp4"]
+
+
+def test_samples_of_a_study_are_no_annotation(folder: Path) -> None:
+    header = "\t".join(strokes.Sample._fields)
+    (folder / "strokes.tsv").write_text(f"{header}\nb\t0\t10\tHit\tstroke\tb:0-10\t\n")
+    with pytest.raises(CrispError, match="the samples of a study, not a table of annotated strokes"):
+        importers.run(folder, "tt")
 
 
 def test_every_bad_line_is_listed_and_nothing_written(folder: Path) -> None:

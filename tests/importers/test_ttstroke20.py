@@ -38,7 +38,7 @@ def source(tmp_path: Path, make_video: MakeVideo, monkeypatch: pytest.MonkeyPatc
 def test_import(source: Path) -> None:
     assert importers.detect(source) == "ttstroke20"
     report = importers.run(source, "tt")
-    assert list(report) == [
+    assert list(report)[:5] == [
         "layout: ttstroke20",
         "added: config/tt/videos.tsv: 2 videos",
         "added: config/tt/annotations.tsv: 4 rows",
@@ -63,13 +63,14 @@ def test_import(source: Path) -> None:
 
 
 def test_template_is_a_complete_valid_study(source: Path) -> None:
-    importers.run(source, "tt")
+    report = importers.run(source, "tt", preset="published")
     made = study.load("config/tt/study.yaml")
     assert made.classes == ("Negative", "Serve Backhand Loop", "Serve Forehand Loop")
     assert (made.split_method, made.negative_share, made.width) == ("given", 0.1, 320)
     assert [variant.model for variant in made.variants] == ["rgb", "flow", "twin"]
     text = Path("config/tt/study.yaml").read_text()
     assert all(f"{key}:" in text for key in made.config)
+    assert "class 'Serve Backhand Loop' has no training sample" in [fault.what for fault in report.warnings]
     # What the data lack is told, and nothing else.
     assert [fault.what for fault in check(made, ["config/tt/study.yaml"]).faults] == [
         "class 'Serve Backhand Loop' has no training stroke"
@@ -88,8 +89,14 @@ def test_importing_again_overwrites_nothing_and_adds_what_is_new(source: Path, m
     report = importers.run(source, "tt")
     assert {path: path.read_bytes() for path in before} == before
     assert report.added == []
-    assert "4 annotation files, not overwritten" in report.kept
+    assert "3 annotation files as in the source" in report.kept
+    assert "1 annotation file that differs from the source" in report.kept
     assert any("study.yaml, not overwritten" in line for line in report.kept)
+    (warning,) = report.warnings
+    assert (warning.where, warning.what) == (str(edited), "differs from the source, not overwritten")
+    assert warning.expected == "0 to 20 'Serve Forehand Loop' (source)"
+    assert warning.found == "1 to 21 'Serve Forehand Loop' (here)"
+    assert "move this file away" in warning.remedy
 
     make_video(source / "videos" / "100.mp4", frames=60, seed=9)
     (source / "detectionTask/train/100.xml").write_text("<video/>")
@@ -97,7 +104,7 @@ def test_importing_again_overwrites_nothing_and_adds_what_is_new(source: Path, m
     assert [row.video for row in read_videos(table)] == ["271", "my-clip", "100"]
     assert read_videos(table)[0].note == "blurred"
     assert read_annotations("config/tt/annotations.tsv")[-1].video == "100"
-    assert report.added == ["config/tt/videos.tsv: 1 videos", "config/tt/annotations.tsv: 1 rows"]
+    assert report.added == ["config/tt/videos.tsv: 1 video", "config/tt/annotations.tsv: 1 row"]
 
 
 def test_unreadable_video_gets_a_row_with_the_reason(source: Path) -> None:
@@ -110,13 +117,17 @@ def test_unreadable_video_gets_a_row_with_the_reason(source: Path) -> None:
     assert not rows["bad"].use
     assert rows["bad"].note.startswith("not a video")
     assert rows["lost"].note.startswith("video file is missing")
-    assert [line.split(":")[1] for line in report.problems] == [" not used", " not used"]
+    unused = [fault for fault in report.warnings if fault.what.startswith("video is not used: ")]
+    assert [Path(fault.where).name for fault in unused] == ["bad.mp4", "lost.mp4"]
+    assert all("set use=yes in config/tt/videos.tsv" in fault.remedy for fault in unused)
 
 
 def test_xml_without_video_is_told(source: Path) -> None:
     (source / "detectionTask/train/gone.xml").write_text("<video/>")
-    (line,) = importers.run(source, "tt").problems
-    assert "gone.xml: not imported" in line
+    warnings = importers.run(source, "tt").warnings
+    assert ("gone.xml", "annotation is not imported") in [
+        (Path(fault.where).name, fault.what) for fault in warnings
+    ]
 
 
 @pytest.mark.parametrize("name", ["a\tb.mp4", "a\nb.mp4", b"caf\xe9.mp4".decode("utf-8", "surrogateescape")])
@@ -138,7 +149,7 @@ def test_odd_names(source: Path, make_video: MakeVideo) -> None:
     rows = {row.path: row for row in read_videos("config/tt/videos.tsv")}
     assert {f"videos/{name}" for name in ODD_NAMES} <= set(rows)
     assert all(row.use and row.frames for row in rows.values())
-    assert not report.problems
+    assert not [fault for fault in report.warnings if "not used" in fault.what]
 
 
 def test_names_that_collide_ignoring_case(source: Path, make_video: MakeVideo) -> None:
@@ -159,6 +170,8 @@ def test_refusals(source: Path, tmp_path: Path) -> None:
         importers.run(source, "../tt")
     with pytest.raises(CrispError, match="no such layout"):
         importers.run(source, "tt", layout="ttstroke19")
+    with pytest.raises(CrispError, match="no such preset"):
+        importers.run(source, "tt", preset="fast")
     Path("data/tt").mkdir(parents=True)
     with pytest.raises(CrispError, match="data set name is taken"):
         importers.run(source, "tt")

@@ -47,7 +47,7 @@ def add_detection(folder: Path, make_video: MakeVideo) -> None:
 def test_clips_get_one_editable_xml_each(clips: Path) -> None:
     assert importers.detect(clips) == "ttstroke22-classification"
     report = importers.run(clips, "tt")
-    assert report.problems == []
+    assert report.warnings == []
     rows = {row.video: row for row in read_videos("config/tt/videos.tsv")}
     assert list(rows) == ["2", "1", "2-validation", "4", "5"]
     assert rows["1"].path == "classificationTask/train/Serve Forehand Loop/1.mp4"
@@ -84,14 +84,16 @@ def test_unreadable_clip_has_no_annotation_until_it_is_scanned(clips: Path, make
     bad = clips / "classificationTask/train/Hit/bad.mp4"
     bad.write_text("no video")
     report = importers.run(clips, "tt")
-    assert len(report.problems) == 2
-    assert "not used: not a video" in report.problems[0]
-    assert "no annotation file: the number of frames is not known" in report.problems[1]
+    assert [fault.what for fault in report.warnings] == [
+        "video is not used: not a video",
+        "video has no annotation file",
+    ]
+    assert report.warnings[1].found == "the number of frames is not known"
     assert "bad" not in {row.video for row in read_annotations("config/tt/annotations.tsv")}
 
     make_video(bad)
     scan("config/tt/videos.tsv", clips, only=["bad"])
-    assert importers.run(clips, "tt").problems == []
+    assert importers.run(clips, "tt").warnings == []
     assert read(Path("config/tt/annotations/classification/train/bad.xml")) == [Stroke(0, 20, "Hit")]
 
 
@@ -101,8 +103,9 @@ def test_clips_that_do_not_fit_are_told(clips: Path, make_video: MakeVideo) -> N
     xml = clips / "classificationTask/test.xml"
     xml.write_text(xml.read_text().replace("</videos>", '<video name="77.mp4" class="Hit"/></videos>'))
     report = importers.run(clips, "tt")
-    assert any("loose.mp4: no label" in line for line in report.problems)
-    assert any("no such file in test/: 77.mp4" in line for line in report.problems)
+    told = {(Path(fault.where).name, fault.what, fault.expected) for fault in report.warnings}
+    assert ("loose.mp4", "clip has no label", "a clip in the folder of its class") in told
+    assert ("test.xml", "a listed clip is missing", "test/77.mp4") in told
     assert read(Path("config/tt/annotations/classification/test/unlisted.xml"))[0].label == "Unknown"
 
 
@@ -127,7 +130,7 @@ def test_detection(tmp_path: Path, make_video: MakeVideo, monkeypatch: pytest.Mo
     ]
     assert read(Path("config/tt", rows[2].path)) == []  # to be looked into, and nothing is known of it
     assert Path("config/tt", rows[0].path).read_bytes() == Path("raw/detectionTask/train/0.xml").read_bytes()
-    assert any("no labelled stroke found" in line for line in report.problems)
+    assert "no labelled stroke found" in [fault.what for fault in report.warnings]
     assert study.load("config/tt/study.yaml").classes == ("Negative", "Stroke")
 
 

@@ -38,7 +38,7 @@ def campaign(clone: Path, make_video, monkeypatch: pytest.MonkeyPatch) -> Path:
         xml.parent.mkdir(parents=True)
         xml.write_text(f"<video>{actions}</video>")
     monkeypatch.chdir(clone)
-    importers.run(Path("data/ttstroke21"), "ttstroke21", Path("config"), "auto")
+    importers.run(Path("data/ttstroke21"), "ttstroke21", Path("config"), preset="published")
     return clone
 
 
