@@ -14,6 +14,7 @@ from crisp.annotations import Stroke, is_unknown, read
 from crisp.errors import CrispError, Fault
 from crisp.study import Study
 from crisp.tables import SPLITS, Annotation
+from crisp.words import counted
 
 LARGEST_OVERLAP = 0.25  # of the shorter stroke; neighbours in TTStroke-21 overlap by up to that
 
@@ -181,8 +182,8 @@ def _overlaps(strokes: list[Placed]) -> list[Fault]:
                 warnings.append(
                     Fault(
                         other.where,
-                        f"overlaps another stroke by {shared} frames",
-                        f"at most {LARGEST_OVERLAP:.0%} of the shorter one ({shorter} frames)",
+                        f"overlaps another stroke by {counted(shared, 'frame')}",
+                        f"at most {LARGEST_OVERLAP:.0%} of the shorter one ({counted(shorter, 'frame')})",
                         f"begin={other.stroke.begin} end={other.stroke.end}; "
                         f"{one.where}: begin={one.stroke.begin} end={one.stroke.end}",
                     )
@@ -294,7 +295,7 @@ def _trimmed_by_video(study: Study, study_file: str | Path, strokes: list[Placed
             f"{study.split_method} on trimmed clips: clips cut from one recording would fall into different "
             "splits",
             f"a column group in {study.videos_table} that names each clip's source video or player",
-            f"{len(strokes)} videos of exactly one whole-length stroke, without group",
+            f"{counted(len(strokes), 'video')} of exactly one whole-length stroke, without group",
             "fill in the column group, or choose split.method given or stratified",
         )
     ]

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from crisp.errors import CrispError, Fault, fail
+from crisp.unreadable import explained, kind_of
 
 
 def read(path: str | Path) -> Any:
@@ -28,6 +29,8 @@ def read(path: str | Path) -> Any:
     except FileNotFoundError:
         raise fail(path, "study file is missing", "a YAML file", "nothing", "see config/README.md") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        if isinstance(error, OSError) or kind_of(path):
+            raise explained(path, error, "study file", "YAML") from None
         raise fail(path, "study file cannot be read", "YAML", error, "see config/README.md") from None
     if faults:
         raise CrispError(*faults)

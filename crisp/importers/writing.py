@@ -17,6 +17,7 @@ from crisp.importers import ids, template
 from crisp.importers.found import Found, FoundVideo, Interval, Labels
 from crisp.progress import progress
 from crisp.scan import measure
+from crisp.words import counted
 
 
 @dataclass
@@ -69,7 +70,7 @@ def write(found: Found, source: Path, folder: Path, link: Path, decode: bool, re
             report.problems.append(f"{source / row.path}: not used: {row.note}")
     if new:
         tables.write_videos(videos_table, by_id.values())
-    _tell(report, videos_table, len(new), len(rows), "videos")
+    _tell(report, videos_table, len(new), len(rows), "video")
 
     known = {(row.video, row.path, row.task) for row in labels}
     new_labels, files_kept = [], 0
@@ -86,18 +87,18 @@ def write(found: Found, source: Path, folder: Path, link: Path, decode: bool, re
                 new_labels.append(tables.Annotation(row.video, path.as_posix(), label.task, label.split))
     if new_labels or not annotations_table.exists():
         tables.write_annotations(annotations_table, [*labels, *new_labels])
-    _tell(report, annotations_table, len(new_labels), len(labels), "rows")
+    _tell(report, annotations_table, len(new_labels), len(labels), "row")
     if files_kept:
-        report.kept.append(f"{files_kept} annotation files, not overwritten")
+        report.kept.append(f"{counted(files_kept, 'annotation file')}, not overwritten")
     report.problems += found.problems
     _study(folder, link, list(by_id.values()), [*labels, *new_labels], report)
 
 
 def _tell(report: Report, path: Path, added: int, kept: int, unit: str) -> None:
     if added:
-        report.added.append(f"{path}: {added} {unit}")
+        report.added.append(f"{path}: {counted(added, unit)}")
     if kept:
-        report.kept.append(f"{path}: {kept} {unit}")
+        report.kept.append(f"{path}: {counted(kept, unit)}")
 
 
 def _row(name: str, source: Path, video: FoundVideo, decode: bool) -> tables.Video:

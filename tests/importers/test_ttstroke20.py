@@ -97,7 +97,7 @@ def test_importing_again_overwrites_nothing_and_adds_what_is_new(source: Path, m
     assert [row.video for row in read_videos(table)] == ["271", "my-clip", "100"]
     assert read_videos(table)[0].note == "blurred"
     assert read_annotations("config/tt/annotations.tsv")[-1].video == "100"
-    assert report.added == ["config/tt/videos.tsv: 1 videos", "config/tt/annotations.tsv: 1 rows"]
+    assert report.added == ["config/tt/videos.tsv: 1 video", "config/tt/annotations.tsv: 1 row"]
 
 
 def test_unreadable_video_gets_a_row_with_the_reason(source: Path) -> None:
