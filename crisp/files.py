@@ -118,7 +118,7 @@ def write_json(path: str | Path, content: Any, indent: int | None = 1) -> None:
         beside.write_text(json.dumps(content, indent=indent, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def read_json(path: str | Path, name: str = "JSON file", by_hand: str = "") -> Any:
+def read_json(path: str | Path, name: str = "JSON file", by_hand: str = "", expected: str = "JSON") -> Any:
     """Read a JSON file that CRISP wrote.
 
     Parameters
@@ -126,13 +126,14 @@ def read_json(path: str | Path, name: str = "JSON file", by_hand: str = "") -> A
     path : of the file.
     name : what the file is called, for messages.
     by_hand : how it is made where the workflow does not make it.
+    expected : what it should hold.
 
     Raises
     ------
     CrispError
         If it is missing, may not be read, is another kind of file or damaged.
     """
-    with reading(path, name, "JSON", by_hand=by_hand):
+    with reading(path, name, expected, by_hand=by_hand):
         return json.loads(Path(path).read_text(encoding="utf-8"))
 
 

@@ -165,7 +165,8 @@ def _opened(source: Source) -> BinaryIO:
             raise OSError(None, "a folder, pipe or device")
         return open(path, "rb")
     except FileNotFoundError:
-        raise fail(path, "video file is missing", "a video", "nothing", source.remedy) from None
+        remedy = "correct the path" if source.remedy == BY_HAND else source.remedy
+        raise fail(path, "video file is missing", "a video", "nothing", remedy) from None
     except PermissionError:
         found, remedy = denied(path)
         raise fail(path, "video file cannot be opened", "a readable file", found, remedy) from None

@@ -32,7 +32,7 @@ from crisp import (
     video,
 )
 from crisp.errors import CrispError
-from crisp.importers import ttstroke22
+from crisp.importers import stroke_table, ttstroke22
 from crisp.viewer import reading
 
 ROOT = Path(__file__).parents[1]
@@ -58,12 +58,15 @@ READERS: dict[str, Callable[[Path], object]] = {
     "pose.csv": lambda path: poses.read(path, 3),
     "pose.h5": lambda path: poses.read(path, 3),
     "pose.npz": lambda path: poses.read(path, 3),
+    "strokes.csv": stroke_table.read,
     "classificationTask/test.xml": lambda path: ttstroke22.read_classification(path.parents[1]),
 }
 FINE = {  # (reader, what is no fault for it)
     ("classificationTask/test.xml", "missing"),
     ("classificationTask/test.xml", "folder"),
     *((f"pose.{ending}", "folder") for ending in ("json", "csv", "h5", "npz")),  # the published layout
+    ("strokes.csv", "missing"),  # of a source that is not there the importer itself says so
+    ("strokes.csv", "folder"),
     ("game.mp4", "picture"),  # FFmpeg takes it for a video of one frame
 }
 

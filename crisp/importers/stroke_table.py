@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from crisp.errors import CrispError, Fault, fail
 from crisp.importers.found import Found, FoundVideo, Interval, Labels
 from crisp.tables import SPLITS
+from crisp.unreadable import kind_of, reading
 
 BOUNDS = (("begin", "end"), ("begin_seconds", "end_seconds"))
 
@@ -56,7 +57,8 @@ def read(folder: Path) -> Found:
     CrispError
         If there is not exactly one table, or it has bad cells; all are listed with their line.
     """
-    tables = _tables(folder)
+    with reading(folder, "table of strokes", _header()):
+        tables = _tables(folder)
     if len(tables) != 1:
         names = ", ".join(path.name for path in tables) or "none"
         raise fail(
@@ -66,6 +68,9 @@ def read(folder: Path) -> Found:
     lines = _lines(path)
     dialect = _dialect(lines)
     if dialect is None:
+        with reading(path, "table of strokes", _header()):
+            if kind_of(path):  # asks for permission, too
+                raise ValueError
         found = lines[0].strip() if lines else "no UTF-8 text"
         raise fail(f"{path}, line 1", "not a table of strokes", _header(), found, "name the columns so")
     strokes = _strokes(path, lines, *dialect)

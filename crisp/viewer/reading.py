@@ -30,7 +30,8 @@ def read(path: str | Path) -> dict[str, Any]:
     CrispError
         If it is missing, damaged, or not an index of this version; lists all faults.
     """
-    index = files.read_json(path, "index", "crisp index makes an index.json for each video")
+    by_hand = "crisp index makes an index.json for each video"
+    index = files.read_json(path, "index", by_hand, "an index.json of crisp index")
     errors = sorted(VALIDATOR(schema()).iter_errors(index), key=lambda error: list(map(str, error.path)))
     faults = [Fault(f"{path}, {error.json_path}", error.message, remedy=REMEDY) for error in errors]
     if not faults:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,11 +36,10 @@ def test_the_demo_is_taken_by_small_nodes(small: Site, tmp_path: Path) -> None:
     """All of its jobs, also those of detection; the first are submitted, so no request was refused."""
     clone(tmp_path)
     (tmp_path / "config").symlink_to(ROOT / "config")
-    head = small._launch(
-        tmp_path, "snakemake", "--profile", "slurm", "--configfile", "config/demo/detection.yaml"
-    )
+    command = ("snakemake", "--profile", "slurm", "--configfile", "config/demo/detection.yaml")
+    head = small._launch(tmp_path, *command, "--jobs", "1")
     head.until(lambda: head.submissions, "the first job is submitted")
-    head.process.terminate()
+    head.process.send_signal(signal.SIGINT)  # which cancels its jobs
     run = head.end(120)
     assert "would not take" not in run.text
 
