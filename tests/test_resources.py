@@ -57,7 +57,7 @@ def test_training_asks_for_more_than_it_took(
 
 @pytest.mark.parametrize(
     ("size", "batch_size", "classes", "peak"),
-    [(DEMO, 5, 6, 444)],
+    [(DEMO, 5, 6, 444), ((48, 72, 72), 20, 8, 1594)],
 )
 def test_inference_asks_for_more_than_it_took(
     size: tuple[int, int, int], batch_size: int, classes: int, peak: int
