@@ -16,6 +16,7 @@ import defusedxml.ElementTree as safe
 
 from crisp.errors import CrispError, Fault, fail
 from crisp.files import replacing
+from crisp.unreadable import explained, kind_of
 
 LONGEST_NUMBER = 18  # digits; no video has so many frames, and thousands of digits are no number to Python
 LARGEST_FILE = 16 * 1024 * 1024  # bytes; an hour of strokes is below 100 kB
@@ -104,6 +105,8 @@ def read_actions(path: str | Path) -> list[Action]:
             "restore it or correct annotations.tsv",
         ) from None
     except ParseError as error:
+        if kind_of(path):  # a video, say: no line of it is to be corrected
+            raise explained(path, error, "annotation file", "XML in UTF-8") from None
         raise fail(
             path, "not well-formed XML", "an annotation file", error, "correct the XML at that line"
         ) from None
@@ -112,7 +115,9 @@ def read_actions(path: str | Path) -> list[Action]:
             path, "XML with a DOCTYPE is refused", "plain <video> elements", "a DOCTYPE", "remove the DOCTYPE"
         ) from None
     # Expat raises LookupError and ValueError over an encoding it does not know.
-    except (OSError, LookupError, ValueError) as error:
+    except OSError as error:
+        raise explained(path, error, "annotation file", "XML in UTF-8") from None
+    except (LookupError, ValueError) as error:
         raise fail(
             path, "annotation file cannot be read", "XML in UTF-8", error, "save it again as UTF-8"
         ) from None

@@ -22,6 +22,7 @@ from crisp import (
 )
 from crisp.errors import CrispError, Fault
 from crisp.study import Study
+from crisp.words import counted
 
 
 class Findings(NamedTuple):
@@ -98,7 +99,7 @@ def _none_in_use(study: Study) -> Fault:
         str(study.videos_table),
         "no video is in use",
         "at least one row whose use is yes",
-        f"use=no in all {len(study.videos)} rows" if study.videos else "no row",
+        f"use=no in all of {counted(len(study.videos), 'row')}" if study.videos else "no row",
         "set use=yes for some videos" if study.videos else "add videos to the table",
     )
 

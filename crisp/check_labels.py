@@ -15,6 +15,7 @@ from crisp.annotations import Action, Stroke, is_unknown, read_actions
 from crisp.errors import CrispError, Fault
 from crisp.study import Study
 from crisp.tables import Annotation
+from crisp.words import counted
 
 LARGEST_OVERLAP = 0.25  # of the shorter stroke; neighbours in TTStroke-21 overlap by up to that
 
@@ -198,8 +199,8 @@ def _overlaps(strokes: list[tuple[Placed, Stroke]]) -> list[Fault]:
                 warnings.append(
                     Fault(
                         other.where,
-                        f"overlaps another stroke by {shared} frames",
-                        f"at most {LARGEST_OVERLAP:.0%} of the shorter one ({shorter} frames)",
+                        f"overlaps another stroke by {counted(shared, 'frame')}",
+                        f"at most {LARGEST_OVERLAP:.0%} of the shorter one ({counted(shorter, 'frame')})",
                         f"{other.interval}; {one.where}: {one.interval}",
                     )
                 )

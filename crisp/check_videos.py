@@ -11,6 +11,7 @@ from crisp.errors import CrispError, Fault
 from crisp.progress import progress
 from crisp.study import Study
 from crisp.tables import Video
+from crisp.words import counted
 
 if TYPE_CHECKING:
     from crisp import video
@@ -159,7 +160,7 @@ def _decode(study: Study, command: str, faults: list[Fault], warnings: list[Faul
     rows = [row for row in study.used.values() if study.source(row.video).is_file()]
     for row in progress(rows, "videos", "decode", len(rows)):
         path = study.source(row.video)
-        source = video.Source(path)
+        source = video.Source(path, remedy=video.IN_STUDY)
         try:
             for _ in video.frames(path, source):
                 pass
@@ -171,7 +172,7 @@ def _decode(study: Study, command: str, faults: list[Fault], warnings: list[Faul
                 Fault(
                     f"{study.videos_table}, video {row.video}",
                     "number of frames is not what decodes",
-                    f"{source.decoded} frames",
+                    counted(source.decoded, "frame"),
                     str(row.frames),
                     f"{command} --decode",
                 )
@@ -182,7 +183,7 @@ def _decode(study: Study, command: str, faults: list[Fault], warnings: list[Faul
 def _oddities(path: Path, source: video.Source) -> list[Fault]:
     found = []
     if source.decoded < source.claimed:
-        claim = f"{source.claimed} frames claimed"
+        claim = f"{counted(source.claimed, 'frame')} claimed"
         found.append(Fault(str(path), "video is shorter than it claims", claim, f"{source.decoded} decode"))
     if source.broken:
         found.append(Fault(str(path), "damaged packets", "0", str(source.broken)))

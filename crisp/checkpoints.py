@@ -13,6 +13,7 @@ from crisp import models
 from crisp.errors import fail
 from crisp.files import replacing
 from crisp.study import Variant, defaults
+from crisp.unreadable import explained, remade
 
 MODEL_SCHEMA = 1
 
@@ -79,32 +80,25 @@ def load_model(path: Path, device: torch.device) -> tuple[nn.Module, dict[str, A
     CrispError
         If the file is missing, damaged, or of another schema.
     """
+    expected, by_hand = "a model.pt of CRISP, a ZIP archive", "crisp train makes one"
     try:
         content = torch.load(path, map_location=device, weights_only=True)
-    except FileNotFoundError:
-        raise fail(path, "model is missing", remedy="correct the path, or train it: snakemake does") from None
-    except Exception as error:
-        raise fail(
-            path,
-            "model cannot be read",
-            "a model.pt of CRISP",
-            type(error).__name__,
-            "copy it again where it was made, or train it again",
-        ) from None
-    if not isinstance(content, dict) or content.get("schema") != MODEL_SCHEMA:
-        found = content.get("schema") if isinstance(content, dict) else type(content).__name__
-        raise fail(
-            path, "model of another schema", str(MODEL_SCHEMA), found, "train it again with this version"
-        )
+    except Exception as error:  # torch raises half a dozen kinds for damaged files
+        raise explained(path, error, "model", expected, "train", by_hand) from None
+    if not isinstance(content, dict) or "schema" not in content:
+        found = type(content).__name__ if not isinstance(content, dict) else "a file of torch without schema"
+        raise fail(path, "not a model of CRISP", expected, found, f"correct the path; {by_hand}")
+    if content["schema"] != MODEL_SCHEMA:
+        remedy = "use the version of CRISP that trained it, or train one with this version"
+        raise fail(path, "model of another schema", str(MODEL_SCHEMA), content["schema"], remedy)
     try:
         content = _with_defaults(content)
         model = models.build(Variant.from_config(content["variant"]), len(content["classes"])).to(device)
         model.load_state_dict(content.pop("model"))
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
-        raise fail(
-            path, "model is damaged", "weights and all that inference needs", reason, "train it again"
-        ) from None
+        remedy = remade(path, "train", else_="copy it again from where it was trained, or train it again")
+        raise fail(path, "model is damaged", "weights and all that inference needs", reason, remedy) from None
     return model.eval(), content
 
 

@@ -18,6 +18,8 @@ import typer
 
 from crisp import __version__, libraries, names
 from crisp.errors import CrispError, fail
+from crisp.unreadable import denied
+from crisp.words import counted
 
 app = typer.Typer(
     help="From hours of sports video to indexed, classified strokes.",
@@ -52,7 +54,17 @@ StudyFile = Annotated[
         **STUDY,
     ),
 ]
-Method = Annotated[str, typer.Option(parser=_named("method"), metavar="TEXT", help="Optical flow method.")]
+
+
+def _choice(option: str, none: str | None = None) -> dict[str, Any]:
+    """An option that takes one of a few values; `none` is one more, for where it is not given."""
+    return {
+        "parser": lambda value: value if value == none else names.chosen(option, value),
+        "metavar": "TEXT",
+    }
+
+
+Method = Annotated[str, typer.Option(**_choice("method"), help="Optical flow method.")]
 Seed = Annotated[int, typer.Option(min=0, help="Training seed.")]
 SPLIT: dict[str, Any] = {"parser": _named("split"), "metavar": "SPLIT"}
 Split = Annotated[str, typer.Option(**SPLIT, help="Name of the split.")]
@@ -62,10 +74,27 @@ Variant = Annotated[
 Joined = Annotated[
     Path | None, typer.Option("--volume", help="Then also join the video's stage files in this volume.")
 ]
-Device = Annotated[str, typer.Option(help="auto (a GPU where there is one), cpu or cuda.")]
+Device = Annotated[
+    str,
+    typer.Option(
+        **_choice("device"), help="auto (a GPU where there is one), cpu, cuda, or cuda:1 for a second GPU."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
 HERE = Path()
 INTERRUPTED = "interrupted; nothing is half-written"
+TOLD = {  # faults of files and folders that a person can mend
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.ENAMETOOLONG,
+}
 
 
 def main() -> None:
@@ -91,20 +120,15 @@ def main() -> None:
     except MemoryError:
         _end("memory ran out\n    remedy: give the job more memory, or use a smaller batch or width", 1)
     except OSError as error:
-        if error.errno not in (
-            errno.EACCES,
-            errno.EPERM,
-            errno.EROFS,
-            errno.ENOSPC,
-            errno.EDQUOT,
-            errno.ENOTDIR,
-            errno.EISDIR,
-            errno.EEXIST,
-            errno.ENAMETOOLONG,
-        ):
-            raise
         # Of a renaming the second name is the one that the person gave.
-        _end(f"{error.filename2 or error.filename or 'file system'}: {error.strerror}", 1)
+        path = error.filename2 or error.filename
+        if error.errno not in TOLD:
+            raise
+        said = f"{path or 'file system'}: {error.strerror}"
+        if path and isinstance(error, PermissionError):
+            found, remedy = denied(os.fsdecode(path))
+            said = str(fail(os.fsdecode(path), error.strerror or "", "", found, remedy))
+        _end(said, 1)
 
 
 def _end(message: str, code: int) -> None:
@@ -211,7 +235,7 @@ def check(
         print(f"warning: {warning}", file=sys.stderr)
     if faults:
         raise CrispError(*faults)
-    print(f"{study}: {len(loaded.used)} videos in use, no fault found")
+    print(f"{study}: {counted(len(loaded.used), 'video')} in use, no fault found")
 
 
 @app.command(rich_help_panel=DATA)
@@ -264,7 +288,9 @@ def flow(
         list[Path] | None, typer.Argument(help="All its parts in order: join them instead of computing.")
     ] = None,
     method: Method = "deepflow",
-    backend: Annotated[str, typer.Option(help="What computes deepflow: auto, opencv, cpu or gpu.")] = "auto",
+    backend: Annotated[
+        str, typer.Option(**_choice("backend"), help="What computes deepflow: auto, opencv, cpu or gpu.")
+    ] = "auto",
     workers: Annotated[int, typer.Option(help="Threads; the result does not depend on their number.")] = 1,
     part: Annotated[
         tuple[int, int], typer.Option(metavar="K N", help="Compute only the K-th of N parts.")
@@ -358,8 +384,7 @@ def volume(
     method: Annotated[
         list[str] | None,
         typer.Option(
-            parser=_named("method"),
-            metavar="TEXT",
+            **_choice("method"),
             help="Flow method(s); none = all that are prepared.",
         ),
     ] = None,
@@ -394,7 +419,9 @@ def pack(
 def redo(
     video: Annotated[str, typer.Argument(help="Id of a video, as in videos.tsv.")],
     study: StudyFile = HERE,
-    stage: Annotated[str, typer.Option("--from", help="frames, flow, roi, pose or volume.")] = "frames",
+    stage: Annotated[
+        str, typer.Option("--from", **_choice("from"), help="frames, flow, roi, pose or volume.")
+    ] = "frames",
 ) -> None:
     """Delete a video's stage files from a stage on, so that the next run makes them again.
 
@@ -423,7 +450,7 @@ def strokes(
     from crisp import study as studies
 
     loaded = studies.load(study)
-    kept = files.read_json(labels) if labels else None
+    kept = files.read_json(labels, "file of labels") if labels else None
     counts = {video: storage.frame_count(loaded.stage_file(video, "frames")) for video in loaded.used}
     samples.write(loaded.results / "strokes.tsv", samples.collect(loaded, counts, kept))
 
@@ -447,7 +474,7 @@ def quality(
 
     loaded = studies.load(study)
     loaded.video(video)
-    kept = files.read_json(labels) if labels else None
+    kept = files.read_json(labels, "file of labels") if labels else None
     pictures.draw(loaded, video, out or loaded.quality_picture(video), kept)
 
 
@@ -462,7 +489,7 @@ def split(name: Annotated[str, typer.Argument(**SPLIT)] = "main", study: StudyFi
     from crisp import study as studies
 
     loaded = studies.load(study)
-    assigned = splits.assign(loaded, samples.read(loaded.results / "strokes.tsv"), name)
+    assigned = splits.assign(loaded, samples.read(loaded.results / "strokes.tsv"), loaded.split(name))
     splits.write(loaded.results / "splits" / f"{name}.tsv", assigned)
 
 
@@ -494,9 +521,7 @@ def normalise(
     split_name: Annotated[str, typer.Argument(**SPLIT)] = "main",
     study: StudyFile = HERE,
     method: Method = "deepflow",
-    kind: Annotated[
-        str, typer.Option(parser=_named("kind"), metavar="TEXT", help="normal, max or none.")
-    ] = "normal",
+    kind: Annotated[str, typer.Option(**_choice("kind"), help="normal, max or none.")] = "normal",
 ) -> None:
     """Fit the flow normalisation on the frames of the training samples.
 
@@ -505,7 +530,8 @@ def normalise(
     from crisp import normalisation
     from crisp import study as studies
 
-    fitted = normalisation.fit_split(studies.load(study), split_name, method, kind)
+    loaded = studies.load(study)
+    fitted = normalisation.fit_split(loaded, loaded.split(split_name), method, kind)
     if fitted.warning:
         print(f"warning: {fitted.warning}", file=sys.stderr)
 
@@ -573,7 +599,7 @@ def train(
     processes.start(loaded.training.gpus, device)
     folder = loaded.model_folder(variant, split, seed)
     state = state or loaded.results / "state" / f"{variant}-{split}-{seed}"
-    training.train(loaded, loaded.variant(variant), split, seed, folder, state, device)
+    training.train(loaded, loaded.variant(variant), loaded.split(split), seed, folder, state, device)
 
 
 @app.command(rich_help_panel=MODELS)
@@ -592,9 +618,9 @@ def evaluate(
     from crisp import study as studies
 
     loaded = studies.load(study)
-    figures = inference.evaluate(loaded, loaded.variant(variant), split, seed, device)
+    figures = inference.evaluate(loaded, loaded.variant(variant), loaded.split(split), seed, device)
     found = (
-        f"accuracy {figures['accuracy']:.3f} on {figures['n']} samples"
+        f"accuracy {figures['accuracy']:.3f} on {counted(figures['n'], 'sample')}"
         if figures["n"]
         else "no labelled test sample, so no accuracy; the predictions are written"
     )
@@ -618,8 +644,8 @@ def detect(
     from crisp import study as studies
 
     loaded = studies.load(study)
-    kept = files.read_json(labels) if labels else None
-    figures = detection.detect(loaded, loaded.variant(variant), split, seed, device, kept)
+    kept = files.read_json(labels, "file of labels") if labels else None
+    figures = detection.detect(loaded, loaded.variant(variant), loaded.split(split), seed, device, kept)
     print(f"{variant} seed {seed}: {detection.text(figures)}", file=sys.stderr)
 
 
@@ -643,7 +669,11 @@ def index(
     ] = False,
     workers: Annotated[int, typer.Option(min=0, help="Threads; 0 = all cores.")] = 0,
     backend: Annotated[
-        str, typer.Option(help="What computes the flow; without it, what did for the model's study.")
+        str,
+        typer.Option(
+            **_choice("backend", none=""),
+            help="What computes the flow (auto, opencv, cpu or gpu); without it, as in the model's study.",
+        ),
     ] = "",
     device: Device = "auto",
 ) -> None:
@@ -739,10 +769,15 @@ def submit(
     study: StudyFile = HERE,
     split: Split = "main",
     seed: Seed = 1,
-    task: Annotated[str, typer.Option(help="classification or detection.")] = "classification",
+    task: Annotated[
+        str, typer.Option(**_choice("task"), help="classification or detection.")
+    ] = "classification",
     form: Annotated[
         str,
-        typer.Option(help="Of the classification: 2020 (an XML a video), 2022 (a list of clips) or auto."),
+        typer.Option(
+            **_choice("form"),
+            help="Of the classification: 2020 (an XML a video), 2022 (a list of clips) or auto.",
+        ),
     ] = "auto",
     predictions: Annotated[
         Path | None, typer.Option(help="Another predictions.csv or detections.csv than the model's.")
@@ -756,15 +791,13 @@ def submit(
     from crisp import submission
 
     loaded = studies.load(study)
-    folder = loaded.model_folder(loaded.variant(variant).name, split, seed)
+    folder = loaded.model_folder(loaded.variant(variant).name, loaded.split(split), seed)
     if task == "classification":
         files = submission.classification(loaded, split, predictions or folder / "predictions.csv", form)
-    elif task == "detection":
-        files = submission.detection(loaded, predictions or folder / "detections.csv")
     else:
-        raise fail("task", "no such task", "classification or detection", task, "choose one of them")
+        files = submission.detection(loaded, predictions or folder / "detections.csv")
     submission.write(out, files)
-    print(f"{out}: {len(files)} files")
+    print(f"{out}: {counted(len(files), 'file')}")
 
 
 @app.command(rich_help_panel=RUNS)

@@ -160,9 +160,7 @@ class ClipReader:
         try:
             return file[name]
         except KeyError as error:
-            raise fail(
-                path, "damaged stage file", f"dataset {name}", error, "delete it and run snakemake again"
-            ) from None
+            raise storage.damaged(path, kind, error, f"dataset {name}") from None
 
     def _datasets(self) -> dict[str, h5py.Dataset]:
         """What the streams are read from: `mask` and `roi`, and `rgb`, `flow` and `pose` as asked for."""
@@ -176,7 +174,7 @@ class ClipReader:
                         f"ROI does not belong to {self._paths[kind]}",
                         f"{('frames', 'height', 'width')[:axes]} = {datasets[name].shape[:axes]}",
                         datasets["mask"].shape[:axes],
-                        "delete both and run snakemake again",
+                        f"make the ROI again: {storage.remake(self._paths['roi'], 'roi')}",
                     )
         return datasets
 

@@ -17,6 +17,8 @@ from numpy.typing import ArrayLike
 
 from crisp.errors import fail
 from crisp.summary import Run, write_page, write_table
+from crisp.unreadable import reading
+from crisp.words import counted
 
 RESAMPLES = 9999
 EVERY_SEED = "all"
@@ -130,7 +132,7 @@ def _differences(
         raise fail(
             where,
             "not tested on the same samples",
-            f"{len(first)} samples",
+            counted(len(first), "sample"),
             f"{len(second)}, of which {len(first.keys() & second.keys())} are the same",
             "run snakemake: it evaluates again what has changed",
         )
@@ -158,15 +160,14 @@ def read_correct(folder: Path) -> dict[str, int]:
         If it is missing or damaged.
     """
     path = folder / "predictions.csv"
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return {
-                row["sample"]: int(row["correct"]) for row in csv.DictReader(file) if row["correct"] != ""
-            }
-    except FileNotFoundError:
-        raise fail(path, "predictions are missing", remedy="run snakemake to evaluate the model") from None
-    except (TypeError, ValueError, KeyError) as error:
-        raise fail(path, "damaged predictions", found=error, remedy="delete it and run snakemake") from None
+    with (
+        reading(path, "table of predictions", "columns sample and correct", "evaluate"),
+        path.open(encoding="utf-8", newline="") as file,
+    ):
+        reader = csv.DictReader(file)
+        if missing := {"sample", "correct"}.difference(reader.fieldnames or ()):
+            raise ValueError(f"no column {', '.join(sorted(missing))}")
+        return {row["sample"]: int(row["correct"]) for row in reader if row["correct"] != ""}
 
 
 def write(path: str | Path, rows: Iterable[Comparison]) -> None:

@@ -33,6 +33,7 @@ from crisp.parallel import ahead
 from crisp.progress import progress
 from crisp.study import Detection, Study, Variant
 from crisp.training import read_scale, readers
+from crisp.words import counted
 
 BLOCK = 64  # frames are read up to a multiple of it, so that no chunk of a stage file is decoded twice
 COLUMNS = ("video", "begin", "end", "label", "score")
@@ -86,7 +87,9 @@ def frame_probabilities(
     device = next(model.parameters()).device
     batches = ahead(_batches(reader, size, normalised, starts, batch_size, device))
     if name:
-        batches = progress(batches, f"blocks of {batch_size} windows", name, -(-len(starts) // batch_size))
+        batches = progress(
+            batches, f"blocks of {counted(batch_size, 'window')}", name, -(-len(starts) // batch_size)
+        )
     rows = np.concatenate([model_rows(model, batch) for batch in batches])
     centres = np.array(starts) + length // 2
     frames = np.arange(count)
@@ -323,7 +326,7 @@ def write(path: str | Path, found: Iterable[Interval]) -> None:
 
 def text(figures: dict[str, Any]) -> str:
     """The main figures in a line of words."""
-    said = f"{figures['detections']} strokes found in {len(figures['videos'])} videos"
+    said = f"{counted(figures['detections'], 'stroke')} found in {counted(len(figures['videos']), 'video')}"
     if figures["global_iou"] is None or not figures["strokes"]:
         return f"{said}; none is annotated there"
     precision = figures["average_precision"]["0.50"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from crisp import names
 from crisp.errors import fail
 
 
@@ -15,6 +16,7 @@ def choose_device(name: str = "auto") -> torch.device:
     CrispError
         If there is no such device here.
     """
+    names.chosen("device", name)
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -22,8 +24,14 @@ def choose_device(name: str = "auto") -> torch.device:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0][:200]
+        count = torch.cuda.device_count()
+        gpus = f"cuda:0 to cuda:{count - 1}" if count else "no GPU that torch can use"
         raise fail(
-            f"device {name}", "cannot be used", "auto, cpu or cuda", reason, "use --device auto"
+            f"device {name}",
+            "cannot be used",
+            f"auto, cpu{' or ' if count else '; here is '}{gpus}",
+            reason,
+            "use --device auto; crisp doctor --gpu says why there is no GPU",
         ) from None
     return device
 

@@ -16,6 +16,7 @@ from crisp.errors import fail
 from crisp.files import replacing
 from crisp.strokes import Sample
 from crisp.superclasses import SuperClasses
+from crisp.unreadable import reading
 
 
 def class_indices(samples: Iterable[Sample], classes: Sequence[str]) -> NDArray[np.intp]:
@@ -152,34 +153,27 @@ def read_predictions(path: str | Path, classes: Sequence[str]) -> list[Predictio
     CrispError
         If it is missing, damaged, or of other classes.
     """
-    try:
-        with Path(path).open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            if reader.fieldnames != columns(classes):
-                raise ValueError(f"columns {', '.join(reader.fieldnames or ())[:200]}")
-            return [
-                Prediction(
-                    row["sample"],
-                    row["video"],
-                    int(row["begin"]),
-                    int(row["end"]),
-                    row["label"],
-                    row["prediction"],
-                    None if row["correct"] == "" else bool(int(row["correct"])),
-                    np.array([float(row[f"p:{name}"]) for name in classes]),
-                )
-                for row in reader
-            ]
-    except FileNotFoundError:
-        raise fail(path, "predictions are missing", remedy="run snakemake to evaluate the model") from None
-    except (TypeError, ValueError, KeyError) as error:
-        raise fail(
-            path,
-            "damaged predictions, or of other classes than the study's",
-            f"columns {', '.join(columns(classes))[:200]}",
-            error,
-            "run snakemake to evaluate the model again",
-        ) from None
+    expected = f"columns {', '.join(columns(classes))[:200]}"
+    with (
+        reading(path, "table of predictions", expected, "evaluate"),
+        Path(path).open(encoding="utf-8", newline="") as file,
+    ):
+        reader = csv.DictReader(file)
+        if reader.fieldnames != columns(classes):
+            raise ValueError(f"columns {', '.join(reader.fieldnames or ())[:200]}")
+        return [
+            Prediction(
+                row["sample"],
+                row["video"],
+                int(row["begin"]),
+                int(row["end"]),
+                row["label"],
+                row["prediction"],
+                None if row["correct"] == "" else bool(int(row["correct"])),
+                np.array([float(row[f"p:{name}"]) for name in classes]),
+            )
+            for row in reader
+        ]
 
 
 def _fitting(

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from crisp.errors import CrispError, fail
+from crisp.unreadable import reading
 
 ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, default=list)  # one for thousands of digests
 LOST = 300  # seconds without a change until what another machine began is taken for lost, as SLURM has it
@@ -123,22 +124,23 @@ def write_json(path: str | Path, content: Any, indent: int | None = 1) -> None:
         beside.write_text(json.dumps(content, indent=indent, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def read_json(path: str | Path) -> Any:
+def read_json(path: str | Path, name: str = "JSON file", by_hand: str = "", expected: str = "JSON") -> Any:
     """Read a JSON file that CRISP wrote.
+
+    Parameters
+    ----------
+    path : of the file.
+    name : what the file is called, for messages.
+    by_hand : how it is made where the workflow does not make it.
+    expected : what it should hold.
 
     Raises
     ------
     CrispError
-        If it is missing or damaged.
+        If it is missing, may not be read, is another kind of file or damaged.
     """
-    try:
+    with reading(path, name, expected, by_hand=by_hand):
         return json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise fail(path, "file is missing", remedy="run snakemake to make it") from None
-    except ValueError as error:
-        raise fail(
-            path, "damaged JSON file", found=error, remedy="delete it and run snakemake again"
-        ) from None
 
 
 def read_cache(path: str | Path) -> dict[str, Any]:

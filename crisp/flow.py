@@ -24,6 +24,7 @@ from crisp.errors import CrispError, fail
 from crisp.parallel import ordered_map
 from crisp.progress import progress
 from crisp.study import parts_record
+from crisp.unreadable import made_by_workflow
 
 CHUNK = 8  # frames per chunk
 SCALE = 1 / 128  # px per unit of the stored int16: an error of at most 1/256 px, a range of +-255 px
@@ -294,7 +295,9 @@ def gather(frames: str | Path, parts: Sequence[str | Path], target: str | Path) 
                     "does not fit the other parts of this video's flow",
                     str(expected),
                     found,
-                    "delete the parts and run snakemake again",
+                    "give all parts of one flow, in order, or make them again with crisp flow --part"
+                    if not made_by_workflow(path)
+                    else "delete the parts and run snakemake again",
                 )
         parts_record(target).parent.mkdir(parents=True, exist_ok=True)
         parts_record(target).write_text(f"{len(parts)}\n")

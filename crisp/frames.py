@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import av
@@ -84,7 +85,7 @@ def extract(
         if number < 1:
             raise fail("frames", f"bad {name}", "a whole number of at least 1", number)
     cv2.setNumThreads(1)
-    found = sources.sha256(path) if Path(path).is_file() else ""
+    found = sources.sha256(path) if Path(path).is_file() and os.access(path, os.R_OK) else ""
     if sha256 and found and found != sha256:
         raise fail(
             path,
@@ -93,7 +94,9 @@ def extract(
             found,
             "run crisp scan, then run again",
         )
-    source = video.Source(Path(path), sha256=found)
+    # A study has scanned its videos; by hand there need be no table of any.
+    remedy = video.IN_STUDY if sha256 else video.BY_HAND
+    source = video.Source(Path(path), sha256=found, remedy=remedy)
     size = None
     with storage.create(target, "frames", {}) as file:
         rgb = None

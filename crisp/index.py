@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +51,13 @@ from crisp.importers import ids
 from crisp.study import Detection, Study, Variant
 from crisp.versions import INDEX, STAGES
 from crisp.video import Source
+from crisp.words import counted
 
 CONTENT = "index.json"
 PREPARATION = "preparation.json"  # what the stage files beside it were made from, and how
 PART = 4096  # frames of flow that a killed run loses at most
 SAME_RATE = 0.01  # frame rates that differ by less are the same, as 29.97 and 30
 DIGITS = 4  # of scores and probabilities
-REMEDY = "give a video file that plays on this machine, or convert it: ffmpeg -i VIDEO new.mp4"
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def run(videos: Sequence[Path], model: Model, options: Options) -> None:
             failed.append(str(path))
     if failed:
         raise fail(
-            f"{len(failed)} of {len(videos)} videos",
+            f"{len(failed)} of {counted(len(videos), 'video')}",
             "could not be indexed",
             found=", ".join(failed),
             remedy="see the messages above; the same command goes on with what is missing",
@@ -242,7 +242,7 @@ def _index(
     seconds = time.monotonic() - began
     found, count = len(content["strokes"]), content["video"]["frames"]
     print(
-        f"{name}: {found or 'no'} {'stroke' if found == 1 else 'strokes'} found in {count} frames, "
+        f"{name}: {counted(found, 'stroke') if found else 'no strokes'} found in {counted(count, 'frame')}, "
         f"{seconds:.1f} s, {count / seconds:.1f} frames/s; to look at: {folder / viewer.PAGE}",
         file=sys.stderr,
     )
@@ -292,12 +292,9 @@ def _probed(path: Path) -> Source:
     CrispError
         If it is no video.
     """
-    try:
-        source = video.count_packets(path)
-    except CrispError as error:
-        raise CrispError(*(replace(fault, remedy=REMEDY) for fault in error.faults)) from None
+    source = video.count_packets(path)
     if source.fps <= 0:
-        raise fail(path, "video tells no frame rate", "frames per second", source.fps, REMEDY)
+        raise fail(path, "video tells no frame rate", "frames per second", source.fps, source.remedy)
     source.sha256 = sources.sha256(path)
     return source
 
@@ -326,7 +323,8 @@ def _about_truth(content: dict[str, Any]) -> list[str]:
     late = sum(one["end"] > count for one in truth)
     found = [f"{path}: not a class of the model, kept as it is: {', '.join(unknown)}"] if unknown else []
     if late:
-        found.append(f"{path}: {late} annotated strokes end after the last of {count} frames")
+        ending = f"{counted(late, 'annotated stroke')} {'ends' if late == 1 else 'end'}"
+        found.append(f"{path}: {ending} after the last of {counted(count, 'frame')}")
     return found
 
 

@@ -17,6 +17,7 @@ from crisp import strokes
 from crisp.evaluation import Prediction, read_predictions
 from crisp.study import Study
 from crisp.summary import Link, write_page, write_table
+from crisp.words import counted
 
 MOST_ROWS = 100  # of the page; the table holds all
 
@@ -67,7 +68,7 @@ class Ranking(NamedTuple):
     def scope(self) -> str:
         """Which samples are ranked, in words."""
         ranked, likely = len(self.suspects), sum(one.likely for one in self.suspects)
-        said = f"{ranked} of {self.samples} samples, by {self.variant}; likely errors: {likely}"
+        said = f"{ranked} of {counted(self.samples, 'sample')}, by {self.variant}; likely errors: {likely}"
         if ranked < self.samples:
             said += (
                 ". The others trained or validated the models that would judge them: with split.folds, or "

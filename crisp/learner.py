@@ -14,6 +14,7 @@ from crisp.errors import CrispError, fail
 from crisp.processes import ALONE, Processes
 from crisp.study import Training, Variant
 from crisp.supply import Batch
+from crisp.words import counted
 
 BFLOAT16_FRAMES = 12  # of which the third convolution sees three (docs/training.md)
 
@@ -170,12 +171,13 @@ class Learner:
             fits //= 2
         self.optimizer.zero_grad(set_to_none=True)
         tried = self.processes.count == 1
-        found = (f"{fits} clips fit" if fits else "not even one clip fits") if tried else "less"
+        room = f"room for {counted(fits, 'clip')}" if fits else "not even one clip fits"
+        found = room if tried else "less"
         parts = f"training.accumulate to {-(-count // fits)}, which changes no batch, or " if fits else ""
         return fail(
             f"training of {self.variant.name} on {self.device}",
-            f"a batch of {count} clips needs more memory than there is",
-            f"room for {count} clips and their gradients",
+            f"a batch of {counted(count, 'clip')} needs more memory than there is",
+            f"room for {counted(count, 'clip')} and the gradients",
             found,
             f"set {parts}training.batch_size to less; or take a device with more memory",
         )

@@ -17,6 +17,26 @@ PATTERNS = {
 }
 
 
+IN_WORDS = {
+    "video": "letters, digits, _ and -, first a letter or digit",
+    "method": "lower-case letters and digits",
+    "variant": "letters, digits, _ and -, first a letter or digit",
+    "split": "letters, digits and -",
+    "kind": "normal, max or none",
+    "seed": "digits",
+}
+# What options take that say how work is done: a pattern, and the same in words.
+CHOICES = {
+    "device": ("auto|cpu|cuda(:[0-9]+)?", "auto, cpu, cuda, or one of several GPUs: cuda:0, cuda:1, ..."),
+    "backend": ("auto|opencv|cpu|gpu", "auto, opencv, cpu or gpu"),
+    "method": ("deepflow|dis|farneback|tvl1|pcaflow", "deepflow, dis, farneback, tvl1 or pcaflow"),
+    "kind": ("normal|max|none", "normal, max or none"),
+    "from": ("frames|flow|roi|pose|volume", "frames, flow, roi, pose or volume"),
+    "task": ("classification|detection", "classification or detection"),
+    "form": ("auto|2020|2022", "auto, 2020 or 2022"),
+}
+
+
 def checked(part: str, name: str) -> str:
     """The name, if it is one of that part.
 
@@ -26,5 +46,19 @@ def checked(part: str, name: str) -> str:
         If it does not match the part's pattern.
     """
     if not re.fullmatch(PATTERNS[part], name):
-        raise fail(part, "bad name", PATTERNS[part], repr(name), "choose another name")
+        raise fail(part, "bad name", IN_WORDS[part], repr(name), "choose another name")
     return name
+
+
+def chosen(option: str, value: str) -> str:
+    """The value of an option, if it is one of its choices.
+
+    Raises
+    ------
+    CrispError
+        If it is none of them.
+    """
+    pattern, words = CHOICES[option]
+    if not re.fullmatch(pattern, value):
+        raise fail(f"--{option}", "no such choice", words, repr(value), "choose one of them")
+    return value

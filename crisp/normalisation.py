@@ -17,6 +17,7 @@ from crisp.files import write_json
 from crisp.roi import motion_threshold
 from crisp.strokes import Sample
 from crisp.study import Study
+from crisp.words import counted
 
 KINDS = ("normal", "max", "none")
 FLOOR = 5.0  # px per frame at 320 px and 120 fps; below it a frame's maximum is taken for noise
@@ -70,7 +71,7 @@ def from_json(content: dict[str, Any]) -> Normalisation:
         return Normalisation(**{**content, **pairs})
     except (TypeError, KeyError) as error:
         raise fail(
-            "normalisation", "damaged content", found=error, remedy="delete the file and run snakemake again"
+            "normalisation", "damaged content", found=error, remedy="crisp normalise fits it again"
         ) from None
 
 
@@ -107,7 +108,7 @@ def fit(maxima: np.ndarray, kind: str, width: int, fps: float) -> Normalisation:
             "normalisation",
             "nothing moves in the training samples",
             "optical flow in at least one frame",
-            f"{len(maxima)} frames without any",
+            f"{counted(len(maxima), 'frame')} without any",
             "look at the videos, and at their flow and mask with crisp samples",
         )
     floors, divisors, warnings = [], [], []
@@ -117,8 +118,8 @@ def fit(maxima: np.ndarray, kind: str, width: int, fps: float) -> Normalisation:
             floor = least if share >= LEAST_SHARE else float(np.percentile(values, PERCENTILE))
             if share < LEAST_SHARE:
                 warnings.append(
-                    f"{name}: {share:.2%} of {len(values)} frames are above {least:.3g} px per frame; "
-                    f"floor lowered to their {PERCENTILE}th percentile, {floor:.3g}"
+                    f"{name}: {share:.2%} of {counted(len(values), 'frame')} are above {least:.3g} px "
+                    f"per frame; floor lowered to their {PERCENTILE}th percentile, {floor:.3g}"
                 )
         floors.append(floor)
         divisors.append(_divisor(values, kind, floor))

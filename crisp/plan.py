@@ -14,6 +14,7 @@ from crisp import strokes, training_samples
 from crisp.errors import CrispError, Fault
 from crisp.rule_inputs import SplitSamples
 from crisp.study import Study, Variant
+from crisp.words import counted
 
 WIDTH, HEIGHT = 320, 180  # px; the constants below are of frames of this size
 DECODING = 0.015  # core-seconds a video frame of 1920x1080 H.264, scaled down and written
@@ -265,8 +266,8 @@ def text(study: Study, found: Plan) -> str:
     seconds = sum(row.frames / row.fps for row in study.used.values() if row.fps)
     frames = sum(row.working_frames for row in study.used.values())
     lines = [
-        f"{study.name}: {len(study.used)} videos, {seconds / 3600:,.1f} hours, {frames:,} frames of "
-        f"{study.width} px width (16:9)",
+        f"{study.name}: {counted(len(study.used), 'video')}, {seconds / 3600:,.1f} hours, "
+        f"{counted(frames, 'frame')} of {study.width} px width (16:9)",
         f"{'rule':<26}{'jobs':>8}{'core-hours':>13}{'GPU-hours':>12}{'disk, GB':>12}",
     ]
     columns = ("jobs", "core_hours", "gpu_hours", "gigabytes")

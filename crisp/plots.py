@@ -27,6 +27,7 @@ from crisp.files import replacing
 from crisp.metrics import row_shares
 from crisp.study import Variant
 from crisp.summary import Row, by_variant
+from crisp.words import counted
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
 MANY = (BLUE, ORANGE, GREEN, "#E69F00", "#56B4E9", "#CC79A7", "#000000", GREY)  # all of the palette
@@ -346,7 +347,7 @@ def timelines(path: str | Path, videos: Sequence[Timeline], title: str) -> None:
     """
     shown = videos[:MOST_VIDEOS]
     if len(shown) < len(videos):
-        title += f" (the first {len(shown)} of {len(videos)} videos)"
+        title += f" (the first {len(shown)} of {counted(len(videos), 'video')})"
     longest = max((np.size(video.probability) / video.fps for video in shown), default=1)
     with picture(path, 11, 1.1 + 1.1 * max(len(shown), 1)) as figure:
         figure.suptitle(title, x=0.012, ha="left", fontweight="bold", fontsize=11)

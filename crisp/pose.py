@@ -17,6 +17,8 @@ from crisp.augmentation import Draw
 from crisp.errors import fail
 from crisp.poses.people import People
 from crisp.skeleton import CHANNELS, MIRRORED, POINTS
+from crisp.unreadable import made_by_workflow
+from crisp.words import counted
 
 CHUNK = 256  # frames a chunk
 OUTSIDE = 0.5  # share of points beyond the picture, by a tenth of its side, from which the file is refused
@@ -145,7 +147,10 @@ class Video(NamedTuple):
             method = str(region.attrs.get("method", ""))
         if len(centres) != count:
             what = f"ROI does not belong to {frames}"
-            raise fail(roi, what, f"{count} frames", len(centres), "delete it and run again")
+            remedy = "give the ROI of these frames; crisp roi makes it"
+            if made_by_workflow(roi):
+                remedy = storage.remake(roi, "roi")
+            raise fail(roi, what, counted(count, "frame"), len(centres), remedy)
         return cls((shape[0], shape[1]), sha256, about, centres, method)
 
 
@@ -198,7 +203,7 @@ def write(
     points = filled(nearest(people, video.centres), video.centres)
     empty = int((points[:, 1:, 2] == 0).all(axis=1).sum())
     if empty:
-        print(f"{source}: nobody in {empty} of {len(points)} frames", file=sys.stderr)
+        print(f"{source}: nobody in {empty} of {counted(len(points), 'frame')}", file=sys.stderr)
     attributes = {
         **attributes,
         "fps": video.about["fps"],

@@ -19,6 +19,7 @@ from crisp.figures import colour_wheel, flow_to_rgb
 from crisp.plots import BLUE, GREY, ORANGE, legend, picture, say
 from crisp.strokes import Labels
 from crisp.study import Study
+from crisp.words import counted
 
 COLUMNS = 8  # frames shown
 WIDTH = 12.4  # inches
@@ -70,8 +71,8 @@ def draw(study: Study, video: str, path: str | Path, kept: Labels | None = None)
     facts = [
         f"{source.path.name}, {source.width}\u2009\u00d7\u2009{source.height}",
         f"prepared {width}\u2009\u00d7\u2009{height}, {prepared.fps:.6g} frames/s",
-        f"{count} frames, {count / prepared.fps:.1f} s",
-        f"{len(annotated) or 'no'} annotated stroke{'' if len(annotated) == 1 else 's'}",
+        f"{counted(count, 'frame')}, {count / prepared.fps:.1f} s",
+        counted(len(annotated), "annotated stroke") if annotated else "no annotated strokes",
     ]
     least = roi.motion_threshold(study.roi_threshold, width, prepared.fps)
     limit = full_colour(prepared.flow, least)

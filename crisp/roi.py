@@ -22,6 +22,7 @@ from crisp import flow as flows
 from crisp import storage
 from crisp.errors import fail
 from crisp.progress import progress
+from crisp.unreadable import made_by_workflow
 
 CHUNK = 16  # frames a block
 POWER = 16.0  # of the strength, in the mean that stands for the strongest motion
@@ -256,7 +257,9 @@ def extract(
                 f"flow was computed from other frames than those of {frames}",
                 f"frames of SHA-256 {rgb.attrs['sha256']}",
                 computed_from,
-                "delete the flow file and run snakemake again",
+                "give the flow of these frames; crisp flow makes it"
+                if not made_by_workflow(flow)
+                else storage.remake(flow, "flow"),
             )
         fps = float(images.attrs["fps"])
         theta = motion_threshold(threshold, width, fps)

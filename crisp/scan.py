@@ -47,11 +47,11 @@ def measure(path: str | Path, decode: bool = False) -> Measure:
         If the file is missing, unreadable, not a video, or has no frame or no frame rate.
     """
     if decode:
-        source = video.Source(Path(path))
+        source = video.Source(Path(path), remedy=video.IN_STUDY)
         for _ in video.frames(path, source):
             pass
     else:
-        source = video.count_packets(path)
+        source = video.count_packets(path, video.IN_STUDY)
     if source.fps <= 0:
         raise fail(path, "video tells no frame rate", "frames per second", source.fps, "convert it to MP4")
     try:

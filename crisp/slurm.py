@@ -22,6 +22,13 @@ from crisp.errors import CrispError, Fault, fail
 COMMANDS = ("sbatch", "squeue", "scancel", "scontrol", "sinfo")
 PATIENCE = 60  # s, for a busy controller
 WHERE = "SLURM"
+# Rules whose memory follows the model, and what of a study makes it smaller.
+SMALLER = "less memory is asked for with a smaller size of the variants or training.batch_size"
+BY_MODEL = {
+    "train": f"{SMALLER}, a larger training.accumulate, or fewer training.workers",
+    "evaluate": SMALLER,
+    "detect": SMALLER,
+}
 
 
 def check(jobs: Iterable[Any], settings: Any) -> dict[tuple[str, str], int]:
@@ -66,17 +73,17 @@ def check(jobs: Iterable[Any], settings: Any) -> dict[tuple[str, str], int]:
     for job in jobs:
         if not job.is_local and _demand(job) > _demand(largest.get(job.name)):
             largest[job.name] = job
-    refused: dict[str, list[str]] = {}
+    refused: dict[str, list[Any]] = {}
     limits = _limits()
     waiting = []
     for rule, job in largest.items():
         refusal, waits = _refusal(job, settings, limits)
         if refusal:
-            refused.setdefault(refusal, []).append(rule)
+            refused.setdefault(refusal, []).append(job)
         elif waits:
             waiting.append(rule)
     if refused:
-        raise CrispError(*(_fault(refusal, rules) for refusal, rules in refused.items()))
+        raise CrispError(*(_fault(refusal, asking, limits) for refusal, asking in refused.items()))
     if waiting:
         rules = ", ".join(waiting)
         print(f"warning: {WHERE}: no node can run jobs of {rules} now; they will wait", file=sys.stderr)
@@ -170,15 +177,32 @@ def _too_long(job: Any, limits: dict[str, dict[str, int]]) -> str:
     return f"runtime {runtime} min is over the partition's limit, {most} min" if runtime > most else ""
 
 
-def _fault(refusal: str, rules: list[str]) -> Fault:
+def asked(job: Any) -> str:
+    """What a job asks for, by rule and key as a profile names them."""
+    keys = ("mem_mb", "disk_mb", "runtime", "gpu", "gres", "slurm_partition", "slurm_account", "qos")
+    values = [(key, job.resources.get(key)) for key in keys]
+    named = [f"{key}={value}" for key, value in [("threads", job.threads), *values] if value]
+    return f"{job.name}: {', '.join(named)}"
+
+
+def _fault(refusal: str, jobs: list[Any], limits: dict[str, dict[str, int]]) -> Fault:
     line = "sinfo --noheader --format '%R (cpus %c, MB %m, gres %G, time %l)'"
     offers = ", ".join(dict.fromkeys(_run(line).stdout.splitlines()))
+    jobs = sorted(jobs, key=lambda job: job.name)
+    remedy = "correct default-resources or set-resources in the profile (profiles/slurm/profile.yaml)"
+    for job in jobs:
+        most = limits.get(_partition(job), {}).get("mem_mb", 0)
+        if most and (job.resources.get("mem_mb") or 0) > most:
+            remedy += f", for example --set-resources {job.name}:mem_mb={most}"
+            if job.name in BY_MODEL:
+                remedy += f"; {BY_MODEL[job.name]}"
+            break
     return Fault(
         WHERE,
-        f"would not take jobs of {', '.join(sorted(rules))}",
+        f"would not take jobs of {', '.join(job.name for job in jobs)}",
         f"what a node has: {offers}",
-        refusal,
-        "correct default-resources or set-resources in the profile (profiles/slurm/profile.yaml)",
+        f"{refusal}. Asked for: {'; '.join(map(asked, jobs))}",
+        remedy,
     )
 
 

@@ -20,6 +20,7 @@ from crisp.groups import assign_groups, chance, groups_by_fold, groups_by_split
 from crisp.strokes import Sample
 from crisp.study import Study
 from crisp.tables import SPLITS
+from crisp.unreadable import reading
 
 
 class Lacking(NamedTuple):
@@ -295,22 +296,13 @@ def read(path: str | Path) -> dict[str, str]:
     CrispError
         If it is missing or damaged.
     """
-    try:
+    expected = f"columns sample and split, which is one of {', '.join(SPLITS)}"
+    with reading(path, "split table", expected, "split"):
         with open(path, encoding="utf-8", newline="") as file:
             split = {row["sample"]: row["split"] for row in csv.DictReader(file, delimiter="\t")}
         if not split or not set(split.values()) <= set(SPLITS):
             raise ValueError(f"{sorted(map(str, set(split.values())))}")
         return split
-    except FileNotFoundError:
-        raise fail(path, "split is missing", remedy="run snakemake: the split rule makes it") from None
-    except (KeyError, ValueError) as error:
-        raise fail(
-            path,
-            "damaged split table",
-            f"columns sample and split, which is one of {', '.join(SPLITS)}",
-            error,
-            "delete it and run snakemake",
-        ) from None
 
 
 def split_digest(study: Study) -> str:

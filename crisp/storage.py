@@ -15,8 +15,9 @@ import hdf5plugin
 import numpy as np
 
 from crisp import __version__
-from crisp.errors import fail
+from crisp.errors import CrispError, fail
 from crisp.files import digest, replacing
+from crisp.unreadable import explained, made_by_workflow
 from crisp.versions import STAGES
 
 SCHEMA = 1  # of the stage files as a whole; a reader refuses any other
@@ -266,28 +267,55 @@ def open_stage(path: str | Path, kind: str) -> h5py.File:
     CrispError
         If the file is missing, not HDF5, incomplete, of another stage or another schema.
     """
-    remedy = f"delete it and run snakemake again: the {kind} rule makes it"
+    file = None
     try:
         file = h5py.File(path, "r", locking=False)
         found = {key: plain(file.attrs.get(key)) for key in ("schema", "kind", "complete")}
         for _, item in [("", file), *_datasets(file)]:
             dict(item.attrs)  # so that damage shows here
-    except FileNotFoundError:
-        raise fail(
-            path,
-            "stage file is missing",
-            f"the {kind} of this video",
-            "nothing",
-            f"run snakemake: the {kind} rule makes it",
-        ) from None
     except (OSError, RuntimeError, KeyError, ValueError) as error:
-        raise fail(path, "stage file cannot be read", "an HDF5 file", str(error)[:200], remedy) from None
+        if file is not None:
+            raise damaged(path, kind, error) from None
+        expected = f"an HDF5 file, the {kind} of a video"
+        raise explained(path, error, "stage file", expected, kind, f"crisp {kind} makes one") from None
     if found != {"schema": SCHEMA, "kind": kind, "complete": True}:
         file.close()
+        if found["kind"] is None:
+            remedy = f"correct the path: this HDF5 file is none of CRISP; crisp {kind} makes one"
+        elif found["kind"] != kind:
+            remedy = f"correct the path: this file holds the {found['kind']} of a video"
+        else:
+            remedy = remake(path, kind)
         raise fail(
             path, "not a usable stage file", f"a complete {kind} file of schema {SCHEMA}", found, remedy
         )
     return file
+
+
+def remake(path: str | Path, kind: str) -> str:
+    """The remedy for a stage file that cannot be used as it is; only for one that CRISP made."""
+    if made_by_workflow(path):
+        return f"delete it and run snakemake again: the {kind} rule makes it"
+    return "CRISP made this file: delete it, then give the command that made it again"
+
+
+def damaged(path: str | Path, kind: str, error: object, where: str = "") -> CrispError:
+    """The error for a stage file that opens, so that CRISP made it, but is damaged.
+
+    Parameters
+    ----------
+    path : of the file.
+    kind : stage name.
+    error : what reading it raised.
+    where : place in the file.
+    """
+    return fail(
+        f"{path}{f', {where}' if where else ''}",
+        "damaged data",
+        "what was written, with good checksums",
+        str(error)[:120],
+        remake(path, kind),
+    )
 
 
 def plain(value: Any) -> Any:
@@ -325,11 +353,6 @@ def read_rows(dataset: h5py.Dataset, begin: int, end: int) -> np.ndarray:
     try:
         return dataset[begin:end]
     except (OSError, RuntimeError) as error:
-        path = dataset.file.filename
-        raise fail(
-            f"{path}, {dataset.name}, frames {begin} to {end}",
-            "damaged data",
-            "a chunk with a good checksum",
-            str(error)[:120],
-            "delete the file and run snakemake again",
-        ) from None
+        path, kind = dataset.file.filename, str(plain(dataset.file.attrs.get("kind", "")))
+        where = f"{dataset.name}, frames {begin} to {end}"
+        raise damaged(path, kind, error, where) from None

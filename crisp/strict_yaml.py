@@ -10,6 +10,7 @@ import yaml
 
 from crisp import files
 from crisp.errors import CrispError, Fault, fail
+from crisp.unreadable import explained, kind_of
 
 
 def read(path: str | Path) -> Any:
@@ -35,6 +36,8 @@ def read(path: str | Path) -> Any:
             "correct the path, or go to the folder that it counts from",
         ) from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        if isinstance(error, OSError) or kind_of(path):
+            raise explained(path, error, "study file", "YAML") from None
         raise fail(path, "study file cannot be read", "YAML", error, "see config/README.md") from None
     if faults:
         raise CrispError(*faults)

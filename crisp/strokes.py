@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 
 from crisp.annotations import Stroke
 from crisp.annotations import read as read_xml
-from crisp.errors import CrispError, Fault, fail
+from crisp.errors import CrispError, Fault
 from crisp.files import digest, replacing
 from crisp.groups import kept_apart
 from crisp.study import Study
 from crisp.tables import SPLITS, Annotation
+from crisp.unreadable import reading
 
 # Strokes, (begin, end, label), by their file's path in ``annotations.tsv``.
 Labels = Mapping[str, Sequence[Any]]
@@ -45,16 +46,13 @@ def read(path: str | Path) -> list[Sample]:
     CrispError
         If it is missing or damaged.
     """
-    try:
+    with reading(path, "table of samples", f"columns {', '.join(Sample._fields)}", "strokes"):
         with open(path, encoding="utf-8", newline="") as file:
-            rows: list[dict[str, Any]] = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+            reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+            rows: list[dict[str, Any]] = list(reader)
+        if missing := [name for name in ("video", "begin", "end") if name not in (reader.fieldnames or ())]:
+            raise ValueError(f"no column {', '.join(missing)}")
         return [Sample(**{**row, "begin": int(row["begin"]), "end": int(row["end"])}) for row in rows]
-    except FileNotFoundError:
-        raise fail(path, "samples are missing", remedy="run snakemake: the strokes rule makes them") from None
-    except (TypeError, ValueError, KeyError) as error:
-        raise fail(
-            path, "damaged table of samples", found=error, remedy="delete it and run snakemake"
-        ) from None
 
 
 def write(path: str | Path, samples: Iterable[Sample]) -> None:

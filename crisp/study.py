@@ -240,6 +240,19 @@ class Study:
             )
         return self.videos[name]
 
+    def split(self, name: str) -> str:
+        """The name of a split.
+
+        Raises
+        ------
+        CrispError
+            If the study has no such split. One that was written is believed: labels may have changed since.
+        """
+        if not (self.results / "splits" / f"{name}.tsv").exists() and name not in self.split_names:
+            what = f"no split {name!r}"
+            raise fail(f"study {self.name}", what, ", ".join(self.split_names), name, "check the spelling")
+        return name
+
     def source(self, video: str) -> Path:
         """Path of a raw video."""
         return self.data / self.videos[video].path

@@ -23,6 +23,8 @@ from crisp.errors import CrispError, Fault, fail
 from crisp.files import read_json
 from crisp.importers.found import stem
 from crisp.study import Study
+from crisp.unreadable import reading
+from crisp.words import counted
 
 FORMS = ("2020", "2022")  # of the classification task: an XML a video, or one list of trimmed clips
 LARGEST_IOU = 0.5  # of two detections of a video
@@ -185,7 +187,7 @@ def _predictions(path: Path, faults: list[Fault]) -> dict[str, str]:
     """Predicted class of each sample."""
     rows = [(row["sample"], row["prediction"]) for _, row in _table(path, ("sample", "prediction"))]
     faults += [
-        Fault(f"{path}, sample {sample}", "is there more than once", "one row", f"{count} rows")
+        Fault(f"{path}, sample {sample}", "is there more than once", "one row", counted(count, "row"))
         for sample, count in Counter(sample for sample, _ in rows).items()
         if count > 1
     ]
@@ -238,15 +240,13 @@ def _not_looked_into(detections: Path, videos: Iterable[str]) -> list[Fault]:
 
 
 def _table(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file, restval="")
-            rows = [(reader.line_num, row) for row in reader]
-            names = reader.fieldnames or ()
-    except FileNotFoundError:
-        raise fail(path, "file is missing", remedy="run snakemake to make it, or name another") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise fail(path, "table cannot be read", f"columns {', '.join(columns)}", error) from None
+    with (
+        reading(path, "table of predictions", f"columns {', '.join(columns)}"),
+        path.open(encoding="utf-8", newline="") as file,
+    ):
+        reader = csv.DictReader(file, restval="")
+        rows = [(reader.line_num, row) for row in reader]
+        names = reader.fieldnames or ()
     if missing := [name for name in columns if name not in names]:
         raise fail(
             path, "missing columns", ", ".join(columns), f"no {', '.join(missing)}", "correct the header"

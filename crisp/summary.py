@@ -17,6 +17,7 @@ from crisp.decisions import RULES
 from crisp.errors import fail
 from crisp.files import read_json, replacing
 from crisp.metrics import interval
+from crisp.unreadable import reading
 
 # A run that covered less of the way from chance to the least possible loss has learned nothing.
 LEARNED_SHARE = 0.1
@@ -211,18 +212,14 @@ def read_history(path: str | Path) -> list[dict[str, float]]:
     CrispError
         If it is missing or damaged.
     """
-    try:
-        with Path(path).open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file, restval="missing cell")
-            if missing := set(HISTORY).difference(reader.fieldnames or ()):
-                raise ValueError(f"no column {', '.join(sorted(missing))}")
-            return [{name: float(cell or "nan") for name, cell in row.items()} for row in reader]
-    except FileNotFoundError:
-        raise fail(path, "training history is missing", remedy="run snakemake to train the model") from None
-    except (TypeError, ValueError) as error:
-        raise fail(
-            path, "damaged training history", found=error, remedy="delete it and train again"
-        ) from None
+    with (
+        reading(path, "training history", f"columns {', '.join(HISTORY)}", "train"),
+        Path(path).open(encoding="utf-8", newline="") as file,
+    ):
+        reader = csv.DictReader(file, restval="missing cell")
+        if missing := set(HISTORY).difference(reader.fieldnames or ()):
+            raise ValueError(f"no column {', '.join(sorted(missing))}")
+        return [{name: float(cell or "nan") for name, cell in row.items()} for row in reader]
 
 
 def never_learned(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from crisp.errors import CrispError, Fault, fail
 from crisp.files import counted_from, replacing
+from crisp.unreadable import explained, kind_of
 
 ID_PATTERN = "[A-Za-z0-9][A-Za-z0-9_-]{0,99}"
 RESERVED = ("frames", "pose")  # stage files have these names, and the volume is <video>/<video>.h5
@@ -223,6 +224,8 @@ def _read(
             "correct the path, or go to the folder that it counts from; crisp import writes the tables",
         ) from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
+        if isinstance(error, OSError) or kind_of(path):
+            raise explained(path, error, "table", "tab-separated UTF-8 text") from None
         raise fail(
             path,
             "table cannot be read",

@@ -38,6 +38,7 @@ from crisp.study import NO_RESULT, Study, Variant
 from crisp.supply import Supply, balanced_order, class_weights, fault_of, grouped
 from crisp.versions import STAGES
 from crisp.watching import Watch, write_history
+from crisp.words import counted
 
 SAVING = 0.02  # share of the time that saving may take
 
@@ -288,11 +289,13 @@ class Trainer:
         numbers: Iterable[int] = range(len(self.history) + 1, epochs + 1)
         watch = None
         if self.processes.first:
-            counts = " and ".join(f"{len(part)} {name}" for name, part in self.datasets.items())
+            counts = " and ".join(
+                counted(len(part), f"{name} sample") for name, part in self.datasets.items()
+            )
             place = f"{self.variant.name} seed {self.seed} on {self.device}"
             if self.processes.count > 1:
                 place += f", {self.processes.count} processes"
-            print(f"{place}: {counts} samples, epoch {len(self.history) + 1} to {epochs}", file=sys.stderr)
+            print(f"{place}: {counts}, epoch {len(self.history) + 1} to {epochs}", file=sys.stderr)
             title = f"{self.variant.name}, seed {self.seed}"
             watch = Watch(state, title, epochs, clips, self.device, events, len(self.history))
             numbers = progress(numbers, "epochs", self.variant.name, epochs - len(self.history))

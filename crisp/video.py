@@ -16,8 +16,12 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from crisp.errors import CrispError, fail
+from crisp.unreadable import denied
+from crisp.words import counted
 
-_REMEDY = "replace the file, then run crisp scan; or set use=no for this video in videos.tsv"
+# What to do about a video that cannot be used: by hand, and where it is one of a study's.
+BY_HAND = "give a video file that plays on this machine, or convert it: ffmpeg -i VIDEO new.mp4"
+IN_STUDY = "replace the file, then run crisp scan; or set use=no for this video in videos.tsv"
 
 REORDERED = 16  # frames; no codec displays a frame later than that after it has decoded it
 
@@ -38,6 +42,7 @@ class Source:
     broken : packets that failed to decode so far.
     resized : frames whose size differed from the first one's.
     variable_rate : whether time stamps are unevenly spaced.
+    remedy : what to do where the file cannot be used.
     """
 
     path: Path
@@ -51,18 +56,18 @@ class Source:
     broken: int = 0
     resized: int = 0
     variable_rate: bool = False
+    remedy: str = BY_HAND
 
     def warnings(self) -> list[str]:
         """What is unusual about the file, in words; none for a sound one."""
         found = []
         if self.claimed != self.decoded:
-            found.append(f"claims {self.claimed} frames, {self.decoded} decode")
+            found.append(f"claims {counted(self.claimed, 'frame')}, {self.decoded} decoded")
         if self.broken:
-            found.append(f"{self.broken} damaged packets were skipped")
+            found.append(f"skipped {counted(self.broken, 'damaged packet')}")
         if self.resized:
-            found.append(
-                f"{self.resized} frames have another size than the first; all are brought to one size"
-            )
+            others = f"{counted(self.resized, 'frame')} {'has' if self.resized == 1 else 'have'}"
+            found.append(f"{others} another size than the first; all are brought to one size")
         if self.variable_rate:
             found.append("variable frame rate: frames are taken in order, at the mean rate")
         return found
@@ -79,7 +84,7 @@ class Source:
         }
 
 
-def count_packets(path: str | Path) -> Source:
+def count_packets(path: str | Path, remedy: str = BY_HAND) -> Source:
     """Read a file's packets without decoding them: a cheap count of its frames, and its rate.
 
     Raises
@@ -87,12 +92,12 @@ def count_packets(path: str | Path) -> Source:
     CrispError
         If the file is missing, empty, not a video, or has no packet.
     """
-    source = Source(Path(path))
-    with _opened(path) as file:
+    source = Source(Path(path), remedy=remedy)
+    with _opened(source) as file:
         for _ in _packets(file, source):
             pass
     if source.packets == 0:
-        raise fail(path, "video holds no frames", "at least one video packet", "none", _REMEDY)
+        raise fail(path, "video holds no frames", "at least one video packet", "none", remedy)
     return source
 
 
@@ -122,7 +127,7 @@ def frames(path: str | Path, source: Source | None = None) -> Iterator[np.ndarra
     source.path = Path(path)
     stamps: list[Fraction] = []
     to_rgb = VideoReformatter()  # one for all frames: a frame's own is set up anew each time
-    with _opened(path) as file:
+    with _opened(source) as file:
         for packet in _packets(file, source):
             try:
                 decoded = packet.decode()
@@ -149,25 +154,31 @@ def frames(path: str | Path, source: Source | None = None) -> Iterator[np.ndarra
             "no frame of this video decodes",
             "at least one frame",
             f"0 of {source.claimed} claimed",
-            _REMEDY,
+            source.remedy,
         )
 
 
-def _opened(path: str | Path) -> BinaryIO:
+def _opened(source: Source) -> BinaryIO:
+    path = source.path
     try:
-        if Path(path).exists() and not Path(path).is_file():  # to open a pipe would wait for ever
+        if path.exists() and not path.is_file():  # to open a pipe would wait for ever
             raise OSError(None, "a folder, pipe or device")
         return open(path, "rb")
     except FileNotFoundError:
-        raise fail(path, "video file is missing", "a video", "nothing", _REMEDY) from None
+        remedy = "correct the path" if source.remedy == BY_HAND else source.remedy
+        raise fail(path, "video file is missing", "a video", "nothing", remedy) from None
+    except PermissionError:
+        found, remedy = denied(path)
+        raise fail(path, "video file cannot be opened", "a readable file", found, remedy) from None
     except OSError as error:
         raise fail(
-            path, "video file cannot be opened", "a regular, readable file", error.strerror, _REMEDY
+            path, "video file cannot be opened", "a regular, readable file", error.strerror, source.remedy
         ) from None
 
 
-def _unreadable(path: Path, error: OSError) -> CrispError:
-    return fail(path, "video file cannot be read to its end", "a readable file", error.strerror, _REMEDY)
+def _unreadable(source: Source, error: OSError) -> CrispError:
+    what = "video file cannot be read to its end"
+    return fail(source.path, what, "a readable file", error.strerror, source.remedy)
 
 
 def _uneven(stamps: list[Fraction], fps: float) -> bool:
@@ -190,12 +201,12 @@ def _packets(file: BinaryIO, source: Source) -> Iterator[av.Packet]:
     except (av.error.FFmpegError, OSError, ValueError) as error:  # OSError: a seek in an empty file
         size = source.path.stat().st_size
         raise fail(
-            source.path, "not a video", "a file FFmpeg can open", f"{size} bytes; {error}", _REMEDY
+            source.path, "not a video", "a file FFmpeg can open", f"{size} bytes; {error}", source.remedy
         ) from None
     with container:
         stream = _picture_stream(container)
         if stream is None:
-            raise fail(source.path, "file has no video stream", "moving pictures", "none", _REMEDY)
+            raise fail(source.path, "file has no video stream", "moving pictures", "none", source.remedy)
         stream.thread_type = "NONE"
         source.fps = float(stream.average_rate or stream.guessed_rate or 0)
         seconds = (container.duration or 0) / av.time_base
@@ -206,7 +217,7 @@ def _packets(file: BinaryIO, source: Source) -> Iterator[av.Packet]:
                 packet = next(packets, None)
             except (av.error.FFmpegError, OSError) as error:
                 if not isinstance(error, av.error.FFmpegError) and error.errno != errno.EINVAL:
-                    raise _unreadable(source.path, error) from None  # the disk's error: its frames exist
+                    raise _unreadable(source, error) from None  # the disk's error: its frames exist
                 # The data are damaged, or (EINVAL) point beyond the end of a cut-off file.
                 source.broken += 1
                 last = av.Packet()  # an empty one flushes the decoder, which holds back some frames

@@ -49,7 +49,7 @@ def test_no_video_in_use(lab: Lab) -> None:
         lab.change(row.video, use=False)
     (fault,) = lab.check().faults
     assert (fault.where, fault.what) == ("videos.tsv", "no video is in use")
-    assert fault.found == "use=no in all 3 rows"
+    assert fault.found == "use=no in all of 3 rows"
     lab.rows = []
     lab.write()
     assert [(fault.what, fault.found) for fault in lab.check().faults] == [("no video is in use", "no row")]

@@ -123,5 +123,5 @@ def test_one_variant_or_nothing_labelled(tmp_path: Path) -> None:
 def test_bad_predictions(tmp_path: Path, text: str | None) -> None:
     if text:
         (tmp_path / "predictions.csv").write_text(text)
-    with pytest.raises(CrispError, match="damaged predictions" if text else "predictions are missing"):
+    with pytest.raises(CrispError, match="cannot be read" if text else "table of predictions is missing"):
         comparisons.read_correct(tmp_path)

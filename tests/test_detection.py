@@ -35,6 +35,7 @@ from crisp.errors import CrispError
 from crisp.strokes import Sample
 from crisp.study import Detection, Study
 from crisp.tables import Annotation, Video
+from crisp.words import counted
 from tests import stagefiles, trainable
 from tests.trainable import CONTENT, FRAMES
 
@@ -241,7 +242,7 @@ def test_files_agree(small: Study) -> None:
         tuple(one[1:4]) for one in expected
     ]
     assert (folder / "detection.png").read_bytes()[:4] == b"\x89PNG"
-    assert f"{len(rows)} strokes found in 1 videos, 3 annotated; global IoU" in ended.stderr
+    assert f"{counted(len(rows), 'stroke')} found in 1 video, 3 annotated; global IoU" in ended.stderr
 
 
 @pytest.mark.usefixtures("small")

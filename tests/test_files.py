@@ -143,7 +143,7 @@ def test_bad_json(tmp_path: Path) -> None:
     with pytest.raises(CrispError, match="file is missing"):
         read_json(tmp_path / "none.json")
     (tmp_path / "bad.json").write_text("{")
-    with pytest.raises(CrispError, match="damaged JSON file"):
+    with pytest.raises(CrispError, match="JSON file cannot be read"):
         read_json(tmp_path / "bad.json")
 
 

@@ -308,7 +308,7 @@ def test_truth_is_kept_as_it_is(command: Command) -> None:
     annotations.write("truth.xml", [*strokes, Stroke(80, 99, "Unknown")])
     said = command("game.mp4", "--annotations", "truth.xml")
     assert "truth.xml: not a class of the model, kept as it is: Smash" in said
-    assert "truth.xml: 1 annotated strokes end after the last of 90 frames" in said
+    assert "truth.xml: 1 annotated stroke ends after the last of 90 frames" in said
     content = read()
     assert content["truth"] == [
         {"begin": 5, "end": 20, "label": "Smash"},
@@ -464,7 +464,7 @@ def test_video_of_one_frame(make_video, command: Command) -> None:
 
 @pytest.mark.usefixtures("lab")
 def test_backend_of_the_flow(command: Command) -> None:
-    assert "flow: unknown backend" in command("game.mp4", "--backend", "abacus", code=1)
+    assert "--backend: no such choice" in command("game.mp4", "--backend", "abacus", code=1)
     model_file(Path("model.pt"), preparation={**PREPARATION, "flow_backend": "abacus"})
     assert "flow: unknown backend" in command("game.mp4", code=1)
     assert "strokes found" in command("game.mp4", "--backend", "opencv")

@@ -216,10 +216,16 @@ def test_unlabelled_strokes_are_not_ranked(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda path: path.unlink(), "predictions are missing"),
-        (lambda path: path.write_text("sample,video\n"), "damaged predictions, or of other classes"),
-        (lambda path: path.write_text(path.read_text().replace("p:Push", "p:Chop")), "of other classes"),
-        (lambda path: path.write_text(path.read_text().replace(",0.", ",x.")), "damaged predictions"),
+        (lambda path: path.unlink(), "table of predictions is missing"),
+        (lambda path: path.write_text("sample,video\n"), "table of predictions cannot be read"),
+        (
+            lambda path: path.write_text(path.read_text().replace("p:Push", "p:Chop")),
+            "table of predictions cannot be read",
+        ),
+        (
+            lambda path: path.write_text(path.read_text().replace(",0.", ",x.")),
+            "table of predictions cannot be read",
+        ),
     ],
 )
 def test_bad_predictions(lab: Lab, spoil: Any, message: str) -> None:
@@ -230,7 +236,7 @@ def test_bad_predictions(lab: Lab, spoil: Any, message: str) -> None:
 
 
 def test_study_that_never_ran_and_unknown_variant(lab: Lab) -> None:
-    with pytest.raises(CrispError, match="predictions are missing"):
+    with pytest.raises(CrispError, match="table of predictions is missing"):
         label_errors.rank(lab.study())
     with pytest.raises(CrispError, match="no variant 'twin'"):
         label_errors.rank(lab.study(), "twin")

@@ -141,7 +141,7 @@ def test_every_process_learns_a_batch_in_as_many_parts(total: int, parts: int) -
     assert found == [parts, parts]
 
 
-@pytest.mark.parametrize(("room", "told"), [(2, "2 clips fit"), (0, "not even one clip fits")])
+@pytest.mark.parametrize(("room", "told"), [(2, "room for 2 clips"), (0, "not even one clip fits")])
 def test_batch_that_does_not_fit_into_memory(room: int, told: str) -> None:
     def limited(_: object, inputs: tuple[dict[str, torch.Tensor]]) -> None:
         if len(inputs[0]["flow"]) > room:

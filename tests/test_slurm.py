@@ -39,6 +39,28 @@ def test_request_is_what_would_be_submitted(resources: dict[str, Any], options: 
     assert ("--gpus" in line) == bool(resources.get("gpu"))
 
 
+@pytest.mark.parametrize(
+    ("memory", "advice"),
+    [(8000, "evaluate:mem_mb=4000; less memory is asked for with a smaller size"), (3000, "")],
+)
+def test_refusal_says_what_was_asked_for(monkeypatch: pytest.MonkeyPatch, memory: int, advice: str) -> None:
+    nodes = SimpleNamespace(stdout="main (cpus 4, MB 4000, gres gpu:1, time infinite)\n" * 3)
+    monkeypatch.setattr(slurm, "_run", lambda _: nodes)
+    asking = [
+        SimpleNamespace(**vars(job(mem_mb=memory, disk_mb=100, runtime=120, gpu=1)), name="evaluate"),
+        SimpleNamespace(**vars(job(mem_mb=1000, slurm_partition="short")), name="detect"),
+    ]
+    said = str(slurm._fault("Requested node configuration is not available", asking, {"": {"mem_mb": 4000}}))
+    assert "would not take jobs of detect, evaluate\n" in said
+    assert said.count("main (cpus 4, MB 4000") == 1
+    assert (
+        "not available. Asked for: detect: threads=4, mem_mb=1000, slurm_partition=short; "
+        f"evaluate: threads=4, mem_mb={memory}, disk_mb=100, runtime=120, gpu=1\n" in said
+    )
+    assert ("--set-resources" in said) == bool(advice)
+    assert advice in said
+
+
 def test_without_slurm_it_says_where_to_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(CrispError, match="no sbatch squeue scancel scontrol sinfo") as error:

@@ -240,12 +240,12 @@ def test_table_round_trip(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, "split is missing"),
-        ("", "damaged split table"),
-        ("sample\tspilt\na\ttrain\n", "damaged split table"),
-        ("sample\tsplit\na\ttra", "damaged split table"),
-        ("sample\tsplit\na\n", "damaged split table"),
-        ("sample\tsplit\n\xff", "damaged split table"),
+        (None, "split table is missing"),
+        ("", "split table cannot be read"),
+        ("sample\tspilt\na\ttrain\n", "split table cannot be read"),
+        ("sample\tsplit\na\ttra", "split table cannot be read"),
+        ("sample\tsplit\na\n", "split table cannot be read"),
+        ("sample\tsplit\n\xff", "split table cannot be read"),
     ],
 )
 def test_bad_table(tmp_path: Path, text: str | None, message: str) -> None:

@@ -65,10 +65,18 @@ def test_failing_stage_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_missing(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("folder", "remedy"),
+    [
+        ("results/volumes/d/v", "run snakemake: the flow rule makes it"),
+        ("game", "correct the path; crisp flow makes one"),
+    ],
+)
+def test_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, remedy: str) -> None:
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(CrispError, match="stage file is missing") as error:
-        storage.open_stage(tmp_path / "none.h5", "flow")
-    assert error.value.faults[0].remedy == "run snakemake: the flow rule makes it"
+        storage.open_stage(Path(folder, "none.h5"), "flow")
+    assert error.value.faults[0].remedy == remedy
 
 
 @pytest.mark.parametrize("content", [b"", b"not HDF5 at all", None])

@@ -324,9 +324,12 @@ def test_table_round_trip(data: Data) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, "samples are missing"),
-        ("video\tbegin\nv\t0\n", "damaged table of samples"),
-        ("video\tbegin\tend\tlabel\tkind\tsample\nv\tx\t1\tHit\tstroke\tv:0-1\n", "damaged table of samples"),
+        (None, "table of samples is missing"),
+        ("video\tbegin\nv\t0\n", "table of samples cannot be read"),
+        (
+            "video\tbegin\tend\tlabel\tkind\tsample\nv\tx\t1\tHit\tstroke\tv:0-1\n",
+            "table of samples cannot be read",
+        ),
     ],
 )
 def test_bad_table(tmp_path: Path, text: str | None, message: str) -> None:

@@ -254,7 +254,10 @@ def test_bad_table(lab: Lab, text: str | None) -> None:
     if text is not None:
         Path("detections.csv").write_text(text)
     message = refused(lambda: submission.detection(lab.study(), "detections.csv"))
-    assert "detections.csv: " + ("file is missing" if text is None else "missing columns") in message
+    assert (
+        "detections.csv: " + ("table of predictions is missing" if text is None else "missing columns")
+        in message
+    )
 
 
 def test_verb(lab: Lab) -> None:
@@ -273,7 +276,9 @@ def test_verb(lab: Lab) -> None:
     lab.study()
     failed = runner.invoke(cli.app, [*command, "runs/2", "--predictions", "predictions.csv"])
     assert "a:22-40: test stroke has no prediction" in str(failed.exception)
-    assert "no such task" in str(runner.invoke(cli.app, [*command, "runs/2", "--task", "x"]).exception)
+    assert "--task: no such choice" in str(
+        runner.invoke(cli.app, [*command, "runs/2", "--task", "x"]).exception
+    )
     assert [path.name for path in Path("runs").iterdir()] == ["1"]
 
 

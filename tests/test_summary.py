@@ -250,8 +250,8 @@ def test_summary_table_says_what_never_learned(tmp_path: Path) -> None:
         (None, "training history is missing"),
         ("epoch,train_loss\n1,2\n", "no column best, train_accuracy"),
         (HEADER + "1,2,3\n", "missing cell"),
-        (HEADER + "1,x,0,0,0,0,0\n", "damaged training history"),
-        (HEADER + "1,1,0,0,0,0,0,9,9\n", "damaged training history"),
+        (HEADER + "1,x,0,0,0,0,0\n", "training history cannot be read"),
+        (HEADER + "1,1,0,0,0,0,0,9,9\n", "training history cannot be read"),
     ],
 )
 def test_bad_history(content: str | None, message: str, tmp_path: Path) -> None:
@@ -271,5 +271,5 @@ def test_metrics_of_another_version(tmp_path: Path) -> None:
 
 
 def test_missing_metrics(tmp_path: Path) -> None:
-    with pytest.raises(CrispError, match=r"metrics\.json: file is missing"):
+    with pytest.raises(CrispError, match=r"metrics\.json: JSON file is missing"):
         summary.collect([Run("twin", "main", 1, tmp_path)])

@@ -566,7 +566,7 @@ def test_model_file_holds_how_strokes_are_found(small: Study) -> None:
 
 def test_missing_input_is_named(small: Study) -> None:
     small.normalisation_file(small.variant("flow"), "main").unlink()
-    with pytest.raises(CrispError, match=r"main-dis-normal\.json: file is missing"):
+    with pytest.raises(CrispError, match=r"main-dis-normal\.json: JSON file is missing"):
         trained(small)
     trained(configured(epochs=1), "rgb")  # takes no flow
 

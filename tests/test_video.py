@@ -175,7 +175,7 @@ def test_cut_off_file_gives_what_is_there(tmp_path: Path, form: str, share: floa
     for before, after in zip(whole, images[:-5], strict=False):
         np.testing.assert_array_equal(before, after)
     if form != "mpegts":  # has no index, so it claims what its last time stamp says
-        assert source.warnings()[0] == f"claims 60 frames, {len(images)} decode"
+        assert source.warnings()[0] == f"claims 60 frames, {len(images)} decoded"
 
 
 def test_cut_off_before_its_index(tmp_path: Path, make_video: VideoMaker) -> None:
@@ -204,7 +204,7 @@ class Failing(io.FileIO):
 
 def test_failing_disk_is_not_a_short_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = encode(tmp_path / "a.mkv", "ffv1", "matroska", "bgr0", size=(320, 240))
-    monkeypatch.setattr(video, "_opened", Failing)
+    monkeypatch.setattr(video, "_opened", lambda source: Failing(source.path))
     assert error_of(path) == "video file cannot be read to its end"
 
 
@@ -212,7 +212,7 @@ def test_frames_held_back_are_given_where_the_data_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = encode(tmp_path / "a.mp4", size=(640, 480), frames=30, options={"movflags": "faststart"})
-    monkeypatch.setattr(video, "_opened", Failing)
+    monkeypatch.setattr(video, "_opened", lambda source: Failing(source.path))
     monkeypatch.setattr(Failing, "number", errno.EINVAL)  # as a seek beyond the end of the file
     images, source = decode(path)
     assert 0 < len(images) == source.packets < 30
@@ -237,7 +237,7 @@ def test_a_damaged_frame_is_skipped_and_told(tmp_path: Path) -> None:
     path.write_bytes(content)
     images, source = decode(path)
     assert (len(images), source.packets, source.broken) == (19, 20, 1)
-    assert source.warnings()[:2] == ["claims 20 frames, 19 decode", "1 damaged packets were skipped"]
+    assert source.warnings()[:2] == ["claims 20 frames, 19 decoded", "skipped 1 damaged packet"]
 
 
 MATRICES = {  # of the track header: what turns the stored picture of 64 x 48 px upright, clockwise

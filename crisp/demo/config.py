@@ -28,7 +28,7 @@ def write_config(folder: str | Path) -> None:
     folder = Path(folder)
     files = {video: folder / "annotations" / f"{video.id}.xml" for video in VIDEOS}
     faults = [
-        Fault(str(path), "annotation file exists", "no file", remedy="remove it if it may be lost")
+        Fault(str(path), "annotation file exists", "no file", remedy="write to a folder without annotations")
         for path in files.values()
         if path.exists()
     ]

@@ -162,5 +162,5 @@ def _check_link(link: Path, folder: Path) -> None:
     if link.is_symlink() or link.exists():
         target = link.resolve()
         if target != folder.resolve():
-            remedy = "choose another data set name, or remove the link"
+            remedy = "choose another data set name"
             raise fail(link, "data set name is taken", f"a link to {folder.resolve()}", str(target), remedy)

@@ -15,6 +15,7 @@ from crisp.errors import CrispError, Fault, fail
 from crisp.importers import ids
 from crisp.importers.found import Found, FoundVideo, Interval, Labels, video_files
 from crisp.tables import SPLITS
+from crisp.unreadable import kind_of, reading
 
 BOUNDS = (("begin", "end"), ("begin_seconds", "end_seconds"))
 SAMPLES = {"kind", "sample", "given"}  # columns that only the strokes.tsv of a study's results has
@@ -71,7 +72,8 @@ def read(folder: Path) -> Found:
         If there is not exactly one table, it has bad cells (all are listed with their line), or none of
         its videos is there.
     """
-    tables = _tables(folder)
+    with reading(folder, "table of strokes", _header()):
+        tables = _tables(folder)
     if len(tables) != 1:
         names = ", ".join(path.name for path in tables) or "none"
         raise fail(
@@ -103,6 +105,9 @@ def strokes(path: Path) -> dict[str, dict[str, list[Interval]]]:
     lines = _lines(path)
     dialect = _dialect(lines)
     if dialect is None:
+        with reading(path, "table of strokes", _header()):
+            if kind_of(path):  # asks for permission, too
+                raise ValueError
         found = lines[0].strip() if lines else "no UTF-8 text"
         raise fail(f"{path}, line 1", "not a table of strokes", _header(), found, "name the columns so")
     if header(path) >= SAMPLES:

@@ -16,6 +16,7 @@ import defusedxml.ElementTree
 
 from crisp.errors import Fault, fail
 from crisp.importers.found import Found, FoundVideo, Labels, folders, split_folders, stem, video_files
+from crisp.unreadable import explained, kind_of
 
 UNKNOWN = "Unknown"
 
@@ -72,13 +73,17 @@ def _video(folder: Path, path: Path, task: str, split: str, label: str) -> Found
 
 def _test_classes(path: Path) -> dict[str, str]:
     """File names to classes."""
-    if not path.is_file():
-        return {}
     try:
+        if not path.is_file():
+            return {}
         root = defusedxml.ElementTree.parse(path, forbid_dtd=True).getroot()
-    except (OSError, ParseError, LookupError, ValueError, defusedxml.DefusedXmlException) as error:
+    except OSError as error:
+        raise explained(path, error, "list of test clips", "XML") from None
+    except (ParseError, LookupError, ValueError, defusedxml.DefusedXmlException) as error:
+        if kind_of(path):
+            raise explained(path, error, "list of test clips", "XML") from None
         found = "a DOCTYPE" if isinstance(error, defusedxml.DefusedXmlException) else error
-        raise fail(path, "list of test clips cannot be read", "XML", found, "correct or remove it") from None
+        raise fail(path, "list of test clips cannot be read", "XML", found, "correct the XML") from None
     return {video.get("name", ""): video.get("class") or UNKNOWN for video in root.iter("video")}
 
 

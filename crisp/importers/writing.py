@@ -18,6 +18,7 @@ from crisp.importers import ids, presets, proposal, rates
 from crisp.importers.found import Found, FoundVideo, Interval, Labels
 from crisp.progress import progress
 from crisp.scan import measure
+from crisp.words import counted
 
 MOST = 5  # files that one message names
 
@@ -45,9 +46,9 @@ class Report:
     def note(self, path: Path, added: int, kept: int, unit: str) -> None:
         """Note how many of a table's rows were added and kept."""
         if added:
-            self.added.append(f"{path}: {_counted(added, unit)}")
+            self.added.append(f"{path}: {counted(added, unit)}")
         if kept:
-            self.kept.append(f"{path}: {_counted(kept, unit)}")
+            self.kept.append(f"{path}: {counted(kept, unit)}")
 
     def __iter__(self) -> Iterator[str]:
         """Yield the lines to print, without the warnings."""
@@ -90,7 +91,7 @@ def write(
     if not any(row.use for row in by_id.values()):
         raise CrispError(*(report.warnings[:MOST] or [_none_in_use(videos_table)]))
 
-    report.note(videos_table, len(new), len(old), "videos")
+    report.note(videos_table, len(new), len(old), "video")
     pairs = [(by_id[names[video.path]], label) for video in found.videos for label in video.labels]
     labels = _annotations(folder, source, pairs, report)
     report.warnings += found.problems
@@ -176,7 +177,7 @@ def _annotations(
             added.append(tables.Annotation(row.video, path.as_posix(), label.task, label.split))
     if added or not table.exists():
         tables.write_annotations(table, [*before, *added])
-    report.note(table, len(added), len(before), "rows")
+    report.note(table, len(added), len(before), "row")
     if same:
         report.kept.append(f"{_files(same)} as in the source")
     if other:
@@ -297,7 +298,3 @@ def _kept(study_file: Path, data: proposal.Data, preset: str, report: Report) ->
                 f"--preset {preset}",
             )
         )
-
-
-def _counted(count: int, unit: str) -> str:
-    return f"{count} {unit}" if count != 1 else f"1 {unit[:-1]}"

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 from crisp import files, sources
 from crisp.errors import CrispError, Fault, fail
 from crisp.study import Study
+from crisp.unreadable import reading
+from crisp.words import counted
 
 if TYPE_CHECKING:
     from crisp.poses.people import People
@@ -172,7 +174,9 @@ def read(path: str | Path, frames: int, joints: Mapping[str, str] | None = None)
     from crisp.poses import arrays, coco, deeplabcut, published, sleap
 
     path, joints = Path(path), joints or {}
-    if path.is_dir():
+    with reading(path, "pose file"):
+        is_folder = path.is_dir()
+    if is_folder:
         people = published.read(path, joints)
     elif path.suffix == ".json":
         people = coco.read(path, joints)
@@ -193,7 +197,7 @@ def read(path: str | Path, frames: int, joints: Mapping[str, str] | None = None)
         raise fail(
             path,
             "poses of another number of frames than the video",
-            f"{frames} frames, those that decode",
+            f"{counted(frames, 'frame')}, as many as decode",
             len(people.points),
             "is it the pose file of this video? Export the poses of all its frames",
         )
@@ -202,8 +206,5 @@ def read(path: str | Path, frames: int, joints: Mapping[str, str] | None = None)
 
 def _heads(path: Path) -> list[str]:
     """Cells of the first line of a CSV."""
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            return [cell.strip() for cell in file.readline().split(",")]
-    except (OSError, UnicodeDecodeError) as error:
-        raise fail(path, "pose file cannot be read", "CSV as text", error, "restore the file") from None
+    with reading(path, "pose file", "CSV as text"), open(path, encoding="utf-8-sig") as file:
+        return [cell.strip() for cell in file.readline().split(",")]

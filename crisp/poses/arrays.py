@@ -10,6 +10,7 @@ import numpy as np
 from crisp.errors import fail
 from crisp.poses.people import People
 from crisp.skeleton import JOINTS, POINTS
+from crisp.unreadable import explained
 
 
 def read(path: Path) -> People:
@@ -23,7 +24,9 @@ def read(path: Path) -> People:
             joints = file["joints"].astype(float)
         if joints.ndim != 3 or joints.shape[1] != len(JOINTS) or joints.shape[2] not in (2, 3):
             raise ValueError(f"joints of shape {joints.shape}")
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
+    except OSError as error:
+        raise explained(path, error, "pose file", f"{expected}, a ZIP archive") from None
+    except (ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
         raise fail(path, "not an array of joints", expected, error, "write it again") from None
     points = np.full((len(joints), 1, len(POINTS), 3), np.nan)
     points[:, 0, 1:, 2] = 1

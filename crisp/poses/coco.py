@@ -13,6 +13,7 @@ import numpy as np
 from crisp.errors import fail
 from crisp.poses.people import People, ordered, places, stacked
 from crisp.skeleton import JOINTS
+from crisp.unreadable import reading
 
 # The first of COCO's 17 points are ours, in our order; a file may name its own in `categories`.
 KEYPOINTS = [*JOINTS, "left knee", "right knee", "left ankle", "right ankle"]
@@ -24,10 +25,8 @@ def read(path: Path, joints: Mapping[str, str]) -> People:
     The third value of a keypoint is a score, or COCO's visibility: 0 means that the point is not known, 1
     and 2 count as score 1.
     """
-    try:
+    with reading(path, "pose file", "JSON of COCO keypoints"):
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise fail(path, "pose file cannot be read", "JSON", error, "restore the file") from None
     try:
         images, annotations = content["images"], content["annotations"]
         rows = {image["id"]: row for row, image in enumerate(sorted(images, key=_moment))}

@@ -12,9 +12,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from crisp.errors import fail
+from crisp.errors import CrispError, fail
 from crisp.poses import pickled
 from crisp.poses.people import People, ordered, places
+from crisp.unreadable import explained
 
 COORDS = ("x", "y", "likelihood")
 Columns = Sequence[tuple[str, ...]]  # scorer, (individual,) body part, x | y | likelihood
@@ -55,7 +56,9 @@ def read_h5(path: Path, joints: Mapping[str, str]) -> People:
         raise _not(path, error) from None
 
 
-def _not(path: Path, error: object) -> Exception:
+def _not(path: Path, error: Exception) -> CrispError:
+    if isinstance(error, PermissionError):
+        return explained(path, error, "pose file")
     return fail(
         path,
         "not a pose file of DeepLabCut (nor of SLEAP)",

@@ -11,6 +11,7 @@ import numpy as np
 
 from crisp.errors import fail
 from crisp.poses.people import People, ordered, places, stacked
+from crisp.unreadable import explained, reading
 
 AXES = ("frame", "track", "node", "xy")
 LAYOUT = ("track", "xy", "node", "frame")  # of files that do not tell
@@ -18,11 +19,8 @@ LAYOUT = ("track", "xy", "node", "frame")  # of files that do not tell
 
 def is_analysis(path: Path) -> bool:
     """Whether an HDF5 file is one of SLEAP's."""
-    try:
-        with h5py.File(path, "r", locking=False) as file:
-            return "tracks" in file and "node_names" in file
-    except OSError as error:
-        raise fail(path, "pose file cannot be read", "HDF5", str(error)[:200], "restore the file") from None
+    with reading(path, "pose file", "an HDF5 file"), h5py.File(path, "r", locking=False) as file:
+        return "tracks" in file and "node_names" in file
 
 
 def read_h5(path: Path, joints: Mapping[str, str]) -> People:
@@ -38,6 +36,8 @@ def read_h5(path: Path, joints: Mapping[str, str]) -> People:
         points = np.concatenate([places_, certainty[..., None]], axis=3, dtype=float)
         if points.shape[2:] != (len(names), 3):
             raise ValueError(f"tracks {tracks.shape}, {len(names)} nodes")
+    except PermissionError as error:
+        raise explained(path, error, "pose file") from None
     except (OSError, ValueError, KeyError, AttributeError) as error:
         raise fail(
             path,
@@ -61,6 +61,8 @@ def read_csv(path: Path, frames: int, joints: Mapping[str, str]) -> People:
         moments = table["frame_idx"].to_numpy()
         if moments.dtype.kind not in "iu":
             raise ValueError(f"frame_idx of type {moments.dtype}")
+    except PermissionError as error:
+        raise explained(path, error, "pose file") from None
     except (OSError, ValueError, KeyError) as error:
         raise fail(
             path,

@@ -6,6 +6,8 @@ The page needs no server and no network. It links to the video and never holds o
 from __future__ import annotations
 
 import os
+import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
@@ -54,18 +56,36 @@ def make(
     if video and not path.is_file():
         raise fail(path, "video file is missing", "the video of this index", "nothing", "correct --video")
     warnings: list[str] = []
+    words: list[str | Path] = ["crisp", "viewer", Path(index_file)]
+    if out != Path(index_file).with_name(PAGE):
+        words += ["--out", out]
+    again = [*words, "--proxy"]
+    if video and path != out.with_suffix(".mp4"):
+        again[-1:] = ["--video", path, "--proxy"]
     if copy:
         path = proxy.make(path, out.with_suffix(".mp4"), index["video"])
     elif not path.is_file():
         warnings.append(
-            f"{path}: video is missing; the page shows all but pictures (--video says where it is)"
+            f"{path}: video is missing; the page shows all but pictures. Where it is elsewhere:"
+            f" {_command(*words)} --video VIDEO"
         )
     elif reason := proxy.doubts(path, index["video"]):
-        warnings.append(f"{path}: {reason}; --proxy makes a copy that plays")
-    content = page.build(index, link(path, out.parent))
+        warnings.append(f"{path}: {reason}; {_command(*again)} makes a copy that plays")
+    content = page.build(index, link(path, out.parent), _command(*again, shown=_shortened))
     with replacing(out) as beside:
         beside.write_text(content, encoding="utf-8")
     return Made(out, warnings)
+
+
+def _command(*words: str | Path, shown: Callable[[Path], object] = str) -> str:
+    """A command to type, its paths as `shown`."""
+    return shlex.join(str(shown(word)) if isinstance(word, Path) else word for word in words)
+
+
+def _shortened(path: Path) -> Path:
+    """A path as seen from the working folder or, elsewhere, its folder and name: a page may go to others."""
+    inside = path.absolute()
+    return inside.relative_to(Path.cwd()) if inside.is_relative_to(Path.cwd()) else Path(*inside.parts[-2:])
 
 
 def link(video: Path, folder: Path) -> str:

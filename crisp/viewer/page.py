@@ -16,15 +16,14 @@ TEMPLATES = Path(__file__).parent
 SCRIPTS = ("data.js", "annotation.js", "player.js", "timeline.js", "strokes.js", "page.js")
 
 
-def build(index: dict[str, Any], video: str) -> str:
-    """The HTML of an index whose video has that address."""
+def build(index: dict[str, Any], video: str, proxy: str) -> str:
+    """The HTML of an index whose video has that address; `proxy` is the command for a copy that plays."""
+    content = {**packed(index, video), "proxy": proxy}
     parts = {
         "css": _template("page.css"),
         "js": "\n".join(map(_template, SCRIPTS)),
         # A label may hold anything, even </script>.
-        "data": json.dumps(packed(index, video), ensure_ascii=False, separators=(",", ":")).replace(
-            "<", "\\u003c"
-        ),
+        "data": json.dumps(content, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
     }
     before, *rest = _template("page.html").split("{{")
     return before + "".join(parts[name] + text for name, text in (part.split("}}", 1) for part in rest))

@@ -70,18 +70,17 @@ const player = (() => {
   }
 
   const place = () => decodeURIComponent(DATA.video.src);
-  const AGAIN = "crisp viewer index.json --proxy";
 
   video.addEventListener("error", () => trouble(
     "The video does not open",
     `Either it is not at ${place()} (seen from this page), or this browser does not play its format. `
-      + `Choose the file, or make a copy that plays: ${AGAIN}`,
+      + `Choose the file, or make a copy that plays: ${DATA.proxy}`,
   ));
   video.addEventListener("loadedmetadata", () => {
     if (!video.videoWidth) {
       video.removeAttribute("src");
       trouble("This browser does not play the pictures of this video",
-        `Make a copy that plays: ${AGAIN}. Or choose another copy of the video.`);
+        `Make a copy that plays: ${DATA.proxy}. Or choose another copy of the video.`);
       return;
     }
     ready = true;

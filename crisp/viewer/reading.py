@@ -10,7 +10,7 @@ import numpy as np
 import yaml
 
 from crisp import files
-from crisp.errors import CrispError, Fault, fail
+from crisp.errors import CrispError, Fault
 from crisp.study import VALIDATOR
 
 REMEDY = "make it again with crisp index"
@@ -30,9 +30,8 @@ def read(path: str | Path) -> dict[str, Any]:
     CrispError
         If it is missing, damaged, or not an index of this version; lists all faults.
     """
-    if not Path(path).is_file():
-        raise fail(path, "index is missing", "index.json of a video", "no file", "make it with crisp index")
-    index = files.read_json(path)
+    by_hand = "crisp index makes an index.json for each video"
+    index = files.read_json(path, "index", by_hand, "an index.json of crisp index")
     errors = sorted(VALIDATOR(schema()).iter_errors(index), key=lambda error: list(map(str, error.path)))
     faults = [Fault(f"{path}, {error.json_path}", error.message, remedy=REMEDY) for error in errors]
     if not faults:

@@ -193,8 +193,9 @@ def command_of(process: psutil.Process) -> list[str]:
 class Cluster:
     """The cluster of a folder, which holds all that it writes. Daemons are known by pid and start time."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, memory: int = MEMORY) -> None:
         self.folder = folder.resolve()
+        self.memory = memory
         self.environment = {
             **os.environ,
             "PATH": PROGRAMS,
@@ -302,7 +303,7 @@ class Cluster:
                 name=name,
                 port=number,
                 cpus=CPUS,
-                memory=MEMORY,
+                memory=self.memory,
                 gpu=" Gres=gpu:1" if name == GPU_NODE else "",
             )
             for name, number in zip(NODES, ports, strict=True)
@@ -387,9 +388,9 @@ class Cluster:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Cluster]:
-    """A cluster that runs within the block."""
-    cluster = Cluster(folder)
+def running(folder: Path, memory: int = MEMORY) -> Iterator[Cluster]:
+    """A cluster that runs within the block, of nodes of that memory (MB)."""
+    cluster = Cluster(folder, memory)
     try:
         cluster.start()
         yield cluster
@@ -403,10 +404,11 @@ def main() -> None:
     parser.add_argument("verb", choices=("install", "start", "stop", "crash", "boot"))
     parser.add_argument("node", nargs="?", choices=NODES, help="of crash and boot")
     parser.add_argument("--folder", type=Path, default=BY_HAND)
+    parser.add_argument("--memory", type=int, default=MEMORY, help="of a node, MB; for start")
     given = parser.parse_args()
     if (given.verb in ("crash", "boot")) != bool(given.node):
         parser.error("crash and boot, and no other verb, take a node")
-    cluster = Cluster(given.folder)
+    cluster = Cluster(given.folder, given.memory)
     verbs: dict[str, Callable[[], None]] = {
         "install": install,
         "start": cluster.start,

@@ -27,8 +27,19 @@ def study(tmp_path: Path, make_video) -> Study:
             ("--default-resources", "slurm_partition=nowhere"),
             ("jobs of evaluate, flow, frames", "invalid partition specified: nowhere", "main (cpus"),
         ),
-        (("--set-resources", "train:gpu=9"), ("jobs of train\n", "node configuration is not available")),
-        (("--set-resources", "roi:mem_mb=999999"), ("jobs of roi\n", "node configuration is not available")),
+        (
+            ("--set-resources", "train:gpu=9"),
+            ("jobs of train\n", "node configuration is not available", "Asked for: train: threads=", "gpu=9"),
+        ),
+        (
+            ("--set-resources", "roi:mem_mb=999999"),
+            (
+                "jobs of roi\n",
+                "node configuration is not available",
+                "Asked for: roi: threads=1, mem_mb=999999, ",
+                "--set-resources roi:mem_mb=64000",
+            ),
+        ),
         (("--slurm-status-command", "sacct"), ("when a job ends\n", "accounting storage is disabled")),
     ],
     ids=["partition", "gpu", "memory", "accounting"],

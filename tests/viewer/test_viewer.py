@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shlex
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,8 @@ def test_video_elsewhere_and_missing(tmp_path: Path, content: dict[str, Any]) ->
     made = viewer.make(file, tmp_path / "pages/p.html")
     assert len(made.warnings) == 1
     assert "video is missing" in made.warnings[0]
+    command = f"crisp viewer {shlex.quote(str(file))} --out {shlex.quote(str(made.page))} --video VIDEO"
+    assert made.warnings[0].endswith(command)
     made = viewer.make(file, tmp_path / "pages/p.html", tmp_path / "moved.mp4")
     assert made.warnings == []
     assert held(made.page)["video"]["src"] == "../moved.mp4"
@@ -169,7 +172,9 @@ def test_command(tmp_path: Path, content: dict[str, Any], odd_video: Path) -> No
     said = CliRunner().invoke(cli.app, ["viewer", str(file), "--video", str(odd_video)])
     assert said.exit_code == 0
     assert said.stdout.strip() == str(tmp_path / "out/viewer.html")
-    assert "many browsers do not play mpeg4; --proxy" in said.stderr
+    command = shlex.join(["crisp", "viewer", str(file), "--video", str(odd_video), "--proxy"])
+    assert f"many browsers do not play mpeg4; {command} makes a copy that plays" in said.stderr
+    assert held(tmp_path / "out/viewer.html")["proxy"].startswith("crisp viewer out/index.json --video ")
     said = CliRunner().invoke(cli.app, ["viewer", str(file), "--proxy", "--out", str(tmp_path / "p.html")])
     assert said.exit_code == 0
     assert held(tmp_path / "p.html")["video"]["src"] == "p.mp4"

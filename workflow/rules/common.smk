@@ -7,7 +7,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from crisp import files, head, names, poses, sources, splits, strokes, study as studies
+from crisp import files, head, names, poses, resources, sources, splits, strokes, study as studies
 from crisp.errors import CrispError
 from crisp.rule_inputs import SplitSamples
 from crisp.study import NO_RESULT
@@ -349,15 +349,27 @@ def detection_inputs(wildcards):
     return prediction_inputs(wildcards, {row.video: None for row in STUDY.detection_rows})
 
 
+def on_gpu(rule):
+    """Whether jobs of a rule are to run on a GPU: all ask for one, unless the profile says otherwise."""
+    asked = workflow.resource_settings.overwrite_resources.get(rule, {})
+    return "gres" in asked or str(getattr(asked.get("gpu"), "value", asked.get("gpu"))) != "0"
+
+
 def training_memory(wildcards, threads):
-    """Megabytes of a training: its processes, and on GPUs the two batches that each loader holds ready."""
-    settings, variant = STUDY.config["training"], STUDY.variant(wildcards.variant)
-    frames, height, width = variant.size
-    # 8 bytes a pixel of the region that a draw can reach, some 1.6 times as large a side.
-    clip = 8 * frames * height * width * 1.6**2 / 2**20
-    share = -(-settings["batch_size"] // settings["gpus"])
-    loaders = 2 * settings["workers"] * (300 + share * clip)  # one for training, one for validation
-    return int(settings["gpus"] * (8000 + loaders))
+    variant = STUDY.variant(wildcards.variant)
+    return resources.training_memory(
+        variant, len(STUDY.classes), STUDY.config["training"], on_gpu("train")
+    )
+
+
+def inference_memory(rule):
+    """Of the jobs of a rule that predicts: `evaluate` or `detect`."""
+
+    def amount(wildcards, threads):
+        variant, batch_size = STUDY.variant(wildcards.variant), STUDY.training.batch_size
+        return resources.inference_memory(variant, len(STUDY.classes), batch_size, on_gpu(rule))
+
+    return growing("mem_mb", amount)
 
 
 def train_version(wildcards):

@@ -26,7 +26,7 @@ rule detect:
     threads: STUDY.training.threads
     resources:
         gpu=1,
-        mem_mb=memory(8000),
+        mem_mb=inference_memory("detect"),
         disk_mb=100,
         runtime=growing("runtime", detection_minutes),
     params:

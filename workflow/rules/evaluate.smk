@@ -56,7 +56,7 @@ rule evaluate:
     threads: STUDY.training.threads
     resources:
         gpu=1,
-        mem_mb=memory(8000),
+        mem_mb=inference_memory("evaluate"),
         disk_mb=100,
         runtime=runtime(120),
     params:
