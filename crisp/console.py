@@ -68,7 +68,6 @@ class Job:
     began: float
     logs: tuple[str, ...]
     benchmark: str
-    outputs: tuple[str, ...]
 
     @classmethod
     def of(cls, record: Any) -> Job:
@@ -79,7 +78,6 @@ class Job:
             record.created,
             tuple(record.log or ()),
             record.benchmark or "",
-            tuple(record.output or ()),
         )
 
     def seconds(self, now: float) -> float:
@@ -276,7 +274,7 @@ class LogHandler(LogHandlerBase):
                 file=self._stream,
                 leave=False,
                 dynamic_ncols=True,
-                bar_format="{percentage:3.0f} %|{bar:20}| {n_fmt} of {total_fmt}{postfix}",
+                bar_format="|{bar:20}| {n_fmt} of {total_fmt}{postfix}",
             )
         threading.Thread(target=self._watch, name="crisp-console", daemon=True).start()
 
@@ -308,7 +306,7 @@ class LogHandler(LogHandlerBase):
         print(text, file=stream, flush=True)
         if self._bar is not None:
             self._bar.n = self._done
-            self._bar.refresh()
+            self._show_running(time.time())
         self._last_line, self._silence = time.monotonic(), SILENCE
 
     def close(self) -> None:
@@ -347,15 +345,15 @@ class LogHandler(LogHandlerBase):
             total = sum(self._counts.values())
             self._print(
                 f"{len(self._failed)} of {total} jobs failed, {self._done} are done and stay so:"
-                " correct what is named above, then give the same command again"
+                " correct what is named above and repeat the command"
             )
         if self._log and (self._done or self._failed):
             self._print(f"log of the run: {self._log}")
 
     def _print_result(self, job: Job) -> None:
-        for log in job.logs:
-            self._print(Path(log).read_text(encoding="utf-8", errors="replace").rstrip(), sys.stdout)
-        folder = Path(job.outputs[0]).parent
+        log = Path(job.logs[0])
+        self._print(log.read_text(encoding="utf-8", errors="replace").rstrip(), sys.stdout)
+        folder = log.parents[1]
         study = f" --study {self._study}" if self._study else ""
         self._print(f"results: {folder}; crisp report{study} puts them into {folder / 'report.html'}")
 
