@@ -26,10 +26,13 @@ from snakemake_interface_logger_plugins.common import LogEvent
 from tqdm import tqdm
 
 from crisp import dry_run
+from crisp.errors import CrispError
 from crisp.progress import duration
 from crisp.run_times import wall_time
+from crisp.study import Study
 from crisp.time_left import TimeLeft
 
+GPU = Path("/dev/nvidiactl")  # where a driver of NVIDIA is loaded
 EXPECTED = "crisp_expected"  # of a log record: seconds that a job takes, by rule
 RESULT = "summary"  # the rule whose log is what a run is for
 MOST = 20  # warnings at the end
@@ -53,10 +56,17 @@ KNOWN = ("CalledProcessError in file", "Exiting because a job execution failed",
 AGAIN = re.compile(r"Trying to restart job (\d+)\.")
 
 
-def expect(seconds: Mapping[str, float]) -> None:
-    """Let the console know how long jobs are expected to take, by rule, in seconds."""
+def expect(study: Study, local: bool) -> None:
+    """Let the console know how long a study's jobs are expected to take; `local`: on this machine."""
+    from crisp import plan  # of a head alone
+
+    gpu = not local or GPU.exists()
+    try:
+        seconds = plan.seconds(study, gpu, os.cpu_count() or 1)
+    except CrispError:
+        return  # an estimate ends no run
     words = ", ".join(f"{rule} {each:.0f}" for rule, each in seconds.items())
-    logger.info(f"Expected seconds a job: {words}", extra={EXPECTED: dict(seconds)})
+    logger.info(f"Expected seconds a job: {words}", extra={EXPECTED: seconds})
 
 
 @dataclass
