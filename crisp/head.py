@@ -258,4 +258,10 @@ def go_on(head: Head) -> None:
     sys.stdout.flush()
     os.chdir(head.folder)
     again = [] if "--rerun-incomplete" in head.command else ["--rerun-incomplete"]
-    os.execv(head.command[0], [*head.command, *again])
+    os.execve(head.command[0], [*head.command, *again], environment())
+
+
+def environment() -> dict[str, str]:
+    """This process's environment, in which ``snakemake`` and the jobs' ``crisp`` are those of this Python."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    return {**os.environ, "PATH": path}

@@ -106,20 +106,14 @@ def check_free(study: Study, study_file: Path) -> None:
 def become(words: Sequence[str]) -> None:
     """Print a command of Snakemake and become it, so that its exit code is that of the verb."""
     _announce(words)
-    os.execvpe(words[0], list(words), environment())
+    os.execvpe(words[0], list(words), heads.environment())
 
 
 def call(words: Sequence[str]) -> int:
     """Print a command of Snakemake and give it; its exit code."""
     _announce(words)
-    return subprocess.run(words, env=environment(), check=False).returncode
+    return subprocess.run(words, env=heads.environment(), check=False).returncode
 
 
 def _announce(words: Sequence[str]) -> None:
     print(f"$ {shlex.join(words)}", file=sys.stderr, flush=True)
-
-
-def environment() -> dict[str, str]:
-    """This process's environment, in which ``snakemake`` and the jobs' ``crisp`` are those of this Python."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    return {**os.environ, "PATH": path}

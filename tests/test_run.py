@@ -55,8 +55,8 @@ def test_profiles_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_this_python_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/bin")
-    assert run.environment()["PATH"].endswith(":/bin")
-    assert (Path(run.environment()["PATH"].split(":")[0]) / "python").exists()
+    assert head.environment()["PATH"].endswith(":/bin")
+    assert (Path(head.environment()["PATH"].split(":")[0]) / "python").exists()
 
 
 @pytest.fixture
