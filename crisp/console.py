@@ -51,8 +51,16 @@ HIDDEN = (
     "Downloading ",
     "Report created",
 )
-# Errors that say no more than the lines of the failed jobs.
-KNOWN = ("CalledProcessError in file", "Exiting because a job execution failed", "At least one job did not")
+# Errors that say no more than the lines of the failed jobs, and what SLURM's plugin says where there are no
+# accounts.
+KNOWN = (
+    "CalledProcessError in file",
+    "Exiting because a job execution failed",
+    "At least one job did not",
+    "No SLURM account given",
+    "No account was given",
+    "Unable to guess SLURM account",
+)
 AGAIN = re.compile(r"Trying to restart job (\d+)\.")
 
 
@@ -214,10 +222,10 @@ class LogHandler(LogHandlerBase):
         elif text.startswith("Complete log"):
             self._log = os.path.relpath(text.partition(": ")[2])
         elif record.levelno >= WARNING:
-            if text and not any(known in text for known in KNOWN):
+            if text.strip() and not any(known in text for known in KNOWN):
                 self._print(self._snakemake.decorate(record, text))
-            if record.levelno < ERROR:
-                self._warnings[text] = None
+                if record.levelno < ERROR:
+                    self._warnings[text] = None
         elif text.startswith(SHOWN) or not (self._run or text.startswith(HIDDEN)):
             self._print(text)
 

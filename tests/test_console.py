@@ -137,6 +137,14 @@ def test_a_long_silence_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run.text == "running for 2 h 00 min: train twin main seed 1\n"
 
 
+def test_a_site_without_accounts_is_not_warned() -> None:
+    run = Console()
+    run.plan(train=1)
+    run.take("Unable to guess SLURM account. Trying to proceed without.", logging.WARNING)
+    run.handler.close()
+    assert run.text == ""
+
+
 def test_what_is_shown_outside_of_a_run() -> None:
     run = Console()
     run.take("Assuming unrestricted shared filesystem usage.")
