@@ -3,8 +3,6 @@ PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 CONFIG ?= config/config.yaml
 BIN = .venv/bin
-SNAKEMAKE = PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --profile profiles/local --cores $(CORES) --configfile $(CONFIG)
-STUDY = $(shell sed -n 's/^study: *["'\'']*\([A-Za-z0-9_-]*\).*/\1/p' $(CONFIG))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo report test test-slow test-slurm browser lint format clean
@@ -23,13 +21,11 @@ help:  ## Show this list.
 	touch $@
 
 demo: .venv/installed $(CONFIG)  ## Run the demo study (or CONFIG=...) and make its report.
-	$(SNAKEMAKE)
-	$(MAKE) --no-print-directory report
-	@cat results/studies/$(STUDY)/logs/summary.log
+	@$(BIN)/crisp run --study $(CONFIG) --cores $(CORES)
+	@$(BIN)/crisp report --study $(CONFIG)
 
 report: .venv/installed $(CONFIG)  ## Make the report of a finished study, one HTML file.
-	$(SNAKEMAKE) --report results/studies/$(STUDY)/report.html
-	@echo "report: results/studies/$(STUDY)/report.html"
+	@$(BIN)/crisp report --study $(CONFIG)
 
 test: .venv/installed  ## Run the tests.
 	PATH="$(CURDIR)/$(BIN):$$PATH" pytest -n $(CORES) --dist worksteal --timeout 300 -m "not slow"

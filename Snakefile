@@ -1,5 +1,6 @@
 # CRISP: from videos to volumes, trained and evaluated models, and a report.
 # `snakemake -j 8` runs the demo; `snakemake -j 8 --configfile config/<study>.yaml` your own study.
+from snakemake.logging import logger
 from snakemake.utils import min_version
 
 from crisp import failures
@@ -58,4 +59,5 @@ onstart:
 
 
 onerror:
-    failures.tell(workflow.scheduler.failed, RESULTS)
+    # By the logger: after all that it has to print before, and into its file.
+    logger.error(failures.report(workflow.scheduler.failed, RESULTS))

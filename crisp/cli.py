@@ -81,6 +81,12 @@ Device = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
+Profile = Annotated[str, typer.Option(help="local, node, slurm, or a profile of your own.")]
+Cores = Annotated[int | None, typer.Option(min=1, help="CPU cores to use.", show_default="the profile's")]
+Options = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[-- OPTIONS]", help="Options and targets of Snakemake, after --."),
+]
 HERE = Path()
 INTERRUPTED = "interrupted; nothing is half-written"
 TOLD = {  # faults of files and folders that a person can mend
@@ -840,6 +846,49 @@ def plan(
         _print_json(asdict(found))
     else:
         print(plans.text(loaded, found))
+
+
+@app.command(rich_help_panel=RUNS)
+def run(
+    options: Options = None,
+    study: StudyFile = HERE,
+    profile: Profile = "local",
+    cores: Cores = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only print what would run.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Print all that Snakemake says.")] = False,
+) -> None:
+    """Run a study: all that is not up to date, with one line a job.
+
+    Example: crisp run --study config/mine/study.yaml --cores 4 -- --until roi
+    """
+    from crisp import run as runs
+    from crisp import study as studies
+
+    loaded = studies.load(study)
+    if not dry_run:
+        runs.check_free(loaded, study)
+    flags = [*(["--dry-run"] if dry_run else []), *(["--verbose"] if verbose else [])]
+    runs.become(runs.command(study, profile, cores, [*flags, *(options or [])]))
+
+
+@app.command(rich_help_panel=RUNS)
+def report(
+    options: Options = None,
+    study: StudyFile = HERE,
+    profile: Profile = "local",
+) -> None:
+    """Make the report of a finished study, one HTML file.
+
+    Example: crisp report --study config/mine/study.yaml
+    """
+    from crisp import run as runs
+    from crisp import study as studies
+
+    page = studies.load(study).results / "report.html"
+    code = runs.call(runs.command(study, profile, None, ["--report", str(page), *(options or [])]))
+    if code == 0:
+        print(f"report: {page}")
+    raise typer.Exit(code)
 
 
 @app.command(rich_help_panel=MODELS)

@@ -1,13 +1,12 @@
-"""What became of the jobs of a workflow that failed, told last of all.
+"""The failed jobs of a run and the ends of their logs, reported when the run ends.
 
-Snakemake does not name them with ``quiet: rules``, and on a cluster a job's own words stay on its node.
+On a cluster a job's own words stay on its node.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,14 +14,15 @@ from typing import Any
 LINES = 20  # of a log
 
 
-def tell(jobs: Iterable[Any], results: str | Path) -> None:
-    """Name each failed job and the end of its log.
+def report(jobs: Iterable[Any], results: str | Path) -> str:
+    """Name each failed job and the end of its log; empty where no job failed.
 
     Parameters
     ----------
     jobs : of Snakemake's scheduler, or groups of them.
     results : folder that they write to.
     """
+    lines: list[str] = []
     for job in jobs:
         for part in job.jobs if job.is_group() else [job]:
             log = Path(part.log[0])
@@ -38,8 +38,8 @@ def tell(jobs: Iterable[Any], results: str | Path) -> None:
                     f"it could not write its log, and {free:,.0f} MB are free for results:"
                     " if that, or your quota, is too little, make room; then give the same command again",
                 ]
-            print(f"failed: {part.name} {' '.join(part.wildcards)} ({log})", file=sys.stderr)
-            print(*words, sep="\n", file=sys.stderr)
+            lines += [f"failed: {part.name} {' '.join(part.wildcards)} ({log})", *words]
+    return "\n".join(lines)
 
 
 def _last_words(*logs: Path) -> list[str]:

@@ -82,7 +82,7 @@ def enter(study: Study, log: str, study_file: str) -> None:
     before = read(path)
     if before and before.pid != os.getpid():
         if alive(before):
-            raise _busy(path, before)
+            raise busy(path, before)
         if left := [*slurm_jobs(before), *(f"process {process.pid}" for process in processes(before))]:
             raise fail(
                 path,
@@ -132,7 +132,8 @@ def alive(head: Head) -> bool:
         return False
 
 
-def _busy(path: Path, head: Head) -> CrispError:
+def busy(path: Path, head: Head) -> CrispError:
+    """The error of a run that is in the way."""
     stop = f"scancel {head.slurm_job}" if head.slurm_job else "Ctrl-C"
     remedy = f"wait until it ends, or stop it with {stop}; then give the command again"
     if head.host != socket.gethostname():
@@ -240,7 +241,7 @@ def recover(study: Study) -> Head | None:
     """
     # Unlocking takes the locks of every study in this folder away, so none may run.
     for path, other in living(study).items():
-        raise _busy(path, other)
+        raise busy(path, other)
     head = read(record(study))
     if head is None:
         return None
@@ -257,4 +258,10 @@ def go_on(head: Head) -> None:
     sys.stdout.flush()
     os.chdir(head.folder)
     again = [] if "--rerun-incomplete" in head.command else ["--rerun-incomplete"]
-    os.execv(head.command[0], [*head.command, *again])
+    os.execve(head.command[0], [*head.command, *again], environment())
+
+
+def environment() -> dict[str, str]:
+    """This process's environment, in which ``snakemake`` and the jobs' ``crisp`` are those of this Python."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    return {**os.environ, "PATH": path}

@@ -6,7 +6,8 @@ The constants are the upper ends of what was measured; ``docs/plan.md`` says whe
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,7 +101,7 @@ def plan(study: Study, everything: bool = False, kept: strokes.Labels | None = N
     ]
     fitted = {(variant.flow, variant.norm_method) for variant in study.variants if "flow" in variant.streams}
     normalised = sum(left.normalisation(split, *each) for split in left.splits for each in sorted(fitted))
-    trained, cores, states = _models(study, left)
+    trained, cores, states = _models(study, left, _weights(study))
     summary = left.file(study.results / "summary.tsv") or any(row.jobs for row in trained)
     if study.detection_rows:
         summary = summary or left.file(study.results / "detection.tsv")
@@ -112,6 +113,27 @@ def plan(study: Study, everything: bool = False, kept: strokes.Labels | None = N
     ]
     rows = [*prepared, *labels, Row("normalisation", jobs=normalised), *trained, *reported]
     return Plan([row for row in rows if row.jobs], cores, states)
+
+
+def seconds(study: Study, gpu: bool, cores: int) -> dict[str, float]:
+    """Estimate the seconds that a job of each rule takes, on average, without building a model.
+
+    Parameters
+    ----------
+    study : Study
+    gpu : bool
+        Whether models run on a GPU.
+    cores : int
+        That they run on without one.
+    """
+    left = _Left(study, everything=True)
+    models = 3600 if gpu else 3600 * GPU_CORES / cores  # seconds that a GPU-hour takes
+    costs: dict[str, float] = defaultdict(float)
+    jobs: Counter[str] = Counter()
+    for row in [*_preparation(study, left), *_models(study, left, {})[0]]:
+        costs[row.rule] += row.core_hours * 3600 + row.gpu_hours * (3600 if row.core_hours else models)
+        jobs[row.rule] += row.jobs
+    return {rule: max(START, cost / jobs[rule]) for rule, cost in costs.items() if jobs[rule]}
 
 
 class _Left:
@@ -206,12 +228,16 @@ def _preparation(study: Study, left: _Left) -> list[Row]:
     ]
 
 
-def _models(study: Study, left: _Left) -> tuple[list[Row], float, float]:
-    """Rows of all that runs models, its core-hours without a GPU, and gigabytes of resume states."""
+def _weights(study: Study) -> dict[str, int]:
+    """Number of weights of each variant's model."""
     from crisp import models
 
+    return {row["variant"]: row["parameters"] for row in models.table(study)}
+
+
+def _models(study: Study, left: _Left, weights: Mapping[str, int]) -> tuple[list[Row], float, float]:
+    """Rows of all that runs models, its core-hours without a GPU, and gigabytes of resume states."""
     parts = {name: left.samples.parts(name) for name in study.split_names}
-    weights = {row["variant"]: row["parameters"] for row in models.table(study)}
     rows, cores, states = [], 0.0, 0.0
     for variant in study.variants:
         size = _relative_size(variant)
@@ -224,7 +250,7 @@ def _models(study: Study, left: _Left) -> tuple[list[Row], float, float]:
             training += trained * study.training.epochs * size * clips / 3600
             evaluation += tested * size * FORWARD * _windows(of["test"], variant.size[0]) / 3600
             trainings, evaluations = trainings + trained, evaluations + tested
-        model = weights[variant.name] * WEIGHT / 1e9
+        model = weights.get(variant.name, 0) * WEIGHT / 1e9
         rows.append(Row("train", variant.name, trainings, 0.0, training / GPU_CORES, trainings * model))
         rows.append(Row("evaluate", variant.name, evaluations, 0.0, evaluation / GPU_CORES))
         detections = _detections(study, left, variant)

@@ -35,6 +35,14 @@ def progress(items: Iterable[Item], unit: str, name: str = "", total: int | None
     print(f"{name}: {done} {_counted(unit, done)} in {time.monotonic() - begin:.1f} s", file=sys.stderr)
 
 
+def duration(seconds: float) -> str:
+    """A time for people: ``1.8 s``, ``12 min``, ``2 h 05 min``."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
 def _rate(done: int, seconds: float) -> str:
     """How fast: items a second or, below one, seconds an item."""
     return f"{done / seconds:.1f}/s" if done >= seconds else f"{seconds / done:.1f} s each"

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from crisp.summary import write_page
+from crisp.progress import duration
 
 NOTE = (
     "Wall time and memory (largest resident set) of each job when it last ran to its end, as Snakemake "
@@ -48,13 +48,19 @@ def collect(folder: Path) -> list[Times]:
     return found
 
 
+def wall_time(benchmark: Path) -> float | None:
+    """Seconds that a job took; None where its benchmark is missing or damaged."""
+    row = _row(benchmark)
+    return row[0] if row else None
+
+
 def _row(path: Path) -> tuple[float, float | None] | None:
     """Wall time and memory of a job; a killed one may leave half a file."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             row = next(csv.DictReader(file, delimiter="\t"))
         return float(row["s"]), _number(row["max_rss"])
-    except (StopIteration, KeyError, TypeError, ValueError):
+    except (OSError, StopIteration, KeyError, TypeError, ValueError):
         return None
 
 
@@ -67,24 +73,19 @@ def _number(text: str) -> float | None:
 
 def table(path: str | Path, times: Iterable[Times]) -> None:
     """Write them as a page of HTML that needs no other file."""
+    from crisp.summary import write_page  # slow to import, and every start of Snakemake imports this module
+
     headings = ["Rule", "Jobs", "All together", "Median", "Longest", "Longest job", "Most memory"]
     body = [
         [
             one.rule,
             f"{one.jobs:,}",
-            _time(one.total),
-            _time(one.middle),
-            _time(one.longest),
+            duration(one.total),
+            duration(one.middle),
+            duration(one.longest),
             one.slowest,
             "\u2013" if one.megabytes is None else f"{one.megabytes:,.0f} MB",
         ]
         for one in times
     ]
     write_page(path, "Run times of the rules", NOTE, headings, body)
-
-
-def _time(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"

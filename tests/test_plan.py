@@ -209,3 +209,21 @@ def test_deepflow_of_opencv_takes_longer() -> None:
 def test_pictures_of_the_first_videos_only() -> None:
     assert jobs(plan.plan(resolve({**CONTENT, "report": {"videos": 2}})))["quality"] == 2
     assert "quality" not in jobs(plan.plan(resolve({**CONTENT, "report": {"videos": 0}})))
+
+
+def test_seconds_of_a_job(study: Study) -> None:
+    found = plan.seconds(study, gpu=True, cores=2)
+    assert set(found) == {"frames", "flow", "roi", "train", "evaluate"}
+    frames = plan.START + 144_000 * plan.DECODING
+    assert found["frames"] == pytest.approx(frames)
+    cpu = plan.seconds(study, gpu=False, cores=2)
+    assert cpu["frames"] == found["frames"]
+    assert found["train"] == plan.START < cpu["train"]
+
+
+def test_seconds_are_of_the_jobs_of_a_plan(study: Study) -> None:
+    """A training alone, on two cores without a GPU."""
+    whole = plan.plan(study, everything=True)
+    trained = [one for one in whole.rows if one.rule == "train"]
+    hours = sum(one.gpu_hours for one in trained) * plan.GPU_CORES / sum(one.jobs for one in trained)
+    assert plan.seconds(study, gpu=False, cores=2)["train"] == pytest.approx(hours * 3600 / 2)

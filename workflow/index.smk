@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from crisp import failures
 from crisp.importers import found, ids
@@ -69,4 +70,5 @@ rule index:
 
 
 onerror:
-    failures.tell(workflow.scheduler.failed, OUT)
+    # By the logger: after all that it has to print before, and into its file.
+    logger.error(failures.report(workflow.scheduler.failed, OUT))

@@ -34,19 +34,26 @@ class Submission(NamedTuple):
 
 @dataclass
 class Head:
-    """A Snakemake process on the "login node", and all it says."""
+    """A Snakemake process on the "login node", and all it says; `before` are the logs of earlier runs."""
 
     process: subprocess.Popen[str]
     output: Path
+    before: frozenset[Path]
 
     @property
     def text(self) -> str:
         return self.output.read_text()
 
     @property
+    def logged(self) -> str:
+        """Snakemake's own log: submissions are in it, and not on the console."""
+        logs = sorted(set(_logs(self.output.parent)) - self.before)
+        return "".join(log.read_text() for log in logs)
+
+    @property
     def submissions(self) -> list[Submission]:
         pattern = r"with SLURM jobid (\d+) \(log: \S+/slurm_logs/(?:rule|group)_(\w+)/(?:(\S+)/)?\d+\.log\)"
-        return [Submission(*found) for found in re.findall(pattern, self.text)]
+        return [Submission(*found) for found in re.findall(pattern, self.logged)]
 
     @property
     def counts(self) -> Counter[str]:
@@ -69,6 +76,10 @@ class Head:
             self.process.send_signal(signal.SIGTERM)
             pytest.fail(f"no end after {seconds} s\n{self.text}")
         return Run(code, self.text)
+
+
+def _logs(folder: Path) -> list[Path]:
+    return list((folder / ".snakemake/log").glob("*.snakemake.log"))
 
 
 class Site:
@@ -95,6 +106,7 @@ class Site:
 
     def _launch(self, folder: Path, *command: str) -> Head:
         output = folder / f"head-{len(self._heads)}.txt"
+        before = frozenset(_logs(folder))
         with open(output, "w") as file:
             process = subprocess.Popen(
                 command,
@@ -105,7 +117,7 @@ class Site:
                 stderr=subprocess.STDOUT,
                 text=True,
             )
-        head = Head(process, output)
+        head = Head(process, output, before)
         self._heads.append(head)
         return head
 

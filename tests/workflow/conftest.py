@@ -99,7 +99,7 @@ class Study:
             env=environment(),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
         )
 
 

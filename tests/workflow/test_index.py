@@ -46,12 +46,12 @@ def test_a_folder_of_videos(tmp_path: Path, make_video) -> None:
     run = index(tmp_path, *CONFIG)
     assert run.code == 0, run.text
     assert (tmp_path / "found/third/index.json").exists()
-    assert "1 of 2 steps" in run.text  # its job, and `all`
+    assert "1 of 1  100 %  index third " in run.text
 
     shutil.rmtree(tmp_path / "found/second")
     run = index(tmp_path, *CONFIG)
     assert run.code == 0, run.text
-    assert "1 of 2 steps" in run.text
+    assert "1 of 1  100 %  index second " in run.text
 
     before = (tmp_path / "found/second/index.json").read_text()
     model_file(tmp_path / "model.pt", bias=(9, 0, 0))

@@ -42,9 +42,11 @@ def snakemake(folder: Path, *arguments: str) -> Run:
 
 
 def planned(run: Run) -> dict[str, int]:
-    """Jobs per rule, of the table that Snakemake prints."""
+    """Jobs per rule, of the table that Snakemake prints, or with a profile CRISP."""
     assert run.code == 0, run.text
-    return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", run.text, re.MULTILINE)}
+    return {
+        rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)(?:  .*)?$", run.text, re.MULTILINE)
+    }
 
 
 def made(folder: Path) -> set[str]:

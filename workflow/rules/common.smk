@@ -62,10 +62,11 @@ wildcard_constraints:
 
 def start(log):
     """Check everything that can be checked before any job, and keep the study as it is now."""
-    from crisp import start as starting
+    from crisp import console, start as starting
 
     parsed_labels()  # before they are kept: of a fix in between the next run makes new samples
     reported(starting.start, STUDY, workflow.configfiles, str(log[0]) if log else "")
+    console.expect(STUDY, workflow.executor_plugin.name == "local")
     if workflow.executor_plugin.name == "slurm":
         from crisp import slurm
 

@@ -1,0 +1,78 @@
+"""How long the rest of a run takes, from what its jobs took so far and what a plan expects of the others."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from statistics import mean
+
+
+class TimeLeft:
+    """Estimate the time that a run still takes.
+
+    A rule whose jobs have finished in this run takes the mean of them. Of any other the expected seconds
+    count, times what jobs took so far relative to what was expected of them: what is expected is of another
+    machine.
+
+    Parameters
+    ----------
+    jobs : mapping of str to int
+        Jobs of the run by rule.
+    expected : mapping of str to float
+        Seconds that a job of a rule is expected to take; a missing rule counts as the shortest.
+    alone : collection of str
+        Rules whose jobs run one at a time, whatever the number of cores.
+    """
+
+    def __init__(
+        self, jobs: Mapping[str, int], expected: Mapping[str, float], alone: Collection[str] = ()
+    ) -> None:
+        self._left = Counter(jobs)
+        shortest = min(expected.values(), default=0.0)
+        self._expected = {rule: expected.get(rule, shortest) for rule in jobs if expected}
+        self._alone = frozenset(alone)
+        self._took: dict[str, list[float]] = {}
+
+    def finished(self, rule: str, seconds: float) -> None:
+        """Take note of a finished job."""
+        self._left[rule] -= 1
+        self._took.setdefault(rule, []).append(seconds)
+
+    def seconds(self, elapsed: float, running: Collection[tuple[str, float]] = ()) -> float | None:
+        """Seconds to the end of the run; None where a rule's jobs are not known to take any.
+
+        Parameters
+        ----------
+        elapsed : float
+            Seconds since the first job started.
+        running : collection of (str, float)
+            Rule and seconds so far of the jobs that run now.
+        """
+        together = alone = 0.0
+        for rule, count in self._left.items():
+            if count <= 0:
+                continue
+            each = self._each(rule)
+            if each is None:
+                return None
+            # A job that takes longer than the mean is as good as done.
+            done = sum(min(each, so_far) for name, so_far in running if name == rule)
+            if rule in self._alone:
+                alone += count * each - done
+            else:
+                together += count * each - done
+        return together / self._beside(elapsed, running) + alone
+
+    def _each(self, rule: str) -> float | None:
+        if took := self._took.get(rule):
+            return mean(took)
+        known = [name for name in self._took if name in self._expected]
+        hoped = sum(self._expected[name] * len(self._took[name]) for name in known)
+        if rule not in self._expected or not hoped:
+            return None
+        return self._expected[rule] * sum(sum(self._took[name]) for name in known) / hoped
+
+    def _beside(self, elapsed: float, running: Collection[tuple[str, float]]) -> float:
+        """How many jobs have run beside each other on average, at least one."""
+        busy = sum(map(sum, self._took.values())) + sum(so_far for _, so_far in running)
+        return max(1.0, busy / elapsed) if elapsed else 1.0
