@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from crisp.summary import write_page
+from crisp.pages import write_page
 
 NOTE = (
     "Wall time and memory (largest resident set) of each job when it last ran to its end, as Snakemake "

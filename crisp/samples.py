@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import SubFigure
 
 from crisp.clips import ClipDataset
 from crisp.errors import fail
 from crisp.figures import colour_wheel, flow_to_rgb
-from crisp.files import replacing
+from crisp.plots import GREY, picture
 from crisp.skeleton import BONES, POINTS
 
 COLUMNS = 8  # frames shown per clip
@@ -21,7 +20,7 @@ FRAME = 1.25  # height of a shown frame, inches
 TEXT = 2.1  # width of the text beside a clip, inches
 HEADER = 0.85  # height of the legend, inches
 BRIGHTEST = 99.5  # percentile of the speeds that gets full colour
-GREY = "#666666"
+DPI = 110
 SIDES = {"left": "#e41a1c", "right": "#377eb8"}  # of the player; other bones are grey
 
 
@@ -56,8 +55,8 @@ def draw_samples(dataset: ClipDataset, count: int, path: str | Path) -> None:
 
     block = rows * FRAME + 0.3
     size = TEXT + len(shown) * FRAME * width / height, HEADER + len(chosen) * block
-    with mpl.rc_context({**mpl.rcParamsDefault, "font.size": 8}):
-        figure = Figure(figsize=size, dpi=110)
+    style = {"font.size": 8, "figure.dpi": DPI, "savefig.dpi": DPI}
+    with picture(path, *size, constrained=False, style=style) as figure:
         header, *parts = figure.subfigures(
             1 + len(chosen), 1, height_ratios=[HEADER, *[block] * len(chosen)], squeeze=False
         )[:, 0]
@@ -69,8 +68,6 @@ def draw_samples(dataset: ClipDataset, count: int, path: str | Path) -> None:
             )
             _frames(axes, dataset, index, shown, clips[index], limit)
             _text(part, dataset, index, (size[0], block))
-        with replacing(path) as beside:
-            figure.savefig(beside, format="png", metadata={"Software": None})
 
 
 def _shown(dataset: ClipDataset, index: int, shown: np.ndarray) -> dict[str, np.ndarray]:
@@ -126,17 +123,24 @@ def _frames(
             pictures = 0.5 + 0.5 * clip.get("rgb", blank)
         else:
             pictures = clip[stream]
-        for cell, picture in zip(row, pictures, strict=True):
-            cell.imshow(picture)
+        for cell, shown_frame in zip(row, pictures, strict=True):
+            cell.imshow(shown_frame)
             cell.set_autoscale_on(False)
             cell.set(xticks=[], yticks=[])
-            cell.spines[:].set(color=GREY, linewidth=0.5)
+            cell.spines[:].set(color=GREY, linewidth=0.5, visible=True)
         if stream == "pose":
             for cell, points in zip(row, _places(dataset, sample.video, clip["pose"]), strict=True):
                 _skeleton(cell, points)
     for cell, position in zip(axes[0], shown, strict=True):
         frame = begin + int(position)
-        cell.set_title(str(frame) if 0 <= frame < count else f"({frame})", fontsize=7, color=GREY, pad=2)
+        cell.set_title(
+            str(frame) if 0 <= frame < count else f"({frame})",
+            fontsize=7,
+            weight="normal",
+            loc="center",
+            color=GREY,
+            pad=2,
+        )
 
 
 def _places(dataset: ClipDataset, video: str, channels: np.ndarray) -> np.ndarray:
