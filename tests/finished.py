@@ -132,6 +132,7 @@ def _evaluate(made: Study, skill: Mapping[str, float]) -> None:
     samples = strokes.collect(made, dict.fromkeys(made.used, FRAMES))
     strokes.write(made.results / "strokes.tsv", samples)
     random = np.random.default_rng(0)
+    detection, found = _detect(made)
     for split in made.split_names:
         assigned = splits.assign(made, samples, split)
         splits.write(made.results / "splits" / f"{split}.tsv", assigned)
@@ -150,7 +151,7 @@ def _evaluate(made: Study, skill: Mapping[str, float]) -> None:
                 files.write_json(folder / "metrics.json", {**figures, "parameters": 4_000_000})
                 history = _history(len(made.classes), skill[variant.name])
                 training.write_history(folder / "history.csv", history)
-                found = _detect(made, folder)
+                files.write_json(folder / "detection.json", detection)
                 if (split, seed) == (made.split_names[0], made.seeds[0]):
                     _draw(made, folder, f"{variant.name}, seed {seed}", figures, history, found)
 
@@ -193,7 +194,8 @@ def _history(n: int, skill: float) -> list[dict[str, Any]]:
     ]
 
 
-def _detect(made: Study, folder: Path) -> list[plots.Timeline]:
+def _detect(made: Study) -> tuple[dict[str, Any], list[plots.Timeline]]:
+    """Figures of strokes that are found two frames late, and what is drawn of them."""
     rows = made.detection_rows
     found = [
         Interval(row.video, begin + 2, end, made.classes[0], 0.8) for row in rows for begin, end in STROKES
@@ -207,6 +209,5 @@ def _detect(made: Study, folder: Path) -> list[plots.Timeline]:
     }
     videos = [row.video for row in rows]
     content = {**figures[made.decision], "videos": videos, "decision": made.decision, "decisions": figures}
-    files.write_json(folder / "detection.json", content)
     probability = np.linspace(0, 1, FRAMES)
-    return [plots.Timeline(video, FPS, truth, found, probability) for video in videos]
+    return content, [plots.Timeline(video, FPS, truth, found, probability) for video in videos]
