@@ -13,7 +13,7 @@ from matplotlib.figure import SubFigure
 
 from crisp import storage
 from crisp.evaluation import Prediction
-from crisp.plots import GREY, ORANGE, picture
+from crisp.plots import GREY, ORANGE, picture, shortened
 from crisp.study import Study
 
 MOST = 5  # confusions shown
@@ -131,14 +131,9 @@ def _row(part: SubFigure, confusion: Confusion, frames: dict[str, np.ndarray], b
             cell.imshow(image)
             cell.set_anchor("N")
         place[0].set_title(
-            f"{_shortened(one.sample)}, score {one.scores.max():.2f}",
+            f"{shortened(one.sample, LONGEST)}, score {one.scores.max():.2f}",
             fontsize=7.5,
             weight="normal",
             loc="left",
             pad=2,
         )
-
-
-def _shortened(name: str) -> str:
-    """A long name without its beginning: the frames stand at its end."""
-    return name if len(name) <= LONGEST else f"\u2026{name[1 - LONGEST :]}"

@@ -434,6 +434,11 @@ def wrapped(names: Iterable[str], letters: int = NAME) -> list[str]:
     return [fill(name, letters) for name in names]
 
 
+def shortened(name: str, letters: int) -> str:
+    """A long name without its beginning: numbers and frames stand at its end."""
+    return name if len(name) <= letters else f"\u2026{name[1 - letters :]}"
+
+
 def line_height(names: Sequence[str], least: float) -> float:
     """Room for each of these names beside an axis, inches."""
     return max(least, 0.17 * max((name.count("\n") + 1 for name in wrapped(names)), default=1) + 0.04)

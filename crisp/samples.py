@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from textwrap import wrap
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,12 +13,13 @@ from matplotlib.figure import SubFigure
 from crisp.clips import ClipDataset
 from crisp.errors import fail
 from crisp.figures import colour_wheel, flow_to_rgb
-from crisp.plots import GREY, picture
+from crisp.plots import GREY, picture, shortened
 from crisp.skeleton import BONES, POINTS
 
 COLUMNS = 8  # frames shown per clip
 FRAME = 1.25  # height of a shown frame, inches
 TEXT = 2.1  # width of the text beside a clip, inches
+LETTERS = 28  # of a line of that text
 HEADER = 0.85  # height of the legend, inches
 BRIGHTEST = 99.5  # percentile of the speeds that gets full colour
 DPI = 110
@@ -87,7 +89,13 @@ def _header(part: SubFigure, dataset: ClipDataset, limit: float, width: float) -
     """Title, and the colour wheel where there is flow."""
     variant = dataset.variant
     kind = f"augmented, epoch {dataset.epoch}" if dataset.augment else "not augmented"
-    part.text(0.1 / width, 0.72, f"{variant.name}: clips as the model sees them", fontsize=11, weight="bold")
+    part.text(
+        0.1 / width,
+        0.72,
+        f"{shortened(variant.name, 40)}: clips as the model sees them",
+        fontsize=11,
+        weight="bold",
+    )
     size = "\u2009\u00d7\u2009".join(map(str, variant.size))
     part.text(0.1 / width, 0.45, f"{variant.model}, {size} (frames, height, width), {kind}", color=GREY)
     if "flow" in variant.streams:
@@ -165,9 +173,10 @@ def _text(part: SubFigure, dataset: ClipDataset, index: int, scale: tuple[float,
     """What the sample is and what was drawn for it."""
     sample, draw = dataset.samples[index], dataset.draw(index)
     width, height = scale
+    label = wrap(sample.label or "unlabelled", LETTERS - 2, max_lines=2, placeholder="\u2026")
     lines = [
-        (sample.label or "unlabelled", "black", "bold"),
-        (_shortened(sample.sample), GREY, "normal"),
+        *((line, "black", "bold") for line in label),
+        (shortened(sample.sample, LETTERS), GREY, "normal"),
         (f"frames {sample.begin} to {sample.end}, from {draw.begin}", "black", "normal"),
         (f"angle {draw.angle:+.1f}\u00b0   zoom {draw.zoom:.2f}", "black", "normal"),
         (f"shift ({draw.shift[0]:+d}, {draw.shift[1]:+d}) px", "black", "normal"),
@@ -177,7 +186,3 @@ def _text(part: SubFigure, dataset: ClipDataset, index: int, scale: tuple[float,
         part.text(
             0.1 / width, 1 - (0.24 + 0.165 * number) / height, line, color=colour, weight=weight, va="top"
         )
-
-
-def _shortened(name: str, longest: int = 30) -> str:
-    return name if len(name) <= longest else f"{name[: longest - 1]}\u2026"

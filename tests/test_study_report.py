@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from matplotlib.figure import Figure
-from matplotlib.text import Text
-from matplotlib.transforms import Bbox
 
 from crisp import summary
 from crisp.study import Study
 from tests import finished
+from tests.drawn import Drawn, covered, cut, record
 
 HANDS = ("Forehand", "Backhand")
 TTSTROKE = [
@@ -43,16 +41,6 @@ STUDIES: dict[str, dict[str, Any]] = {
 }
 
 
-class Drawn(NamedTuple):
-    """A text of a picture: where it is, the room it has, px, and how it is turned."""
-
-    text: str
-    box: Bbox
-    room: Bbox
-    rotation: float
-    parsed: bool
-
-
 class Finished(NamedTuple):
     """A study in its folder, the texts of each of its pictures, and what the verbs printed."""
 
@@ -68,35 +56,9 @@ def made(
 ) -> Finished:
     """A finished study, with every text as it is drawn."""
     folder = tmp_path_factory.mktemp("finished")
-    pictures: dict[str, list[Drawn]] = {}
-    texts: list[Drawn] = []
-    save, draw = Figure.savefig, Text.draw
-
-    def note(self: Text, renderer: Any, *arguments: Any, **options: Any) -> None:
-        if self.get_visible() and self.get_text().strip():
-            figure = self.get_figure(root=True)
-            assert figure is not None
-            clipped = self.get_clip_box() if self.get_clip_on() else None
-            texts.append(
-                Drawn(
-                    self.get_text(),
-                    self.get_window_extent(renderer),
-                    Bbox(clipped.get_points()) if clipped else Bbox(figure.bbox.get_points()),
-                    self.get_rotation(),
-                    self.get_parse_math(),
-                )
-            )
-        draw(self, renderer, *arguments, **options)
-
-    def keep(self: Figure, path: Path, **options: Any) -> None:
-        texts.clear()
-        save(self, path, **options)
-        pictures[path.name] = list(texts)
-
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setattr(Text, "draw", note)
-        patch.setattr(Figure, "savefig", keep)
+        pictures = record(patch)
         study = finished.build(make_video, **STUDIES[request.param])
         said = finished.summarise(study)
     return Finished(folder, study, pictures, said)
@@ -109,20 +71,11 @@ def table(path: Path) -> list[dict[str, str]]:
 
 def test_every_text_is_inside_its_picture(made: Finished) -> None:
     assert len(made.pictures) > 6
-    for name, texts in made.pictures.items():
-        for one in texts:
-            inside = one.room.padded(1)
-            assert inside.x0 <= one.box.x0 and one.box.x1 <= inside.x1, (name, one.text)  # noqa: PT018
-            assert inside.y0 <= one.box.y0 and one.box.y1 <= inside.y1, (name, one.text)  # noqa: PT018
+    assert [(name, cut(texts)) for name, texts in made.pictures.items() if cut(texts)] == []
 
 
 def test_no_text_lies_on_another(made: Finished) -> None:
-    for name, texts in made.pictures.items():
-        straight = [one for one in texts if one.rotation in (0, 90)]
-        for number, one in enumerate(straight):
-            for other in straight[:number]:
-                shared = Bbox.intersection(one.box, other.box)
-                assert shared is None or min(shared.width, shared.height) < 2, (name, one.text, other.text)
+    assert [(name, covered(texts)) for name, texts in made.pictures.items() if covered(texts)] == []
 
 
 def test_names_are_drawn_as_they_are(made: Finished) -> None:
