@@ -31,8 +31,8 @@ WORDS = {
     "Key",
     "Value",
 }
-LONGEST_LINE = 26  # letters of a cell of words that stay on one line
-WIDE = 12  # letters of a cell that take the room of two on a narrow page
+LONGEST_LINE = 16  # letters of a cell of words that stay on one line
+WIDE, FULL = 12, 26  # letters of a cell that take the room of two, or a whole line, on a narrow page
 FEW_COLUMNS = 6  # fit on a tablet
 
 # A row of a narrow page is a block of its cells, each below its heading.
@@ -46,7 +46,7 @@ NARROW = """  table.{size}, .{size} tbody {{ display: block; }}
   .{size} td[data-name]::before {{ content: attr(data-name); display: block; font-size: .8em;
     color: var(--muted); white-space: normal; }}
   .{size} .wide {{ grid-column: span 2; }}
-  .{size} .long, .{size} .remark {{ grid-column: 1 / -1; }}"""
+  .{size} .full, .{size} .remark {{ grid-column: 1 / -1; }}"""
 STYLE = f""":root {{
   color-scheme: light dark;
   --ground: light-dark(#ffffff, #14181d);
@@ -70,6 +70,7 @@ th, td {{ padding: .35em .55em; text-align: right; vertical-align: top;
 th {{ vertical-align: bottom; border-bottom: 2px solid var(--strong); }}
 th:first-child, td:first-child {{ padding-left: 0; }}
 td {{ white-space: nowrap; }}
+small {{ display: block; }}
 .left {{ text-align: left; }}
 .long {{ white-space: normal; overflow-wrap: anywhere; min-width: 9em; }}
 .remarked td {{ border-bottom: 0; padding-bottom: 0; }}
@@ -172,14 +173,17 @@ def _row(headings: Sequence[str], cells: Cells, remark: str) -> str:
 
 def _cell(name: str, cell: str | Link) -> str:
     words = cell.text if isinstance(cell, Link) else cell
+    sides = _side(name)
     content = escape(words)
+    if not sides and " (" in words:  # the spread over the folds below that over the seeds
+        head, _, tail = content.partition(" (")
+        content = f"{head} <small>({tail}</small>"
     if isinstance(cell, Link):
         content = f'<a href="{escape(cell.target)}" target="_blank">{content}</a>'
-    sides = _side(name)
-    # A number keeps its unit, and a name its parts, on one line.
-    size = "long" if sides and len(words) > LONGEST_LINE else "wide" if len(words) > WIDE else ""
-    classes = [*sides, *filter(None, [size])]
-    return f'<td{_class(classes)} data-name="{escape(name)}">{content}</td>'
+    # A number keeps its unit, and a short name its parts, on one line.
+    long = ["long"] if sides and len(words) > LONGEST_LINE else []
+    size = ["full"] if len(words) > FULL else ["wide"] if len(words) > WIDE else []
+    return f'<td{_class([*sides, *long, *size])} data-name="{escape(name)}">{content}</td>'
 
 
 def _side(heading: str) -> list[str]:

@@ -133,10 +133,12 @@ PROBLEMS = """() => {
     if (contrast(style.color, ground) < 4.5) found.push(`pale: ${words}`);
     const own = [...node.childNodes].filter((one) => one.nodeType === 3 && one.data.trim());
     if (node.closest("td:not(.long):not(.remark)") && own.length) {
-      const range = document.createRange();
-      range.selectNodeContents(node);
-      const tops = new Set([...range.getClientRects()].map(({ top }) => Math.round(top)));
-      if (tops.size > 1) found.push(`wrapped: ${words}`);
+      for (const one of own) {
+        const range = document.createRange();
+        range.selectNode(one);
+        const tops = new Set([...range.getClientRects()].map(({ top }) => Math.round(top)));
+        if (tops.size > 1) found.push(`wrapped: ${words}`);
+      }
     }
   }
   return [ground, found];
