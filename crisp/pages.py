@@ -33,7 +33,7 @@ WORDS = {
 }
 LONGEST_LINE = 16  # letters of a cell of words that stay on one line
 WIDE, FULL = 12, 26  # letters of a cell that take the room of two, or a whole line, on a narrow page
-FEW_COLUMNS = 6  # fit on a tablet
+FEW_COLUMNS = 6  # fit on a tablet upright
 
 # A row of a narrow page is a block of its cells, each below its heading.
 NARROW = """  table.{size}, .{size} tbody {{ display: block; }}
@@ -78,7 +78,7 @@ small {{ display: block; }}
 @media (max-width: 34em) {{
 {NARROW.format(size="few")}
 }}
-@media (max-width: 56em) {{
+@media (max-width: 72em) {{
 {NARROW.format(size="many")}
 }}"""
 PAGE = """<!DOCTYPE html>
