@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from crisp import __version__
+from crisp.pages import write_page
 from crisp.study import Study
-from crisp.summary import write_page
 
 PACKAGES = (
     "torch",

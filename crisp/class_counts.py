@@ -10,7 +10,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 
-from crisp.plots import BLUE, GREEN, GREY, ORANGE, legend, picture, say
+from crisp.plots import BLUE, GREEN, GREY, ORANGE, legend, line_height, picture, say, wrapped
 from crisp.strokes import Sample
 from crisp.tables import SPLITS
 
@@ -74,7 +74,7 @@ def draw(
         label: [(one.end - one.begin) / fps[one.video] for one in named if one.label == label]
         for label in shown
     }
-    with picture(path, 12.4, 1.7 + 0.27 * max(len(shown), 6)) as figure:
+    with picture(path, 12.4, 1.7 + line_height(shown, 0.27) * max(len(shown), 6)) as figure:
         counts, boxes, histogram = figure.subplots(1, 3, width_ratios=[1.15, 1, 0.85])
         _counts(counts, counted(named, splits, shown), shown)
         _boxes(boxes, lengths)
@@ -102,7 +102,7 @@ def _counts(axes: Axes, sets: Mapping[str, Sequence[int]], classes: Sequence[str
         left += count
     for place, total in enumerate(left):
         axes.text(total, place, f" {total:.0f}", va="center", color=GREY)
-    axes.set_yticks(range(len(classes)), classes)
+    axes.set_yticks(range(len(classes)), wrapped(classes))
     axes.set_ylim(len(classes) - 0.4, -0.6)
     axes.set_xlim(0, 1.14 * max(left.max(initial=0), 1))
     axes.grid(axis="y", visible=False)

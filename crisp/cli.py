@@ -724,7 +724,7 @@ def summary(study: StudyFile = HERE) -> None:
     if loaded.flow_groups:
         plots.flow_study(loaded.results / "flow_study.png", rows, loaded.flow_groups)
     summaries.summary_table(loaded.results / "summary.html", rows)
-    compared = comparisons.compare(runs)
+    compared = comparisons.compare(runs, rows)
     comparisons.write(loaded.results / "comparisons.tsv", compared)
     comparisons.table(loaded.results / "comparisons.html", compared)
     if loaded.detection_rows:

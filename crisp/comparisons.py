@@ -7,7 +7,7 @@ counts are those that one of them alone gets right.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from crisp.errors import fail
-from crisp.summary import Run, write_page, write_table
+from crisp.pages import write_page
+from crisp.summary import Row, Run, write_table
 from crisp.unreadable import reading
 from crisp.words import counted
 
@@ -30,7 +31,8 @@ class Comparison(NamedTuple):
     `seed` is a seed, or ``all`` for the mean over the seeds. `difference` is the accuracy of the first
     minus that of the second, with its 95 % interval from `low` to `high`; `first_only` and `second_only`
     count the samples that only one of them gets right, and `p` is their McNemar test. Over several seeds
-    there is no such test, as a sample counts once and not once a seed.
+    there is no such test, as a sample counts once and not once a seed. `remark` names a variant that never
+    learned: its difference has neither interval nor p, as it is one of trainings that failed.
     """
 
     first: str
@@ -43,6 +45,7 @@ class Comparison(NamedTuple):
     first_only: int | None = None
     second_only: int | None = None
     p: float | None = None
+    remark: str = ""
 
 
 def mcnemar(first_only: int, second_only: int) -> float:
@@ -89,16 +92,18 @@ def bootstrap(differences: ArrayLike, seed: int = 0) -> list[float] | None:
     return [float(found.confidence_interval.low), float(found.confidence_interval.high)]
 
 
-def compare(runs: Iterable[Run]) -> list[Comparison]:
+def compare(runs: Iterable[Run], rows: Iterable[Row]) -> list[Comparison]:
     """Compare every two variants: a row a seed, and of several seeds one more for their mean.
 
     The test samples of all splits of a seed are taken together: in the folds of a cross-validation each
-    sample is tested once.
+    sample is tested once. So a difference is that of the accuracies in the summary.
 
     Parameters
     ----------
     runs : iterable of Run
         With a ``predictions.csv`` in each folder.
+    rows : iterable of Row
+        Their summary (`crisp.summary.collect`), by which some of them never learned.
 
     Raises
     ------
@@ -109,7 +114,8 @@ def compare(runs: Iterable[Run]) -> list[Comparison]:
     for run in runs:
         of_seed = tested.setdefault(run.variant, {}).setdefault(run.seed, {})
         of_seed |= {(run.split, sample): right for sample, right in read_correct(run.folder).items()}
-    rows = []
+    learned = {(row.variant, row.seed, row.split): row.learned for row in rows}
+    found = []
     for first, second in combinations(tested, 2):
         pairs = {
             seed: _differences(
@@ -118,11 +124,26 @@ def compare(runs: Iterable[Run]) -> list[Comparison]:
             for seed in tested[first]
             if seed in tested[second]
         }
-        rows += [_of_seed(first, second, seed, found) for seed, found in pairs.items()]
+        of_pair = [_of_seed(first, second, seed, differences) for seed, differences in pairs.items()]
+        found += [_remarked(row, learned, [seed]) for row, seed in zip(of_pair, pairs, strict=True)]
         if len(pairs) > 1:
             means = np.mean(list(pairs.values()), axis=0)
-            rows.append(Comparison(first, second, EVERY_SEED, len(means), *_mean(means)))
-    return rows
+            mean = Comparison(first, second, EVERY_SEED, len(means), *_mean(means))
+            found.append(_remarked(mean, learned, list(pairs)))
+    return found
+
+
+def _remarked(
+    row: Comparison, learned: Mapping[tuple[str, int, str], bool], seeds: Collection[int]
+) -> Comparison:
+    """A comparison of trainings that never learned says so, and nothing that reads as significant."""
+    remarks = []
+    for name in (row.first, row.second):
+        trainings = [of for (variant, seed, _), of in learned.items() if variant == name and seed in seeds]
+        if failed := trainings.count(False):
+            some = "" if failed == len(trainings) else f" ({failed} of {len(trainings)} trainings)"
+            remarks.append(f"{name} never learned{some}")
+    return row._replace(low=None, high=None, p=None, remark="; ".join(remarks)) if remarks else row
 
 
 def _differences(
@@ -176,7 +197,8 @@ def write(path: str | Path, rows: Iterable[Comparison]) -> None:
 
 
 def table(path: str | Path, rows: Iterable[Comparison]) -> None:
-    """Write the comparisons as a page of HTML that needs no other file."""
+    """Write the comparisons as a page of HTML that needs no other file, remarks below their rows."""
+    rows = list(rows)
     headings = [
         "First",
         "Second",
@@ -195,7 +217,7 @@ def table(path: str | Path, rows: Iterable[Comparison]) -> None:
             row.seed,
             str(row.n),
             _points(row.difference),
-            f"{_points(row.low)} to {_points(row.high)}",
+            "–" if row.low is None else f"{_points(row.low)} to {_points(row.high)}",
             *("–" if count is None else str(count) for count in (row.first_only, row.second_only)),
             "–" if row.p is None else f"{row.p:.3f}" if row.p >= 0.0005 else "< 0.001",
         ]
@@ -205,9 +227,12 @@ def table(path: str | Path, rows: Iterable[Comparison]) -> None:
         "Accuracy of the first minus that of the second in points, on the same test samples, with its 95 % "
         "interval (paired bootstrap of the samples). Only first, only second: samples that one of them alone "
         "gets right; p: exact McNemar test, not corrected for the number of comparisons. Seed all: mean over "
-        "the seeds."
+        "the seeds. In a cross-validation the samples of all folds are taken together, as in the summary. A "
+        "difference to a variant that never learned has neither interval nor p: it compares a training that "
+        "failed, not a model."
     )
-    write_page(path, "Differences between the variants", note, headings, body)
+    remarks = [row.remark for row in rows]
+    write_page(path, "Differences between the variants", note, headings, body, remarks)
 
 
 def _points(difference: float | None) -> str:

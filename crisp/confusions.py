@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from textwrap import wrap
+from textwrap import fill, wrap
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from matplotlib.figure import SubFigure
 
 from crisp import storage
 from crisp.evaluation import Prediction
-from crisp.plots import GREY, ORANGE, picture
+from crisp.plots import GREY, ORANGE, picture, shortened
 from crisp.study import Study
 
 MOST = 5  # confusions shown
@@ -22,6 +22,8 @@ FRAMES = 3  # frames of each stroke
 WIDTH = 12.4  # inches
 TEXT = 2.35
 COLUMNS = 30  # letters of a line of text
+LINE = 0.17
+LONGEST = 40  # letters of a sample's name above its frames
 
 
 class Confusion(NamedTuple):
@@ -83,11 +85,13 @@ def draw(path: str | Path, study: Study, variant: str, confusions: Sequence[Conf
     }
     shapes = [images[0].shape for images in frames.values()]
     tallest = max((shape[0] / shape[1] for shape in shapes), default=0.5)
-    block = max(1.1, (WIDTH - TEXT) / (EXAMPLES * FRAMES) * tallest + 0.46)
+    lines = max((len(_lines(confusion)) for confusion in confusions), default=0)
+    block = max(1.1, (WIDTH - TEXT) / (EXAMPLES * FRAMES) * tallest + 0.46, 0.36 + LINE * lines + 0.1)
     with picture(path, WIDTH, 0.5 + block * max(1, len(confusions)), constrained=False) as figure:
         heights = [0.5, *[block] * max(1, len(confusions))]
         top, *parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
-        top.text(0.01, 0.5, f"{variant}: the worst confusions", fontsize=11, weight="bold", va="center")
+        title = fill(f"{variant}: the worst confusions", 100)
+        top.text(0.01, 0.5, title, fontsize=11, weight="bold", va="center")
         if not confusions:
             parts[0].text(0.01, 0.7, "no labelled test sample was taken for another class", color=GREY)
         for part, confusion in zip(parts, confusions, strict=False):
@@ -103,16 +107,20 @@ def _frames(path: Path, one: Prediction) -> np.ndarray:
         return np.concatenate([storage.read_rows(file["rgb"], at, at + 1) for at in chosen])
 
 
-def _row(part: SubFigure, confusion: Confusion, frames: dict[str, np.ndarray], block: float) -> None:
-    """What was confused with what and how often, and frames of examples."""
+def _lines(confusion: Confusion) -> list[tuple[str, str]]:
+    """What was confused with what and how often: texts and their colours."""
     share = 100 * confusion.times / confusion.total
-    lines = [
+    return [
         *((line, "black") for line in wrap(confusion.label, COLUMNS)),
         *((line, ORANGE) for line in wrap(f"\u2192 {confusion.predicted}", COLUMNS)),
         (f"{confusion.times} of {confusion.total} ({share:.0f} %)", GREY),
     ]
-    for number, (line, colour) in enumerate(lines):
-        part.text(0.01, 1 - (0.36 + 0.17 * number) / block, line, color=colour, va="top", fontsize=8.5)
+
+
+def _row(part: SubFigure, confusion: Confusion, frames: dict[str, np.ndarray], block: float) -> None:
+    """The text of a confusion, and frames of its examples."""
+    for number, (line, colour) in enumerate(_lines(confusion)):
+        part.text(0.01, 1 - (0.36 + LINE * number) / block, line, color=colour, va="top", fontsize=8.5)
     cells = part.subplots(1, EXAMPLES * FRAMES, squeeze=False)[0]
     part.subplots_adjust(left=TEXT / WIDTH, right=0.995, bottom=0.03, top=1 - 0.36 / block, wspace=0.04)
     for cell in cells:
@@ -123,5 +131,9 @@ def _row(part: SubFigure, confusion: Confusion, frames: dict[str, np.ndarray], b
             cell.imshow(image)
             cell.set_anchor("N")
         place[0].set_title(
-            f"{one.sample}, score {one.scores.max():.2f}", fontsize=7.5, weight="normal", loc="left", pad=2
+            f"{shortened(one.sample, LONGEST)}, score {one.scores.max():.2f}",
+            fontsize=7.5,
+            weight="normal",
+            loc="left",
+            pad=2,
         )

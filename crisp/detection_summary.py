@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from crisp.decisions import RULES
 from crisp.files import read_json
-from crisp.summary import Run, mean_spread, percent, write_page, write_table
+from crisp.pages import Table, write_tables
+from crisp.summary import Run, mean_spread, percent, write_table
 
 SHARES = (
     "global_iou",
@@ -20,16 +21,9 @@ SHARES = (
     "campaign_map",
     "campaign_map_one_to_one",
 )
-HEADINGS = (
-    "Variant",
-    "Split",
-    "Decision",
-    "Seeds",
-    "Videos",
-    "Strokes",
-    "Found",
-    "Global IoU",
-    "Everywhere",
+NAMES = ("Variant", "Split", "Decision")
+FRAMES = ("Seeds", "Videos", "Strokes", "Found", "Global IoU", "Everywhere")
+PRECISIONS = (
     "AP 0.5",
     "AP 0.5 to 0.95",
     "Class AP 0.5",
@@ -110,7 +104,7 @@ def write(path: str | Path, rows: Iterable[Row]) -> None:
 
 
 def table(path: str | Path, rows: Iterable[Row]) -> None:
-    """Write the mean and spread over the seeds, by every rule, as a page of HTML that needs no other file."""
+    """Write mean and spread over the seeds, by every rule, as a page of HTML that needs no other file."""
     groups: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row.variant, row.split, row.decision), []).append(row)
@@ -121,11 +115,21 @@ def table(path: str | Path, rows: Iterable[Row]) -> None:
         "Campaign mAP: mean of precision x recall over the same IoUs, as MediaEval 2022 ranked, and with at "
         "most one annotated stroke for each found one."
     )
-    write_page(path, "Strokes found in untrimmed videos", note, HEADINGS, map(_cells, groups.values()))
+    names, frames = len(NAMES), len(FRAMES)
+    cells = [_cells(group) for group in groups.values()]
+    tables = [
+        Table([*NAMES, *FRAMES], [line[: names + frames] for line in cells], caption="Frames"),
+        Table(
+            [*NAMES, *PRECISIONS],
+            [[*line[:names], *line[names + frames :]] for line in cells],
+            caption="Precision",
+        ),
+    ]
+    write_tables(path, "Strokes found in untrimmed videos", note, tables)
 
 
 def _cells(rows: Sequence[Row]) -> list[str]:
-    """The cells under `HEADINGS`, of a variant's seeds."""
+    """The cells under `NAMES`, `FRAMES` and `PRECISIONS`, of a variant's seeds."""
     first = rows[0]
     found = sum(row.detections for row in rows) / len(rows)
     return [

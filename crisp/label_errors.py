@@ -15,8 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from crisp import strokes
 from crisp.evaluation import Prediction, read_predictions
+from crisp.pages import Link, write_page
 from crisp.study import Study
-from crisp.summary import Link, write_page, write_table
+from crisp.summary import write_table
 from crisp.words import counted
 
 MOST_ROWS = 100  # of the page; the table holds all

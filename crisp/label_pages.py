@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from crisp import __version__, frames, label_errors, viewer
 from crisp.annotations import read as read_xml
 from crisp.files import write_json
@@ -18,6 +20,8 @@ from crisp.strokes import working_interval
 from crisp.study import Study
 from crisp.tables import Annotation
 from crisp.versions import INDEX
+
+MOST_POINTS = 4000  # of a curve: more than a screen has pixels
 
 
 class Made(NamedTuple):
@@ -85,12 +89,20 @@ def _by_file(study: Study, video: str, suspects: Sequence[Suspect]) -> dict[Anno
 def index(study: Study, row: Annotation, suspects: Sequence[Suspect], variant: str) -> dict[str, Any]:
     """What the viewer shows of an annotation file and the predictions of its samples.
 
-    A stroke that is predicted to be none, and a negative that is predicted as such, is not among the
-    strokes of the model.
+    A stroke that is predicted to be none is among the strokes of the model, as the negative class; a
+    negative that is predicted as such is not.
     """
     path = study.annotation_file(row)
     step = study.videos[row.video].frame_step
     source = frames.described(study.stage_file(row.video, "frames"))
+    truth = sorted(read_xml(path))
+    strokes = [one for one in suspects if one.kind == "stroke"]
+    warnings = []
+    if len(strokes) < len(truth):
+        warnings.append(
+            f"{len(truth) - len(strokes)} of the {len(truth)} annotated strokes were judged by no model: "
+            "their class is unknown, or the models were trained or validated on them"
+        )
     return {
         "schema": INDEX,
         "crisp": __version__,
@@ -109,8 +121,19 @@ def index(study: Study, row: Annotation, suspects: Sequence[Suspect], variant: s
                 "scores": dict(zip(study.classes, one.probabilities, strict=True)),
             }
             for one in sorted(suspects, key=lambda one: one.begin)
-            if one.predicted != study.negative_class
+            if one.kind == "stroke" or one.predicted != study.negative_class
         ],
-        "truth": [stroke._asdict() for stroke in sorted(read_xml(path))],
+        "truth": [stroke._asdict() for stroke in truth],
         "annotations": str(path.absolute()),
+        "probabilities": _curves(suspects, study.classes, step, source.decoded),
+        "warnings": warnings,
     }
+
+
+def _curves(suspects: Sequence[Suspect], classes: Sequence[str], step: int, count: int) -> dict[str, Any]:
+    """The class probabilities of each sample over its frames, 0 where none was judged, for the viewer."""
+    stride = max(1, -(-count // MOST_POINTS))
+    values = np.zeros((-(-count // stride), len(classes)))
+    for one in suspects:
+        values[-(-one.begin * step // stride) : -(-one.end * step // stride)] = one.probabilities
+    return {"stride": stride, "first": 0, "classes": list(classes), "values": values.round(3).tolist()}

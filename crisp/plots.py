@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import fill
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator, PercentFormatter
@@ -26,12 +29,13 @@ from crisp.detection_metrics import THRESHOLDS, Interval, iou
 from crisp.files import replacing
 from crisp.metrics import row_shares
 from crisp.study import Variant
-from crisp.summary import Row, by_variant
+from crisp.summary import Row, averages, by_variant
 from crisp.words import counted
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
 MANY = (BLUE, ORANGE, GREEN, "#E69F00", "#56B4E9", "#CC79A7", "#000000", GREY)  # all of the palette
 MOST_VIDEOS = 40  # of a picture of found strokes; more would make it too tall to look at
+NAME = 28  # letters of a line of a name beside an axis
 STYLE: dict[Any, Any] = {
     "figure.dpi": 120,
     "savefig.dpi": 120,
@@ -39,6 +43,7 @@ STYLE: dict[Any, Any] = {
     "figure.constrained_layout.w_pad": 0.1,
     "figure.constrained_layout.h_pad": 0.08,
     "font.family": "DejaVu Sans",
+    "text.parse_math": False,  # a class or a video may have a dollar sign in its name
     "font.size": 9,
     "axes.titlesize": 10.5,
     "axes.titleweight": "bold",
@@ -56,12 +61,30 @@ STYLE: dict[Any, Any] = {
 
 
 @contextmanager
-def picture(path: str | Path, width: float, height: float, constrained: bool = True) -> Iterator[Figure]:
-    """A figure of that size in inches, laid out by itself if `constrained`, written as PNG on leaving."""
+def picture(
+    path: str | Path,
+    width: float,
+    height: float,
+    constrained: bool = True,
+    style: Mapping[Any, Any] = MappingProxyType({}),
+) -> Iterator[Figure]:
+    """A figure of that size in inches, written as PNG on leaving: what every picture of CRISP is drawn by.
+
+    Parameters
+    ----------
+    path : path
+        PNG file to write.
+    width, height : float
+        Of the figure, inches.
+    constrained : bool
+        Whether it is laid out by itself.
+    style : mapping, optional
+        Settings of matplotlib other than those of `STYLE`.
+    """
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(STYLE)
-        mpl.rcParams["figure.constrained_layout.use"] = constrained
+        mpl.rcParams.update({**style, "figure.constrained_layout.use": constrained})
         figure = Figure(figsize=(width, height))
         yield figure
         with replacing(path) as beside:
@@ -82,9 +105,10 @@ def confusion(path: str | Path, matrix: ArrayLike, classes: Sequence[str], title
     title : str
         What it is a confusion matrix of.
     """
-    side = _side(len(classes))
+    side = _side(classes)
     with picture(path, side + 0.9, side) as figure:
-        image = _matrix(figure.add_subplot(), matrix, classes, title)
+        heading(figure, title)
+        image = _matrix(figure.add_subplot(), matrix, classes)
         _share_bar(figure, image, figure.axes)
 
 
@@ -100,21 +124,21 @@ def super_confusion(path: str | Path, sets: Mapping[str, Mapping[str, Any]], tit
     title : str
         What they are confusion matrices of.
     """
-    sides = [_side(len(figures["classes"])) for figures in sets.values()]
+    sides = [_side(figures["classes"]) for figures in sets.values()]
     with picture(path, sum(sides) + 0.9, max(sides)) as figure:
-        figure.suptitle(title, x=0.012, ha="left", fontweight="bold", fontsize=11)
+        heading(figure, title)
         panels = figure.subplots(1, len(sides), squeeze=False, width_ratios=sides)[0]
         for axes, (name, figures) in zip(panels, sets.items(), strict=True):
             image = _matrix(axes, figures["confusion"], figures["classes"], name)
         _share_bar(figure, image, panels)
 
 
-def _side(n: int) -> float:
-    """Side of a matrix of `n` classes with its names, inches."""
-    return 2.6 + 0.36 * max(n, 6)
+def _side(classes: Sequence[str]) -> float:
+    """Side of a matrix of these classes with their names, inches."""
+    return 2.6 + line_height(classes, 0.36) * max(len(classes), 6)
 
 
-def _matrix(axes: Axes, matrix: ArrayLike, classes: Sequence[str], title: str) -> AxesImage:
+def _matrix(axes: Axes, matrix: ArrayLike, classes: Sequence[str], title: str = "") -> AxesImage:
     """Draw a confusion matrix into `axes`."""
     counts = np.asarray(matrix, dtype=np.int64)
     shares = row_shares(counts)
@@ -122,8 +146,11 @@ def _matrix(axes: Axes, matrix: ArrayLike, classes: Sequence[str], title: str) -
     axes.grid(False)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     names = [f"{name}  ({total})" for name, total in zip(classes, counts.sum(axis=1), strict=True)]
-    axes.set_yticks(range(n), names)
-    axes.set_xticks(range(n), classes, rotation=90 if n > 8 else 45, ha="center" if n > 8 else "right")
+    axes.set_yticks(range(n), wrapped(names))
+    upright = n > 8 or any("\n" in name for name in wrapped(classes))
+    axes.set_xticks(
+        range(n), wrapped(classes), rotation=90 if upright else 45, ha="center" if upright else "right"
+    )
     axes.set_xticks(np.arange(n + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(n + 1) - 0.5, minor=True)
     axes.grid(which="minor", color="white", linewidth=1)
@@ -164,7 +191,7 @@ def curves(path: str | Path, history: Sequence[Mapping[str, float]], title: str 
     epochs = [row["epoch"] for row in history]
     best = [row["epoch"] for row in history if row["best"] == 1]
     with picture(path, 8.4, 3.7) as figure:
-        figure.suptitle(title, x=0.012, ha="left", fontweight="bold", fontsize=11)
+        heading(figure, title)
         for axes, figures in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
             highest = [0.0]
             for part, name, colour in (("train", "training", BLUE), ("validation", "validation", ORANGE)):
@@ -204,13 +231,14 @@ def all_curves(path: str | Path, histories: Mapping[str, Sequence[Sequence[Mappi
     """
     columns = ("train_loss", "validation_loss", "validation_accuracy")
     colours = MANY if len(histories) <= len(MANY) else mpl.colormaps["tab20"](range(20))
-    with picture(path, 12.4, 3.9 + 0.2 * (len(histories) // 6)) as figure:
-        figure.suptitle("Learning curves of all variants", x=0.012, ha="left", fontweight="bold", fontsize=11)
+    with picture(path, 12.4, 3.9) as figure:
+        heading(figure, "Learning curves of all variants")
         panels = figure.subplots(1, len(columns))
         for axes, column in zip(panels, columns, strict=True):
             known = False
             for number, (name, runs) in enumerate(histories.items()):
                 colour, by_epoch = colours[number % len(colours)], defaultdict(list)
+                line = ("-", "--", ":", "-.")[number // len(colours) % 4]
                 for history in runs:
                     points = [(row["epoch"], row[column]) for row in history if math.isfinite(row[column])]
                     axes.plot(
@@ -223,7 +251,9 @@ def all_curves(path: str | Path, histories: Mapping[str, Sequence[Sequence[Mappi
                         by_epoch[epoch].append(value)
                 means = sorted((epoch, float(np.mean(values))) for epoch, values in by_epoch.items())
                 known = known or bool(means)
-                axes.plot(*zip(*means, strict=True) if means else ((), ()), color=colour, label=name)
+                axes.plot(
+                    *zip(*means, strict=True) if means else ((), ()), color=colour, label=name, linestyle=line
+                )
             axes.set_title(column.replace("train", "training").replace("_", " ").capitalize())
             axes.set_xlabel("Epoch")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
@@ -232,7 +262,7 @@ def all_curves(path: str | Path, histories: Mapping[str, Sequence[Sequence[Mappi
                 say(axes, "no epochs")
         panels[-1].set_ylim(0, 1.02)
         panels[-1].yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
-        legend(figure, panels[-1], columns=6)
+        legend(figure, panels[-1])
 
 
 def summary(path: str | Path, rows: Sequence[Row], title: str = "Accuracy of the variants") -> None:
@@ -251,14 +281,15 @@ def summary(path: str | Path, rows: Sequence[Row], title: str = "Accuracy of the
         What was compared.
     """
     groups = by_variant(rows)
+    means = [average.accuracy.value for average in averages(rows)]
     splits = {split for _, split in groups}
     rules = {row.decision for group in groups.values() for row in group}
-    with picture(path, 7.6, 1.5 + 0.5 * max(len(groups), 1)) as figure:
+    names = [variant if len(splits) == 1 else f"{variant}, {split}" for variant, split in groups]
+    with picture(path, 7.6, 1.5 + line_height(names, 0.5) * max(len(groups), 1)) as figure:
         axes = figure.add_subplot()
-        for place, group in enumerate(groups.values()):
-            _dots(axes, place, group)
-        names = [variant if len(splits) == 1 else f"{variant}, {split}" for variant, split in groups]
-        axes.set_yticks(range(len(groups)), names)
+        for place, (group, mean) in enumerate(zip(groups.values(), means, strict=True)):
+            _dots(axes, place, group, mean)
+        axes.set_yticks(range(len(groups)), wrapped(names))
         axes.set_ylim(len(groups) - 0.4, -0.6)
         axes.set_xlim(0, 1)
         axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
@@ -276,7 +307,7 @@ def summary(path: str | Path, rows: Sequence[Row], title: str = "Accuracy of the
 def flow_study(path: str | Path, rows: Sequence[Row], groups: Mapping[str, Sequence[Variant]]) -> None:
     """Draw the accuracy by flow method and normalisation, a panel for each group of variants.
 
-    A dot is a run, a bar the mean of its variant, by the configured decision rule.
+    A dot is a run, a bar the mean of its variant (as in the summary), by the configured decision rule.
 
     Parameters
     ----------
@@ -287,6 +318,7 @@ def flow_study(path: str | Path, rows: Sequence[Row], groups: Mapping[str, Seque
     groups : mapping
         `crisp.study.Study.flow_groups`.
     """
+    means = {average.variant: average.accuracy.value for average in averages(rows)}
     runs: dict[str, list[float]] = {}
     for (name, _), known in by_variant(rows).items():
         runs.setdefault(name, []).extend(row.accuracy for row in known if row.accuracy is not None)
@@ -294,8 +326,8 @@ def flow_study(path: str | Path, rows: Sequence[Row], groups: Mapping[str, Seque
     methods = list(dict.fromkeys(variant.flow for variant in every))
     kinds = list(dict.fromkeys(variant.norm_method for variant in every))
     colours = dict(zip(kinds, (BLUE, ORANGE, GREEN), strict=False))
-    with picture(path, 1.2 + (0.9 * len(methods) + 0.6) * len(groups), 3.9) as figure:
-        figure.suptitle("Accuracy by flow and its normalisation", x=0.012, ha="left", fontweight="bold")
+    with picture(path, max(4.6, 1.2 + (0.9 * len(methods) + 0.6) * len(groups)), 3.9) as figure:
+        heading(figure, "Accuracy by flow and its normalisation")
         panels = figure.subplots(1, len(groups), sharey=True, squeeze=False)[0]
         for axes, (name, group) in zip(panels, groups.items(), strict=True):
             for variant in group:
@@ -303,8 +335,7 @@ def flow_study(path: str | Path, rows: Sequence[Row], groups: Mapping[str, Seque
                 place, found = methods.index(variant.flow) + shift, runs.get(variant.name, [])
                 colour = colours[variant.norm_method]
                 axes.plot([place] * len(found), found, "o", color=colour, alpha=0.45, markersize=4)
-                if found:
-                    mean = float(np.mean(found))
+                if (mean := means.get(variant.name)) is not None:
                     axes.hlines(
                         mean, place - 0.1, place + 0.1, color=colour, linewidth=2.6, label=variant.norm_method
                     )
@@ -350,7 +381,7 @@ def timelines(path: str | Path, videos: Sequence[Timeline], title: str) -> None:
         title += f" (the first {len(shown)} of {counted(len(videos), 'video')})"
     longest = max((np.size(video.probability) / video.fps for video in shown), default=1)
     with picture(path, 11, 1.1 + 1.1 * max(len(shown), 1)) as figure:
-        figure.suptitle(title, x=0.012, ha="left", fontweight="bold", fontsize=11)
+        heading(figure, title)
         rows = figure.subplots(max(len(shown), 1), 1, sharex=True, squeeze=False)[:, 0]
         for axes, video in zip(rows, shown, strict=False):
             _timeline(axes, video)
@@ -393,22 +424,53 @@ def _bar(axes: Axes, stroke: Interval, fps: float, bottom: float, **style: Any) 
     axes.broken_barh([span], (bottom, 0.5), linewidth=1, **style)
 
 
-def legend(figure: Figure | SubFigure, *parts: Axes, columns: int = 99) -> None:
-    """Put one entry for each kind of mark below the picture, or a part of it."""
+def heading(figure: Figure, title: str) -> None:
+    """Write the title of a whole picture, in as many lines as it needs."""
+    letters = int(9 * figure.get_figwidth())
+    figure.suptitle(fill(title, letters), x=0.012, ha="left", fontweight="bold", fontsize=11)
+
+
+def wrapped(names: Iterable[str], letters: int = NAME) -> list[str]:
+    """Names beside an axis, long ones in several lines."""
+    return [fill(name, letters) for name in names]
+
+
+def shortened(name: str, letters: int) -> str:
+    """A long name without its beginning: numbers and frames stand at its end."""
+    return name if len(name) <= letters else f"\u2026{name[1 - letters :]}"
+
+
+def line_height(names: Sequence[str], least: float) -> float:
+    """Room for each of these names beside an axis, inches."""
+    return max(least, 0.17 * max((name.count("\n") + 1 for name in wrapped(names)), default=1) + 0.04)
+
+
+def legend(figure: Figure | SubFigure, *parts: Axes) -> None:
+    """Put one entry for each kind of mark below the picture or a part of it, in as many lines as needed."""
     unique: dict[str, Artist] = {}
     for axes in parts:
         handles, labels = axes.get_legend_handles_labels()
         unique.update(zip(map(str, labels), handles, strict=True))
-    if unique:
-        figure.legend(
-            unique.values(), unique.keys(), loc="outside lower center", ncols=min(len(unique), columns)
-        )
+    if not unique:
+        return
+    whole = figure.get_figure(root=True)
+    assert isinstance(whole, Figure)
+    renderer = FigureCanvasAgg(whole).get_renderer()
+    room = whole.get_figwidth() - 0.2
+    names = wrapped(unique, int(10 * room))
+    for columns in range(len(unique), 0, -1):
+        made = figure.legend(unique.values(), names, loc="outside lower center", ncols=columns)
+        if made.get_window_extent(renderer).width <= room * whole.dpi:
+            break
+        made.remove()
+    if figure is whole:
+        lines = math.ceil(len(unique) / columns)
+        whole.set_figheight(whole.get_figheight() + 0.2 * (lines - 1))
 
 
-def _dots(axes: Axes, place: int, rows: Sequence[Row]) -> None:
-    """Draw the runs of a variant side by side on the line of height `place`."""
+def _dots(axes: Axes, place: int, rows: Sequence[Row], mean: float | None) -> None:
+    """Draw the runs of a variant side by side on the line of height `place`, and the mean over its seeds."""
     heights = place + 0.13 * (np.arange(len(rows)) - (len(rows) - 1) / 2) * min(1, 5 / len(rows))
-    known = [row.accuracy for row in rows if row.accuracy is not None]
     for height, row in zip(heights, rows, strict=True):
         if row.accuracy is None or row.low is None or row.high is None:
             continue
@@ -417,11 +479,10 @@ def _dots(axes: Axes, place: int, rows: Sequence[Row]) -> None:
         axes.plot(
             row.accuracy, height, "o", color=BLUE, markerfacecolor=face, label=label, zorder=3, clip_on=False
         )
-    if not known:
+    if mean is None:
         return
-    mean = float(np.mean(known))
     axes.text(1.02, place, f"{100 * mean:.1f} %", va="center", transform=axes.get_yaxis_transform())
-    if len(known) > 1:
+    if len(rows) > 1:
         axes.vlines(mean, place - 0.34, place + 0.34, color=ORANGE, linewidth=2, label="mean")
     baselines = [row.majority for row in rows if row.majority is not None]
     if baselines:

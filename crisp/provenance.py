@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from crisp import storage
+from crisp.pages import write_page
 from crisp.study import Study
-from crisp.summary import write_page
 
 NOTE = (
     "Optical flow is equal to the byte only where method, backend and versions are. Between backends of "

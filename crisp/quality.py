@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from textwrap import fill
-from typing import NamedTuple
+from textwrap import fill, wrap
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -24,9 +24,19 @@ from crisp.words import counted
 COLUMNS = 8  # frames shown
 WIDTH = 12.4  # inches
 HEADER = 0.95
+MORE = 0.2  # of the header for each line that did not fit
+LETTERS = 120  # of a line of the header
 PATHS = 5.2
 BRIGHTEST = 99.5  # percentile of the speeds that gets full colour
+NAME = 24  # letters of a line of a class's name over the motion
 MOST_NAMES = 24  # strokes whose class is written; more would overprint each other
+
+
+class Line(NamedTuple):
+    """A text of the header in as many lines as it needs, and its style."""
+
+    texts: list[str]
+    style: dict[str, Any]
 
 
 class Prepared(NamedTuple):
@@ -77,17 +87,20 @@ def draw(study: Study, video: str, path: str | Path, kept: Labels | None = None)
     least = roi.motion_threshold(study.roi_threshold, width, prepared.fps)
     limit = full_colour(prepared.flow, least)
     sheet = 2 * (WIDTH / COLUMNS * height / width) + 0.5
-    with picture(path, WIDTH, HEADER + sheet + PATHS) as figure:
-        top, middle, bottom = figure.subfigures(3, 1, height_ratios=[HEADER, sheet, PATHS], squeeze=False)[
+    warnings = source.warnings()
+    colour, weight = (ORANGE, "bold") if warnings else (GREY, "normal")
+    told = f"decode warnings: {'; '.join(warnings)}" if warnings else "decoded without warnings"
+    lines = [
+        Line(wrap(video, 60), {"fontsize": 13, "weight": "bold"}),
+        Line(wrap("  \u00b7  ".join(facts), LETTERS), {"color": GREY}),
+        Line(wrap(told, LETTERS), {"color": colour, "weight": weight}),
+    ]
+    header = HEADER + MORE * sum(len(line.texts) - 1 for line in lines)
+    with picture(path, WIDTH, header + sheet + PATHS) as figure:
+        top, middle, bottom = figure.subfigures(3, 1, height_ratios=[header, sheet, PATHS], squeeze=False)[
             :, 0
         ]
-        _header(
-            top,
-            video,
-            facts,
-            source.warnings(),
-            f"flow ({method}): full colour from {limit:.2g} px per frame",
-        )
+        _header(top, lines, f"flow ({method}): full colour from {limit:.2g} px per frame", header)
         _sheet(middle, prepared, annotated, study.crop_sizes, limit)
         _paths(bottom, prepared, annotated)
 
@@ -157,16 +170,16 @@ def full_colour(flow: np.ndarray, least: float) -> float:
     return max(float(np.percentile(moving, BRIGHTEST)) if len(moving) else 0.0, least) or 1.0
 
 
-def _header(part: SubFigure, video: str, facts: Sequence[str], warnings: Sequence[str], scale: str) -> None:
+def _header(part: SubFigure, lines: Sequence[Line], scale: str, height: float) -> None:
     """Name, facts and warnings, and the colour wheel."""
-    part.text(0.1 / WIDTH, 0.78, video, fontsize=13, weight="bold", va="center")
-    part.text(0.1 / WIDTH, 0.45, "  \u00b7  ".join(facts), color=GREY, va="center")
-    words = f"decode warnings: {'; '.join(warnings)}" if warnings else "decoded without warnings"
-    colour, weight = (ORANGE, "bold") if warnings else (GREY, "normal")
-    part.text(0.1 / WIDTH, 0.15, words, color=colour, weight=weight, va="center")
-    part.text(1 - 1.0 / WIDTH, 0.78, scale, ha="right", va="center", color=GREY)
+    for place, line in zip((0.22, 0.55, 0.85), lines, strict=True):
+        before = MORE * sum(len(one.texts) - 1 for one in lines[: lines.index(line)])
+        middle = (place * HEADER + before + MORE * (len(line.texts) - 1) / 2) / height
+        part.text(0.1 / WIDTH, 1 - middle, "\n".join(line.texts), va="center", **line.style)
+    part.text(1 - 1.0 / WIDTH, 1 - 0.22 * HEADER / height, scale, ha="right", va="center", color=GREY)
     side = HEADER - 0.12
-    wheel = part.add_axes((1 - (side + 0.08) / WIDTH, 0.06, side / WIDTH, side / HEADER))
+    corner = 1 - (side + 0.08) / WIDTH, 1 - (side + 0.063) / height
+    wheel = part.add_axes((*corner, side / WIDTH, side / height))
     wheel.imshow(colour_wheel())
     wheel.set_axis_off()
 
@@ -268,7 +281,7 @@ def _names(axes: Axes, annotated: Sequence[Stroke], fps: float) -> None:
         axes.text(
             (begin + end) / 2 / fps,
             0.97,
-            label,
+            fill(label, NAME),
             transform=axes.get_xaxis_transform(),
             rotation=90,
             ha="center",

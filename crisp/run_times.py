@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+from crisp.pages import write_page
 from crisp.progress import duration
 
 NOTE = (

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from textwrap import wrap
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import SubFigure
 
 from crisp.clips import ClipDataset
 from crisp.errors import fail
 from crisp.figures import colour_wheel, flow_to_rgb
-from crisp.files import replacing
+from crisp.plots import GREY, picture, shortened
 from crisp.skeleton import BONES, POINTS
 
 COLUMNS = 8  # frames shown per clip
 FRAME = 1.25  # height of a shown frame, inches
 TEXT = 2.1  # width of the text beside a clip, inches
+LETTERS = 28  # of a line of that text
 HEADER = 0.85  # height of the legend, inches
 BRIGHTEST = 99.5  # percentile of the speeds that gets full colour
-GREY = "#666666"
+DPI = 110
 SIDES = {"left": "#e41a1c", "right": "#377eb8"}  # of the player; other bones are grey
 
 
@@ -56,8 +57,8 @@ def draw_samples(dataset: ClipDataset, count: int, path: str | Path) -> None:
 
     block = rows * FRAME + 0.3
     size = TEXT + len(shown) * FRAME * width / height, HEADER + len(chosen) * block
-    with mpl.rc_context({**mpl.rcParamsDefault, "font.size": 8}):
-        figure = Figure(figsize=size, dpi=110)
+    style = {"font.size": 8, "figure.dpi": DPI, "savefig.dpi": DPI}
+    with picture(path, *size, constrained=False, style=style) as figure:
         header, *parts = figure.subfigures(
             1 + len(chosen), 1, height_ratios=[HEADER, *[block] * len(chosen)], squeeze=False
         )[:, 0]
@@ -69,8 +70,6 @@ def draw_samples(dataset: ClipDataset, count: int, path: str | Path) -> None:
             )
             _frames(axes, dataset, index, shown, clips[index], limit)
             _text(part, dataset, index, (size[0], block))
-        with replacing(path) as beside:
-            figure.savefig(beside, format="png", metadata={"Software": None})
 
 
 def _shown(dataset: ClipDataset, index: int, shown: np.ndarray) -> dict[str, np.ndarray]:
@@ -90,7 +89,13 @@ def _header(part: SubFigure, dataset: ClipDataset, limit: float, width: float) -
     """Title, and the colour wheel where there is flow."""
     variant = dataset.variant
     kind = f"augmented, epoch {dataset.epoch}" if dataset.augment else "not augmented"
-    part.text(0.1 / width, 0.72, f"{variant.name}: clips as the model sees them", fontsize=11, weight="bold")
+    part.text(
+        0.1 / width,
+        0.72,
+        f"{shortened(variant.name, 40)}: clips as the model sees them",
+        fontsize=11,
+        weight="bold",
+    )
     size = "\u2009\u00d7\u2009".join(map(str, variant.size))
     part.text(0.1 / width, 0.45, f"{variant.model}, {size} (frames, height, width), {kind}", color=GREY)
     if "flow" in variant.streams:
@@ -126,17 +131,24 @@ def _frames(
             pictures = 0.5 + 0.5 * clip.get("rgb", blank)
         else:
             pictures = clip[stream]
-        for cell, picture in zip(row, pictures, strict=True):
-            cell.imshow(picture)
+        for cell, shown_frame in zip(row, pictures, strict=True):
+            cell.imshow(shown_frame)
             cell.set_autoscale_on(False)
             cell.set(xticks=[], yticks=[])
-            cell.spines[:].set(color=GREY, linewidth=0.5)
+            cell.spines[:].set(color=GREY, linewidth=0.5, visible=True)
         if stream == "pose":
             for cell, points in zip(row, _places(dataset, sample.video, clip["pose"]), strict=True):
                 _skeleton(cell, points)
     for cell, position in zip(axes[0], shown, strict=True):
         frame = begin + int(position)
-        cell.set_title(str(frame) if 0 <= frame < count else f"({frame})", fontsize=7, color=GREY, pad=2)
+        cell.set_title(
+            str(frame) if 0 <= frame < count else f"({frame})",
+            fontsize=7,
+            weight="normal",
+            loc="center",
+            color=GREY,
+            pad=2,
+        )
 
 
 def _places(dataset: ClipDataset, video: str, channels: np.ndarray) -> np.ndarray:
@@ -161,9 +173,10 @@ def _text(part: SubFigure, dataset: ClipDataset, index: int, scale: tuple[float,
     """What the sample is and what was drawn for it."""
     sample, draw = dataset.samples[index], dataset.draw(index)
     width, height = scale
+    label = wrap(sample.label or "unlabelled", LETTERS - 2, max_lines=2, placeholder="\u2026")
     lines = [
-        (sample.label or "unlabelled", "black", "bold"),
-        (_shortened(sample.sample), GREY, "normal"),
+        *((line, "black", "bold") for line in label),
+        (shortened(sample.sample, LETTERS), GREY, "normal"),
         (f"frames {sample.begin} to {sample.end}, from {draw.begin}", "black", "normal"),
         (f"angle {draw.angle:+.1f}\u00b0   zoom {draw.zoom:.2f}", "black", "normal"),
         (f"shift ({draw.shift[0]:+d}, {draw.shift[1]:+d}) px", "black", "normal"),
@@ -173,7 +186,3 @@ def _text(part: SubFigure, dataset: ClipDataset, index: int, scale: tuple[float,
         part.text(
             0.1 / width, 1 - (0.24 + 0.165 * number) / height, line, color=colour, weight=weight, va="top"
         )
-
-
-def _shortened(name: str, longest: int = 30) -> str:
-    return name if len(name) <= longest else f"{name[: longest - 1]}\u2026"

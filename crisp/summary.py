@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
-from html import escape
 from pathlib import Path
 from statistics import fmean, stdev
 from types import MappingProxyType
@@ -17,6 +16,7 @@ from crisp.decisions import RULES
 from crisp.errors import fail
 from crisp.files import read_json, replacing
 from crisp.metrics import interval
+from crisp.pages import WORDS, Table, write_page, write_tables
 from crisp.unreadable import reading
 
 # A run that covered less of the way from chance to the least possible loss has learned nothing.
@@ -34,49 +34,6 @@ HEADINGS = (
     "Majority",
     "Parameters",
 )
-LEFT = {
-    "Variant",
-    "Split",
-    "Decision",
-    "Remarks",
-    "Class",
-    "First",
-    "Second",
-    "Method",
-    "Backend",
-    "Versions",
-    "Video",
-    "Time",
-    "Annotated",
-    "Predicted",
-    "Likely error",
-    "Rule",
-    "Longest job",
-    "Part",
-    "Key",
-    "Value",
-}  # headings of words, not of numbers
-
-PAGE = """<!DOCTYPE html>
-<html lang="en">
-<meta charset="utf-8">
-<title>{title}</title>
-<style>
-body {{ font: 15px/1.45 system-ui, sans-serif; color: #1a1a1a; background: #fff; margin: 2em; }}
-h1 {{ font-size: 1.25em; margin: 0 0 .3em; }}
-p {{ color: #555; max-width: 60em; margin: 0 0 1.2em; }}
-table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
-th, td {{ padding: .35em .9em; text-align: right; border-bottom: 1px solid #e2e2e2; }}
-th {{ border-bottom: 2px solid #888; }}
-.left {{ text-align: left; }}
-</style>
-<h1>{title}</h1>
-<p>{note}</p>
-<table>
-{table}
-</table>
-</html>
-"""
 
 
 class Run(NamedTuple):
@@ -94,7 +51,8 @@ class Row(NamedTuple):
 
     `configured` marks the rule the study asks for; `low` and `high` bound the 95 % interval of the
     accuracy; `majority` is the accuracy of always predicting the commonest training class; `learned` is
-    False for a training that `never_learned`; `super_classes` holds the accuracy by each set of them.
+    False for a training that `never_learned`; `super_classes` holds the accuracy by each set of them,
+    `by_class` how many samples of each class are right, and how many there are.
     """
 
     variant: str
@@ -113,13 +71,15 @@ class Row(NamedTuple):
     parameters: int | None
     learned: bool
     super_classes: Mapping[str, float | None] = MappingProxyType({})
+    by_class: Mapping[str, tuple[int, int]] = MappingProxyType({})
 
 
 class Mean(NamedTuple):
-    """Mean of a figure over runs, and the standard deviations (ddof 1) over seeds and folds.
+    """Mean of a figure over the seeds, and the standard deviations (ddof 1) over seeds and folds.
 
-    `seeds` is that of the means of each seed over the folds, `folds` that of the means of each fold over
-    the seeds; None where there is only one.
+    The figure of a seed is that of the samples of all folds together, as if one model had predicted them;
+    `seeds` is the deviation of these figures, `folds` that of the means of each fold over the seeds; None
+    where there is only one.
     """
 
     value: float | None
@@ -199,6 +159,12 @@ def _rows(run: Run) -> list[Row]:
                 parameters=metrics.get("parameters"),
                 learned=learned,
                 super_classes={name: of["accuracy"] for name, of in figures["super_classes"].items()},
+                by_class={
+                    name: (counts[index], sum(counts))
+                    for index, (name, counts) in enumerate(
+                        zip(metrics["classes"], figures["confusion"], strict=True)
+                    )
+                },
             )
         )
     return rows
@@ -281,37 +247,61 @@ def _average(rows: Sequence[Row], by_rule: Mapping[str, Sequence[Row]]) -> Avera
         decision=first.decision,
         seeds=len({row.seed for row in rows}),
         n=sum(row.n for row in rows if row.seed == first.seed),
-        accuracy=_mean(rows, lambda row: row.accuracy),
-        mean_class_recall=_mean(rows, lambda row: row.mean_class_recall),
-        majority=_mean(rows, lambda row: row.majority).value,
+        accuracy=_mean(rows, _accuracy),
+        mean_class_recall=_mean(rows, _recall),
+        majority=_mean(rows, lambda some: _share(some, lambda row: row.majority)).value,
         parameters=first.parameters,
         remarks=_remarks(rows),
         super_classes={name: _mean(rows, _by(name)) for name in first.super_classes},
-        rules={rule: _mean(group, lambda row: row.accuracy) for rule, group in by_rule.items()},
+        rules={rule: _mean(group, _accuracy) for rule, group in by_rule.items()},
     )
 
 
-def _by(name: str) -> Callable[[Row], float | None]:
-    return lambda row: row.super_classes[name]
+Figure = Callable[[Sequence[Row]], float | None]
 
 
-def _mean(rows: Sequence[Row], figure: Callable[[Row], float | None]) -> Mean:
-    known = [(row, value) for row in rows if (value := figure(row)) is not None]
-    if not known:
-        return Mean(None)
-    return Mean(
-        fmean(value for _, value in known),
-        _spread((row.seed, value) for row, value in known),
-        _spread((row.split, value) for row, value in known),
-    )
+def _share(rows: Sequence[Row], figure: Callable[[Row], float | None]) -> float | None:
+    """A share of the samples of all rows together."""
+    known = [(row.n, value) for row in rows if (value := figure(row)) is not None]
+    total = sum(n for n, _ in known)
+    return sum(n * value for n, value in known) / total if total else None
 
 
-def _spread(values: Iterable[tuple[Hashable, float]]) -> float | None:
-    """Standard deviation of the means of what belongs together."""
-    groups: dict[Hashable, list[float]] = {}
-    for key, value in values:
-        groups.setdefault(key, []).append(value)
-    return stdev(map(fmean, groups.values())) if len(groups) > 1 else None
+def _accuracy(rows: Sequence[Row]) -> float | None:
+    return _share(rows, lambda row: row.accuracy)
+
+
+def _by(name: str) -> Figure:
+    return lambda rows: _share(rows, lambda row: row.super_classes[name])
+
+
+def _recall(rows: Sequence[Row]) -> float | None:
+    """Mean recall, over the samples of all rows together, of the classes that occur."""
+    counts = [np.array([row.by_class[name] for row in rows]).sum(axis=0) for name in rows[0].by_class]
+    recalls = [right / total for right, total in counts if total]
+    return fmean(recalls) if recalls else None
+
+
+def _mean(rows: Sequence[Row], figure: Figure) -> Mean:
+    """Mean of a figure over the seeds; see `Mean`."""
+    of_seeds = [value for some in _grouped(rows, lambda row: row.seed) if (value := figure(some)) is not None]
+    of_folds = [
+        fmean(values)
+        for some in _grouped(rows, lambda row: row.split)
+        if (values := [value for row in some if (value := figure([row])) is not None])
+    ]
+    return Mean(fmean(of_seeds) if of_seeds else None, _spread(of_seeds), _spread(of_folds))
+
+
+def _grouped(rows: Iterable[Row], key: Callable[[Row], Hashable]) -> list[list[Row]]:
+    groups: dict[Hashable, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(key(row), []).append(row)
+    return list(groups.values())
+
+
+def _spread(values: Sequence[float]) -> float | None:
+    return stdev(values) if len(values) > 1 else None
 
 
 def _remarks(rows: Sequence[Row]) -> tuple[str, ...]:
@@ -351,8 +341,9 @@ def write(path: str | Path, rows: Iterable[Row]) -> None:
     """
     rows = list(rows)
     names = list(rows[0].super_classes) if rows else []
-    columns = [*Row._fields[:-1], *(f"accuracy:{name}" for name in names)]
-    write_table(path, columns, ((*row[:-1], *(row.super_classes[name] for name in names)) for row in rows))
+    plain = Row._fields.index("super_classes")
+    columns = [*Row._fields[:plain], *(f"accuracy:{name}" for name in names)]
+    write_table(path, columns, ((*row[:plain], *(row.super_classes[name] for name in names)) for row in rows))
 
 
 def write_table(path: str | Path, columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
@@ -380,7 +371,7 @@ def text(rows: Iterable[Row]) -> str:
     lines = []
     for cells in table:
         padded = [
-            cell.ljust(width) if name in LEFT else cell.rjust(width)
+            cell.ljust(width) if name in WORDS else cell.rjust(width)
             for name, cell, width in zip(headings, cells, widths, strict=True)
         ]
         lines.append("  ".join(padded).rstrip())
@@ -425,22 +416,29 @@ def mean_spread(values: Iterable[float | None]) -> tuple[float | None, float | N
 
 
 def summary_table(path: str | Path, rows: Iterable[Row]) -> None:
-    """Write the averages as a page of HTML that needs no other file, remarks in the last column."""
+    """Write the averages as a page of HTML that needs no other file, remarks below their variants."""
     found = averages(rows)
-    body = [
-        [
-            *_cells(average),
-            *(str(average.rules.get(rule, "–")) for rule in RULES),
-            "; ".join(average.remarks),
-        ]
-        for average in found
+    plain = len(HEADINGS)
+    headings, cells = _headings(found), [_cells(average) for average in found]
+    named = [line[:2] for line in cells]
+    tables = [
+        Table(HEADINGS, [line[:plain] for line in cells], ["; ".join(average.remarks) for average in found])
     ]
+    if len(headings) > plain:
+        rest = [[*names, *line[plain:]] for names, line in zip(named, cells, strict=True)]
+        tables.append(Table([*HEADINGS[:2], *headings[plain:]], rest, caption="Accuracy by super-class"))
+    by_rule = [
+        [*names, *(str(average.rules.get(rule, "–")) for rule in RULES)]
+        for names, average in zip(named, found, strict=True)
+    ]
+    tables.append(Table([*HEADINGS[:2], *RULES], by_rule, caption="Accuracy by each decision rule"))
     note = (
-        "Accuracies and recalls in %, mean ± standard deviation over the seeds (and of the means of the "
-        "folds), by the decision rule of the study. Majority: always predicting the commonest training "
-        "class. By …: accuracy by super-class. Last the accuracy by each of the four decision rules."
+        "Accuracies and recalls in %, by the decision rule of the study: mean ± standard deviation over "
+        "the seeds. In a cross-validation the figure of a seed is that of the test samples of all folds "
+        "together, as in the differences between the variants; (folds ± …) is the standard deviation between "
+        "the folds. Majority: always predicting the commonest training class."
     )
-    write_page(path, "Accuracy of the variants", note, [*_headings(found), *RULES, "Remarks"], body)
+    write_tables(path, "Accuracy of the variants", note, tables)
 
 
 def per_class_table(path: str | Path, metrics: Mapping[str, Any], title: str = "Figures per class") -> None:
@@ -471,36 +469,3 @@ def per_class_table(path: str | Path, metrics: Mapping[str, Any], title: str = "
 
 def _between(interval: Sequence[float] | None) -> str:
     return "–" if interval is None else " to ".join(map(percent, interval))
-
-
-class Link(NamedTuple):
-    """A cell of a table that leads to another page."""
-
-    text: str
-    target: str
-
-
-def write_page(
-    path: str | Path, title: str, note: str, headings: Sequence[str], body: Iterable[Sequence[str | Link]]
-) -> None:
-    """Write one table as a page of HTML that needs no other file, but those it links to."""
-    table = [_line(headings, headings, "th"), *(_line(headings, cells, "td") for cells in body)]
-    page = PAGE.format(title=escape(title), note=escape(note), table="\n".join(table))
-    with replacing(path) as beside:
-        beside.write_text(page, encoding="utf-8")
-
-
-def _line(headings: Sequence[str], cells: Sequence[str | Link], tag: str) -> str:
-    """A row of an HTML table; numbers are set to the right."""
-    columns = zip(headings, cells, strict=True)
-    return f"<tr>{''.join(f'<{tag}{_left(name)}>{_html(cell)}</{tag}>' for name, cell in columns)}</tr>"
-
-
-def _html(cell: str | Link) -> str:
-    if isinstance(cell, Link):
-        return f'<a href="{escape(cell.target)}" target="_blank">{escape(cell.text)}</a>'
-    return escape(cell)
-
-
-def _left(heading: str) -> str:
-    return ' class="left"' if heading in LEFT else ""

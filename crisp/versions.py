@@ -17,8 +17,8 @@ STAGES = {
     "split": 1,
     "normalisation": 1,
     "train": 3,
-    "evaluate": 2,
+    "evaluate": 3,
     "detect": 1,
-    "summary": 4,
-    "quality": 1,
+    "summary": 5,
+    "quality": 2,
 }

@@ -9,6 +9,7 @@ from matplotlib.image import imread
 
 from crisp import class_counts
 from crisp.strokes import Sample
+from tests.drawn import covered, cut, record
 
 CLASSES = ("Hit", "Push", "Negative")
 PARTS = {"a": "train", "b": "train", "c": "test", "d": "validation"}
@@ -54,3 +55,14 @@ def test_pictures(tmp_path: Path, samples: list[Sample], splits: dict[str, dict[
         class_counts.draw(tmp_path / name, samples, splits, CLASSES, {"v": 20.0}, clips)
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
     assert imread(tmp_path / "one.png").shape[1] == 1488
+
+
+def test_legend_names_every_fold_and_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    splits = {f"fold-{number}": {"a": "test"} for number in range(1, class_counts.MOST_FOLDS + 1)}
+    clips = {f"clip of {frames} frames": frames / 100 for frames in (16, 32, 64)}
+    pictures = record(monkeypatch)
+    class_counts.draw(tmp_path / "one.png", SAMPLES, splits, CLASSES, {"v": 20.0}, clips)
+    (texts,) = pictures.values()
+    assert {*(f"tested in {split}" for split in splits), *clips} <= {one.text for one in texts}
+    assert cut(texts) == []
+    assert covered(texts) == []

@@ -60,10 +60,10 @@ def test_page_has_means_over_seeds(tmp_path: Path) -> None:
     rows = detection_summary.collect([run(tmp_path, 1, TRUTH[:1]), run(tmp_path, 2, TRUTH)])
     detection_summary.table(tmp_path / "detection.html", rows)
     page = (tmp_path / "detection.html").read_text()
-    assert page.count("<tr>") == 5
+    assert page.count("<tr>") == 10  # of two tables
     assert "gaussian *" in page
     assert "75.0 ± 35.4" in page  # 50 % and 100 %
-    assert "<td>1.5</td>" in page  # strokes found
+    assert '<td data-name="Found">1.5</td>' in page  # strokes found
 
 
 def test_missing_figures_are_named(tmp_path: Path) -> None:

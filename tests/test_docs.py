@@ -132,6 +132,23 @@ def test_commands_in_the_text_exist(page: Path) -> None:
         assert {word for word in rest if word.startswith("--")} <= options | TOP, words
 
 
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs a clone of the repository")
+def test_what_the_commands_write_is_ignored_by_git() -> None:
+    said = [page.read_text() for page in PAGES] + [verb.help for verb in VERBS.values()]
+    written = set(re.findall(r"--(?:out|report)[ =]([\w./-]*[\w])", "\n".join(said)))
+    written |= {f"{path}/file" for path in written if "." not in path} - {"config/mine/file"}
+    done = subprocess.run(
+        ["git", "check-ignore", "--no-index", "--stdin"],
+        cwd=ROOT,
+        input="\n".join(written),
+        capture_output=True,
+        text=True,
+    )
+    assert {"found/file", "by-hand/file", "samples.png", "report.html"} < written
+    files = {path for path in written if "." in path or path.endswith("/file")}
+    assert files - set(done.stdout.split()) == set()
+
+
 def typed(page: str, block: int, folder: Path) -> str:
     """Run a shell block of a page in a folder; what it prints."""
     shell = [text for language, text in blocks(ROOT / "docs" / page) if language == "sh"]

@@ -155,10 +155,46 @@ def test_verb_writes_table_list_and_pages(lab: Lab) -> None:
         (20, 30, "Push"),
     ]
     assert index["strokes"][1]["scores"]["Push"] == pytest.approx(0.8)
+    assert index["warnings"] == []
     said = CliRunner().invoke(cli.app, ["label-errors", "--study", "study.json", "--out", "out", "--json"])
     told = json.loads(said.stdout)
     assert told["ranked"][0]["page"] == "test.html#frame=20"
     assert len(told["ranked"]) == told["samples"]
+
+
+def test_stroke_taken_for_none_is_shown_with_its_class(lab: Lab) -> None:
+    """It is no stroke that the model did not find: the page holds what the model takes it for."""
+    made = evaluated(lab)
+    ranking = label_errors.rank(made)
+    first = next(one for one in ranking.suspects if one.sample == "test:20-30")
+    doubted = first._replace(predicted="Negative", probabilities=(0.7, 0.1, 0.2))
+    row = next(row for row in made.annotations if row.video == "test")
+    index = label_pages.index(made, row, [doubted], "flow")
+    (shown,) = index["strokes"]
+    assert (shown["begin"], shown["label"], shown["score"]) == (20, "Negative", 0.7)
+    negative = doubted._replace(kind="negative")
+    assert label_pages.index(made, row, [negative], "flow")["strokes"] == []
+
+
+def test_curves_are_the_probabilities_of_the_samples(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = evaluated(lab)
+    row = next(row for row in made.annotations if row.video == "test")
+    (suspect,) = [one for one in label_errors.rank(made).suspects if one.sample == "test:20-30"]
+    for points, stride in ((100, 1), (20, 2)):
+        monkeypatch.setattr(label_pages, "MOST_POINTS", points)
+        curves = label_pages.index(made, row, [suspect], "flow")["probabilities"]
+        assert (curves["stride"], curves["first"], curves["classes"]) == (stride, 0, CLASSES)
+        judged = np.round(suspect.probabilities, 3).tolist()
+        expected = [judged if 20 <= frame < 30 else [0, 0, 0] for frame in range(0, 40, stride)]
+        assert curves["values"] == expected
+
+
+def test_page_says_how_many_strokes_no_model_judged(lab: Lab) -> None:
+    made = evaluated(lab)
+    row = next(row for row in made.annotations if row.video == "test")
+    suspects = [one for one in label_errors.rank(made).suspects if one.sample == "test:20-30"]
+    (said,) = label_pages.index(made, row, suspects, "flow")["warnings"]
+    assert said.startswith("1 of the 2 annotated strokes were judged by no model")
 
 
 def test_frames_of_pages_are_those_of_the_video(lab: Lab) -> None:

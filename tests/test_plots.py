@@ -17,6 +17,7 @@ from crisp.detection_metrics import Interval
 from crisp.plots import Timeline
 from crisp.study import Variant
 from crisp.summary import Row
+from tests.drawn import covered, cut, record
 
 HISTORY: list[dict[str, float]] = [
     {
@@ -77,6 +78,7 @@ def flow_groups() -> dict[str, list[Variant]]:
     }
 
 
+LONG = "a-name-of-a-variant-that-holds-every-key-in-which-it-differs-"
 PICTURES: dict[str, Callable[[Path], None]] = {
     "confusion": lambda path: plots.confusion(path, [[3, 1], [0, 4]], ["Negative", "Push"], "twin, seed 1"),
     "confusion-21": lambda path: plots.confusion(
@@ -93,6 +95,12 @@ PICTURES: dict[str, Callable[[Path], None]] = {
     "all-curves": lambda path: plots.all_curves(path, {"twin": [HISTORY, HISTORY[:3]], "rgb": [[]]}),
     "all-curves-empty": lambda path: plots.all_curves(path, {"twin": [no_validation()], "rgb": [[]]}),
     "all-curves-12": lambda path: plots.all_curves(path, {str(number): [HISTORY] for number in range(12)}),
+    "all-curves-long": lambda path: plots.all_curves(path, {LONG + str(n): [HISTORY] for n in range(9)}),
+    "curves-long": lambda path: plots.curves(path, HISTORY, f"{LONG * 3}, seed 1"),
+    "confusion-long": lambda path: plots.confusion(
+        path, [[3, 1], [0, 4]], ["Negative", f"Hit $5$ Ba$$in {LONG}"], LONG * 3
+    ),
+    "summary-long": lambda path: plots.summary(path, [row(LONG), row(LONG[:-1])]),
     "summary": lambda path: plots.summary(path, [row(seed=1), row(seed=2, correct=20), row("rgb")]),
     "summary-folds": lambda path: plots.summary(path, [row(split="fold-1"), row(split="fold-2")]),
     "summary-unlabelled": lambda path: plots.summary(path, [row(correct=0, n=0)]),
@@ -108,8 +116,12 @@ PICTURES: dict[str, Callable[[Path], None]] = {
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_picture_is_written_alone(name: str, tmp_path: Path) -> None:
+def test_picture_is_written_alone(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = record(monkeypatch)
     PICTURES[name](tmp_path / "picture.png")
+    (texts,) = pictures.values()
+    assert cut(texts) == []
+    assert covered(texts) == []
     width, height = size(tmp_path / "picture.png")
     assert 600 <= width <= 1600
     assert 180 <= height <= 1600

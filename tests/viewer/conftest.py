@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +16,6 @@ from crisp import viewer
 from crisp.annotations import Stroke
 from tests.viewer.sample import index
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 TRUTH = [
     Stroke(10, 30, "Offensive Forehand Hit"),
     Stroke(40, 60, "Offensive Backhand Flip"),
@@ -26,19 +24,6 @@ TRUTH = [
 ]
 FRAMES, FPS = 160, 20
 LOADED = "document.querySelector('#video').readyState >= 2"
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """Headless Chromium (a Playwright browser)."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs the dev extra playwright")
-    program = next(filter(None, map(shutil.which, NAMES)), None)
-    if program is None:
-        pytest.skip("needs Chromium: make browser, or apt-get install chromium")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

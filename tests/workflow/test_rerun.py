@@ -90,7 +90,8 @@ def test_results_tell_of_the_data_and_of_the_run(finished: Study) -> None:
     results = finished.folder / "results/studies/tiny"
     for name in ("videos/v1.png", "samples.png", "curves.png", "confusions/rgb.png", "confusions/twin.png"):
         assert (results / name).read_bytes()[:4] == b"\x89PNG", name
-    assert '<td class="left">train</td><td>2</td>' in (results / "run_times.html").read_text()
+    row = '<td class="left" data-name="Rule">train</td><td data-name="Jobs">2</td>'
+    assert row in (results / "run_times.html").read_text()
     assert ">preparation.width<" in (results / "study.html").read_text()
     suspects = (results / "label_errors.tsv").read_text().splitlines()
     assert {line.split("\t")[2] for line in suspects[1:]} == {"v3"}
