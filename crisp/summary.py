@@ -395,7 +395,7 @@ def text(rows: Iterable[Row]) -> str:
 
 def _headings(found: Sequence[Average]) -> list[str]:
     """`HEADINGS`, and the sets of super-classes."""
-    return [*HEADINGS, *(f"By {name}" for name in (found[0].super_classes if found else ()))]
+    return [*HEADINGS, *(f"Super-class {name}" for name in (found[0].super_classes if found else ()))]
 
 
 def _cells(average: Average) -> list[str]:
@@ -441,7 +441,9 @@ def summary_table(path: str | Path, rows: Iterable[Row]) -> None:
     note = (
         "Accuracies and recalls in %, mean ± standard deviation over the seeds (and of the means of the "
         "folds), by the decision rule of the study. Majority: always predicting the commonest training "
-        "class. By …: accuracy by super-class. Last the accuracy by each of the four decision rules."
+        "class. Super-class …: accuracy by super-class; those of TTStroke-21 are hand (forehand or "
+        "backhand) and type (serve, offensive or defensive). Last the accuracy by each of the four decision "
+        "rules."
     )
     write_page(path, "Accuracy of the variants", note, [*_headings(found), *RULES, "Remarks"], body)
 
@@ -459,7 +461,7 @@ def per_class_table(path: str | Path, metrics: Mapping[str, Any], title: str = "
         for name, figures in every["per_class"].items()
     ]
     accuracies = ", ".join(
-        f"{percent(every['accuracy'])}{f' by {of}' if of else ''} ({_between(every['interval'])})"
+        f"{percent(every['accuracy'])}{f' by super-class {of}' if of else ''} ({_between(every['interval'])})"
         for of, every in sets.items()
     )
     note = (
