@@ -62,7 +62,12 @@ def make(
         )
     elif reason := proxy.doubts(path, index["video"]):
         warnings.append(f"{path}: {reason}; --proxy makes a copy that plays")
-    content = page.build(index, link(path, out.parent))
+    # A copy of before beside the page is no video to copy.
+    moved = Path(video) if video and Path(video).absolute() != out.with_suffix(".mp4").absolute() else None
+    links = page.Links(
+        link(path, out.parent), link(Path(index_file), out.parent), link(moved, out.parent) if moved else ""
+    )
+    content = page.build(index, links)
     with replacing(out) as beside:
         beside.write_text(content, encoding="utf-8")
     return Made(out, warnings)
