@@ -30,7 +30,7 @@ const acts = {
     const begin = player.frame;
     const there = annotation.at(begin);
     if (there) {
-      tellStatus(`No stroke added: frame ${begin} is in the one of frames ${there.begin} to ${there.end}. Go to a frame outside it`);
+      tellStatus(`No stroke added: frame ${begin} is in that of frames ${there.begin} to ${there.end}`);
       return;
     }
     const next = annotation.strokes.find((stroke) => stroke.begin > begin)?.begin ?? FRAMES;

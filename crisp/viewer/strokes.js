@@ -150,6 +150,7 @@ const panel = (() => {
   }
 
   function start() {
+    if (!PROBABILITIES) $('#by-kind [value="missed"]').remove();
     $("#by-class").append(new Option("all classes", all), ...LABELS.map((label) => new Option(label, label)));
     for (const control of ["#by-class", "#by-kind", "#from", "#to"]) $(control).addEventListener("input", refilter);
     $("#filters").addEventListener("submit", (event) => event.preventDefault());

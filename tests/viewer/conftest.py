@@ -25,6 +25,17 @@ TRUTH = [
     Stroke(120, 140, "Defensive Backhand Push"),
 ]
 FRAMES, FPS = 160, 20
+HELD = {"has_touch": True, "is_mobile": True}
+SCREENS = {
+    "phone": {"viewport": {"width": 390, "height": 844}, **HELD},
+    "small phone": {"viewport": {"width": 360, "height": 560}, **HELD},
+    "turned phone": {"viewport": {"width": 844, "height": 390}, **HELD},
+    "tablet": {"viewport": {"width": 820, "height": 1180}, **HELD},
+    "turned tablet": {"viewport": {"width": 1180, "height": 820}, **HELD},
+    "laptop": {"viewport": {"width": 1366, "height": 768}},
+    "desktop": {"viewport": {"width": 1920, "height": 1080}},
+    "small window": {"viewport": {"width": 700, "height": 500}},
+}
 LOADED = "document.querySelector('#video').readyState >= 2"
 
 
@@ -88,7 +99,7 @@ def open_page(browser: Any, tmp_path: Path, request: pytest.FixtureRequest) -> I
         file.write_text(json.dumps(content))
         made = viewer.make(file, out, video)
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)  # a busy machine is slow, not wrong
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("request", lambda request: request.url.startswith("http") and faults.append(request.url))
         page.goto(made.page.as_uri())

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from crisp import annotations, cli, viewer
 from crisp.annotations import Stroke
 from tests.viewer.conftest import FPS, FRAMES, LOADED, TRUTH, until
-from tests.viewer.using import at, click, drag, frame, press, save, selected, shown_frame
+from tests.viewer.using import at, click, drag, frame, press, save, selected, shown_frame, status
 
 # Notes the frames that the playhead passes, and how often it goes back.
 WATCH = """() => {
@@ -142,6 +142,67 @@ def test_stroke_of_the_model_alone_is_taken_over(open_page, indexed: dict[str, A
     click(page, "model", 67)
     press(page, "t")
     assert Stroke(65, 70, extra["label"]) in save(page, tmp_path)[1]
+
+
+def test_no_stroke_is_added_within_another(open_page, indexed: dict[str, Any], tmp_path: Path) -> None:
+    page = open_page(indexed)
+    for inside in (10, 20, 29):
+        click(page, "curves", inside + 0.5)
+        press(page, "a")
+        assert f"No stroke added: frame {inside} is in that of frames 10 to 30" in status(page)
+    page.locator("#add").click()
+    assert save(page, tmp_path)[1] == TRUTH
+    click(page, "curves", 30.5)  # `end` is exclusive
+    press(page, "a")
+    assert save(page, tmp_path)[1][1][:2] == (30, 40)  # up to the next one
+    press(page, "Control+z")
+    assert save(page, tmp_path)[1] == TRUTH
+
+
+def test_stroke_added_at_the_last_frame(open_page, indexed: dict[str, Any], tmp_path: Path) -> None:
+    page = open_page(indexed)
+    press(page, "End", "a")
+    assert save(page, tmp_path)[1][-1][:2] == (FRAMES - 1, FRAMES)
+    press(page, "a")
+    assert "No stroke added" in status(page)
+    press(page, "Control+z")
+    assert save(page, tmp_path)[1] == TRUTH
+
+
+def test_overlaps_are_said(open_page, indexed: dict[str, Any], tmp_path: Path) -> None:
+    page = open_page(indexed)
+    drag(page, "annotation", 30, 44)
+    assert "overlaps the stroke of frames 40 to 60" in status(page)
+    assert page.locator("#list .tag", has_text="overlaps").count() == 1
+    assert save(page, tmp_path)[1] == [TRUTH[0]._replace(end=44), *TRUTH[1:]]
+    press(page, "Control+z")
+    assert "overlaps" not in status(page)
+    assert page.locator("#list .tag", has_text="overlaps").count() == 0
+    click(page, "curves", 55.5)
+    press(page, "i")  # of the selected stroke, which ended before
+    assert "has to be before the end" in status(page)
+    assert save(page, tmp_path)[1] == TRUTH
+
+
+def test_bounds_that_are_typed_stay_in_the_video_and_apart(
+    open_page, indexed: dict[str, Any], tmp_path: Path
+) -> None:
+    page = open_page(indexed)
+    click(page, "annotation", 20)
+    for name, typed, limited in (
+        ("First frame", "90", 29),
+        ("First frame", "-5", 0),
+        ("End", "0", 1),
+        ("End", "900", FRAMES),
+    ):
+        field = page.get_by_label(name)
+        field.fill(typed)
+        field.press("Enter")
+        assert "a bound stays in the video" in status(page)
+        assert page.get_by_label(name).input_value() == str(limited)
+    assert save(page, tmp_path)[1] == [TRUTH[0]._replace(begin=0, end=FRAMES), *TRUTH[1:]]
+    press(page, *["Control+z"] * 4)
+    assert save(page, tmp_path)[1] == TRUTH
 
 
 def test_labels_with_signs_of_xml(open_page, indexed: dict[str, Any], tmp_path: Path) -> None:
@@ -337,6 +398,7 @@ def test_without_truth_the_model_s_strokes_are_corrected(
 ) -> None:
     page = open_page({**indexed, "truth": None, "probabilities": None, "roi": []})
     assert page.locator("#now").is_hidden()
+    assert page.locator("#by-kind option[value=missed]").count() == 0
     assert page.locator("#show-roi").is_hidden()
     assert page.locator("#warnings").is_hidden()
     assert [stroke._asdict() for stroke in save(page, tmp_path)[1]] == [

@@ -66,3 +66,8 @@ def save(page: Any, folder: Path) -> tuple[Path, list[Stroke]]:
 def selected(page: Any) -> str:
     drawn(page)
     return page.locator("#list [aria-selected=true] .name").inner_text()
+
+
+def status(page: Any) -> str:
+    drawn(page)
+    return page.locator("#status").inner_text()
