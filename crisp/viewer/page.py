@@ -33,10 +33,10 @@ SCRIPTS = (
 
 
 class Links(NamedTuple):
-    """Addresses as seen from a page; `moved` is the video to copy where it is not the one in the index."""
+    """Addresses as seen from a page: its video, its index, and the video to copy where the index has another."""
 
     video: str
-    index: str = "index.json"
+    source: str = "index.json"
     moved: str = ""
 
 
@@ -66,7 +66,7 @@ def packed(index: dict[str, Any], links: Links) -> dict[str, Any]:
     return {
         # Of the truth, not of the strokes found: corrections outlive a better model.
         "key": digest([facts["id"], facts["frames"], facts.get("sha256"), truth])[:16],
-        "index": links.index,
+        "index": links.source,
         "moved": links.moved,
         "file": given or f"{facts['id']}.xml",
         "video": {
