@@ -33,7 +33,7 @@ SCRIPTS = (
 
 
 class Links(NamedTuple):
-    """Addresses as seen from a page: its video, its index, and the video to copy where the index has another."""
+    """Addresses in a page: of its video, its index, and the video to copy where the index has another."""
 
     video: str
     source: str = "index.json"
