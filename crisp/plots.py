@@ -129,7 +129,7 @@ def super_confusion(path: str | Path, sets: Mapping[str, Mapping[str, Any]], tit
         heading(figure, title)
         panels = figure.subplots(1, len(sides), squeeze=False, width_ratios=sides)[0]
         for axes, (name, figures) in zip(panels, sets.items(), strict=True):
-            image = _matrix(axes, figures["confusion"], figures["classes"], name)
+            image = _matrix(axes, figures["confusion"], figures["classes"], f"Super-class {name}")
         _share_bar(figure, image, panels)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from crisp.pages import write_page
 from crisp.progress import duration
 
 NOTE = (
@@ -74,7 +73,7 @@ def _number(text: str) -> float | None:
 
 def table(path: str | Path, times: Iterable[Times]) -> None:
     """Write them as a page of HTML that needs no other file."""
-    from crisp.summary import write_page  # slow to import, and every start of Snakemake imports this module
+    from crisp.pages import write_page  # slow to import, and every start of Snakemake imports this module
 
     headings = ["Rule", "Jobs", "All together", "Median", "Longest", "Longest job", "Most memory"]
     body = [

@@ -383,7 +383,7 @@ def text(rows: Iterable[Row]) -> str:
 
 def _headings(found: Sequence[Average]) -> list[str]:
     """`HEADINGS`, and the sets of super-classes."""
-    return [*HEADINGS, *(f"By {name}" for name in (found[0].super_classes if found else ()))]
+    return [*HEADINGS, *(f"Super-class {name}" for name in (found[0].super_classes if found else ()))]
 
 
 def _cells(average: Average) -> list[str]:
@@ -436,7 +436,8 @@ def summary_table(path: str | Path, rows: Iterable[Row]) -> None:
         "Accuracies and recalls in %, by the decision rule of the study: mean ± standard deviation over "
         "the seeds. In a cross-validation the figure of a seed is that of the test samples of all folds "
         "together, as in the differences between the variants; (folds ± …) is the standard deviation between "
-        "the folds. Majority: always predicting the commonest training class."
+        "the folds. Majority: always predicting the commonest training class. Super-classes of TTStroke-21 "
+        "are hand (forehand or backhand) and type (serve, offensive or defensive)."
     )
     write_tables(path, "Accuracy of the variants", note, tables)
 
@@ -454,7 +455,7 @@ def per_class_table(path: str | Path, metrics: Mapping[str, Any], title: str = "
         for name, figures in every["per_class"].items()
     ]
     accuracies = ", ".join(
-        f"{percent(every['accuracy'])}{f' by {of}' if of else ''} ({_between(every['interval'])})"
+        f"{percent(every['accuracy'])}{f' by super-class {of}' if of else ''} ({_between(every['interval'])})"
         for of, every in sets.items()
     )
     note = (

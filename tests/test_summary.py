@@ -215,7 +215,7 @@ def test_per_class_table(tmp_path: Path) -> None:
     page = parsed(tmp_path / "super.html")
     assert page.cells[20:] == ["kind: none", "0", "–", "–", "–", "kind: some", *("20", *["100.0"] * 3)]
     text = (tmp_path / "super.html").read_text(encoding="utf-8")
-    assert "75.0 (53.1 to 88.8), 100.0 by kind (83.9 to 100.0). Mean class recall 75.0." in text
+    assert "75.0 (53.1 to 88.8), 100.0 by super-class kind (83.9 to 100.0). Mean class recall 75.0." in text
     assert "Class among the best 1: 75.0, 2: 100.0." in text
     assert "twin &amp; seed 1" in (tmp_path / "per_class.html").read_text(encoding="utf-8")
 
@@ -230,10 +230,10 @@ def test_super_classes_are_columns(tmp_path: Path) -> None:
     assert [row["accuracy:kind"] for row in found] == ["1.000000"] * 8
     assert summary.averages(rows)[0].super_classes == {"kind": (1, 0, None)}
     header, line = summary.text(rows).splitlines()
-    assert header.endswith("By kind")
+    assert header.endswith("Super-class kind")
     assert line.endswith("100.0 ± 0.0")
     summary.summary_table(tmp_path / "summary.html", rows)
-    assert "By kind" in parsed(tmp_path / "summary.html").cells
+    assert "Super-class kind" in parsed(tmp_path / "summary.html").cells
 
 
 def test_summary_table_holds_every_decision_rule(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
@@ -71,21 +70,20 @@ def make(
         )
     elif reason := proxy.doubts(path, index["video"]):
         warnings.append(f"{path}: {reason}; {_command(*again)} makes a copy that plays")
-    content = page.build(index, link(path, out.parent), _command(*again, shown=_shortened))
+    # A copy of before beside the page is no video to copy.
+    moved = Path(video) if video and Path(video).absolute() != out.with_suffix(".mp4").absolute() else None
+    links = page.Links(
+        link(path, out.parent), link(Path(index_file), out.parent), link(moved, out.parent) if moved else ""
+    )
+    content = page.build(index, links)
     with replacing(out) as beside:
         beside.write_text(content, encoding="utf-8")
     return Made(out, warnings)
 
 
-def _command(*words: str | Path, shown: Callable[[Path], object] = str) -> str:
-    """A command to type, its paths as `shown`."""
-    return shlex.join(str(shown(word)) if isinstance(word, Path) else word for word in words)
-
-
-def _shortened(path: Path) -> Path:
-    """A path as seen from the working folder or, elsewhere, its folder and name: a page may go to others."""
-    inside = path.absolute()
-    return inside.relative_to(Path.cwd()) if inside.is_relative_to(Path.cwd()) else Path(*inside.parts[-2:])
+def _command(*words: str | Path) -> str:
+    """A command to type."""
+    return shlex.join(map(str, words))
 
 
 def link(video: Path, folder: Path) -> str:

@@ -1,9 +1,5 @@
 // The annotation: strokes that can be corrected, each step undone, and kept until they are saved.
 // A stroke {id, begin, end, label} is never changed, only replaced; end is exclusive.
-const MODEL = DATA.strokes.map(([begin, end, label, score, scores], number) =>
-  ({ id: `model-${number}`, begin, end, label, score, scores })).sort((one, other) => one.begin - other.begin);
-const LEAST_OVERLAP = 0.5; // intersection over union of the same bounds, as detections are judged
-
 const annotation = (() => {
   let numbers = 0;
   const numbered = ([begin, end, label]) => ({ id: `stroke-${numbers++}`, begin, end, label });
@@ -81,11 +77,16 @@ const annotation = (() => {
     onChange: (tell) => changed.add(tell),
     restore,
     find: (id) => strokes.find((stroke) => stroke.id === id),
+    // The stroke that holds a frame.
+    at: (frame) => strokes.find(({ begin, end }) => begin <= frame && frame < end),
+    // The first of the other strokes that share a frame with one.
+    beside: ({ id, begin, end }) => strokes.find((other) => other.id !== id && other.begin < end && begin < other.end),
 
     change(id, parts) {
       const before = this.find(id);
       const after = { ...before, ...parts };
-      after.begin = clamp(after.begin, 0, FRAMES - 1);
+      // A bound that comes alone stops at the other.
+      after.begin = clamp(after.begin, 0, ("end" in parts ? FRAMES : before.end) - 1);
       after.end = clamp(after.end, after.begin + 1, FRAMES);
       if (same([before], [after])) return "";
       const what = before.label !== after.label ? `class ${named(after.label)}`
@@ -131,42 +132,3 @@ const annotation = (() => {
     },
   };
 })();
-
-function overlap(one, other) {
-  const shared = Math.min(one.end, other.end) - Math.max(one.begin, other.begin);
-  return shared <= 0 ? 0 : shared / (Math.max(one.end, other.end) - Math.min(one.begin, other.begin));
-}
-
-// Entries {id, begin, end, label, stroke, found, kind, clash}: annotated strokes each with the model's that
-// it overlaps most, every one of the model's once, and what only the model found.
-function compared(strokes) {
-  const pairs = [];
-  let from = 0;
-  const longest = MODEL.reduce((most, { begin, end }) => Math.max(most, end - begin), 0);
-  for (const stroke of strokes) {
-    while (from < MODEL.length && MODEL[from].begin + longest <= stroke.begin) from++;
-    for (let number = from; number < MODEL.length && MODEL[number].begin < stroke.end; number++) {
-      const share = overlap(stroke, MODEL[number]);
-      if (share > 0) pairs.push([share, stroke, MODEL[number]]);
-    }
-  }
-  pairs.sort(([one], [other]) => other - one);
-  const partner = new Map();
-  for (const [, stroke, found] of pairs) {
-    if (partner.has(stroke.id) || partner.has(found.id)) continue;
-    partner.set(stroke.id, found).set(found.id, stroke);
-  }
-  let reached = 0;
-  const entries = strokes.map((stroke) => {
-    const found = partner.get(stroke.id);
-    const clash = stroke.begin < reached;
-    reached = Math.max(reached, stroke.end);
-    let kind = "same";
-    if (!found) kind = stroke.label === DATA.negative ? "same" : "missed";
-    else if (found.label !== stroke.label) kind = "class";
-    else if (overlap(stroke, found) < LEAST_OVERLAP) kind = "bounds";
-    return { ...stroke, stroke, found, kind, clash };
-  });
-  const extra = MODEL.filter((found) => !partner.has(found.id)).map((found) => ({ ...found, found, kind: "extra" }));
-  return [...entries, ...extra].sort((one, other) => one.begin - other.begin || one.end - other.end);
-}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,17 +13,42 @@ from crisp.files import digest
 
 TEMPLATES = Path(__file__).parent
 # In the order in which they use each other.
-SCRIPTS = ("data.js", "annotation.js", "player.js", "timeline.js", "strokes.js", "page.js")
+SCRIPTS = (
+    "data.js",
+    "places.js",
+    "annotation.js",
+    "comparison.js",
+    "player.js",
+    "view.js",
+    "curves.js",
+    "timeline.js",
+    "pointing.js",
+    "layout.js",
+    "strokes.js",
+    "fields.js",
+    "acts.js",
+    "keys.js",
+    "page.js",
+)
 
 
-def build(index: dict[str, Any], video: str, proxy: str) -> str:
-    """The HTML of an index whose video has that address; `proxy` is the command for a copy that plays."""
-    content = {**packed(index, video), "proxy": proxy}
+class Links(NamedTuple):
+    """Addresses in a page: of its video, its index, and the video to copy where the index has another."""
+
+    video: str
+    source: str = "index.json"
+    moved: str = ""
+
+
+def build(index: dict[str, Any], links: Links) -> str:
+    """The HTML of an index."""
     parts = {
         "css": _template("page.css"),
         "js": "\n".join(map(_template, SCRIPTS)),
         # A label may hold anything, even </script>.
-        "data": json.dumps(content, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
+        "data": json.dumps(packed(index, links), ensure_ascii=False, separators=(",", ":")).replace(
+            "<", "\\u003c"
+        ),
     }
     before, *rest = _template("page.html").split("{{")
     return before + "".join(parts[name] + text for name, text in (part.split("}}", 1) for part in rest))
@@ -33,7 +58,7 @@ def _template(name: str) -> str:
     return (TEMPLATES / name).read_text(encoding="utf-8")
 
 
-def packed(index: dict[str, Any], video: str) -> dict[str, Any]:
+def packed(index: dict[str, Any], links: Links) -> dict[str, Any]:
     """What the page needs of an index, small."""
     facts, model = index["video"], index["model"]
     truth = index.get("truth")
@@ -41,9 +66,11 @@ def packed(index: dict[str, Any], video: str) -> dict[str, Any]:
     return {
         # Of the truth, not of the strokes found: corrections outlive a better model.
         "key": digest([facts["id"], facts["frames"], facts.get("sha256"), truth])[:16],
+        "index": links.source,
+        "moved": links.moved,
         "file": given or f"{facts['id']}.xml",
         "video": {
-            "src": video,
+            "src": links.video,
             **{key: facts[key] for key in ("id", "fps", "frames", "width", "height")},
             "variable": facts.get("variable_rate", False),
         },

@@ -56,10 +56,11 @@ const player = (() => {
   video.addEventListener("pause", () => { if (!video.ended) seek(frame); tell(switched); });
   video.addEventListener("ended", () => { if (loop) { seek(loop.begin); video.play(); } else arrive(FRAMES - 1); });
 
-  function trouble(title, text) {
+  // What to do comes as [words, command]; the file can be chosen besides.
+  function trouble(title, ...remedies) {
     ready = false;
     $("#trouble strong").textContent = title;
-    $("#trouble p").textContent = text;
+    $("#trouble div").replaceChildren(...remedies.map(([words, command]) => make("p", {}, `${words} `, make("code", {}, command))));
     $("#trouble").hidden = false;
     tell(switched);
   }
@@ -69,18 +70,17 @@ const player = (() => {
     video.src = address;
   }
 
-  const place = () => decodeURIComponent(DATA.video.src);
+  const COPY = "Where this browser does not play its format, make a copy that plays:";
 
   video.addEventListener("error", () => trouble(
-    "The video does not open",
-    `Either it is not at ${place()} (seen from this page), or this browser does not play its format. `
-      + `Choose the file, or make a copy that plays: ${DATA.proxy}`,
+    `The video does not open: ${places.video}`,
+    [COPY, places.copying],
+    ["Where it was moved, make this page again:", places.moving],
   ));
   video.addEventListener("loadedmetadata", () => {
     if (!video.videoWidth) {
       video.removeAttribute("src");
-      trouble("This browser does not play the pictures of this video",
-        `Make a copy that plays: ${DATA.proxy}. Or choose another copy of the video.`);
+      trouble(`This browser does not play the pictures of ${places.video}`, ["Make a copy that plays:", places.copying]);
       return;
     }
     ready = true;

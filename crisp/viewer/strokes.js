@@ -1,15 +1,12 @@
-// The list of strokes, its filters, and the selected stroke with its fields.
-const TAGS = { class: "other class", bounds: "other bounds", missed: "model: none", extra: "model only" };
+// The list of strokes, its filters, and which stroke is selected.
+const TAGS = { class: "other class", bounds: "other bounds", missed: "not found", extra: "model only" };
 const ROW = 46; // px high, as in the style sheet
-const MOST_LIKELY = 4; // classes offered for a stroke
-const LEAST_LIKELY = 0.005; // shown as 1 %
 
 const panel = (() => {
   const list = $("#list");
   let entries = compared(annotation.strokes);
   let listed = []; // entries that pass the filters
   let selected = null; // id
-  let scene = ""; // what the fields show, not to build them again under the cursor
 
   let laid = {}; // {from, to} of the rows in the page
   let passing = new Set(); // ids of those
@@ -30,7 +27,7 @@ const panel = (() => {
     if (wanted !== all && label !== wanted && found?.label !== wanted) return false;
     if (way === "differ" ? kind === "same" : way && kind !== way) return false;
     // A stroke that the model did not find has no confidence.
-    return found ? found.score >= from - 5e-4 && found.score <= to + 5e-4 : from <= 0;
+    return found ? confidence(found) >= from - 5e-4 && confidence(found) <= to + 5e-4 : from <= 0;
   }
 
   const entryOf = (id) => entries.find((entry) => entry.id === id || entry.found?.id === id);
@@ -46,7 +43,7 @@ const panel = (() => {
         onclick: () => select(entry.id) },
       make("span", { className: "bar" }),
       make("span", { className: "name" }, named(entry.label)),
-      make("span", { className: "score" }, entry.found ? percent(entry.found.score) : "–"),
+      make("span", { className: "score" }, entry.found ? percent(confidence(entry.found)) : "–"),
       make("span", { className: "when" }, `${clockTime(entry.begin)} · ${((entry.end - entry.begin) / FPS).toFixed(2)} s`),
     );
     if (tags.length) row.append(make("span", { className: "tag" }, tags.join(", ")));
@@ -56,14 +53,15 @@ const panel = (() => {
   function fill() {
     listed = entries.filter(admits);
     passing = new Set(listed.map(({ id }) => id));
-    $("#count").textContent = listed.length === entries.length
-      ? `${entries.length} stroke${entries.length === 1 ? "" : "s"}` : `${listed.length} of ${entries.length}`;
+    const count = listed.length === entries.length ? String(entries.length) : `${listed.length} of ${entries.length}`;
+    $("#count").textContent = `${count} stroke${entries.length === 1 ? "" : "s"}`;
+    $("#show-list").textContent = `Strokes: ${count}`;
     list.hidden = !listed.length;
     $("#none").hidden = listed.length > 0;
     if (!entries.length) {
       $("#none").replaceChildren(
         make("p", {}, "No strokes: the model found none in this video."),
-        make("p", {}, "Go to the first frame of one and press ", make("kbd", {}, "A"), " to add it."),
+        make("p", {}, "Go to the first frame of one and add it by ", make("kbd", {}, "A"), " or “+ Stroke”."),
       );
     } else if (!listed.length) {
       $("#none").replaceChildren(make("p", {}, "No stroke passes the filters."), make("button", { onclick: clear }, "Show all"));
@@ -111,15 +109,16 @@ const panel = (() => {
 
   function select(id, { seek = true } = {}) {
     selected = id;
+    layout.show(id === null ? "list" : "stroke");
     const entry = entryOf(id);
     if (player.loop) player.loop = entry && { begin: entry.begin, end: entry.end };
     if (entry && seek) {
       player.pause();
       player.seek(entry.begin);
-      timeline.reveal(entry.begin, entry.end);
+      view.reveal(entry.begin, entry.end);
     }
     mark();
-    fields();
+    fields.show();
     timeline.redraw();
   }
 
@@ -146,106 +145,30 @@ const panel = (() => {
       player.loop = entry ? { begin: entry.begin, end: entry.end } : null;
     }
     fill();
-    fields();
+    fields.show();
     timeline.redraw();
   }
 
-  const likely = ({ found }) => {
-    if (!found) return [];
-    return DATA.classes.map((label, number) => [label, found.scores[number]])
-      .filter(([label]) => label !== DATA.negative)
-      .sort(([, one], [, other]) => other - one)
-      .slice(0, MOST_LIKELY)
-      .filter(([, share], place) => place === 0 || share >= LEAST_LIKELY);
-  };
-
-  function fields() {
-    const entry = selected && entryOf(selected);
-    const next = JSON.stringify([entry?.id, entry?.begin, entry?.end, entry?.label, entry?.kind, entry?.clash, dark]);
-    if (next === scene) return;
-    scene = next;
-    const focused = document.activeElement?.dataset?.field;
-    $("#stroke").replaceChildren(...(entry ? described(entry) : [
-      make("h2", {}, "No stroke selected"),
-      make("p", { className: "hint" }, "Click one in the list or on the timeline, or go through them with ",
-        make("kbd", {}, "↑"), " ", make("kbd", {}, "↓"), "."),
-    ]));
-    if (focused) $(`[data-field="${focused}"]`)?.focus();
-  }
-
-  function described(entry) {
-    if (!entry.stroke) {
-      return [
-        make("h2", {}, "Found by the model only"),
-        make("p", {}, `${entry.label}, frames ${entry.begin} to ${entry.end}, confidence ${percent(entry.score)}`),
-        make("div", { className: "actions" },
-          make("button", { onclick: page.takeOver, title: "Add it to the annotation (T)", "aria-keyshortcuts": "T" }, "Add to the annotation")),
-      ];
-    }
-    const { id, stroke, found } = entry;
-    const number = annotation.strokes.indexOf(stroke) + 1;
-    const bound = (name, words, least, most) => make("label", {}, words, make("input", {
-      type: "number", min: least, max: most, step: 1, value: stroke[name], "data-field": name,
-      onchange: ({ target }) => page.edit(id, { [name]: Number.isFinite(target.valueAsNumber) ? Math.round(target.valueAsNumber) : stroke[name] }),
-    }));
-    const choice = make("select", { "data-field": "label", title: "Class (C)", "aria-keyshortcuts": "C",
-      onchange: (event) => page.edit(id, { label: event.target.value }) });
-    choice.append(...["", ...LABELS, ...NONE].map((label) => new Option(named(label), label)));
-    choice.value = stroke.label;
-    const offers = likely(entry);
-    return [
-      make("div", { className: "title" }, make("h2", {}, `Stroke ${number} of ${annotation.strokes.length}`),
-        ...(entry.clash ? [make("span", { className: "tag" }, "overlaps")] : []),
-        ...(entry.kind !== "same" ? [make("span", { className: "tag" }, TAGS[entry.kind])] : [])),
-      make("label", {}, "Class", choice),
-      make("div", { className: "pair" },
-        bound("begin", "First frame (I)", 0, FRAMES - 1), bound("end", "End, exclusive (O)", 1, FRAMES)),
-      ...(offers.length ? [make("div", {}, make("label", {}, "What the model takes it for"),
-        make("ol", { className: "likely" }, ...offers.map(([label, share], place) => make("li", {}, make("button", {
-          style: `--class: ${classColour(label)}; --share: ${percent(share).replace(" ", "")}`,
-          title: `Set the class to ${label} (${place + 1})`, onclick: () => page.edit(id, { label }),
-        }, make("kbd", {}, place + 1), make("span", { className: "name" }, label), percent(share))))))] : []),
-      make("div", { className: "actions" },
-        ...(found && entry.kind !== "same" ? [make("button", { onclick: page.takeOver, title: "Take bounds and class from the model (T)", "aria-keyshortcuts": "T" }, "Take the model's")] : []),
-        make("button", { onclick: page.remove, title: "Delete this stroke (Del)", "aria-keyshortcuts": "Delete" }, "Delete")),
-    ];
-  }
-
-  // Probabilities of the frame at the playhead.
-  function now() {
-    const place = $("#now ol");
-    if (!PROBABILITIES) {
-      $("#now").hidden = true;
-      return;
-    }
-    const { first, stride, count, classes, rows } = PROBABILITIES;
-    const at = clamp(Math.round((player.frame - first) / stride), 0, count - 1);
-    const shares = classes.map((label, number) => [label, rows[number][at] / 255])
-      .sort(([, one], [, other]) => other - one).slice(0, 3);
-    place.replaceChildren(...shares.map(([label, share]) => make(
-      "li", { style: `--class: ${classColour(label)}; --share: ${percent(share).replace(" ", "")}` },
-      make("span", { className: "name" }, label), percent(share),
-    )));
-  }
-
   function start() {
+    if (!PROBABILITIES) $('#by-kind [value="missed"]').remove();
     $("#by-class").append(new Option("all classes", all), ...LABELS.map((label) => new Option(label, label)));
     for (const control of ["#by-class", "#by-kind", "#from", "#to"]) $(control).addEventListener("input", refilter);
     $("#filters").addEventListener("submit", (event) => event.preventDefault());
     list.addEventListener("scroll", () => lay(false));
-    new ResizeObserver(() => lay(false)).observe(list);
+    // Shown again, or with room for other rows, it keeps the selected one in sight.
+    new ResizeObserver(mark).observe(list);
     annotation.onChange(changed);
     changed();
-    now();
+    fields.now();
   }
 
   return {
     get selected() { return selected && entryOf(selected); },
     get entries() { return entries; },
     filtered: () => (filters.wanted === all ? undefined : filters.wanted),
-    repaint() { fill(); scene = ""; fields(); now(); },
+    repaint() { fill(); fields.repaint(); },
     passes: ({ id }) => passing.has(id),
     isSelected: (id) => marked.has(id),
-    likely, select, go, now, start,
+    select, go, start,
   };
 })();

@@ -23,6 +23,17 @@ TRUTH = [
     Stroke(120, 140, "Defensive Backhand Push"),
 ]
 FRAMES, FPS = 160, 20
+HELD = {"has_touch": True, "is_mobile": True}
+SCREENS = {
+    "phone": {"viewport": {"width": 390, "height": 844}, **HELD},
+    "small phone": {"viewport": {"width": 360, "height": 560}, **HELD},
+    "turned phone": {"viewport": {"width": 844, "height": 390}, **HELD},
+    "tablet": {"viewport": {"width": 820, "height": 1180}, **HELD},
+    "turned tablet": {"viewport": {"width": 1180, "height": 820}, **HELD},
+    "laptop": {"viewport": {"width": 1366, "height": 768}},
+    "desktop": {"viewport": {"width": 1920, "height": 1080}},
+    "small window": {"viewport": {"width": 700, "height": 500}},
+}
 LOADED = "document.querySelector('#video').readyState >= 2"
 
 
@@ -52,21 +63,28 @@ def until(page: Any, expression: str, seconds: float = 20) -> None:
 
 
 @pytest.fixture
-def open_page(browser: Any, tmp_path: Path) -> Iterator[OpenPage]:
+def open_page(browser: Any, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[OpenPage]:
     """A function that makes the page of an index, opens it and returns the Playwright page.
 
     An error of the page's script, or a request to the network, fails the test. `page.context` keeps its
-    storage from one opening to the next.
+    storage from one opening to the next. An indirect parameter has options of the context.
     """
-    context = browser.new_context(viewport={"width": 1280, "height": 720}, accept_downloads=True)
+    options = {"viewport": {"width": 1280, "height": 720}, **getattr(request, "param", {})}
+    context = browser.new_context(**options, accept_downloads=True)
     faults: list[str] = []
 
-    def open_it(content: dict[str, Any], video: Path | None = None, wait: bool = True) -> Any:
-        file = tmp_path / "index.json"
+    def open_it(
+        content: dict[str, Any],
+        video: Path | None = None,
+        wait: bool = True,
+        name: str = "index.json",
+        out: Path | None = None,
+    ) -> Any:
+        file = tmp_path / name
         file.write_text(json.dumps(content))
-        made = viewer.make(file, video=video)
+        made = viewer.make(file, out, video)
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)  # a busy machine is slow, not wrong
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("request", lambda request: request.url.startswith("http") and faults.append(request.url))
         page.goto(made.page.as_uri())

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import re
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
-from crisp import annotations, viewer
+from crisp import annotations, cli, viewer
 from crisp.annotations import Stroke
 from tests.viewer.conftest import FPS, FRAMES, LOADED, TRUTH, until
+from tests.viewer.using import at, click, drag, frame, press, save, selected, shown_frame, status
 
 # Notes the frames that the playhead passes, and how often it goes back.
 WATCH = """() => {
@@ -27,59 +29,6 @@ WATCH = """() => {
 UNNAMED = """[...document.querySelectorAll("button, select, input")]
   .filter((one) => one.offsetParent && !one.ariaLabel && !one.innerText.trim() && !one.labels?.length)
   .map((one) => one.outerHTML)"""
-
-
-def drawn(page: Any) -> None:
-    """Wait until the page has drawn what was done to it."""
-    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-
-
-def frame(page: Any) -> int:
-    drawn(page)
-    return int(page.locator("#top").get_attribute("aria-valuenow"))
-
-
-def shown_frame(page: Any) -> int:
-    """The frame that the video itself shows, once it has arrived there."""
-    until(page, "!document.querySelector('#video').seeking")
-    return int(page.evaluate("document.querySelector('#video').currentTime") * FPS)
-
-
-def at(page: Any, row: str, number: float) -> tuple[float, float]:
-    """Where a frame is on the timeline, px."""
-    drawn(page)
-    top = page.locator("#top")
-    box = top.bounding_box()
-    begin, end = (float(top.get_attribute(f"data-{name}")) for name in ("begin", "end"))
-    if row == "overview":
-        begin, end = 0.0, float(FRAMES)
-    names = page.locator(f"#gutter .{row}").bounding_box()
-    return box["x"] + (number - begin) / (end - begin) * box["width"], names["y"] + names["height"] / 2
-
-
-def click(page: Any, row: str, number: float) -> None:
-    page.mouse.click(*at(page, row, number))
-
-
-def drag(page: Any, row: str, begin: float, end: float) -> None:
-    page.mouse.move(*at(page, row, begin))
-    page.mouse.down()
-    page.mouse.move(*at(page, row, (begin + end) / 2))
-    page.mouse.move(*at(page, row, end))
-    page.mouse.up()
-
-
-def press(page: Any, *keys: str) -> None:
-    for key in keys:
-        page.keyboard.press(key)
-
-
-def save(page: Any, folder: Path) -> tuple[Path, list[Stroke]]:
-    with page.expect_download() as started:
-        press(page, "Control+s")
-    path = folder / started.value.suggested_filename
-    started.value.save_as(path)
-    return path, annotations.read(path)
 
 
 def test_saved_unchanged_is_the_annotation_to_the_byte(
@@ -193,6 +142,67 @@ def test_stroke_of_the_model_alone_is_taken_over(open_page, indexed: dict[str, A
     click(page, "model", 67)
     press(page, "t")
     assert Stroke(65, 70, extra["label"]) in save(page, tmp_path)[1]
+
+
+def test_no_stroke_is_added_within_another(open_page, indexed: dict[str, Any], tmp_path: Path) -> None:
+    page = open_page(indexed)
+    for inside in (10, 20, 29):
+        click(page, "curves", inside + 0.5)
+        press(page, "a")
+        assert f"No stroke added: frame {inside} is in that of frames 10 to 30" in status(page)
+    page.locator("#add").click()
+    assert save(page, tmp_path)[1] == TRUTH
+    click(page, "curves", 30.5)  # `end` is exclusive
+    press(page, "a")
+    assert save(page, tmp_path)[1][1][:2] == (30, 40)  # up to the next one
+    press(page, "Control+z")
+    assert save(page, tmp_path)[1] == TRUTH
+
+
+def test_stroke_added_at_the_last_frame(open_page, indexed: dict[str, Any], tmp_path: Path) -> None:
+    page = open_page(indexed)
+    press(page, "End", "a")
+    assert save(page, tmp_path)[1][-1][:2] == (FRAMES - 1, FRAMES)
+    press(page, "a")
+    assert "No stroke added" in status(page)
+    press(page, "Control+z")
+    assert save(page, tmp_path)[1] == TRUTH
+
+
+def test_overlaps_are_said(open_page, indexed: dict[str, Any], tmp_path: Path) -> None:
+    page = open_page(indexed)
+    drag(page, "annotation", 30, 44)
+    assert "overlaps the stroke of frames 40 to 60" in status(page)
+    assert page.locator("#list .tag", has_text="overlaps").count() == 1
+    assert save(page, tmp_path)[1] == [TRUTH[0]._replace(end=44), *TRUTH[1:]]
+    press(page, "Control+z")
+    assert "overlaps" not in status(page)
+    assert page.locator("#list .tag", has_text="overlaps").count() == 0
+    click(page, "curves", 55.5)
+    press(page, "i")  # of the selected stroke, which ended before
+    assert "has to be before the end" in status(page)
+    assert save(page, tmp_path)[1] == TRUTH
+
+
+def test_bounds_that_are_typed_stay_in_the_video_and_apart(
+    open_page, indexed: dict[str, Any], tmp_path: Path
+) -> None:
+    page = open_page(indexed)
+    click(page, "annotation", 20)
+    for name, typed, limited in (
+        ("First frame", "90", 29),
+        ("First frame", "-5", 0),
+        ("End", "0", 1),
+        ("End", "900", FRAMES),
+    ):
+        field = page.get_by_label(name)
+        field.fill(typed)
+        field.press("Enter")
+        assert "a bound stays in the video" in status(page)
+        assert page.get_by_label(name).input_value() == str(limited)
+    assert save(page, tmp_path)[1] == [TRUTH[0]._replace(begin=0, end=FRAMES), *TRUTH[1:]]
+    press(page, *["Control+z"] * 4)
+    assert save(page, tmp_path)[1] == TRUTH
 
 
 def test_labels_with_signs_of_xml(open_page, indexed: dict[str, Any], tmp_path: Path) -> None:
@@ -330,7 +340,7 @@ def test_page_without_its_video(open_page, indexed: dict[str, Any], tmp_path: Pa
     lost = {**indexed, "video": {**indexed["video"], "path": str(tmp_path / "lost.mp4")}}
     page = open_page(lost, wait=False)
     page.get_by_text("The video does not open").wait_for()
-    assert page.get_by_text("it is not at lost.mp4").is_visible()
+    assert page.get_by_text(f"The video does not open: {tmp_path / 'lost.mp4'}").is_visible()
     assert page.get_by_role("button", name="Play", exact=True).is_disabled()
     click(page, "curves", 100.5)  # the rest works
     assert frame(page) == 100
@@ -341,12 +351,37 @@ def test_page_without_its_video(open_page, indexed: dict[str, Any], tmp_path: Pa
     assert shown_frame(page) == 100
 
 
-def test_codec_the_browser_cannot_play(open_page, indexed: dict[str, Any], odd_video: Path) -> None:
-    page = open_page(indexed, odd_video, wait=False)
+@pytest.mark.parametrize("name", ["index.json", "my match's.json"])
+def test_video_that_does_not_play_comes_with_the_command_that_helps(
+    open_page, indexed: dict[str, Any], odd_video: Path, tmp_path: Path, name: str
+) -> None:
+    facts = {**indexed["video"], "path": str(odd_video)}
+    out = None if name == "index.json" else tmp_path / "pages of/my match.html"
+    page = open_page({**indexed, "video": facts}, wait=False, name=name, out=out)
     page.locator("#trouble").wait_for()
-    assert re.search(
-        r"crisp viewer \S+/index\.json (--\S+ \S+ )*--proxy", page.locator("#trouble").inner_text()
-    )
+    assert str(odd_video) in page.locator("#trouble strong").inner_text()
+    command = page.locator("#trouble code").first.inner_text()
+    assert ("--out" in command) == (out is not None)
+    program, *arguments = shlex.split(command)
+    assert (program, *arguments[:2], "--proxy" in command) == ("crisp", "viewer", str(tmp_path / name), True)
+    done = CliRunner().invoke(cli.app, arguments)
+    assert done.exit_code == 0, done.output
+    page.reload()
+    until(page, LOADED)
+    assert page.locator("#trouble").is_hidden()
+
+
+def test_copy_of_a_moved_video_is_of_the_moved_one(
+    open_page, indexed: dict[str, Any], odd_video: Path, tmp_path: Path
+) -> None:
+    lost = {**indexed, "video": {**indexed["video"], "path": str(tmp_path / "lost.mp4")}}
+    page = open_page(lost, odd_video, wait=False)
+    page.locator("#trouble").wait_for()
+    command = page.locator("#trouble code").first.inner_text()
+    assert f"--video {odd_video} --proxy" in command
+    assert CliRunner().invoke(cli.app, shlex.split(command)[1:]).exit_code == 0
+    page.reload()
+    until(page, LOADED)
 
 
 def test_no_strokes(open_page, indexed: dict[str, Any], tmp_path: Path) -> None:
@@ -363,6 +398,7 @@ def test_without_truth_the_model_s_strokes_are_corrected(
 ) -> None:
     page = open_page({**indexed, "truth": None, "probabilities": None, "roi": []})
     assert page.locator("#now").is_hidden()
+    assert page.locator("#by-kind option[value=missed]").count() == 0
     assert page.locator("#show-roi").is_hidden()
     assert page.locator("#warnings").is_hidden()
     assert [stroke._asdict() for stroke in save(page, tmp_path)[1]] == [
@@ -392,11 +428,6 @@ def test_a_proxy_plays(open_page, indexed: dict[str, Any], odd_video: Path, tmp_
     assert page.evaluate("document.querySelector('#video').duration") == pytest.approx(FRAMES / FPS)
     press(page, "End")
     assert shown_frame(page) == FRAMES - 1
-
-
-def selected(page: Any) -> str:
-    drawn(page)
-    return page.locator("#list [aria-selected=true] .name").inner_text()
 
 
 def test_address_leads_to_a_stroke_or_a_frame(open_page, indexed) -> None:
