@@ -1,7 +1,14 @@
 // The annotation: strokes that can be corrected, each step undone, and kept until they are saved.
 // A stroke {id, begin, end, label} is never changed, only replaced; end is exclusive.
-const MODEL = DATA.strokes.map(([begin, end, label, score, scores], number) =>
-  ({ id: `model-${number}`, begin, end, label, score, scores })).sort((one, other) => one.begin - other.begin);
+const MODEL = DATA.strokes.map(([begin, end, label, probability, score, cut, scores], number) =>
+  ({ id: `model-${number}`, begin, end, label, probability, score, cut, scores })).sort((one, other) => one.begin - other.begin);
+// How sure the model is of the class, null where the index lacks it, and of any stroke.
+const classShare = ({ probability }) => (probability === null ? "–" : percent(probability));
+const sureness = ({ probability, score, cut }) => [
+  probability === null ? "class probability not in this index" : `class ${percent(probability)}`,
+  `any stroke ${percent(score)}`,
+  ...(cut ? ["cut: it may go on where the model cannot tell"] : []),
+].join(" · ");
 const LEAST_OVERLAP = 0.5; // intersection over union of the same bounds, as detections are judged
 
 const annotation = (() => {

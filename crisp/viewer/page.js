@@ -231,7 +231,7 @@ function describe(row, entry, frame) {
   if (!entry) return row === "curves" || row === "ruler" ? at : "";
   const shown = row === "model" ? entry.found : entry.stroke;
   const lines = [named(shown.label), `frames ${shown.begin} to ${shown.end} · ${((shown.end - shown.begin) / FPS).toFixed(2)} s`];
-  if (row === "model") lines.push(`confidence ${percent(shown.score)}`);
+  if (row === "model") lines.push(sureness(shown));
   return lines.join("\n");
 }
 

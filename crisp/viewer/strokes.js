@@ -30,7 +30,8 @@ const panel = (() => {
     if (wanted !== all && label !== wanted && found?.label !== wanted) return false;
     if (way === "differ" ? kind === "same" : way && kind !== way) return false;
     // A stroke that the model did not find has no confidence.
-    return found ? found.score >= from - 5e-4 && found.score <= to + 5e-4 : from <= 0;
+    const share = found?.probability ?? null;
+    return share === null ? from <= 0 : share >= from - 5e-4 && share <= to + 5e-4;
   }
 
   const entryOf = (id) => entries.find((entry) => entry.id === id || entry.found?.id === id);
@@ -46,7 +47,7 @@ const panel = (() => {
         onclick: () => select(entry.id) },
       make("span", { className: "bar" }),
       make("span", { className: "name" }, named(entry.label)),
-      make("span", { className: "score" }, entry.found ? percent(entry.found.score) : "–"),
+      make("span", { className: "score", title: entry.found ? sureness(entry.found) : "" }, entry.found ? classShare(entry.found) : "–"),
       make("span", { className: "when" }, `${clockTime(entry.begin)} · ${((entry.end - entry.begin) / FPS).toFixed(2)} s`),
     );
     if (tags.length) row.append(make("span", { className: "tag" }, tags.join(", ")));
@@ -177,7 +178,7 @@ const panel = (() => {
     if (!entry.stroke) {
       return [
         make("h2", {}, "Found by the model only"),
-        make("p", {}, `${entry.label}, frames ${entry.begin} to ${entry.end}, confidence ${percent(entry.score)}`),
+        make("p", {}, `${entry.label}, frames ${entry.begin} to ${entry.end}, ${sureness(entry)}`),
         make("div", { className: "actions" },
           make("button", { onclick: page.takeOver, title: "Add it to the annotation (T)", "aria-keyshortcuts": "T" }, "Add to the annotation")),
       ];
@@ -219,6 +220,10 @@ const panel = (() => {
       return;
     }
     const { first, stride, count, classes, rows } = PROBABILITIES;
+    if (player.frame < first || player.frame >= first + count * stride) {
+      place.replaceChildren(make("li", {}, make("span", { className: "name" }, "not known: too near an end of the video")));
+      return;
+    }
     const at = clamp(Math.round((player.frame - first) / stride), 0, count - 1);
     const shares = classes.map((label, number) => [label, rows[number][at] / 255])
       .sort(([, one], [, other]) => other - one).slice(0, 3);
