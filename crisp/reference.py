@@ -25,6 +25,8 @@ SMALLEST = 1e-4  # variance in any direction, of that in the first: less is roun
 LEAST = 20  # clips that statistics of features are taken from, and as many to compare with
 LIVELY = 0.9  # quantile of a video's speeds: pauses may be long, but something has to move at times
 
+CLIPS_UNLIKE, CLIPS_FAR = 1.2, 1.5  # ratios of distances of features; held-out videos stay below 1
+AS_ALL = "as nearly all clips it was validated on"
 FAR = 2.0  # times the bound of what is like the training data: results mean nothing there
 RATE, SHAPE = 1.5, 1.5  # ratios of frame rates, and of width over height, beyond which a video is another one
 VERDICT = "these results are probably meaningless"
@@ -217,15 +219,25 @@ def _motion(known: dict[str, float] | None, moving: ArrayLike) -> Finding | None
 
 
 def _features(known: dict[str, Any] | None, apart: ArrayLike) -> Finding | None:
-    """Whether what the model sees is further from the training clips than nearly all validation clips are."""
+    """Whether half of the windows lie further from the training clips, or nearer, than validation clips do.
+
+    A network's features are largest where it sees what it learnt: where it sees nothing, all are near zero,
+    and nearer to the mean than those of any clip.
+    """
     values = np.asarray(apart, np.float64)
     if not known or not len(values):
         return None
-    ratio = float(np.median(values)) / max(known["distances"]["0.99"], np.finfo(float).tiny)
-    if ratio <= 1:
-        return None
-    return Finding(
-        "what the model sees is unlike its training clips: half of the video is at least "
-        f"{ratio:.1f} times as far from them as nearly all clips it was validated on",
-        ratio > FAR,
-    )
+    middle, least = float(np.median(values)), np.finfo(float).tiny
+    further = middle / max(known["distances"]["0.99"], least)
+    if further > CLIPS_UNLIKE:
+        words = f"at least {further:.1f} times as far from its training clips"
+        return Finding(
+            f"the model sees other things: half of the video is {words} {AS_ALL}", further > CLIPS_FAR
+        )
+    nearer = known["distances"]["0.01"] / max(middle, least)
+    if nearer > CLIPS_UNLIKE:
+        words = f"at least {nearer:.1f} times as near to the mean of its training clips"
+        return Finding(
+            f"the model sees next to nothing: half of the video is {words} {AS_ALL}", nearer > CLIPS_FAR
+        )
+    return None

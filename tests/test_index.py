@@ -690,7 +690,7 @@ def test_features_of_every_window_are_compared(command: Command) -> None:
     far = own + 10 * own.std()
     model_file(Path("model.pt"), reference={"features": reference.features(far, far)})
     said = command("game.mp4")
-    assert "what the model sees is unlike its training clips: half of the video is at least" in said
+    assert "the model sees other things: half of the video is at least" in said
     assert "probably meaningless" in said
 
 

@@ -69,7 +69,17 @@ def test_distance_of_features() -> None:
     (found,) = compare({"features": known}, facts(distances=other))
     ratio = np.median(other) / known["distances"]["0.99"]
     assert f"at least {ratio:.1f} times as far from them" in found.words
-    assert found.far == (ratio > reference.FAR)
+    assert found.far == (ratio > reference.CLIPS_FAR)
+
+
+def test_features_that_are_silent() -> None:
+    """Where nothing is to be seen a network's features are near zero, so nearer to the mean than any clip."""
+    known = reference.features(clips(120, 0), clips(60, 1))
+    (found,) = compare({"features": known}, facts(distances=np.full(9, known["distances"]["0.01"] / 1.3)))
+    assert "sees next to nothing: half of the video is at least 1.3 times as near" in found.words
+    assert not found.far
+    (found,) = compare({"features": known}, facts(distances=np.full(9, known["distances"]["0.01"] / 1.6)))
+    assert found.far
 
 
 def test_distance_is_that_of_the_full_covariance() -> None:
