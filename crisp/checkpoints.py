@@ -112,6 +112,8 @@ def _with_defaults(content: dict[str, Any]) -> dict[str, Any]:
     }
     return {
         "negative_class": defaults("negatives")["class"],
+        "calibration": {"temperature": 1.0, "remark": "the model file is of an older version"},
+        "reference": {},
         **content,
         "preparation": {**preparation, **content["preparation"]},
         "detection": {**defaults("detection"), **content.get("detection", {})},

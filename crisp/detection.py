@@ -2,6 +2,9 @@
 
 A window's probabilities belong to its centre frame. They are smoothed over time by the rule that decides
 trimmed strokes, and a maximal run of frames whose best class is a stroke is a found stroke.
+
+No window is centred on the first and last half window of frames of a video: they are unknown, NaN in
+every array of probabilities, and belong to no stroke.
 """
 
 from __future__ import annotations
@@ -36,16 +39,26 @@ from crisp.training import read_scale, readers
 from crisp.words import counted
 
 BLOCK = 64  # frames are read up to a multiple of it, so that no chunk of a stage file is decoded twice
-COLUMNS = ("video", "begin", "end", "label", "score")
+COLUMNS = ("video", "begin", "end", "label", "score", "probability")
+
+UNKNOWN = -1  # best class of a frame that no window decides
 
 Probabilities = NDArray[np.float64]
 
 
 class Decided(NamedTuple):
-    """A video under one rule: smoothed probabilities (N, classes) and best class (N,) of its N frames."""
+    """A video under one rule: smoothed probabilities (N, classes) and best class (N,) of its N frames.
+
+    Of an unknown frame the probabilities are NaN and the best class is `UNKNOWN`.
+    """
 
     smoothed: Probabilities
     best: NDArray[np.intp]
+
+    @property
+    def known(self) -> tuple[int, int]:
+        """First known frame, and the one after the last: the known ones lie together."""
+        return known_frames(self.smoothed)
 
 
 def frame_probabilities(
@@ -60,8 +73,9 @@ def frame_probabilities(
     """Class probabilities of every frame of a video.
 
     Windows start every `stride` frames and at the last frame possible; between their centres the
-    probabilities are interpolated linearly, before the first and after the last centre repeated. A video
-    shorter than a window has the one centred on it, with its first and last frame repeated.
+    probabilities are interpolated linearly, before the first and after the last centre they are unknown.
+    A video no longer than a window has the one centred on it, with its first and last frame repeated: as
+    that window holds all of the video, it stands for every frame.
 
     Parameters
     ----------
@@ -79,7 +93,7 @@ def frame_probabilities(
     Returns
     -------
     ndarray
-        (N, classes), each row summing to 1.
+        (N, classes), each row summing to 1, or NaN where unknown.
     """
     count, length = reader.shape[0], size[0]
     possible = decisions.windows(0, count, length)
@@ -93,7 +107,8 @@ def frame_probabilities(
     rows = np.concatenate([model_rows(model, batch) for batch in batches])
     centres = np.array(starts) + length // 2
     frames = np.arange(count)
-    return np.stack([np.interp(frames, centres, column) for column in rows.T], axis=1)
+    beyond = None if len(possible) == 1 else np.nan
+    return np.stack([np.interp(frames, centres, column, beyond, beyond) for column in rows.T], axis=1)
 
 
 def _batches(
@@ -133,8 +148,8 @@ def _batches(
 def decide(probabilities: Probabilities, rule: str, fps: float, settings: Detection) -> Decided:
     """Smooth the class probabilities of a video's frames and find the best class of each.
 
-    The smoothing takes 2 round(x fps / 2) + 1 frames, the first and last one repeated beyond the video;
-    x is `settings.gaussian` for ``gaussian`` and `settings.smoothing` for ``vote`` (share of the frames
+    The smoothing takes 2 round(x fps / 2) + 1 frames, of which those that are known count; x is
+    `settings.gaussian` for ``gaussian`` and `settings.smoothing` for ``vote`` (share of the frames
     whose best class it is) and ``mean``. ``no_window`` does not smooth. Of equal classes the best has
     the higher mean, then the lower index.
 
@@ -148,22 +163,46 @@ def decide(probabilities: Probabilities, rule: str, fps: float, settings: Detect
         Frames per second.
     settings : Detection
     """
+    if rule not in decisions.RULES:
+        raise fail("decision", "no such rule", ", ".join(decisions.RULES), repr(rule), "choose one of them")
+    first, end = known_frames(probabilities)
+    rows = probabilities[first:end]
+    smoothed, leading = _smoothed(rows, rule, fps, settings)
+    decided = Decided(np.full_like(probabilities, np.nan), np.full(len(probabilities), UNKNOWN))
+    decided.smoothed[first:end] = smoothed
+    decided.best[first:end] = leading.argmax(axis=1)
+    return decided
+
+
+def _smoothed(
+    rows: Probabilities, rule: str, fps: float, settings: Detection
+) -> tuple[Probabilities, Probabilities]:
+    """Known frames smoothed by a rule, and what the best class has most of, both (n, classes)."""
     if rule == "no_window":
-        return Decided(probabilities, probabilities.argmax(axis=1))
+        return rows, rows
     if rule == "gaussian":
-        weights = decisions.gaussian_weights(kernel_frames(settings.gaussian, fps))
-        smoothed = correlate1d(probabilities, weights, axis=0, mode="nearest")
-        return Decided(smoothed, smoothed.argmax(axis=1))
-    frames = kernel_frames(settings.smoothing, fps)
-    means = correlate1d(probabilities, np.ones(frames), axis=0, mode="nearest") / frames
+        means = _means(rows, decisions.gaussian_weights(kernel_frames(settings.gaussian, fps)))
+        return means, means
+    ones = np.ones(kernel_frames(settings.smoothing, fps))
+    means = _means(rows, ones)
     if rule == "mean":
-        return Decided(means, means.argmax(axis=1))
-    if rule == "vote":
-        votes = np.eye(probabilities.shape[1])[probabilities.argmax(axis=1)]
-        counts = correlate1d(votes, np.ones(frames), axis=0, mode="nearest")  # whole numbers: ties are exact
-        leading = counts == counts.max(axis=1, keepdims=True)
-        return Decided(counts / frames, np.where(leading, means, -1).argmax(axis=1))
-    raise fail("decision", "no such rule", ", ".join(decisions.RULES), repr(rule), "choose one of them")
+        return means, means
+    votes = np.eye(rows.shape[1])[rows.argmax(axis=1)]
+    counts = correlate1d(votes, ones, axis=0, mode="constant")  # whole numbers: ties are exact
+    leading = counts == counts.max(axis=1, keepdims=True, initial=0)
+    return counts / counts.sum(axis=1, keepdims=True), np.where(leading, means, -1)
+
+
+def _means(rows: Probabilities, weights: NDArray[np.float64]) -> Probabilities:
+    """Weighted means over time; beyond the first and last row there is nothing to count."""
+    totals = correlate1d(np.ones(len(rows)), weights, mode="constant")
+    return correlate1d(rows, weights, axis=0, mode="constant") / totals[:, None]
+
+
+def known_frames(probabilities: Probabilities) -> tuple[int, int]:
+    """First frame whose class probabilities are known, and the one after the last."""
+    known = np.flatnonzero(~np.isnan(probabilities[:, 0]))
+    return (int(known[0]), int(known[-1]) + 1) if len(known) else (0, 0)
 
 
 def stride_frames(seconds: float, fps: float) -> int:
@@ -179,7 +218,9 @@ def kernel_frames(seconds: float, fps: float) -> int:
 def find(
     video: str, decided: Decided, classes: Sequence[str], negative: str, shortest: float
 ) -> list[Interval]:
-    """The strokes of a video: maximal runs of frames whose best class is a stroke.
+    """The strokes of a video: maximal runs of known frames whose best class is a stroke.
+
+    A run that reaches the first or last known frame ends there, as nobody knows how it goes on.
 
     Parameters
     ----------
@@ -194,21 +235,31 @@ def find(
     Returns
     -------
     list of Interval
-        In time order. The class has the highest sum of smoothed probabilities of all stroke classes; the
-        score is the mean of one minus that of the negative class.
+        In time order. The class has the highest mean smoothed probability of all stroke classes, which is
+        its `probability`; the `score` is the mean of one minus that of the negative class.
     """
     rest = list(classes).index(negative)
-    is_stroke = decided.best != rest
+    is_stroke = (decided.best != rest) & (decided.best != UNKNOWN)
     runs = np.flatnonzero(np.diff(is_stroke, prepend=False, append=False)).reshape(-1, 2)
     found = []
     for begin, end in runs.tolist():
         if end - begin < shortest:
             continue
-        sums = decided.smoothed[begin:end].sum(axis=0)
-        score = 1 - sums[rest] / (end - begin)
-        sums[rest] = -1
-        found.append(Interval(video, begin, end, classes[int(sums.argmax())], float(score)))
+        means = decided.smoothed[begin:end].mean(axis=0)
+        score = 1 - means[rest]
+        means[rest] = -1
+        best = int(means.argmax())
+        found.append(Interval(video, begin, end, classes[best], float(score), float(means[best])))
     return found
+
+
+def cut(stroke: Interval, decided: Decided) -> str:
+    """Which bounds of a found stroke lie where the known frames end: ``begin``, ``end``, ``both`` or none."""
+    first, end = decided.known
+    names = [
+        name for name, reached in (("begin", stroke.begin == first), ("end", stroke.end == end)) if reached
+    ]
+    return "both" if len(names) == 2 else "".join(names)
 
 
 def truth(study: Study, kept: strokes.Labels | None = None) -> dict[str, list[Interval]]:
@@ -317,11 +368,11 @@ def detect(
 
 
 def write(path: str | Path, found: Iterable[Interval]) -> None:
-    """Write ``detections.csv``; scores have six decimals."""
+    """Write ``detections.csv``; scores and probabilities have six decimals."""
     with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        writer.writerows((*stroke[:-1], f"{stroke.score:.6f}") for stroke in found)
+        writer.writerows((*one[:4], f"{one.score:.6f}", f"{one.probability:.6f}") for one in found)
 
 
 def text(figures: dict[str, Any]) -> str:

@@ -25,7 +25,8 @@ Candidates = Sequence[Sequence[tuple[int, float]]]
 class Interval(NamedTuple):
     """A stroke, found or annotated: frames ``[begin, end)`` of a video.
 
-    `label` is empty where the class is not known, `score` tells how sure a found one is, higher for surer.
+    `label` is empty where the class is not known. Of a found one `score` is the probability that there is
+    any stroke, by which found strokes are ranked, and `probability` that of its class.
     """
 
     video: str
@@ -33,6 +34,7 @@ class Interval(NamedTuple):
     end: int
     label: str = ""
     score: float = 1.0
+    probability: float = 1.0
 
 
 def iou(one: ArrayLike, other: ArrayLike) -> NDArray[np.float64]:

@@ -26,6 +26,7 @@ from torch import nn
 
 from crisp import (
     __version__,
+    calibration,
     clips,
     detection,
     estimation,
@@ -34,6 +35,7 @@ from crisp import (
     flow,
     frames,
     normalisation,
+    reference,
     roi,
     sources,
     storage,
@@ -45,6 +47,7 @@ from crisp.annotations import read as read_xml
 from crisp.checkpoints import load_model
 from crisp.clips import ClipReader
 from crisp.deepflow import DeviceFullError
+from crisp.detection_metrics import Interval
 from crisp.devices import choose_device, make_deterministic
 from crisp.errors import CrispError, fail
 from crisp.importers import ids
@@ -58,6 +61,11 @@ PREPARATION = "preparation.json"  # what the stage files beside it were made fro
 PART = 4096  # frames of flow that a killed run loses at most
 SAME_RATE = 0.01  # frame rates that differ by less are the same, as 29.97 and 30
 DIGITS = 4  # of scores and probabilities
+CLEAR = 0.5  # probability that a class has to reach somewhere
+OLD_MODEL = (
+    "the model's file is of an older version: its probabilities are not calibrated, and whether this video "
+    "is like its training data cannot be checked; train it again for both"
+)
 
 
 @dataclass(frozen=True)
@@ -79,6 +87,11 @@ class Model:
     @property
     def preparation(self) -> dict[str, Any]:
         return self.about["preparation"]
+
+    @property
+    def temperature(self) -> float:
+        """Of the probabilities that people read."""
+        return self.about["calibration"]["temperature"]
 
 
 @dataclass(frozen=True)
@@ -233,6 +246,7 @@ def _index(
         content = _content(source, name, folder, step, model)
     finally:
         clips.close_files()
+    warnings = [*content["warnings"], *warnings]
     content |= {"truth": None, "annotations": None, "warnings": warnings, "digest": identity}
     content = _annotated_anew(content, truth, where)
     for warning in content["warnings"]:
@@ -487,17 +501,22 @@ def _content(source: Source, name: str, folder: Path, step: int, model: Model) -
     reader = ClipReader(folder, model.variant.streams, model.variant.flow, model.variant.pose_norm)
     scale, rest = model.about["normalisation"], model.about["negative_class"]
     stride = detection.stride_frames(model.settings.stride, reader.fps)
-    probabilities = detection.frame_probabilities(
-        model.network,
-        reader,
-        model.variant.size,
-        normalisation.from_json(scale) if scale else None,
-        stride,
-        model.about["training"]["batch_size"],
-        f"{name} windows",
-    )
+    known = model.about["reference"]
+    with reference.watched(model.network, known) as distances:
+        probabilities = detection.frame_probabilities(
+            model.network,
+            reader,
+            model.variant.size,
+            normalisation.from_json(scale) if scale else None,
+            stride,
+            model.about["training"]["batch_size"],
+            f"{name} windows",
+        )
     decided = detection.decide(probabilities, model.decision, reader.fps, model.settings)
     runs = detection.find(name, decided, model.classes, rest, model.settings.shortest * reader.fps)
+    first, last = decided.known
+    shown = calibration.temper(decided.smoothed[first:last:stride], model.temperature)
+    unlike = _unlike(source, folder, distances, step, model)
     return {
         "schema": INDEX,
         "crisp": __version__,
@@ -516,26 +535,76 @@ def _content(source: Source, name: str, folder: Path, step: int, model: Model) -
             "decision": model.decision,
             "fps": model.preparation["fps"],
             "frame_step": step,
+            "temperature": model.temperature,
         },
-        "strokes": [
-            {
-                # A frame that is taken stands for those up to the next one, of which there may be fewer.
-                "begin": run.begin * step,
-                "end": min(run.end * step, source.decoded),
-                "label": run.label,
-                "score": round(run.score, DIGITS),
-                "scores": _named(decided.smoothed[run.begin : run.end].mean(axis=0), model.classes),
-            }
-            for run in runs
-        ],
+        "strokes": [_stroke(run, decided, source, step, model) for run in runs],
         "probabilities": {
             "stride": stride * step,
-            "first": 0,
+            "first": first * step,
             "classes": model.classes,
-            "values": decided.smoothed[::stride].round(DIGITS).tolist(),
+            "values": shown.round(DIGITS).tolist(),
         },
         **_region(reader, source, model.variant.size[1:], stride),
         "roi_stride": stride * step,
+        "unlike": unlike,
+        "warnings": _doubts(unlike, model, shown),
+    }
+
+
+def _unlike(
+    source: Source, folder: Path, distances: list[float], step: int, model: Model
+) -> dict[str, Any] | None:
+    """How the video is unlike the model's training data; None where the model's file does not tell."""
+    known = model.about["reference"]
+    if not known:
+        return None
+    region = folder / "roi" / f"{model.variant.flow}.h5"
+    facts = reference.Facts(
+        source.width,
+        model.preparation["width"],
+        source.width / source.height,
+        reference.speeds(region),
+        np.array(distances),
+    )
+    found = reference.compare(known, facts)
+    working = model.preparation["fps"]
+    ratio = source.fps / step / working if working else 1.0
+    # Two differences, neither of them large, are as telling as a large one.
+    far = len(found) > 1 or any(finding.far for finding in found) or max(ratio, 1 / ratio) > reference.RATE
+    return {"words": [finding.words for finding in found], "meaningless": far}
+
+
+def _doubts(unlike: dict[str, Any] | None, model: Model, shown: np.ndarray) -> list[str]:
+    """What a reader has to know before believing the strokes: the worst first."""
+    told = []
+    if unlike is None:
+        told.append(OLD_MODEL)
+    elif unlike["words"] or unlike["meaningless"]:
+        verdict = f"; {reference.VERDICT}" if unlike["meaningless"] else ": expect more errors"
+        told.append(f"the video is unlike the training data of the model{verdict}")
+        told += unlike["words"]
+    strokes = np.delete(shown, model.classes.index(model.about["negative_class"]), axis=1)
+    highest = float(strokes.max(initial=0))
+    if highest < CLEAR:
+        told.append(f"no class rises clearly anywhere in the video: the highest probability is {highest:.2f}")
+    return told
+
+
+def _stroke(
+    run: Interval, decided: detection.Decided, source: Source, step: int, model: Model
+) -> dict[str, Any]:
+    """A found stroke as ``index.json`` has it: in frames of the video file, its probabilities calibrated."""
+    means = decided.smoothed[run.begin : run.end].mean(axis=0)
+    scores = _named(calibration.temper(means, model.temperature), model.classes)
+    return {
+        # A frame that is taken stands for those up to the next one, of which there may be fewer.
+        "begin": run.begin * step,
+        "end": min(run.end * step, source.decoded),
+        "label": run.label,
+        "probability": scores[run.label],
+        "score": round(1 - scores[model.about["negative_class"]], DIGITS),
+        "cut": detection.cut(run, decided),
+        "scores": scores,
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from crisp import evaluation, metrics, plots, summary
+from crisp import calibration, decisions, evaluation, metrics, plots, reliability_plot, summary
 from crisp.augmentation import centred
 from crisp.checkpoints import load_model
 from crisp.clips import ClipDataset
@@ -26,8 +26,9 @@ from crisp.training import dataset, read_scale
 def evaluate(study: Study, variant: Variant, split: str, seed: int, device: str = "auto") -> dict[str, Any]:
     """Evaluate a trained variant on a split's test samples.
 
-    Writes ``predictions.csv``, ``metrics.json``, ``confusion.png``, ``per_class.html`` and, of a study
-    with super-classes, ``super_confusion.png`` beside the model, and returns the metrics.
+    Writes ``predictions.csv``, ``metrics.json``, ``confusion.png``, ``reliability.png``,
+    ``per_class.html`` and, of a study with super-classes, ``super_confusion.png`` beside the model, and
+    returns the metrics.
 
     Raises
     ------
@@ -37,7 +38,7 @@ def evaluate(study: Study, variant: Variant, split: str, seed: int, device: str 
     """
     make_deterministic(study.training.threads)
     folder = study.model_folder(variant.name, split, seed)
-    model = trained_model(study, variant, split, seed, device)
+    model, about = _trained(study, variant, split, seed, device)
     test = dataset(study, variant, split, "test", seed)
     probabilities = [
         window_probabilities(model, test, sample, study.training.batch_size)
@@ -49,11 +50,13 @@ def evaluate(study: Study, variant: Variant, split: str, seed: int, device: str 
         test.samples, probabilities, study.classes, study.decision, majority, study.super_classes
     )
     figures["parameters"] = sum(weights.numel() for weights in model.parameters())
+    figures["calibration"] = _calibration(about["calibration"], probabilities, test.labels, study.decision)
     title = f"{variant.name}, seed {seed}"
     evaluation.write_predictions(folder / "predictions.csv", rows, study.classes)
     plots.confusion(folder / "confusion.png", np.array(figures["confusion"]), study.classes, title)
     if study.super_classes:
         plots.super_confusion(folder / "super_confusion.png", figures["super_classes"], title)
+    reliability_plot.reliability(folder / "reliability.png", figures["calibration"], title)
     summary.per_class_table(folder / "per_class.html", figures, title)
     write_json(folder / "metrics.json", figures)
     return figures
@@ -67,10 +70,31 @@ def trained_model(study: Study, variant: Variant, split: str, seed: int, device:
     CrispError
         If it is missing, or of another variant, class list or normalisation than the study's.
     """
+    return _trained(study, variant, split, seed, device)[0]
+
+
+def _trained(
+    study: Study, variant: Variant, split: str, seed: int, device: str
+) -> tuple[nn.Module, dict[str, Any]]:
+    """As :func:`trained_model`, with what the model's file says about it."""
     path = study.model_folder(variant.name, split, seed) / "model.pt"
     model, about = load_model(path, choose_device(device))
     _check(study, variant, split, about, path)
-    return model
+    return model, about
+
+
+def _calibration(
+    fitted: dict[str, Any], windows: Sequence[np.ndarray], labels: Sequence[int], rule: str
+) -> dict[str, Any]:
+    """The calibration of a model: on the validation samples as fitted, on the test samples as decided."""
+    scores = [decisions.scores(window, rule) for window in windows]
+    validation = {key: fitted.get(key, {}) for key in ("before", "after")}
+    return {
+        "temperature": fitted["temperature"],
+        "remark": fitted["remark"],
+        "validation": {"samples": fitted.get("samples", 0), **validation},
+        "test": calibration.measured(scores, labels, fitted["temperature"]),
+    }
 
 
 def _check(study: Study, variant: Variant, split: str, about: dict[str, Any], path: Path) -> None:

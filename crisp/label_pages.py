@@ -117,10 +117,12 @@ def index(study: Study, row: Annotation, suspects: Sequence[Suspect], variant: s
                 "begin": one.begin * step,
                 "end": min(one.end * step, source.decoded),
                 "label": one.predicted,
-                "score": max(one.probabilities),
-                "scores": dict(zip(study.classes, one.probabilities, strict=True)),
+                "probability": max(one.probabilities),
+                "score": 1 - shares.get(study.negative_class, 0.0),
+                "scores": shares,
             }
             for one in sorted(suspects, key=lambda one: one.begin)
+            for shares in [dict(zip(study.classes, one.probabilities, strict=True))]
             if one.kind == "stroke" or one.predicted != study.negative_class
         ],
         "truth": [stroke._asdict() for stroke in truth],

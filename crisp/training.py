@@ -16,6 +16,7 @@ import torch
 from crisp import (
     __version__,
     checkpoints,
+    finishing,
     normalisation,
     plots,
     schedules,
@@ -78,8 +79,18 @@ def read_scale(study: Study, variant: Variant, split: str) -> dict[str, Any]:
     return read_json(study.normalisation_file(variant, split)) if "flow" in variant.streams else {}
 
 
-def dataset(study: Study, variant: Variant, split: str, part: str, seed: int) -> ClipDataset:
-    """The clips of a part (train, validation or test) of a split; those of train augmented as configured.
+def dataset(
+    study: Study, variant: Variant, split: str, part: str, seed: int, augment: bool = True
+) -> ClipDataset:
+    """The clips of a part of a split.
+
+    Parameters
+    ----------
+    study, variant : whose clips.
+    split : name of the split.
+    part : train, validation or test.
+    seed : of the augmentation.
+    augment : whether those of train are augmented as configured.
 
     Raises
     ------
@@ -95,7 +106,7 @@ def dataset(study: Study, variant: Variant, split: str, part: str, seed: int) ->
         variant,
         normalisation.from_json(scale) if scale else None,
         seed=seed,
-        augment=part == "train" and variant.augmentation,
+        augment=augment and part == "train" and variant.augmentation,
     )
 
 
@@ -125,6 +136,7 @@ class Trainer:
         processes: Processes = ALONE,
     ) -> None:
         self.study, self.variant, self.seed, self.device = study, variant, seed, device
+        self.split = split
         self.processes = processes
         settings = study.training
         self.datasets = {name: dataset(study, variant, split, name, seed) for name in ("train", "validation")}
@@ -449,6 +461,15 @@ class Trainer:
             "model": {key: value.cpu() for key, value in self.best_state.items()},
         }
 
+    def measured(self) -> dict[str, Any]:
+        """What the finished model's file says of its confidences and of the data it was trained on."""
+        self.model.load_state_dict(self.best_state)
+        parts = [
+            dataset(self.study, self.variant, self.split, part, self.seed, augment=False)
+            for part in ("train", "validation")
+        ]
+        return finishing.measured(self.study, self.variant, self.model, *parts)
+
 
 def train(
     study: Study, variant: Variant, split: str, seed: int, folder: Path, state: Path, device: str = "auto"
@@ -490,7 +511,7 @@ def train(
 
 def _finish(trainer: Trainer, folder: Path, state: Path) -> None:
     """Write the results, and remove the resume state."""
-    checkpoints.save(folder / "model.pt", trainer.finished())
+    checkpoints.save(folder / "model.pt", {**trainer.finished(), **trainer.measured()})
     write_history(folder / "history.csv", trainer.history)
     plots.curves(folder / "curves.png", trainer.history, f"{trainer.variant.name}, seed {trainer.seed}")
     # Last of all: Snakemake deletes the outputs of a job that fails on any of the above.

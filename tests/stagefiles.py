@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from crisp import flow as flows
+from crisp import roi as rois
 from crisp import storage
 
 METHOD = "dis"
@@ -47,6 +48,7 @@ def write(
         masks.append(mask)
         masks.close()
         storage.put(file, "roi", roi.astype(np.float32))
+        storage.put(file, "flow_stats", rois.statistics(rois.masked(flow, mask)))
     if pose is not None:
         with storage.create(folder / "pose.h5", "pose", attributes) as file:
             points = storage.Appender(file, "pose", pose.shape[1:], "f4", 256)

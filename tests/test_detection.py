@@ -7,9 +7,12 @@ import json
 from itertools import pairwise
 from pathlib import Path
 
+import hypothesis.extra.numpy
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from crisp import (
@@ -87,8 +90,9 @@ def test_frames_are_what_classification_sees(small: Study, variant: str) -> None
     windows.readers["w"] = reader(small, variant)
     rows = inference.window_probabilities(model, windows, Sample("w", 0, 150, "", "stroke", "w:x"), 7)
     np.testing.assert_allclose(found[T // 2 : T // 2 + len(rows)], rows, atol=1e-6)
-    np.testing.assert_allclose(found[: T // 2], np.repeat(rows[:1], T // 2, axis=0), atol=1e-6)
-    np.testing.assert_allclose(found[-(T // 2) :], np.repeat(rows[-1:], T // 2, axis=0), atol=1e-6)
+    assert np.isnan(found[: T // 2]).all(), "no window is centred there"
+    assert np.isnan(found[T // 2 + len(rows) :]).all()
+    assert detection.known_frames(found) == (T // 2, T // 2 + len(rows))
 
 
 @pytest.mark.parametrize(("stride", "batch"), [(1, 3), (4, 5), (7, 2), (T + 3, 2), (1000, 4)])
@@ -103,7 +107,8 @@ def test_strides_interpolate_between_windows(small: Study, stride: int, batch: i
         np.testing.assert_allclose(
             found[begin : end + 1], every[begin] * (1 - share) + every[end] * share, atol=1e-6
         )
-    np.testing.assert_allclose(found.sum(axis=1), 1)
+    np.testing.assert_allclose(found[centres[0] : centres[-1] + 1].sum(axis=1), 1)
+    assert detection.known_frames(found) == (centres[0], centres[-1] + 1)
 
 
 def test_a_video_shorter_than_a_window(small: Study) -> None:
@@ -117,6 +122,12 @@ def test_a_video_shorter_than_a_window(small: Study) -> None:
     clip = reader(small).clip(Draw(-25), long, None)
     row = inference.model_rows(model, {name: torch.from_numpy(array)[None] for name, array in clip.items()})
     np.testing.assert_allclose(found, np.repeat(row, 150, axis=0), atol=1e-6)
+    as_long = (150, 8, 8)
+    variant = studies.resolve(
+        {**CONTENT, "defaults": {**CONTENT["defaults"], "size": list(as_long)}}
+    ).variant("flow")
+    found = frame_probabilities(models.build(variant, 3).eval(), reader(small), as_long, None, 5, 2)
+    assert detection.known_frames(found) == (0, 150), "the one window holds all of the video"
 
 
 def test_every_frame_is_read_once(small: Study, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,14 +165,18 @@ def test_smoothing_by_hand() -> None:
     rows = np.array([[0.6, 0.4, 0], [0.6, 0.4, 0], [0, 0.9, 0.1], [0.2, 0.2, 0.6]])
     none, vote, mean, gaussian = (decide(rows, rule, 4, settings) for rule in decisions.RULES)
     np.testing.assert_array_equal(none.smoothed, rows)
-    padded = rows[[0, 0, 1, 2, 3, 3]]
-    np.testing.assert_allclose(mean.smoothed, [padded[i : i + 3].mean(axis=0) for i in range(4)])
+    around = [slice(0, 2), slice(0, 3), slice(1, 4), slice(2, 4)]  # beyond the ends nothing counts
+    np.testing.assert_allclose(mean.smoothed, [rows[part].mean(axis=0) for part in around])
     weights = decisions.gaussian_weights(3)
-    np.testing.assert_allclose(gaussian.smoothed, [weights @ padded[i : i + 3] for i in range(4)])
-    np.testing.assert_allclose(vote.smoothed, [[1, 0, 0], [2 / 3, 1 / 3, 0], [1 / 3] * 3, [0, 1 / 3, 2 / 3]])
+    shares = [weights[1:], weights, weights, weights[:2]]
+    np.testing.assert_allclose(
+        gaussian.smoothed,
+        [share @ rows[part] / share.sum() for share, part in zip(shares, around, strict=True)],
+    )
+    np.testing.assert_allclose(vote.smoothed, [[1, 0, 0], [2 / 3, 1 / 3, 0], [1 / 3] * 3, [0, 1 / 2, 1 / 2]])
     assert none.best.tolist() == [0, 0, 1, 2]
     assert mean.best.tolist() == [0, 1, 1, 1]
-    assert vote.best.tolist() == [0, 0, 1, 2], "of three with one vote each the highest mean"
+    assert vote.best.tolist() == [0, 0, 1, 1], "of those with one vote each the highest mean"
 
 
 def test_votes_and_means_tied_go_to_the_lower_index() -> None:
@@ -172,6 +187,46 @@ def test_votes_and_means_tied_go_to_the_lower_index() -> None:
 def test_no_such_rule() -> None:
     with pytest.raises(CrispError, match="no such rule"):
         decide(certain([0]), "most", 4, SETTINGS)
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    hypothesis.extra.numpy.arrays(
+        float, st.tuples(st.integers(1, 40), st.just(3)), elements=st.floats(0.01, 1)
+    ),
+    st.integers(0, 9),
+    st.integers(0, 9),
+    st.sampled_from(decisions.RULES),
+    st.floats(0, 3),
+)
+def test_unknown_frames_decide_nothing(
+    rows: np.ndarray, before: int, after: int, rule: str, seconds: float
+) -> None:
+    """The known frames are decided as if the video had no others, and no stroke reaches beyond them."""
+    rows /= rows.sum(axis=1, keepdims=True)
+    settings = Detection(0, seconds, seconds, 0)
+    alone = decide(rows, rule, 4, settings)
+    np.testing.assert_allclose(alone.smoothed.sum(axis=1), 1)
+    unknown = [np.full((count, 3), np.nan) for count in (before, after)]
+    decided = decide(np.concatenate([unknown[0], rows, unknown[1]]), rule, 4, settings)
+    known = slice(before, before + len(rows))
+    np.testing.assert_array_equal(decided.smoothed[known], alone.smoothed)
+    np.testing.assert_array_equal(decided.best[known], alone.best)
+    assert decided.known == (known.start, known.stop)
+    assert np.isnan(np.delete(decided.smoothed, known, axis=0)).all()
+    for one in find("w", decided, CLASSES, "Negative", 1):
+        assert known.start <= one.begin < one.end <= known.stop
+        assert one.probability <= one.score + 1e-12
+        cut = detection.cut(one, decided)
+        assert (cut in ("begin", "both")) == (one.begin == known.start)
+        assert (cut in ("end", "both")) == (one.end == known.stop)
+
+
+def test_no_frame_is_known() -> None:
+    for rule in decisions.RULES:
+        decided = decide(np.full((5, 3), np.nan), rule, 4, SETTINGS)
+        assert decided.known == (0, 0)
+        assert find("w", decided, CLASSES, "Negative", 1) == []
 
 
 def found(best: list[int], shortest: float = 2) -> list[Interval]:
@@ -204,6 +259,7 @@ def test_class_and_score_of_a_run() -> None:
     (one,) = find("w", Decided(rows, rows.argmax(axis=1)), CLASSES, "Negative", 1)
     assert one[:4] == ("w", 0, 2, "Hit")
     assert one.score == pytest.approx(0.75)
+    assert one.probability == pytest.approx(0.45)
 
 
 def test_class_of_a_run_is_never_the_negative() -> None:
@@ -241,6 +297,8 @@ def test_files_agree(small: Study) -> None:
     assert [(int(row["begin"]), int(row["end"]), row["label"]) for row in rows] == [
         tuple(one[1:4]) for one in expected
     ]
+    for key in ("score", "probability"):
+        assert [row[key] for row in rows] == [f"{getattr(one, key):.6f}" for one in expected]
     assert (folder / "detection.png").read_bytes()[:4] == b"\x89PNG"
     assert f"{counted(len(rows), 'stroke')} found in 1 video, 3 annotated; global IoU" in ended.stderr
 

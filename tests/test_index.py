@@ -18,7 +18,21 @@ import numpy as np
 import pytest
 import torch
 
-from crisp import annotations, cli, detection, exports, flow, frames, index, models, roi, storage, viewer
+from crisp import (
+    annotations,
+    calibration,
+    cli,
+    detection,
+    exports,
+    flow,
+    frames,
+    index,
+    models,
+    reference,
+    roi,
+    storage,
+    viewer,
+)
 from crisp.annotations import Stroke
 from crisp.clips import ClipReader
 from crisp.deepflow import DeviceFullError
@@ -54,6 +68,8 @@ def model_file(path: Path, bias: tuple[float, float, float] = (0, 0, 0), **chang
         "decision": "mean",
         "detection": SETTINGS,
         "training": {"batch_size": 4, "threads": 1},
+        "calibration": {"temperature": 1.0, "remark": ""},
+        "reference": {"shape": [4 / 3, 4 / 3]},
         "model": network.state_dict(),
         **changes,
     }
@@ -95,16 +111,22 @@ def read(name: str = "game") -> dict[str, Any]:
 
 def by_hand(video: str, step: int) -> detection.Decided:
     """The decision of every working frame, by the stages one after the other; 0.16 s are four frames."""
-    folder = Path("by-hand")
-    images, motion, region = folder / "frames.h5", folder / f"flow/{METHOD}.h5", folder / f"roi/{METHOD}.h5"
-    frames.extract(video, images, 32, frame_step=step)
-    flow.extract(images, motion, METHOD)
-    roi.extract(images, motion, region, 0.6, 0.25, 16.0)
+    folder = by_hand_files(video, step)
     loaded = index.load(Path("model.pt"), "cpu")
     reader = ClipReader(folder, ("rgb", "flow"), METHOD)
     scale = Normalisation("normal", 2.0, 2.0)
     found = detection.frame_probabilities(loaded.network, reader, SIZE, scale, 4, 7)
     return detection.decide(found, "mean", 25, Detection(**SETTINGS))
+
+
+def by_hand_files(video: str, step: int = 1) -> Path:
+    """The folder of a video's stage files."""
+    folder = Path("by-hand")
+    images, motion, region = folder / "frames.h5", folder / f"flow/{METHOD}.h5", folder / f"roi/{METHOD}.h5"
+    frames.extract(video, images, 32, frame_step=step)
+    flow.extract(images, motion, METHOD)
+    roi.extract(images, motion, region, 0.6, 0.25, 16.0)
+    return folder
 
 
 @pytest.mark.usefixtures("lab")
@@ -119,11 +141,16 @@ def test_finds_what_the_stages_find(command: Command) -> None:
     ]
     for one, run in zip(content["strokes"], runs, strict=True):
         assert one["score"] == pytest.approx(run.score, abs=1e-4)
+        assert one["probability"] == pytest.approx(run.probability, abs=1e-4)
+        assert one["probability"] == one["scores"][one["label"]]
+        assert one["cut"] == detection.cut(run, decided)
         means = decided.smoothed[run.begin : run.end].mean(axis=0)
         assert list(one["scores"].values()) == pytest.approx(list(means), abs=1e-4)
     shown = content["probabilities"]
-    assert (shown["stride"], shown["first"], shown["classes"]) == (4, 0, CLASSES)
-    np.testing.assert_allclose(shown["values"], decided.smoothed[::4], atol=1e-4)
+    assert (shown["stride"], shown["first"], shown["classes"]) == (4, SIZE[0] // 2, CLASSES)
+    first, last = decided.known
+    assert (first, last) == (4, 87), "windows of 8 frames are centred on these of 90"
+    np.testing.assert_allclose(shown["values"], decided.smoothed[first:last:4], atol=1e-4)
     assert f"game: {len(runs)} strokes found in 90 frames" in said
     assert "to look at: out/game/viewer.html" in said
     assert '"../../game.mp4"' in Path("out/game/viewer.html").read_text()
@@ -167,13 +194,15 @@ def test_twice_the_frame_rate(make_video, command: Command) -> None:
     content = read("fast")
     decided = by_hand("fast.mp4", 2)
     runs = detection.find("fast", decided, CLASSES, "Negative", 2)
-    assert runs[-1].end == 51, "up to the last frame"
+    assert runs[-1].end == 48, "up to the last of 51 on which a window of 8 is centred"
     assert [(one["begin"], one["end"]) for one in content["strokes"]] == [
         (2 * run.begin, min(2 * run.end, 101)) for run in runs
     ]
     assert (content["video"]["fps"], content["video"]["frames"]) == (50, 101)
     assert content["probabilities"]["stride"] == content["roi_stride"] == 8
-    assert len(content["probabilities"]["values"]) == len(content["roi"]) == 13
+    assert content["probabilities"]["first"] == 8
+    assert len(content["probabilities"]["values"]) == 11
+    assert len(content["roi"]) == 13
 
 
 @pytest.mark.usefixtures("lab")
@@ -595,6 +624,92 @@ def test_full_disk(lab: Path, tiny_disk: Path) -> None:
     assert "Traceback" not in done.stderr
     assert not (tiny_disk / "game/index.json").exists()
     assert not list(tiny_disk.rglob("*.tmp-*"))
+
+
+@pytest.mark.usefixtures("lab")
+def test_probabilities_are_calibrated_and_decisions_are_not(command: Command) -> None:
+    command("game.mp4")
+    before = read()
+    model_file(Path("model.pt"), calibration={"temperature": 2.0, "remark": ""})
+    command("game.mp4")
+    after = read()
+    assert after["model"]["temperature"] == 2
+    shown = [np.array(content["probabilities"]["values"]) for content in (before, after)]
+    np.testing.assert_allclose(shown[1], calibration.temper(shown[0], 2.0), atol=2e-3)
+    assert len(before["strokes"]) > 1
+    for one, other in zip(before["strokes"], after["strokes"], strict=True):
+        for key in ("begin", "end", "label", "cut"):
+            assert one[key] == other[key]
+        assert other["probability"] == other["scores"][other["label"]] < one["probability"]
+        assert other["score"] == pytest.approx(1 - other["scores"]["Negative"], abs=1e-4)
+        assert other["probability"] <= other["score"] + 1e-4
+
+
+@pytest.mark.usefixtures("lab")
+def test_model_of_before_calibration(command: Command) -> None:
+    model_file(Path("model.pt"), calibration=None, reference=None)
+    said = command("game.mp4")
+    assert "warning: game.mp4: the model's file is of an older version" in said
+    assert "not calibrated" in said
+    content = read()
+    assert content["unlike"] is None
+    assert content["model"]["temperature"] == 1
+    assert index.OLD_MODEL in Path("out/game/viewer.html").read_text()
+
+
+def still() -> dict[str, Any]:
+    """A reference whose frames all move fast."""
+    return {"motion": reference.motion([np.full(100, 1e4)])}
+
+
+@pytest.mark.usefixtures("lab")
+def test_video_unlike_the_training_data(command: Command) -> None:
+    model_file(Path("model.pt"), reference=still())
+    said = command("game.mp4")
+    verdict = "the video is unlike the training data of the model; these results are probably meaningless"
+    assert f"warning: game.mp4: {verdict}" in said
+    content = read()
+    assert content["unlike"]["meaningless"] is True
+    (words,) = content["unlike"]["words"]
+    assert words.startswith("hardly anything moves")
+    assert content["warnings"][:2] == [verdict, words]
+    assert verdict in Path("out/game/viewer.html").read_text()
+
+
+@pytest.mark.usefixtures("lab")
+def test_features_of_every_window_are_compared(command: Command) -> None:
+    """The made-up training clips are the video's own windows, or far from them."""
+    loaded = index.load(Path("model.pt"), "cpu")
+    seen: list[torch.Tensor] = []
+    by = ClipReader(by_hand_files("game.mp4"), ("rgb", "flow"), METHOD)
+    with reference.at_head(loaded.network, seen.append):
+        detection.frame_probabilities(loaded.network, by, SIZE, Normalisation("normal", 2.0, 2.0), 1, 7)
+    own = torch.cat(seen).numpy()
+    model_file(Path("model.pt"), reference={"features": reference.features(own, own)})
+    assert "unlike" not in command("game.mp4")
+    far = own + 10 * own.std()
+    model_file(Path("model.pt"), reference={"features": reference.features(far, far)})
+    said = command("game.mp4")
+    assert "the model sees other things: half of the video is at least" in said
+    assert "probably meaningless" in said
+
+
+@pytest.mark.usefixtures("lab")
+def test_frame_rate_of_another_world(make_video, command: Command) -> None:
+    make_video("slow.mp4", frames=40, fps=10)
+    said = command("slow.mp4")
+    assert "taken at 10; the model was trained at 25" in said
+    assert "probably meaningless" in said
+    assert read("slow")["unlike"] == {"words": [], "meaningless": True}
+
+
+@pytest.mark.usefixtures("lab")
+def test_no_class_rises(command: Command) -> None:
+    assert "no class rises" not in command("game.mp4")
+    model_file(Path("model.pt"), calibration={"temperature": 1000.0, "remark": ""})
+    assert "no class rises clearly anywhere in the video: the highest probability is 0.3" in command(
+        "game.mp4"
+    )
 
 
 @pytest.mark.usefixtures("lab")

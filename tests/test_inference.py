@@ -15,7 +15,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from crisp import checkpoints, cli, decisions, inference, models, strokes, study, training
+from crisp import calibration, checkpoints, cli, decisions, inference, models, strokes, study, training
 from crisp.augmentation import Draw
 from crisp.clips import ClipDataset
 from crisp.errors import CrispError
@@ -89,7 +89,7 @@ def train(made: Study, variant: str = "flow") -> Path:
 def test_files_agree(small: Study) -> None:
     folder = train(small)
     figures = inference.evaluate(small, small.variant("flow"), "main", 1, "cpu")
-    names = {"confusion.png", "per_class.html", "predictions.csv", "metrics.json"}
+    names = {"confusion.png", "reliability.png", "per_class.html", "predictions.csv", "metrics.json"}
     assert names <= {path.name for path in folder.iterdir()}
     assert json.loads((folder / "metrics.json").read_text()) == json.loads(json.dumps(figures))
     rows = list(csv.DictReader((folder / "predictions.csv").read_text().splitlines()))
@@ -113,6 +113,34 @@ def test_files_agree(small: Study) -> None:
     assert figures["majority"] == pytest.approx(1 / 3)
     model, _ = checkpoints.load_model(folder / "model.pt", CPU)
     assert figures["parameters"] == sum(weights.numel() for weights in model.parameters())
+
+
+def test_calibration_of_validation_and_test(small: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five validation samples are fitted on here; the predictions are those of the model itself."""
+    monkeypatch.setattr(calibration, "LEAST", 5)
+    folder = train(small)
+    figures = inference.evaluate(small, small.variant("flow"), "main", 1, "cpu")
+    found = figures["calibration"]
+    _, about = checkpoints.load_model(folder / "model.pt", CPU)
+    assert found["temperature"] == about["calibration"]["temperature"] != 1
+    assert found["remark"] == ""
+    assert found["validation"]["samples"] == 5
+    assert found["validation"]["after"]["nll"] <= found["validation"]["before"]["nll"]
+    rows = list(csv.DictReader((folder / "predictions.csv").read_text().splitlines()))
+    scores = np.array([[float(row[f"p:{name}"]) for name in small.classes] for row in rows])
+    labels = [small.classes.index(row["label"]) for row in rows]
+    assert found["test"]["samples"] == 3
+    assert found["test"]["before"]["nll"] == pytest.approx(-np.log(scores[range(3), labels]).mean(), abs=1e-4)
+    picture = (folder / "reliability.png").read_bytes()
+    content = torch.load(folder / "model.pt", weights_only=True)
+    del content["calibration"], content["reference"]
+    torch.save(content, folder / "model.pt")
+    again = inference.evaluate(small, small.variant("flow"), "main", 1, "cpu")
+    assert again["calibration"]["temperature"] == 1
+    assert "older version" in again["calibration"]["remark"]
+    assert again["calibration"]["validation"] == {"samples": 0, "before": {}, "after": {}}
+    assert {**again, "calibration": 0} == {**figures, "calibration": 0}, "no figure is by the temperature"
+    assert (folder / "reliability.png").read_bytes() != picture
 
 
 def test_evaluating_again_gives_the_same_bytes(small: Study) -> None:

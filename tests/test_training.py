@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from crisp import checkpoints, splits, storage, strokes, training
+from crisp import calibration, checkpoints, reference, splits, storage, strokes, training
 from crisp.augmentation import generator
 from crisp.devices import make_deterministic
 from crisp.errors import CrispError
@@ -240,6 +240,34 @@ def test_history_and_files(small: Study) -> None:
     folder = small.model_folder("flow", "main", 1)
     assert sorted(path.name for path in folder.iterdir()) == ["curves.png", "history.csv", "model.pt"]
     assert not Path("state").exists()
+
+
+def test_finished_model_knows_its_training_data(small: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clips of validation and training by the best weights, not augmented; five are enough here."""
+    for module in (calibration, reference):
+        monkeypatch.setattr(module, "LEAST", 5)
+    _, content = trained(small)
+    model, about = checkpoints.load_model(small.model_folder("flow", "main", 1) / "model.pt", CPU)
+    shares, seen = {}, {}
+    for part in ("train", "validation"):
+        clips = training.dataset(small, small.variant("flow"), "main", part, 1, augment=False)
+        streams = {"flow": torch.stack([clips[index][0]["flow"] for index in range(len(clips))])}
+        with torch.inference_mode():
+            (seen[part],) = model.features(streams)
+            shares[part] = torch.softmax(model(streams).double(), dim=1).numpy()
+        labels = clips.labels
+    expected = calibration.fit(shares["validation"], labels)
+    assert content["calibration"]["temperature"] == pytest.approx(expected["temperature"], rel=1e-3)
+    assert content["calibration"]["samples"] == 5
+    known = about["reference"]
+    assert (known["shape"], known["width"]) == ([1.0, 1.0], 0)
+    found = reference.features(*(seen[part].numpy() for part in ("train", "validation")))
+    apart = list(found["distances"].values())
+    assert list(known["features"]["distances"].values()) == pytest.approx(apart, rel=1e-2)
+    speeds = reference.speeds(small.stage_file("v", "roi", small.variant("flow").flow))
+    # The training samples are frames 4 i to 4 i + 12 for i below 10.
+    assert known["motion"] == pytest.approx(reference.motion([speeds[:47]]))
+    assert content["digest"] == about["digest"]
 
 
 def test_folders_of_the_state_go_with_the_last_training(small: Study) -> None:

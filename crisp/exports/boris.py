@@ -17,7 +17,7 @@ KEYS = string.digits[1:] + string.ascii_lowercase  # that record a class by hand
 
 
 def write(path: Path, index: dict[str, Any]) -> None:
-    """Write the strokes of an index as a BORIS project; the comment of a begin holds the score."""
+    """Write the strokes of an index as a BORIS project; the comment of a begin tells how sure it is."""
     video, model = index["video"], index["model"]
     classes = [name for name in model["classes"] if name != model["negative"]]
     now = datetime.now().isoformat(timespec="seconds")
@@ -95,5 +95,9 @@ def _events(strokes: list[dict[str, Any]], fps: float) -> list[list[Any]]:
     return [
         [round(frame / fps, 3), "", one["label"], "", comment, frame]
         for one in strokes
-        for frame, comment in ((one["begin"], f"score {one['score']:.2f}"), (one["end"], ""))
+        for frame, comment in ((one["begin"], _sureness(one)), (one["end"], ""))
     ]
+
+
+def _sureness(one: dict[str, Any]) -> str:
+    return f"class {one['probability']:.2f}, any stroke {one['score']:.2f}"

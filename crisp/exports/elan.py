@@ -1,4 +1,4 @@
-"""ELAN document (EAF 3.0), linked to the video: tiers of strokes, their scores and, where known, the truth.
+"""ELAN document (EAF 3.0), linked to the video: tiers of strokes, of how sure they are, and of a known truth.
 
 The classes are a controlled vocabulary, so that a label is corrected by choosing another from a list.
 """
@@ -21,6 +21,7 @@ SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
 LANGUAGE = "und"
 LANGUAGE_URL = "http://cdb.iso.org/lg/CDB-00130975-001"
 STROKE, SCORE = "stroke", "score"  # types of tiers
+SURENESS = {"probability": "probability", "any stroke": "score"}  # of the class and of any stroke, by tier
 
 
 def write(path: Path, index: dict[str, Any]) -> None:
@@ -41,17 +42,19 @@ def write(path: Path, index: dict[str, Any]) -> None:
     numbers = count(1)
     fps = index["video"]["fps"]
     found = _tier(document, "strokes", {"LINGUISTIC_TYPE_REF": STROKE})
-    score = _tier(document, "score", {"LINGUISTIC_TYPE_REF": SCORE, "PARENT_REF": "strokes"})
+    of_strokes = {"LINGUISTIC_TYPE_REF": SCORE, "PARENT_REF": "strokes"}
+    tiers = {tier: _tier(document, tier, of_strokes) for tier in SURENESS}
     for one in index["strokes"]:
         name = _aligned(found, order, one, fps, numbers)
-        annotation = SubElement(score, "ANNOTATION")
-        about = {"ANNOTATION_ID": f"a{next(numbers)}", "ANNOTATION_REF": name}
-        reference = SubElement(annotation, "REF_ANNOTATION", about)
-        SubElement(reference, "ANNOTATION_VALUE").text = f"{one['score']:.2f}"
+        for tier, key in SURENESS.items():
+            annotation = SubElement(tiers[tier], "ANNOTATION")
+            about = {"ANNOTATION_ID": f"a{next(numbers)}", "ANNOTATION_REF": name}
+            reference = SubElement(annotation, "REF_ANNOTATION", about)
+            SubElement(reference, "ANNOTATION_VALUE").text = f"{one[key]:.2f}"
     for number, lane in enumerate(_lanes(index["truth"] or []), start=1):
-        tier = _tier(document, "truth" if number == 1 else f"truth {number}", {"LINGUISTIC_TYPE_REF": STROKE})
+        row = _tier(document, "truth" if number == 1 else f"truth {number}", {"LINGUISTIC_TYPE_REF": STROKE})
         for one in lane:
-            _aligned(tier, order, one, fps, numbers)
+            _aligned(row, order, one, fps, numbers)
     order[:] = sorted(order, key=lambda slot: int(slot.attrib["TIME_VALUE"]))
     SubElement(header, "PROPERTY", {"NAME": "lastUsedAnnotationId"}).text = str(next(numbers) - 1)
     _types(document, index["model"]["classes"])
@@ -101,7 +104,7 @@ def _lanes(strokes: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
 
 
 def _types(document: Element, classes: list[str]) -> None:
-    """What the tiers hold: strokes named from a vocabulary, and a score for each."""
+    """What the tiers hold: strokes named from a vocabulary, and numbers for each."""
     SubElement(
         document,
         "LINGUISTIC_TYPE",

@@ -1,4 +1,4 @@
-"""The video with the region of interest, and each stroke's name and score, drawn on it (H.264, no sound)."""
+"""The video with the region of interest, and each stroke's name and probability, drawn on it (H.264)."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _places(index: dict[str, Any]) -> np.ndarray:
 def _labels(index: dict[str, Any]) -> dict[int, str]:
     """What is written on a frame, for those in a stroke."""
     return {
-        frame: f"{one['label']}  {one['score']:.0%}"
+        frame: f"{one['label']}  {one['probability']:.0%}"
         for one in index["strokes"]
         for frame in range(one["begin"], one["end"])
     }

@@ -10,11 +10,11 @@ from crisp.files import replacing
 
 
 def write(path: Path, index: dict[str, Any]) -> None:
-    """Write the strokes of an index as subtitles: the label, and the score in percent."""
+    """Write the strokes of an index as subtitles: the label, and its probability in percent."""
     fps = index["video"]["fps"]
     cues = [
         f"{number}\n{_time(one['begin'] / fps)} --> {_time(one['end'] / fps)}\n"
-        f"{escape(one['label'], quote=False)} {one['score']:.0%}\n"
+        f"{escape(one['label'], quote=False)} {one['probability']:.0%}\n"
         for number, one in enumerate(index["strokes"], start=1)
     ]
     with replacing(path) as beside:

@@ -8,11 +8,17 @@ from typing import Any
 
 from crisp.files import replacing
 
-COLUMNS = ("video", "begin", "end", "begin_seconds", "end_seconds", "label", "score")
+COLUMNS = (
+    *("video", "begin", "end", "begin_seconds", "end_seconds", "label"),
+    *("probability", "any_stroke", "cut"),
+)
 
 
 def write(path: Path, index: dict[str, Any]) -> None:
-    """Write the strokes of an index; ``p:<class>`` is the probability of each class."""
+    """Write the strokes of an index.
+
+    `probability` is that of the label, ``p:<class>`` that of each class, and `any_stroke` the score.
+    """
     video, classes = index["video"], index["model"]["classes"]
     with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -21,4 +27,5 @@ def write(path: Path, index: dict[str, Any]) -> None:
             bounds = one["begin"], one["end"]
             seconds = (f"{frame / video['fps']:.3f}" for frame in bounds)
             scores = (one["scores"][name] for name in classes)
-            writer.writerow([video["id"], *bounds, *seconds, one["label"], one["score"], *scores])
+            sure = one["probability"], one["score"], one["cut"]
+            writer.writerow([video["id"], *bounds, *seconds, one["label"], *sure, *scores])

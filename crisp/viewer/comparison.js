@@ -1,10 +1,16 @@
 // The strokes of the model, and how they agree with the annotated ones.
-const MODEL = DATA.strokes.map(([begin, end, label, score, scores], number) =>
-  ({ id: `model-${number}`, begin, end, label, score, scores })).sort((one, other) => one.begin - other.begin);
+const MODEL = DATA.strokes.map(([begin, end, label, probability, score, cut, scores], number) =>
+  ({ id: `model-${number}`, begin, end, label, probability, score, cut, scores })).sort((one, other) => one.begin - other.begin);
 const LEAST_OVERLAP = 0.5; // intersection over union of the same bounds, as detections are judged
 
-// The number beside a stroke of the model, from 0 to 1.
-const confidence = (found) => found.score;
+// The number beside a stroke of the model: the probability of its class, null where the index lacks it.
+const confidence = (found) => found.probability;
+const classShare = (found) => (confidence(found) === null ? "–" : percent(confidence(found)));
+const sureness = ({ probability, score, cut }) => [
+  probability === null ? "class probability not in this index" : `class ${percent(probability)}`,
+  `any stroke ${percent(score)}`,
+  ...(cut ? ["cut: it may go on where the model cannot tell"] : []),
+].join(" · ");
 
 function overlap(one, other) {
   const shared = Math.min(one.end, other.end) - Math.max(one.begin, other.begin);

@@ -32,7 +32,7 @@ const fields = (() => {
     if (!entry.stroke) {
       return [
         make("h2", {}, "Found by the model only"),
-        make("p", {}, `${entry.label}, frames ${entry.begin} to ${entry.end}, confidence ${percent(confidence(entry))}`),
+        make("p", {}, `${entry.label}, frames ${entry.begin} to ${entry.end}, ${sureness(entry)}`),
         make("div", { className: "actions" },
           make("button", { onclick: acts.takeOver, title: "Add it to the annotation (T)", "aria-keyshortcuts": "T" }, "Add to the annotation")),
       ];
@@ -90,6 +90,10 @@ const fields = (() => {
     $("#now").hidden = !PROBABILITIES;
     if (!PROBABILITIES) return;
     const { first, stride, count, classes, rows } = PROBABILITIES;
+    if (player.frame < first || player.frame >= first + count * stride) {
+      $("#now ol").replaceChildren(make("li", {}, make("span", { className: "name" }, "not known: too near an end of the video")));
+      return;
+    }
     const at = clamp(Math.round((player.frame - first) / stride), 0, count - 1);
     const shares = classes.map((label, number) => [label, rows[number][at] / 255])
       .sort(([, one], [, other]) => other - one).slice(0, 3);

@@ -82,7 +82,9 @@ def packed(index: dict[str, Any], links: Links) -> dict[str, Any]:
                 stroke["begin"],
                 stroke["end"],
                 stroke["label"],
+                _class_probability(stroke),
                 round(stroke["score"], 3),
+                stroke.get("cut", ""),
                 [round(stroke.get("scores", {}).get(name, 0), 3) for name in model["classes"]],
             ]
             for stroke in index["strokes"]
@@ -97,6 +99,12 @@ def packed(index: dict[str, Any], links: Links) -> dict[str, Any]:
             "points": np.round(np.asarray(index.get("roi") or [], float)).astype(int).ravel().tolist(),
         },
     }
+
+
+def _class_probability(stroke: dict[str, Any]) -> float | None:
+    """Of the stroke's class; an index of schema 1 has it among those of all classes, or not at all."""
+    found = stroke.get("probability", stroke.get("scores", {}).get(stroke["label"]))
+    return None if found is None else round(found, 3)
 
 
 def _probabilities(given: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -180,7 +180,7 @@ const pointing = (() => {
     if (!entry) return row === "curves" || row === "ruler" ? `frame ${frame} · ${clockTime(frame)}` : "";
     const shown = row === "model" ? entry.found : entry.stroke;
     const lines = [named(shown.label), `frames ${shown.begin} to ${shown.end} · ${((shown.end - shown.begin) / FPS).toFixed(2)} s`];
-    if (row === "model") lines.push(`confidence ${percent(confidence(shown))}`);
+    if (row === "model") lines.push(sureness(shown));
     return lines.join("\n");
   }
 

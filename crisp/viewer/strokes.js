@@ -27,7 +27,8 @@ const panel = (() => {
     if (wanted !== all && label !== wanted && found?.label !== wanted) return false;
     if (way === "differ" ? kind === "same" : way && kind !== way) return false;
     // A stroke that the model did not find has no confidence.
-    return found ? confidence(found) >= from - 5e-4 && confidence(found) <= to + 5e-4 : from <= 0;
+    const share = found ? confidence(found) : null;
+    return share === null ? from <= 0 : share >= from - 5e-4 && share <= to + 5e-4;
   }
 
   const entryOf = (id) => entries.find((entry) => entry.id === id || entry.found?.id === id);
@@ -43,7 +44,7 @@ const panel = (() => {
         onclick: () => select(entry.id) },
       make("span", { className: "bar" }),
       make("span", { className: "name" }, named(entry.label)),
-      make("span", { className: "score" }, entry.found ? percent(confidence(entry.found)) : "–"),
+      make("span", { className: "score", title: entry.found ? sureness(entry.found) : "" }, entry.found ? classShare(entry.found) : "–"),
       make("span", { className: "when" }, `${clockTime(entry.begin)} · ${((entry.end - entry.begin) / FPS).toFixed(2)} s`),
     );
     if (tags.length) row.append(make("span", { className: "tag" }, tags.join(", ")));

@@ -13,10 +13,16 @@ def scores(*values: float) -> dict[str, float]:
     return dict(zip(CLASSES, values, strict=True))
 
 
+def stroke(begin: int, end: int, label: str, cut: str, *values: float) -> dict[str, Any]:
+    shares = scores(*values)
+    found = {"begin": begin, "end": end, "label": label, "probability": shares[label]}
+    return {**found, "score": 1 - shares["Negative"], "cut": cut, "scores": shares}
+
+
 def index(video: Path, **changes: Any) -> dict[str, Any]:
     """Three strokes in 120 frames of 64 x 48 px; the annotated ones overlap."""
     content = {
-        "schema": 1,
+        "schema": 2,
         "crisp": "0.1.0",
         "video": {
             "id": "game",
@@ -29,9 +35,9 @@ def index(video: Path, **changes: Any) -> dict[str, Any]:
         },
         "model": {"classes": CLASSES, "negative": "Negative"},
         "strokes": [
-            {"begin": 0, "end": 15, "label": CLASSES[0], "score": 0.875, "scores": scores(0.7, 0.175, 0.125)},
-            {"begin": 40, "end": 61, "label": CLASSES[1], "score": 0.5, "scores": scores(0.1, 0.4, 0.5)},
-            {"begin": 90, "end": 120, "label": CLASSES[0], "score": 1.0, "scores": scores(1.0, 0.0, 0.0)},
+            stroke(0, 15, CLASSES[0], "begin", 0.7, 0.175, 0.125),
+            stroke(40, 61, CLASSES[1], "", 0.1, 0.4, 0.5),
+            stroke(90, 120, CLASSES[0], "end", 1.0, 0.0, 0.0),
         ],
         "truth": [
             {"begin": 0, "end": 20, "label": CLASSES[0]},

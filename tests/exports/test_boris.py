@@ -80,7 +80,7 @@ def test_events_pair_into_the_strokes(tmp_path: Path) -> None:
     ]
     first, second, _ = sample.CLASSES
     assert sorted(found) == [
-        (0, 15, first, "score 0.88"),
-        (40, 61, second, "score 0.50"),
-        (90, 120, first, "score 1.00"),
+        (0, 15, first, "class 0.70, any stroke 0.88"),
+        (40, 61, second, "class 0.40, any stroke 0.50"),
+        (90, 120, first, "class 1.00, any stroke 1.00"),
     ]

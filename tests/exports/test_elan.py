@@ -33,9 +33,11 @@ def test_pympi_reads_tiers_and_times(written: Path) -> None:
         tuple(milliseconds(*bounds)) for bounds in ((0, 15), (40, 61), (90, 120))
     ]
     assert [label for _, _, label, *_ in found] == [first, second, first]
-    scores = sorted(document.get_ref_annotation_data_for_tier("score"))
-    assert [score for _, _, score, *_ in scores] == ["0.88", "0.50", "1.00"]
-    assert document.get_parameters_for_tier("score")["PARENT_REF"] == "strokes"
+    numbers = {"probability": ["0.70", "0.40", "1.00"], "any stroke": ["0.88", "0.50", "1.00"]}
+    for tier, expected in numbers.items():
+        held = sorted(document.get_ref_annotation_data_for_tier(tier))
+        assert [number for _, _, number, *_ in held] == expected
+        assert document.get_parameters_for_tier(tier)["PARENT_REF"] == "strokes"
 
 
 def test_overlapping_truth_is_on_tiers_of_its_own(written: Path) -> None:
@@ -73,15 +75,15 @@ def test_ids_are_unique_and_times_in_order(written: Path) -> None:
         for key in ("ANNOTATION_ID", "TIME_SLOT_ID", "TIER_ID")
         if part.get(key)
     ]
-    assert len(names) == len(set(names)) == 9 + 12 + 4
+    assert len(names) == len(set(names)) == 12 + 12 + 5
     (last,) = [part.text for part in root.iter("PROPERTY") if part.get("NAME") == "lastUsedAnnotationId"]
     assert last is not None
-    assert int(last) == max(int(name[1:]) for name in names if name[0] == "a")
+    assert int(last) == max(int(name[1:]) for name in names if name[0] == "a" and name[1:].isdigit())
 
 
 def test_no_strokes_and_no_truth(tmp_path: Path) -> None:
     path = tmp_path / "strokes.eaf"
     elan.write(path, sample.index(tmp_path / "game.mp4", strokes=[], truth=None))
     document = Eaf(str(path))
-    assert sorted(document.get_tier_names()) == ["score", "strokes"]
+    assert sorted(document.get_tier_names()) == ["any stroke", "probability", "strokes"]
     assert document.get_annotation_data_for_tier("strokes") == []

@@ -14,10 +14,11 @@ from tests.exports import sample
 def test_pandas_reads_frames_seconds_and_scores(tmp_path: Path) -> None:
     path, content = tmp_path / "strokes.csv", sample.index(tmp_path / "game.mp4")
     table.write(path, content)
-    rows = pd.read_csv(path)
+    rows = pd.read_csv(path, keep_default_na=False)
     assert list(rows["video"].unique()) == ["game"]
-    for name in ("begin", "end", "label", "score"):
+    for name in ("begin", "end", "label", "probability", "cut"):
         assert rows[name].tolist() == [one[name] for one in content["strokes"]]
+    assert rows["any_stroke"].tolist() == [one["score"] for one in content["strokes"]]
     for name in ("begin", "end"):
         assert rows[f"{name}_seconds"].tolist() == pytest.approx(rows[name] / sample.FPS, abs=0.0005)
     for name in sample.CLASSES:

@@ -91,7 +91,7 @@ def index(
     values = (rows / rows.sum(axis=1, keepdims=True)).round(4)
     wave = np.arange(0, frames, 5) / fps
     return {
-        "schema": 1,
+        "schema": 2,
         "crisp": __version__,
         "video": {
             "id": video.stem,
@@ -115,4 +115,10 @@ def _found(stroke: Stroke, at: np.ndarray, values: np.ndarray, classes: list[str
     inside = (at >= stroke.begin) & (at < stroke.end)
     mean = values[inside].mean(axis=0) if inside.any() else values.mean(axis=0)
     scores = dict(zip(classes, mean.round(4).tolist(), strict=True))
-    return {**stroke._asdict(), "score": round(1 - scores[classes[-1]], 4), "scores": scores}
+    return {
+        **stroke._asdict(),
+        "probability": scores[stroke.label],
+        "score": round(1 - scores[classes[-1]], 4),
+        "cut": "",
+        "scores": scores,
+    }

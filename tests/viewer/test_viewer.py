@@ -62,6 +62,18 @@ def test_probabilities_keep_their_values(content: dict[str, Any]) -> None:
     assert (packed["stride"], packed["first"], packed["classes"]) == (2, 4, content["model"]["classes"])
 
 
+def test_index_of_before_still_opens(tmp_path: Path, content: dict[str, Any]) -> None:
+    """Schema 1 has the class's probability among those of all classes, or, made by hand, not at all."""
+    content["schema"] = 1
+    for one in content["strokes"]:
+        del one["probability"], one["cut"]
+    del content["strokes"][1]["scores"]
+    packed = held(viewer.make(written(tmp_path / "out", content)).page)["strokes"]
+    first, second = content["strokes"][:2]
+    assert packed[0][3:6] == [round(first["scores"][first["label"]], 3), round(first["score"], 3), ""]
+    assert packed[1][3:6] == [None, round(second["score"], 3), ""]
+
+
 def test_label_that_would_end_the_script(tmp_path: Path, content: dict[str, Any]) -> None:
     content["truth"][0]["label"] = "</script><script>alert(1)</script>"
     made = viewer.make(written(tmp_path, content))
@@ -93,7 +105,7 @@ def test_video_elsewhere_and_missing(tmp_path: Path, content: dict[str, Any]) ->
 @pytest.mark.parametrize(
     ("place", "value", "message"),
     [
-        (["schema"], 2, r"\$\.schema: 1 was expected"),
+        (["schema"], 3, r"\$\.schema: 3 is not one of \[1, 2\]"),
         (["video", "fps"], 0, r"\$\.video\.fps"),
         (["video", "frames"], None, r"\$\.video\.frames"),
         (["strokes", 0, "label"], 7, r"\$\.strokes\[0\]\.label"),

@@ -35,6 +35,18 @@ rule evaluate:
                 "figure": "confusion matrix",
             },
         ),
+        reliability=report(
+            f"{MODELS}/reliability.png",
+            caption="../report/reliability.rst",
+            category="Evaluation",
+            subcategory="{variant}",
+            labels={
+                "variant": "{variant}",
+                "split": "{split}",
+                "seed": "{seed}",
+                "figure": "reliability of the confidences",
+            },
+        ),
         per_class=report(
             f"{MODELS}/per_class.html",
             caption="../report/per_class.rst",
