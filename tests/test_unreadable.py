@@ -106,7 +106,7 @@ def test_no_remedy_costs_a_person_their_file(tmp_path: Path, name: str, how: str
         harmless(fault_of(name, path))
 
 
-@pytest.mark.parametrize("name", set(READERS) - {"game.mp4"})
+@pytest.mark.parametrize("name", [name for name in READERS if name != "game.mp4"])
 def test_video_instead_of_another_file(tmp_path: Path, make_video, name: str) -> None:
     path = make_video(tmp_path / name, frames=3)
     said = fault_of(name, path)

@@ -351,7 +351,7 @@ def detection_inputs(wildcards):
 
 
 def on_gpu(rule):
-    """Whether jobs of a rule are to run on a GPU: all ask for one, unless the profile says otherwise."""
+    """Whether the jobs of a rule run on a GPU; all ask for one, unless the profile says otherwise."""
     asked = workflow.resource_settings.overwrite_resources.get(rule, {})
     return "gres" in asked or str(getattr(asked.get("gpu"), "value", asked.get("gpu"))) != "0"
 
@@ -364,7 +364,7 @@ def training_memory(wildcards, threads):
 
 
 def inference_memory(rule):
-    """Of the jobs of a rule that predicts: `evaluate` or `detect`."""
+    """Megabytes of a job of `evaluate` or `detect`."""
 
     def amount(wildcards, threads):
         variant, batch_size = STUDY.variant(wildcards.variant), STUDY.training.batch_size
