@@ -12,6 +12,7 @@ from crisp.errors import CrispError, Fault
 from crisp.strokes import Sample
 from crisp.study import Study
 from crisp.tables import SPLITS, Annotation
+from crisp.words import counted
 
 # Samples times splits; more would take minutes. Of a thousand splits the first ones are made.
 MOST = 500_000
@@ -142,7 +143,7 @@ def _trimmed_by_video(study: Study, study_file: str | Path, found: Checked) -> l
             f"{study.split_method} on trimmed clips: clips cut from one recording would fall into different "
             "splits",
             f"a column group in {study.videos_table} that names each clip's source video or player",
-            f"{len(clips)} videos of exactly one whole-length stroke, without group",
+            f"{counted(len(clips), 'video')} of exactly one whole-length stroke, without group",
             "fill in the column group, or choose split.method given or stratified",
         )
     ]

@@ -31,6 +31,7 @@ from crisp.progress import duration
 from crisp.run_times import wall_time
 from crisp.study import Study
 from crisp.time_left import TimeLeft
+from crisp.words import counted
 
 GPU = Path("/dev/nvidiactl")  # where a driver of NVIDIA is loaded
 EXPECTED = "crisp_expected"  # of a log record: seconds that a job takes, by rule
@@ -362,8 +363,8 @@ class LogHandler(LogHandlerBase):
         if self._failed:
             total = sum(self._counts.values())
             self._print(
-                f"{len(self._failed)} of {total} jobs failed, {self._done} are done and stay so:"
-                " correct what is named above and repeat the command"
+                f"{len(self._failed)} of {counted(total, 'job')} failed; those that finished ({self._done}) are kept."
+                " Correct what is named above and repeat the command."
             )
         if self._log and (self._done or self._failed):
             self._print(f"log of the run: {self._log}")

@@ -38,15 +38,15 @@ class Sample(NamedTuple):
     given: str = ""
 
 
-def read(path: str | Path) -> list[Sample]:
-    """Read a ``strokes.tsv``.
+def read(path: str | Path, rule: str = "strokes") -> list[Sample]:
+    """Read a ``strokes.tsv``, or another table of its form, which this rule makes.
 
     Raises
     ------
     CrispError
         If it is missing or damaged.
     """
-    with reading(path, "table of samples", f"columns {', '.join(Sample._fields)}", "strokes"):
+    with reading(path, "table of samples", f"columns {', '.join(Sample._fields)}", rule):
         with open(path, encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
             rows: list[dict[str, Any]] = list(reader)

@@ -68,7 +68,7 @@ def read(study: Study, split: str, part: str) -> list[Sample]:
         If a table is missing or damaged.
     """
     if part in TRAINING:
-        return strokes.read(path(study, split, part))
+        return strokes.read(path(study, split, part), "training_samples")
     assigned = splits.read(study.results / "splits" / f"{split}.tsv")
     samples = strokes.read(study.results / "strokes.tsv")
     return [sample for sample in samples if assigned.get(sample.sample) == part]

@@ -11,6 +11,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -29,6 +30,30 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 VideoMaker = Callable[..., Path]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def browser_program() -> str | None:
+    """The browser of this machine in which pages are tested."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say at once how many tests skip without a browser, and what makes them run."""
+    if browser_program():
+        return None
+    wanted = " and ".join(f"({words})" for words in ("browser", config.option.markexpr) if words)
+    collect = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-n", "0", "-m", wanted, *config.args]
+    found = subprocess.run(collect, cwd=config.rootpath, capture_output=True, text=True).stdout
+    count = sum("::" in line for line in found.splitlines())
+    return f"no Chromium: {count} tests of HTML pages will be skipped; `sudo make browser` installs it"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need a browser."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -90,7 +115,7 @@ def make_video() -> VideoMaker:
 def browser() -> Iterator[Any]:
     """Headless Chromium (a Playwright browser)."""
     playwright = pytest.importorskip("playwright.sync_api", reason="needs the dev extra playwright")
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    program = browser_program()
     if program is None:
         pytest.skip("needs Chromium: make browser, or apt-get install chromium")
     with playwright.sync_playwright() as driver:

@@ -145,7 +145,7 @@ complete -p crisp
     assert done.stderr == ""
     verb, verbs, option, rest = done.stdout.splitlines()
     assert (verb, option) == ("check", "--study")
-    assert set(verbs.split()) == {"redo", "recover"}
+    assert set(verbs.split()) == {"redo", "recover", "report"}
     assert "-o default" in rest  # files, where crisp knows nothing
 
 
@@ -282,9 +282,9 @@ def test_number_out_of_range_is_a_usage_error(arguments: list[str]) -> None:
         (["train", "--study", "study.yaml", "twni"], "study s: no variant 'twni'"),
         (["evaluate", "--study", "study.yaml", "twin"], "model.pt: model is missing"),
         (["detect", "--study", "study.yaml", "twin"], "annotations.tsv: table is missing"),
-        (["train", "--study", "study.yaml", "twin"], "splits/main.tsv: split table is missing"),
+        (["train", "--study", "study.yaml", "twin"], "splits/main/train.tsv: table of samples is missing"),
         (["split", "--study", "study.yaml"], "strokes.tsv: table of samples is missing"),
-        (["normalise", "--study", "study.yaml"], "splits/main.tsv: split table is missing"),
+        (["normalise", "--study", "study.yaml"], "splits/main/train.tsv: table of samples is missing"),
         (["redo", "--study", "study.yaml", "v"], "videos.tsv: table is missing"),
         (["flow", "frames.h5", "flow.h5"], "frames.h5: stage file is missing"),
         (["roi", "frames.h5", "flow.h5", "roi.h5"], "frames.h5: stage file is missing"),

@@ -178,7 +178,16 @@ def test_model_of_another_study_is_refused(small: Study, changes: dict[str, Any]
 
 
 @pytest.mark.usefixtures("small")
-@pytest.mark.parametrize("variant", ["rgb", "flow", "twin", "twin-attention", "pose", "three-stream"])
+@pytest.mark.parametrize(
+    "variant",
+    [
+        "twin-attention",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("rgb", "flow", "twin", "pose", "three-stream")
+        ),
+    ],
+)
 def test_model_predicts_the_same_in_a_fresh_process(variant: str) -> None:
     once = configured(epochs=1, learning_rate=1e-4)
     folder = train(once, variant)

@@ -62,6 +62,7 @@ def same(one: tuple[bytes, dict[str, Any]], other: tuple[bytes, dict[str, Any]])
     return one[0] == other[0] and all(torch.equal(one[1][key], other[1][key]) for key in one[1])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_killed_twenty_times_it_ends_the_same(capfd: pytest.CaptureFixture[str]) -> None:
     made = configured(epochs=60, patience=4)  # with restarts from the best weights, too
@@ -81,7 +82,7 @@ def test_killed_twenty_times_it_ends_the_same(capfd: pytest.CaptureFixture[str])
     assert not Path("killed/state").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGUSR1, marks=pytest.mark.slow)])
 def test_told_to_stop_it_saves_and_the_same_command_goes_on(small: Study, number: signal.Signals) -> None:
     made = configured(epochs=30)
     train(made, "undisturbed")
@@ -101,7 +102,7 @@ def test_told_to_stop_it_saves_and_the_same_command_goes_on(small: Study, number
 
 
 @pytest.mark.usefixtures("small")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGUSR1, marks=pytest.mark.slow)])
 def test_all_processes_of_the_job_are_told_to_stop(number: signal.Signals) -> None:
     """As a cluster does: the loader processes, too."""
     files.write_json(Path("study.json"), configured(epochs=500, workers=2).config)

@@ -171,7 +171,7 @@ def test_stroke_taken_for_none_is_shown_with_its_class(lab: Lab) -> None:
     row = next(row for row in made.annotations if row.video == "test")
     index = label_pages.index(made, row, [doubted], "flow")
     (shown,) = index["strokes"]
-    assert (shown["begin"], shown["label"], shown["score"]) == (20, "Negative", 0.7)
+    assert (shown["begin"], shown["label"], shown["probability"]) == (20, "Negative", 0.7)
     negative = doubted._replace(kind="negative")
     assert label_pages.index(made, row, [negative], "flow")["strokes"] == []
 

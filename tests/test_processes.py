@@ -83,7 +83,7 @@ def history(made: Study, variant: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.usefixtures("small")
-@pytest.mark.parametrize("variant", ["twin", "pose"])
+@pytest.mark.parametrize("variant", ["twin", pytest.param("pose", marks=pytest.mark.slow)])
 def test_two_processes_train_as_one(variant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of 4, 4 and 2 of ten samples, and a last one of 1 of five: one process is left without."""
     made = configured(epochs=3)
@@ -105,6 +105,7 @@ def test_two_processes_train_as_one(variant: str, tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.usefixtures("small")
+@pytest.mark.slow
 def test_goes_on_with_another_number_of_processes() -> None:
     made = configured(epochs=3)
     assert trained(made, 1, "flow").returncode == 0

@@ -68,7 +68,7 @@ def test_distance_of_features() -> None:
     assert compare({"features": known}, facts(distances=again)) == []
     (found,) = compare({"features": known}, facts(distances=other))
     ratio = np.median(other) / known["distances"]["0.99"]
-    assert f"at least {ratio:.1f} times as far from them" in found.words
+    assert f"at least {ratio:.1f} times as far from its training clips" in found.words
     assert found.far == (ratio > reference.CLIPS_FAR)
 
 

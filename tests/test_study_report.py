@@ -50,7 +50,13 @@ class Finished(NamedTuple):
     said: str
 
 
-@pytest.fixture(scope="module", params=STUDIES)
+SLOW = "21 classes, 10 folds"
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=pytest.mark.slow) if name == SLOW else name for name in STUDIES],
+)
 def made(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, make_video: Callable[..., Path]
 ) -> Finished:

@@ -45,7 +45,7 @@ def test_labels_of_the_start_are_taken(four: Data) -> None:
 
 
 def test_missing_table_is_named(four: Data) -> None:
-    with pytest.raises(CrispError, match=r"train\.tsv: samples are missing"):
+    with pytest.raises(CrispError, match=r"train\.tsv: table of samples is missing(.|\n)*training_samples"):
         training_samples.read(four.study(**HOW), "main", "train")
 
 

@@ -28,7 +28,6 @@ def folder(tmp_path: Path) -> Path:
         file.attrs["fps"] = 120.0
     with h5py.File(folder / "roi" / "dis.h5", "r+") as file:
         storage.put(file, "roi_raw", np.zeros((20, 2), np.float32))
-        storage.put(file, "flow_stats", np.ones((20, 6), np.float32))
     volume.join(folder / "v.h5", ["dis"])
     return folder
 

@@ -61,7 +61,7 @@ def odd(videos_table: object, rows: Sequence[Video], rate: float) -> list[Fault]
         Fault(
             f"{videos_table}, column fps",
             "videos of different frame rates",
-            f"{rate:g} frames per second or a multiple, as most of the videos have",
+            f"{rate:g} fps or a multiple, as most of the videos have",
             f"{found}: {', '.join(row.video for row in others[:5])}{', ...' if len(others) > 5 else ''}",
             "set use=no for them, or import the videos of each rate under a name of their own",
         )

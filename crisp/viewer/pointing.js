@@ -197,6 +197,8 @@ const pointing = (() => {
   top.addEventListener("pointerup", release);
   top.addEventListener("pointercancel", lose);
   top.addEventListener("pointerleave", () => { tip.hidden = true; });
+  // Or else a quick drag goes on for a while in the browser, which takes the next tap, anywhere, as its end.
+  top.addEventListener("touchmove", (event) => event.preventDefault(), { passive: false });
   top.addEventListener("dblclick", (event) => {
     const { entry } = under(event);
     if (entry) view.lookAt(entry);

@@ -73,7 +73,8 @@ def test_template_is_a_complete_valid_study(source: Path) -> None:
     assert "class 'Serve Backhand Loop' has no training sample" in [fault.what for fault in report.warnings]
     # What the data lack is told, and nothing else.
     assert [fault.what for fault in check(made, ["config/tt/study.yaml"]).faults] == [
-        "class 'Serve Backhand Loop' has no training stroke"
+        "class 'Serve Backhand Loop' has no training stroke",
+        "class 'Negative' has no training sample",
     ]
 
 

@@ -29,7 +29,7 @@ def campaign(clone: Path, make_video, monkeypatch: pytest.MonkeyPatch) -> Path:
     classes = yaml.safe_load((config / "ttstroke21.yaml").read_text())["classes"]
     data = clone / "data/ttstroke21"
     for number, part in enumerate(("train", "validation", "test")):
-        make_video(data / f"videos/{number}.mp4", frames=60, fps=120, seed=number)
+        make_video(data / f"videos/{number}.mp4", frames=300, fps=120, seed=number)
         actions = "".join(
             f'<action begin="{2 * index}" end="{2 * index + 2}" move="{name}"/>'
             for index, name in enumerate(classes[1:])

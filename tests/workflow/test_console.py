@@ -71,9 +71,9 @@ def test_a_dry_run_is_a_table(study: Study) -> None:
     rows = [line.split(maxsplit=2) for line in done.stdout.splitlines()]
     assert rows[0] == ["rule", "jobs", "why"]
     assert rows[2] == ["frames", "3", "not there yet"]
-    assert rows[-2] == ["total", "20"]
+    assert rows[-2] == ["total", "21"]
     assert "--verbose" in done.stdout
-    assert len(rows) == 14, done.stdout  # heading, line, ten rules, total, hint
+    assert len(rows) == 15, done.stdout  # heading, line, eleven rules, total, hint
     assert len(done.stderr.splitlines()) == 2, done.stderr
     assert not (study.folder / "results").exists()
     assert study.crisp(*RUN, "-n", "--verbose").stdout.count("rule frames:\n") == 3
@@ -106,7 +106,7 @@ def test_a_failed_job_is_reported_with_the_end_of_its_log(study: Study) -> None:
     assert re.search(r"^failed: frames v2 after [\d.]+ s$", done.stderr, re.MULTILINE)
     at = lines.index("failed: frames v2 (results/studies/tiny/logs/frames/v2.log)")
     assert "data/tiny/v2.mp4: not a video" in lines[at + 1]
-    assert lines[-2].startswith("1 of 3 jobs failed, 2 are done and stay so: ")
+    assert lines[-2].startswith("1 of 3 jobs failed; those that finished (2) are kept. ")
     assert "rule frames" not in done.stderr
     assert "Traceback" not in done.stderr
     assert "Error in rule frames:" in logged(study)

@@ -24,6 +24,7 @@ def index(folder: Path, *arguments: str) -> Run:
 CONFIG = ("--config", "videos=videos", "model=model.pt", "out=found")
 
 
+@pytest.mark.slow
 def test_a_folder_of_videos(tmp_path: Path, make_video) -> None:
     for number, name in enumerate(("first game.mp4", "second.mp4")):
         make_video(tmp_path / "videos" / name, frames=60, seed=number)

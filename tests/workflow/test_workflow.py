@@ -64,7 +64,7 @@ def test_fresh_clone_plans_the_whole_demo(clone: Path) -> None:
         **dict.fromkeys(("demo", "frames", "flow", "roi"), count),
         **dict.fromkeys(("train", "evaluate", "detect"), trainings),
         "quality": 20,
-        **dict.fromkeys(("strokes", "split", "normalisation", "summary", "all"), 1),
+        **dict.fromkeys(("strokes", "split", "training_samples", "normalisation", "summary", "all"), 1),
     }
     assert total == sum(jobs.values())
     assert made(clone) == set(), "a dry run leaves nothing"
