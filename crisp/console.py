@@ -363,8 +363,8 @@ class LogHandler(LogHandlerBase):
         if self._failed:
             total = sum(self._counts.values())
             self._print(
-                f"{len(self._failed)} of {counted(total, 'job')} failed; those that finished ({self._done}) are kept."
-                " Correct what is named above and repeat the command."
+                f"{len(self._failed)} of {counted(total, 'job')} failed; those that finished"
+                f" ({self._done}) are kept. Correct what is named above and repeat the command."
             )
         if self._log and (self._done or self._failed):
             self._print(f"log of the run: {self._log}")
