@@ -9,7 +9,7 @@ const classShare = (found) => (confidence(found) === null ? "–" : percent(conf
 const sureness = ({ probability, score, cut }) => [
   probability === null ? "class probability not in this index" : `class ${percent(probability)}`,
   `any stroke ${percent(score)}`,
-  ...(cut ? ["cut: it may go on where the model cannot tell"] : []),
+  ...(cut ? [`cut at ${cut === "both" ? "both ends" : `its ${cut}`}: it may go on there`] : []),
 ].join(" · ");
 
 function overlap(one, other) {

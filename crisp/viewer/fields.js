@@ -80,7 +80,8 @@ const fields = (() => {
       make("ol", { className: "likely" }, ...found.map(([label, share], place) => make("li", {}, make("button", {
         style: shade(label, share),
         title: `Set the class to ${label} (${place + 1})`, onclick: () => acts.edit(entry.id, { label }),
-      }, make("kbd", {}, place + 1), make("span", { className: "name" }, label), percent(share))))))];
+      }, make("kbd", {}, place + 1), make("span", { className: "name" }, label), percent(share))))),
+      make("p", { className: "hint" }, sureness(entry.found)))];
   }
 
   const shade = (label, share) => `--class: ${classColour(label)}; --share: ${percent(share).replace(" ", "")}`;

@@ -34,7 +34,7 @@ const panel = (() => {
   const entryOf = (id) => entries.find((entry) => entry.id === id || entry.found?.id === id);
 
   function item(entry, place) {
-    const tags = [TAGS[entry.kind], entry.clash && "overlaps"].filter(Boolean);
+    const tags = [TAGS[entry.kind], entry.clash && "overlaps", entry.found?.cut && "cut"].filter(Boolean);
     const row = make(
       "li",
       { role: "option", id: `item-${entry.id}`, "aria-posinset": place + 1, "aria-setsize": listed.length,
@@ -45,9 +45,10 @@ const panel = (() => {
       make("span", { className: "bar" }),
       make("span", { className: "name" }, named(entry.label)),
       make("span", { className: "score", title: entry.found ? sureness(entry.found) : "" }, entry.found ? classShare(entry.found) : "–"),
-      make("span", { className: "when" }, `${clockTime(entry.begin)} · ${((entry.end - entry.begin) / FPS).toFixed(2)} s`),
+      make("span", { className: "below" },
+        make("span", { className: "when" }, `${clockTime(entry.begin)} · ${((entry.end - entry.begin) / FPS).toFixed(2)} s`),
+        ...(tags.length ? [make("span", { className: "tag" }, tags.join(", "))] : [])),
     );
-    if (tags.length) row.append(make("span", { className: "tag" }, tags.join(", ")));
     return row;
   }
 

@@ -13,6 +13,7 @@ from tests.viewer.sample import TTSTROKE, index
 from tests.viewer.using import drawn
 
 LONGEST = max(TTSTROKE, key=len)
+VERDICT = "the video is unlike the training data of the model; these results are probably meaningless"
 TRUTH = [
     Stroke(10, 30, LONGEST),
     Stroke(40, 60, "Offensive Forehand Hit"),
@@ -46,6 +47,24 @@ CUT = f"""{SHOWN}.filter((one) => {{
   const room = one.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight) - arrow;
   return pen.measureText(one.selectedOptions[0].text).width > room;
 }}).map((one) => one.outerHTML.slice(0, 80))"""
+# Buttons in the window that something else covers or cuts off; those of what scrolls by itself aside.
+COVERED = f"""{SHOWN}
+  .filter((one) => one.matches("button, .button") && !one.closest("#browse, #inspect, dialog"))
+  .filter((one) => {{
+    const {{ left, right, top, bottom }} = one.getBoundingClientRect();
+    const [x, y] = [(left + right) / 2, bottom - 3];
+    return top >= 0 && bottom <= innerHeight && !one.contains(document.elementFromPoint(x, y));
+  }}).map((one) => one.outerHTML.slice(0, 80))"""
+# Texts in the rows of the list that reach out of their row or over each other.
+ASTRAY = f"""{SHOWN}.filter((one) => one.matches("#list [role=option]")).filter((row) => {{
+  const edge = row.getBoundingClientRect();
+  const texts = [...row.querySelectorAll(".name, .score, .when, .tag")];
+  const boxes = texts.map((one) => one.getBoundingClientRect());
+  const reachesOut = (box) => box.left < edge.left || box.right > edge.right || box.bottom > edge.bottom;
+  const meet = (one, other) => one !== other && one.left < other.right && other.left < one.right
+    && one.top < other.bottom - 1 && other.top < one.bottom - 1;
+  return boxes.some((one) => one.width < 20 || reachesOut(one) || boxes.some((other) => meet(one, other)));
+}}).map((row) => row.innerText)"""
 # Texts with less than 4.5 between them and what is behind: [ratio, text].
 FAINT = f"""(() => {{
   const pen = document.createElement("canvas").getContext("2d", {{ willReadFrequently: true }});
@@ -86,7 +105,9 @@ FAINT = f"""(() => {{
 def content(indexed: dict[str, Any]) -> dict[str, Any]:
     """The index of the video with the classes of TTStroke-21, and warnings."""
     made = index(Path(indexed["video"]["path"]), TRUTH, FRAMES, indexed["video"]["fps"], classes=TTSTROKE)
-    return {**made, "warnings": ["40 frames per second, taken at 20; the model was trained at 25"] * 2}
+    made["strokes"][0]["cut"] = "begin"
+    made["strokes"][-1]["cut"] = "both"
+    return {**made, "warnings": [VERDICT, "40 frames per second, taken at 20; the model was trained at 25"]}
 
 
 def choose(page: Any, touched: bool) -> None:
@@ -108,11 +129,18 @@ def test_all_is_there_and_nothing_is_cut(open_page, content: dict[str, Any], req
         assert page.evaluate(STICKING_OUT) == []
         assert page.evaluate(CUT) == []
         assert not touched or page.evaluate(SMALL) == []
+        assert page.evaluate(ASTRAY) == []
 
     check()
+    assert page.evaluate(COVERED) == []
+    told = page.get_by_text(VERDICT).bounding_box()
+    warnings = page.locator("#warnings").bounding_box()
+    assert warnings["y"] <= told["y"]
+    assert told["y"] + told["height"] <= warnings["y"] + warnings["height"] <= height
     page.get_by_role("button", name="Close the warnings").click()
     drawn(page)
     check()
+    assert page.evaluate(COVERED) == []
     video = page.locator("#stage").bounding_box()
     assert video["height"] >= (160 if height < 600 else 200)
     assert video["width"] >= min(width, 360)
@@ -171,3 +199,13 @@ def test_without_probabilities_their_room_goes_to_the_rest(open_page, content: d
         assert page.get_by_text("Probability").is_visible() == (probabilities is not None)
         page.close()
     assert heights[1] > heights[0] + 60
+
+
+@pytest.mark.parametrize("open_page", [SCREENS["phone"]], ids=["phone"], indirect=True)
+def test_cut_strokes_say_so_without_a_mouse_over_them(open_page, content: dict[str, Any]) -> None:
+    page = open_page(content)
+    assert page.locator("#list .tag").all_inner_texts() == ["cut", "model only", "other class, cut"]
+    choose(page, True)
+    sure, any_stroke = (f"{100 * content['strokes'][0][name]:.0f} %" for name in ("probability", "score"))
+    hint = page.locator("#stroke .hint").inner_text()
+    assert hint.startswith(f"class {sure} · any stroke {any_stroke} · cut at its begin")
