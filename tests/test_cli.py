@@ -389,6 +389,7 @@ def test_interrupted_frames_and_demo_leave_nothing(tmp_path: Path, make_video) -
     assert run("demo", "--out", tmp_path / "demo", "player-01").returncode == 0
 
 
+@pytest.mark.slow
 def test_interrupted_index_goes_on(tmp_path: Path, make_video) -> None:
     make_video(tmp_path / "game.mp4", frames=1500, size=(640, 480))
     model_file(tmp_path / "model.pt")

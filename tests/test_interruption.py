@@ -117,6 +117,7 @@ def test_all_processes_of_the_job_are_told_to_stop(number: signal.Signals) -> No
     assert not psutil.wait_procs(left, timeout=20)[1]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_killed_loader_process_is_one_error() -> None:
     files.write_json(Path("study.json"), configured(epochs=500, workers=1).config)

@@ -124,6 +124,7 @@ def test_goes_on_with_another_number_of_processes() -> None:
     np.testing.assert_allclose(*losses, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_attention_in_several_processes_needs_gpus(small: Study) -> None:
     done = trained(small, 2, "twin-attention")
     assert done.returncode == 1
@@ -134,6 +135,7 @@ def test_attention_in_several_processes_needs_gpus(small: Study) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_told_to_stop_they_save_in_the_same_place() -> None:
     running = begin(configured(epochs=100), 2, "flow")
@@ -165,6 +167,7 @@ def test_a_killed_process_ends_the_training_with_one_error() -> None:
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_ctrl_c_is_told_once() -> None:
     running = begin(configured(epochs=100), 2, "flow")

@@ -56,6 +56,7 @@ def test_one_line_a_job_and_the_rest_in_the_log(study: Study) -> None:
     assert len(nothing.stderr.splitlines()) == 3, nothing.stderr
 
 
+@pytest.mark.slow
 def test_verbose_brings_snakemake_back(study: Study) -> None:
     done = study.crisp(*RUN, "--verbose", "--", "--until", "frames")
     assert done.returncode == 0, done.stderr
@@ -79,6 +80,7 @@ def test_a_dry_run_is_a_table(study: Study) -> None:
     assert study.crisp(*RUN, "-n", "--verbose").stdout.count("rule frames:\n") == 3
 
 
+@pytest.mark.slow
 def test_results_and_report_of_a_study(done: Study) -> None:
     results = done.folder / "results/studies/tiny"
     (results / "summary.tsv").unlink()

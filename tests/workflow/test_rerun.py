@@ -127,7 +127,6 @@ def test_worker_count_runs_nothing(done: Study) -> None:
     assert planned(done, "-j", "7") == {}
 
 
-@pytest.mark.parametrize("when", ["newer", pytest.param("older", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("edit", "video", "expected"),
     [
@@ -141,14 +140,18 @@ def test_worker_count_runs_nothing(done: Study) -> None:
     ],
 )
 def test_annotation_edit_reruns_what_depends_on_it_and_its_videos_picture_only(
-    done: Study, edit, video: str, expected: dict, when: str
+    done: Study, edit, video: str, expected: dict
 ) -> None:
     edit(done.xml(video))
-    if when == "older":
-        older(done.xml(video))
-    assert planned(done) == expected | {"quality": 1}
-    other = TRAIN if video != TRAIN else TEST
-    assert planned(done, f"results/studies/tiny/videos/{other}.png") == {}
+    run = done.run("-n")
+    assert dict(run.jobs) == expected | {"quality": 1}
+    assert re.findall(r"output: results/studies/tiny/videos/(\w+)\.png", run.text) == [video]
+
+
+def test_dates_of_a_corrected_annotation_play_no_part(done: Study) -> None:
+    relabel(done.xml(TEST))
+    older(done.xml(TEST))
+    assert planned(done) == TESTED_ANEW | {"quality": 1}
 
 
 @pytest.mark.parametrize(
