@@ -10,7 +10,7 @@ SPLITS = ("train",) * 8 + ("validation", "test")
 BAD = "v3"
 STAGES = ("frames.h5", "flow/dis.h5", "roi/dis.h5")
 CHAIN = ("frames", "flow", "roi")
-LABELS_ONWARD = {"strokes": 1, "split": 1, "train": 1, "evaluate": 1, "summary": 1}
+LABELS_ONWARD = dict.fromkeys(("strokes", "split", "training_samples", "train", "evaluate", "summary"), 1)
 
 
 @pytest.fixture(scope="module")

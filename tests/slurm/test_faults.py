@@ -21,7 +21,7 @@ from tests.workflow.conftest import CLASSES
 
 SPLITS = ("train", "train", "validation", "test")
 VIDEOS = tuple(f"v{number}" for number in range(1, len(SPLITS) + 1))
-LABELS_ONWARD = {"strokes": 1, "split": 1, "train": 1, "evaluate": 1, "summary": 1}
+LABELS_ONWARD = dict.fromkeys(("strokes", "split", "training_samples", "train", "evaluate", "summary"), 1)
 STAGES = ("frames.h5", "flow/deepflow.h5", "roi/deepflow.h5")
 LIMIT = 1000  # minutes of the partition: less than twice a training's, which its next try would ask for
 MODEL = "results/studies/tiny/models/rgb/main/seed-1"
@@ -173,6 +173,7 @@ def test_every_job_has_its_log(story: Story) -> None:
         *(f"{rule}/{video}-deepflow" for rule in ("flow", "roi") for video in VIDEOS),
         "strokes",
         "split/main",
+        "training_samples/main",
         "train/rgb-main-1",
         "evaluate/rgb-main-1",
         "summary",

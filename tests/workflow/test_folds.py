@@ -21,7 +21,7 @@ def table(path: Path) -> list[dict[str, str]]:
 def test_leaving_one_group_out(done: Study) -> None:
     done.configure(split={"method": "leave_one_group_out"})
     assert dict(done.run("-n").jobs) == {
-        **dict.fromkeys(("split", "normalisation"), 3),
+        **dict.fromkeys(("split", "training_samples", "normalisation"), 3),
         **dict.fromkeys(("train", "evaluate"), 6),
         "summary": 1,
     }

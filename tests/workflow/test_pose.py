@@ -79,6 +79,6 @@ def test_faulty_poses_stop_before_and_in_their_job(study: Study) -> None:
     assert "poses of another number of frames than the video" in run.text
     assert "Traceback" not in run.text
     assert run.jobs["pose"] == COUNT
-    assert "train" not in run.jobs
+    assert not {"evaluate", "summary"} & run.jobs.keys()  # v3 is tested; the others train without it
     assert study.stage_file("v1", "pose.h5").exists()
     assert ONE_VIDEO.keys() <= run.jobs.keys()
