@@ -30,6 +30,7 @@ class SplitSamples:
     def __init__(self, study: Study, kept: Labels | None = None) -> None:
         self.study, self.kept = study, kept
         self._parts: dict[str, dict[str, list[Sample]]] = {}
+        self._videos: dict[tuple[str, ...], list[str]] = {}  # asked for by every job of a split
 
     @cached_property
     def samples(self) -> list[Sample]:
@@ -60,6 +61,11 @@ class SplitSamples:
         So it is where single samples are drawn from all videos (``stratified``), and where labels are at
         fault: the check of the study reports these before the first job.
         """
+        if (split, *parts) not in self._videos:
+            self._videos[split, *parts] = self._found(split, parts)
+        return self._videos[split, *parts]
+
+    def _found(self, split: str, parts: tuple[str, ...]) -> list[str]:
         if self.study.split_method == "stratified":
             return list(self.study.used)
         try:
