@@ -8,7 +8,7 @@ const panel = (() => {
   let listed = []; // entries that pass the filters
   let selected = null; // id
 
-  let laid = {}; // {from, to} of the rows in the page
+  let laid = { rows: new Map() }; // {from, to} of the rows in the page, and these by the ids of their strokes
   let passing = new Set(); // ids of those
   let marked = new Set(); // ids of the selected stroke, of the annotation and of the model
 
@@ -68,7 +68,7 @@ const panel = (() => {
     } else if (!listed.length) {
       $("#none").replaceChildren(make("p", {}, "No stroke passes the filters."), make("button", { onclick: clear }, "Show all"));
     }
-    mark();
+    mark(true);
   }
 
   function clear() {
@@ -85,17 +85,26 @@ const panel = (() => {
     timeline.redraw();
   }
 
-  // Only the rows in sight, and one either side, are in the page.
+  // Only the rows in sight, and one either side, are in the page. A row that stays is the same element: a
+  // click on one that was put in place of another between press and release would be lost.
   function lay(isStale) {
     const from = Math.max(0, Math.floor(list.scrollTop / ROW) - 1);
     const to = Math.ceil((list.scrollTop + list.clientHeight) / ROW) + 1;
     if (!isStale && from === laid.from && to === laid.to) return;
-    laid = { from, to };
-    const length = make("li", { role: "presentation", className: "length", style: `height: ${listed.length * ROW}px` });
-    list.replaceChildren(length, ...listed.slice(from, to).map((entry, place) => item(entry, from + place)));
+    const kept = isStale ? new Map() : laid.rows;
+    const rows = new Map(listed.slice(from, to).map((entry, place) => [entry.id, kept.get(entry.id) ?? item(entry, from + place)]));
+    for (const [id, row] of laid.rows) if (rows.get(id) !== row) row.remove();
+    let before = list.firstChild ?? list.appendChild(make("li", { role: "presentation", className: "length" }));
+    before.style.height = `${listed.length * ROW}px`;
+    for (const row of rows.values()) {
+      if (before.nextSibling !== row) before.after(row);
+      before = row;
+    }
+    laid = { from, to, rows };
   }
 
-  function mark() {
+  // The stroke that is selected, in sight and marked.
+  function mark(isStale = false) {
     const entry = selected && entryOf(selected);
     marked = new Set(entry ? [entry.id, entry.found?.id] : []);
     const place = listed.indexOf(entry);
@@ -106,7 +115,8 @@ const panel = (() => {
       list.setAttribute("aria-activedescendant", `item-${entry.id}`);
       list.scrollTop = clamp(list.scrollTop, (place + 1) * ROW - list.clientHeight, place * ROW);
     }
-    lay(true);
+    lay(isStale);
+    for (const [id, row] of laid.rows) row.setAttribute("aria-selected", String(marked.has(id)));
   }
 
   function select(id, { seek = true } = {}) {
@@ -158,7 +168,7 @@ const panel = (() => {
     $("#filters").addEventListener("submit", (event) => event.preventDefault());
     list.addEventListener("scroll", () => lay(false));
     // Shown again, or with room for other rows, it keeps the selected one in sight.
-    new ResizeObserver(mark).observe(list);
+    new ResizeObserver(() => mark()).observe(list);
     annotation.onChange(changed);
     changed();
     fields.now();

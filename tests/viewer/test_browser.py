@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from crisp import annotations, cli, viewer
 from crisp.annotations import Stroke
 from tests.viewer.conftest import FPS, FRAMES, LOADED, TRUTH, until
-from tests.viewer.using import at, click, drag, frame, press, save, selected, shown_frame, status
+from tests.viewer.using import at, click, drag, drawn, frame, press, save, selected, shown_frame, status
 
 # Notes the frames that the playhead passes, and how often it goes back.
 WATCH = """() => {
@@ -55,6 +55,18 @@ def test_drag_edges(open_page, indexed: dict[str, Any], tmp_path: Path) -> None:
         TRUTH[2]._replace(begin=70),
         TRUTH[3]._replace(begin=139),
     ]
+
+
+def test_click_on_a_list_that_changes_its_height_meanwhile(open_page, indexed: dict[str, Any]) -> None:
+    page = open_page(indexed)
+    drawn(page)
+    box = page.locator("#list [role=option]").nth(1).bounding_box()
+    page.mouse.move(box["x"] + 20, box["y"] + 10)
+    page.mouse.down()
+    page.set_viewport_size({"width": 1280, "height": 600})  # as a banner or a late font would
+    drawn(page)
+    page.mouse.up()
+    assert selected(page) == TRUTH[1].label
 
 
 def test_escape_cancels_a_drag(open_page, indexed: dict[str, Any], tmp_path: Path) -> None:

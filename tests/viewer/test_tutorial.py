@@ -13,7 +13,6 @@ import pytest
 
 from crisp import annotations
 from docs import tutorial
-from tests.conftest import browser_program
 from tests.pages import ROOT, blocks, lines
 from tests.terminal import Terminal, commit
 from tests.viewer.conftest import LOADED, until
@@ -40,11 +39,7 @@ def planned(text: str) -> set[str]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_a_newcomer_gets_to_a_corrected_label(
-    terminal: Terminal, request: pytest.FixtureRequest, tmp_path: Path
-) -> None:
-    if browser_program() is None:
-        pytest.skip("needs Chromium: make browser, or apt-get install chromium")
+def test_a_newcomer_gets_to_a_corrected_label(terminal: Terminal, browser: Any, tmp_path: Path) -> None:
     assert TYPED[0].startswith("git clone ")
     move = next(number for number, line in enumerate(TYPED) if line.startswith("mv "))
     plan = next(number for number, line in enumerate(TYPED) if "crisp run -n" in line)
@@ -56,8 +51,6 @@ def test_a_newcomer_gets_to_a_corrected_label(
     model = tmp_path / "crisp/results/studies/tutorial/models/flow/main/seed-1"
     weights, judged = ((model / name).read_bytes() for name in ("history.csv", "predictions.csv"))
 
-    # Started now: one that had waited since the test began lost the first click.
-    browser: Any = request.getfixturevalue("browser")
     page = browser.new_page(viewport={"width": 1280, "height": 720}, accept_downloads=True)
     page.goto((tmp_path / "crisp" / tutorial.PAGE).as_uri())
     until(page, LOADED)
