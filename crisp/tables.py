@@ -17,6 +17,7 @@ from crisp.unreadable import explained, kind_of
 
 ID_PATTERN = "[A-Za-z0-9][A-Za-z0-9_-]{0,99}"
 RESERVED = ("frames", "pose")  # stage files have these names, and the volume is <video>/<video>.h5
+MOST_BYTES, MOST_FRAMES = 10**18, 10**9  # of a video; such frames would be three months at 120 fps
 TASKS = ("classification", "detection")
 SPLITS = ("train", "validation", "test")
 
@@ -139,22 +140,23 @@ def _video(row: dict[str, str]) -> Video:
     return Video(
         video=row["video"],
         path=row["path"],
-        size=_number(row, "size", 0),
-        frames=_number(row, "frames", 0),
+        size=_number(row, "size", 0, MOST_BYTES),
+        frames=_number(row, "frames", 0, MOST_FRAMES),
         sha256=row["sha256"],
         fps=_rate(row["fps"]),
         group=row["group"],
         use=_yes(row["use"]),
         note=row["note"],
-        frame_step=_number(row, "frame_step", 1) if row.get("frame_step") else 1,
+        frame_step=_number(row, "frame_step", 1, MOST_FRAMES) if row.get("frame_step") else 1,
     )
 
 
-def _number(row: dict[str, str], column: str, least: int) -> int:
+def _number(row: dict[str, str], column: str, least: int, most: int) -> int:
     text = row[column] or "0"
-    if not text.isdecimal() or int(text) < least:
+    # Not more digits than `most` has: thousands of them are no number to Python.
+    if not text.isdecimal() or len(text) > len(str(most)) or not least <= int(text) <= most:
         raise ValueError(
-            f"{column}: a whole number, {least} or more", repr(text), "correct the cell or run crisp scan"
+            f"{column}: a whole number, {least} to {most}", repr(text), "correct the cell or run crisp scan"
         )
     return int(text)
 
