@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from crisp import __version__, libraries, names
-from crisp.errors import CrispError, fail
+from crisp.errors import CrispError, fail, listed
 from crisp.unreadable import denied
 from crisp.words import counted
 
@@ -186,7 +186,7 @@ def import_(
     from crisp import importers
 
     report = importers.run(source, name, config, layout, preset=preset)
-    for warning in report.warnings:
+    for warning in listed(report.warnings):
         print(f"warning: {warning}", file=sys.stderr)
     for line in report:
         print(line)
@@ -237,7 +237,7 @@ def check(
     if as_json:
         _print_json({"faults": list(map(asdict, faults)), "warnings": list(map(asdict, warnings))})
         raise typer.Exit(1 if faults else 0)
-    for warning in warnings:
+    for warning in listed(warnings):
         print(f"warning: {warning}", file=sys.stderr)
     if faults:
         raise CrispError(*faults)
