@@ -923,15 +923,16 @@ def recover(
     study: StudyFile = HERE,
     run: Annotated[bool, typer.Option(help="Go on with the run afterwards.")] = True,
 ) -> None:
-    """After a killed snakemake: end what is left of its run, unlock, and go on with the same command.
+    """After a killed snakemake: end what is left of its run, unlock, and go on with the same run.
 
     Example: crisp recover --study config/mine/study.yaml
     """
-    from crisp import head as heads
+    from crisp import recovery
+    from crisp import run as runs
     from crisp import study as studies
 
-    head = heads.recover(studies.load(study))
-    if head is None:
+    words = recovery.recover(studies.load(study), study, run)
+    if words is None:
         print("no run of this study was cut off on record; nothing to recover")
-    elif run:
-        heads.go_on(head)
+    elif words:
+        runs.become(words)
