@@ -18,6 +18,7 @@ from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 from crisp import splits, strokes
 from crisp.annotations import Stroke, element, is_unknown
 from crisp.annotations import read as read_xml
+from crisp.cells import plain
 from crisp.check_labels import frame_count
 from crisp.errors import CrispError, Fault, fail
 from crisp.files import read_json
@@ -186,7 +187,7 @@ def _predicted(study: Study, split: str, path: Path, faults: list[Fault]) -> lis
 
 def _predictions(path: Path, faults: list[Fault]) -> dict[str, str]:
     """Predicted class of each sample."""
-    rows = [(row["sample"], row["prediction"]) for _, row in _table(path, ("sample", "prediction"))]
+    rows = [(row["sample"], plain(row["prediction"])) for _, row in _table(path, ("sample", "prediction"))]
     faults += [
         Fault(f"{path}, sample {sample}", "is there more than once", "one row", counted(count, "row"))
         for sample, count in Counter(sample for sample, _ in rows).items()

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from crisp.cells import guarded, plain
 from crisp.errors import CrispError, Fault, fail
 from crisp.files import counted_from, replacing
 from crisp.unreadable import explained, kind_of
@@ -264,7 +265,7 @@ def _read(
         (
             line,
             {
-                name: cell if name == "path" else cell.strip()
+                name: plain(cell if name == "path" else cell.strip())
                 for name, cell in zip(header, cells, strict=True)
             },
         )
@@ -299,4 +300,4 @@ def _write(path: str | Path, columns: list[str], rows: Iterable[list[str]]) -> N
     with replacing(path) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_NONE, quotechar=None)
         writer.writerow(columns)
-        writer.writerows(rows)
+        writer.writerows(map(guarded, row) for row in rows)

@@ -11,6 +11,7 @@ import csv
 import math
 from pathlib import Path, PurePosixPath
 
+from crisp.cells import plain
 from crisp.errors import CrispError, Fault, fail
 from crisp.importers import ids
 from crisp.importers.found import Found, FoundVideo, Interval, Labels, video_files
@@ -192,7 +193,7 @@ def _split(row: dict[str, str]) -> str:
 
 
 def _interval(row: dict[str, str], seconds: bool, delimiter: str) -> Interval:
-    label = " ".join(row["label"].split())
+    label = " ".join(plain(row["label"]).split())
     if not label:
         raise ValueError("no label", "a class, or Unknown", "an empty cell")
     if not label.isprintable():
