@@ -1,6 +1,7 @@
 """The check at the start of a run: everything wrong with a study's input, in one list.
 
-It decodes nothing unless asked, and looks at each video file with one ``stat``.
+The start of a run decodes nothing, and looks at each video file with one ``stat``; ``crisp check`` decodes
+the first frame of each.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def check(
     faults += poses.check(study)
     labels = check_labels.check(study)
     for found in (
-        check_videos.check(study, study_file, decode),
+        check_videos.check(study, study_file, decode, look=not record),
         labels[:2],
         check_splits.check(study, study_file, labels),
     ):

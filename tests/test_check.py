@@ -100,7 +100,7 @@ def test_thousands_of_videos_take_seconds(lab: Lab) -> None:
     lab.labels += [Annotation(name, f"xml/{name}.xml", split="train") for name in names]
     lab.write()
     begin = time.process_time()
-    assert lab.check().faults == []
+    assert lab.check(record=True).faults == []
     assert time.process_time() - begin < 5  # 10,000 take about five times as long as these 2,000
 
 
