@@ -59,7 +59,8 @@ def fail(where: object, what: str, expected: str = "", found: object = "", remed
 
 def listed(faults: Sequence[Fault]) -> list[str]:
     """The texts of faults; of very many, or very many alike, the first ones and how many there are more."""
-    shown, seen, more = [], Counter[str](), dict[str, list[Fault]]()
+    shown: list[str] = []
+    seen, more = Counter[str](), dict[str, list[Fault]]()
     for fault in faults:
         kind = re.sub(r"\d+", "0", fault.what)
         seen[kind] += 1
