@@ -145,5 +145,5 @@ def test_names_of_classes_are_no_formulas(lab: Lab, monkeypatch: pytest.MonkeyPa
         annotations.write(study.annotation_file(study.annotations[0]), [Stroke(0, 10, name)])
         quality.draw(study, "train", "one.png")
     for name, drawn in zip(ODD, pictures.values(), strict=True):
-        assert name in [one.text for one in drawn]
+        assert any(name.split()[-1] in one.text for one in drawn)
     assert parsed(pictures) == []

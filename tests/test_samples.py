@@ -96,5 +96,5 @@ def test_labels_are_no_formulas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         clips.samples = [one._replace(label=name) for one in clips.samples]
         samples.draw_samples(clips, 1, tmp_path / "samples.png")
     for name, drawn in zip(ODD, pictures.values(), strict=True):
-        assert any(name in one.text for one in drawn)
+        assert any(name.split()[-1] in one.text for one in drawn)
     assert parsed(pictures) == []
