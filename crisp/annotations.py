@@ -19,6 +19,7 @@ from crisp.files import replacing
 from crisp.unreadable import explained, kind_of
 
 LONGEST_NUMBER = 18  # digits; no video has so many frames, and thousands of digits are no number to Python
+MOST_ACTIONS = 50_000  # of a file: a stroke a second for 14 hours
 LARGEST_FILE = 16 * 1024 * 1024  # bytes; an hour of strokes is below 100 kB
 
 
@@ -66,7 +67,7 @@ def read(path: str | Path) -> list[Stroke]:
     Raises
     ------
     CrispError
-        If the file is missing, too large, not XML, holds a DOCTYPE, or an action has no
+        If the file is missing, too large, not XML, of too many strokes, holds a DOCTYPE, or an action has no
         whole-number bounds or an empty or negative interval. All faults are listed.
     """
     found = read_actions(path)
@@ -82,7 +83,7 @@ def read_actions(path: str | Path) -> list[Action]:
     Raises
     ------
     CrispError
-        If the file is missing, too large, not XML or holds a DOCTYPE.
+        If the file is missing, too large, not XML, of too many strokes, or holds a DOCTYPE.
     """
     path = Path(path)
     try:
@@ -123,8 +124,16 @@ def read_actions(path: str | Path) -> list[Action]:
         ) from None
     if root.tag != "video":
         raise fail(path, "not an annotation file", "root element <video>", f"<{root.tag}>", "correct the XML")
-    actions = enumerate(root.iter("action"), start=1)
-    return [_action(f"{path}, action {number}", action) for number, action in actions]
+    actions = list(root.iter("action"))
+    if len(actions) > MOST_ACTIONS:
+        raise fail(
+            path,
+            "too many strokes",
+            f"at most {MOST_ACTIONS:,} a video",
+            f"{len(actions):,}",
+            "check that this is an annotation file",
+        )
+    return [_action(f"{path}, action {number}", action) for number, action in enumerate(actions, start=1)]
 
 
 def _action(where: str, found: Element) -> Action:

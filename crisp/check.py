@@ -1,6 +1,7 @@
 """The check at the start of a run: everything wrong with a study's input, in one list.
 
-It decodes nothing unless asked, and looks at each video file with one ``stat``.
+The start of a run decodes nothing, and looks at each video file with one ``stat``; ``crisp check`` decodes
+the first frame of each.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from crisp import (
     check_preparation,
     check_splits,
     check_videos,
+    names,
     poses,
     tables,
 )
@@ -61,12 +63,13 @@ def check(
     faults += _unknown_videos(study)
     warnings += _without_row(study)
     warnings += _not_searched(study, study_file)
+    faults += _snakemakes_names(study, study_file)
     faults += check_models.check(study, study_file)
     faults += check_preparation.check(study)
     faults += poses.check(study)
     labels = check_labels.check(study)
     for found in (
-        check_videos.check(study, study_file, decode),
+        check_videos.check(study, study_file, decode, look=not record),
         labels[:2],
         check_splits.check(study, study_file, labels),
     ):
@@ -120,6 +123,25 @@ def _unknown_videos(study: Study) -> list[Fault]:
             )
         )
     return faults
+
+
+def _snakemakes_names(study: Study, study_file: str) -> list[Fault]:
+    """Folders whose names Snakemake would take for patterns; of videos and annotations it is not told."""
+    folders = {
+        "dataset.data": str(study.data) if study.generate else "",
+        "dataset.poses": study.poses if study.takes_pose else "",
+    }
+    return [
+        Fault(
+            f"{study_file}, {key}",
+            "Snakemake takes {...} and <...> in a path for its own",
+            "a folder without these signs, or a link to it",
+            folder,
+            f"ln -s the folder to a plain name, and give that to {key}",
+        )
+        for key, folder in folders.items()
+        if not names.plain(folder)
+    ]
 
 
 def _without_row(study: Study) -> list[Fault]:

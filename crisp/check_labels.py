@@ -6,6 +6,7 @@ import difflib
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,10 +14,13 @@ import h5py
 
 from crisp.annotations import Action, Stroke, is_unknown, read_actions
 from crisp.errors import CrispError, Fault
+from crisp.overlaps import colliding
 from crisp.study import Study
 from crisp.tables import Annotation
-from crisp.words import counted
+from crisp.words import counted, few
 
+MOST_ACTIONS = 20  # numbers in one message
+MOST_GUESSES = 20  # misspelt labels that the nearest class is looked for: of thousands it would take minutes
 LARGEST_OVERLAP = 0.25  # of the shorter stroke; neighbours in TTStroke-21 overlap by up to that
 
 
@@ -187,24 +191,29 @@ def _twice(strokes: list[tuple[Placed, Stroke]]) -> list[Fault]:
 
 
 def _overlaps(strokes: list[tuple[Placed, Stroke]]) -> list[Fault]:
-    warnings = []
-    ordered = sorted(strokes, key=lambda pair: pair[1])
-    for position, (one, first) in enumerate(ordered):
-        for other, second in ordered[position + 1 :]:
-            shared = min(first.end, second.end) - second.begin
-            if shared <= 0:
-                break
-            shorter = min(stroke.end - stroke.begin for stroke in (first, second))
-            if shared > LARGEST_OVERLAP * shorter and first[:2] != second[:2]:
-                warnings.append(
-                    Fault(
-                        other.where,
-                        f"overlaps another stroke by {counted(shared, 'frame')}",
-                        f"at most {LARGEST_OVERLAP:.0%} of the shorter one ({counted(shorter, 'frame')})",
-                        f"{other.interval}; {one.where}: {one.interval}",
-                    )
-                )
-    return warnings
+    def too_much(one: tuple[Placed, Stroke], other: tuple[Placed, Stroke]) -> bool:
+        (_, first), (_, second) = one, other
+        return _shared(first, second) > LARGEST_OVERLAP * _shorter(first, second)
+
+    distinct = {stroke[:2]: (one, stroke) for one, stroke in reversed(strokes)}  # `_twice` tells of others
+    return [
+        Fault(
+            other.where,
+            f"overlaps another stroke by {counted(_shared(first, second), 'frame')}",
+            f"at most {LARGEST_OVERLAP:.0%} of the shorter one ({counted(_shorter(first, second), 'frame')})",
+            f"{other.interval}; {one.where}: {one.interval}",
+        )
+        for (one, first), (other, second) in colliding(distinct.values(), itemgetter(1), too_much)
+    ]
+
+
+def _shared(first: Stroke, second: Stroke) -> int:
+    """Frames of both, the first to begin first."""
+    return min(first.end, second.end) - second.begin
+
+
+def _shorter(first: Stroke, second: Stroke) -> int:
+    return min(stroke.end - stroke.begin for stroke in (first, second))
 
 
 def _labels(study: Study, actions: list[Placed]) -> list[Fault]:
@@ -215,9 +224,9 @@ def _labels(study: Study, actions: list[Placed]) -> list[Fault]:
     numbers: dict[str, list[str]] = defaultdict(list)
     for one in actions:
         numbers[one.action.label].append(str(one.number))
-    faults = []
+    faults: list[Fault] = []
     for label, at in numbers.items():
-        where = f"{path}, action {', '.join(at)}"
+        where = f"{path}, action {few(at, MOST_ACTIONS)}"
         if not label:
             faults.append(
                 Fault(
@@ -240,7 +249,7 @@ def _labels(study: Study, actions: list[Placed]) -> list[Fault]:
                     )
                 )
         elif label not in study.classes:
-            close = _close(label, study.classes)
+            close = _close(label, study.classes) if len(faults) < MOST_GUESSES else []
             faults.append(
                 Fault(
                     where,
@@ -255,4 +264,6 @@ def _labels(study: Study, actions: list[Placed]) -> list[Fault]:
 
 @cache
 def _close(label: str, classes: tuple[str, ...]) -> list[str]:
+    if len(label) > 2 * max(map(len, classes)):
+        return []  # no misspelling
     return difflib.get_close_matches(label, classes, n=1)

@@ -74,18 +74,37 @@ def _class(study_file: str | Path, label: str) -> list[Fault]:
     return []
 
 
+def _before(study: Study, variant: Variant) -> list[str]:
+    """The variants of the study whose training has to come before that of a variant, the last ones first."""
+    folders = {
+        study.model_folder(other.name, split, seed) / "model.pt": other
+        for other in study.variants
+        for split in study.split_names
+        for seed in study.seeds
+    }
+    found: list[str] = []
+    while (origin := folders.get(Path(variant.init_from))) and origin.name not in found:
+        found.append(origin.name)
+        variant = origin
+    return found
+
+
 def _origin(study: Study, variant: Variant) -> list[Fault]:
     """Whether the model that a variant starts from can be read, and has its layers."""
     if not variant.init_from:
         return []
-    path = Path(variant.init_from)
-    trained = (
-        study.model_folder(other.name, split, seed) / "model.pt"
-        for other in study.variants
-        for split in study.split_names
-        for seed in study.seeds
-    )
-    if not path.exists() and path in trained:
+    path, before = Path(variant.init_from), _before(study, variant)
+    if variant.name in before:
+        return [
+            Fault(
+                f"study {study.name}, variant {variant.name}",
+                "would start from a model that is trained from its own",
+                "a model.pt that is there, or another variant's",
+                " from ".join([variant.name, *before]),
+                "correct init_from",
+            )
+        ]
+    if not path.exists() and before:
         return []  # the run itself makes it
     # Here, as torch takes seconds to load and few studies start from a model.
     import torch

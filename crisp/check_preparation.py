@@ -12,6 +12,7 @@ from typing import Any
 from crisp import files
 from crisp.errors import CrispError, Fault
 from crisp.study import Study, load, parameters
+from crisp.words import few
 
 # The key in a study of what volumes depend on, and the stage files that do. A frame_step is a video's own.
 KEYS = {
@@ -141,11 +142,10 @@ def _without(steps: dict[str, int], videos: set[str]) -> dict[str, int]:
 
 def _fault(study: Study, owner: str, claim: dict[str, Any], prepared: dict[str, list[str]]) -> Fault:
     videos = list(dict.fromkeys(video for some in prepared.values() for video in some))
-    more = f" and {len(videos) - SHOWN} more" if len(videos) > SHOWN else ""
     return Fault(
         str(study.volumes),
         f"volumes of data set {study.dataset!r} were prepared otherwise, by study {owner!r}: "
-        f"{', '.join(videos[:SHOWN])}{more}",
+        f"{few(videos, SHOWN)}",
         ", ".join(_value(claim, key, some[0]) for key, some in prepared.items()),
         ", ".join(_value(_claim(study), key, some[0]) for key, some in prepared.items()),
         f"give study {study.name!r} another dataset.name, with dataset.data {study.data}: its volumes are "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from crisp.errors import CrispError, Fault
 from crisp.progress import progress
 from crisp.study import Study
 from crisp.tables import Video
+from crisp.unreadable import denied
 from crisp.words import counted
 
 if TYPE_CHECKING:
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
 TOLERANCE = 0.01  # relative difference up to which frame rates count as one (29.97 and 30)
 
 
-def check(study: Study, study_file: str | Path, decode: bool = False) -> tuple[list[Fault], list[Fault]]:
+def check(
+    study: Study, study_file: str | Path, decode: bool = False, look: bool = False
+) -> tuple[list[Fault], list[Fault]]:
     """Check the video files of a study.
 
     Parameters
@@ -27,6 +31,7 @@ def check(study: Study, study_file: str | Path, decode: bool = False) -> tuple[l
     study : Study
     study_file : named in the command that a remedy gives.
     decode : also decode every frame of every used video (slow).
+    look : decode the first frame of each.
 
     Returns
     -------
@@ -39,6 +44,8 @@ def check(study: Study, study_file: str | Path, decode: bool = False) -> tuple[l
         faults += _files(study, command)
         if decode:
             _decode(study, command, faults, warnings)
+        elif look and not study.generate:
+            faults += _undecodable(study)
     elif not study.generate:
         faults.append(
             Fault(
@@ -71,7 +78,10 @@ def _files(study: Study, command: str) -> list[Fault]:
         except OSError as error:
             faults.append(_missing(study, row, error))
             continue
-        if found:
+        if not os.access(path, os.R_OK):
+            why, remedy = denied(path)
+            faults.append(Fault(str(path), "video file cannot be opened", "a readable file", why, remedy))
+        elif found:
             expected = f"{row.size} bytes" if found.endswith("bytes") else f"SHA-256 {row.sha256}"
             what = f"video {row.video} was replaced"
             faults.append(Fault(str(path), what, expected, found, f"if that is meant, type: {command}"))
@@ -80,6 +90,26 @@ def _files(study: Study, command: str) -> list[Fault]:
     if seen != known:
         sources.write_cache(study, seen)
     return faults
+
+
+def _undecodable(study: Study) -> list[Fault]:
+    """Files of which not even the first frame decodes."""
+    # Here, as a run starts on login nodes that may not be able to load OpenCV.
+    from crisp import video
+
+    faults: list[Fault] = []
+    rows = [row for row in study.used.values() if _is_readable(study.source(row.video))]
+    for row in rows:
+        path = study.source(row.video)
+        try:
+            next(video.frames(path, video.Source(path, remedy=video.IN_STUDY)))
+        except CrispError as error:
+            faults += error.faults
+    return faults
+
+
+def _is_readable(path: Path) -> bool:
+    return path.is_file() and os.access(path, os.R_OK)
 
 
 def _missing(study: Study, row: Video, error: OSError) -> Fault:
@@ -157,7 +187,7 @@ def _decode(study: Study, command: str, faults: list[Fault], warnings: list[Faul
     # Here, as a run starts on login nodes that may not be able to load OpenCV.
     from crisp import video
 
-    rows = [row for row in study.used.values() if study.source(row.video).is_file()]
+    rows = [row for row in study.used.values() if _is_readable(study.source(row.video))]
     for row in progress(rows, "videos", "decode", len(rows)):
         path = study.source(row.video)
         source = video.Source(path, remedy=video.IN_STUDY)

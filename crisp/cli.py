@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from crisp import __version__, libraries, names
-from crisp.errors import CrispError, fail
+from crisp.errors import CrispError, fail, listed
 from crisp.unreadable import denied
 from crisp.words import counted
 
@@ -186,7 +186,7 @@ def import_(
     from crisp import importers
 
     report = importers.run(source, name, config, layout, preset=preset)
-    for warning in report.warnings:
+    for warning in listed(report.warnings):
         print(f"warning: {warning}", file=sys.stderr)
     for line in report:
         print(line)
@@ -237,7 +237,7 @@ def check(
     if as_json:
         _print_json({"faults": list(map(asdict, faults)), "warnings": list(map(asdict, warnings))})
         raise typer.Exit(1 if faults else 0)
-    for warning in warnings:
+    for warning in listed(warnings):
         print(f"warning: {warning}", file=sys.stderr)
     if faults:
         raise CrispError(*faults)
@@ -923,15 +923,16 @@ def recover(
     study: StudyFile = HERE,
     run: Annotated[bool, typer.Option(help="Go on with the run afterwards.")] = True,
 ) -> None:
-    """After a killed snakemake: end what is left of its run, unlock, and go on with the same command.
+    """After a killed snakemake: end what is left of its run, unlock, and go on with the same run.
 
     Example: crisp recover --study config/mine/study.yaml
     """
-    from crisp import head as heads
+    from crisp import recovery
+    from crisp import run as runs
     from crisp import study as studies
 
-    head = heads.recover(studies.load(study))
-    if head is None:
+    words = recovery.recover(studies.load(study), study, run)
+    if words is None:
         print("no run of this study was cut off on record; nothing to recover")
-    elif run:
-        heads.go_on(head)
+    elif words:
+        runs.become(words)

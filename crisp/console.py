@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from logging import ERROR, WARNING, LogRecord
 from pathlib import Path
@@ -31,12 +31,13 @@ from crisp.progress import duration
 from crisp.run_times import wall_time
 from crisp.study import Study
 from crisp.time_left import TimeLeft
-from crisp.words import counted
+from crisp.words import counted, few
 
 GPU = Path("/dev/nvidiactl")  # where a driver of NVIDIA is loaded
 EXPECTED = "crisp_expected"  # of a log record: seconds that a job takes, by rule
 RESULT = "summary"  # the rule whose log is what a run is for
 MOST = 20  # warnings at the end
+NAMES = 3  # of running jobs
 SILENCE = 300.0  # seconds without a line, after which one names the jobs that run
 ONE_AT_A_TIME = ("train", "evaluate", "detect")  # where the machine has one GPU, or none
 
@@ -311,10 +312,10 @@ class LogHandler(LogHandlerBase):
     def _show_running(self, now: float) -> None:
         names = [job.name for job in sorted(self._jobs.values(), key=lambda job: job.began)]
         if self._bar is not None:
-            self._bar.set_postfix_str("; ".join(filter(None, [self._left(now), _few(names)])))
+            self._bar.set_postfix_str("; ".join(filter(None, [self._left(now), few(names, NAMES)])))
         elif names and time.monotonic() - self._last_line > self._silence:
             silence = 2 * self._silence
-            self._print(f"running for {duration(now - self._begin)}: {_few(names)}")
+            self._print(f"running for {duration(now - self._begin)}: {few(names, NAMES)}")
             self._silence = silence
 
     def _print(self, text: str, stream: TextIO | None = None) -> None:
@@ -385,9 +386,3 @@ def _listed(files: Any) -> list[str]:
 def _because(message: str | None) -> str:
     """The first line of what an executor says about a failed job."""
     return f": {message.strip().splitlines()[0]}" if message and message.strip() else ""
-
-
-def _few(names: Sequence[str], most: int = 3) -> str:
-    """The first of many names."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

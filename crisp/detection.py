@@ -25,6 +25,7 @@ from torch import nn
 from crisp import decisions, detection_metrics, normalisation, plots, splits, strokes
 from crisp.annotations import read as read_xml
 from crisp.augmentation import Draw
+from crisp.cells import guarded
 from crisp.clips import ClipReader
 from crisp.detection_metrics import Interval
 from crisp.devices import make_deterministic
@@ -372,7 +373,9 @@ def write(path: str | Path, found: Iterable[Interval]) -> None:
     with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        writer.writerows((*one[:4], f"{one.score:.6f}", f"{one.probability:.6f}") for one in found)
+        writer.writerows(
+            (*map(guarded, one[:4]), f"{one.score:.6f}", f"{one.probability:.6f}") for one in found
+        )
 
 
 def text(figures: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from crisp import decisions, metrics, superclasses
 from crisp.annotations import is_unknown
+from crisp.cells import guarded, plain
 from crisp.errors import fail
 from crisp.files import replacing
 from crisp.strokes import Sample
@@ -128,7 +129,10 @@ def write_predictions(path: str | Path, rows: Iterable[Mapping[str, Any]], class
         writer.writeheader()
         for row in rows:
             writer.writerow(
-                {key: f"{cell:.6f}" if isinstance(cell, float) else cell for key, cell in row.items()}
+                {
+                    key: f"{cell:.6f}" if isinstance(cell, float) else guarded(cell)
+                    for key, cell in row.items()
+                }
             )
 
 
@@ -167,8 +171,8 @@ def read_predictions(path: str | Path, classes: Sequence[str]) -> list[Predictio
                 row["video"],
                 int(row["begin"]),
                 int(row["end"]),
-                row["label"],
-                row["prediction"],
+                plain(row["label"]),
+                plain(row["prediction"]),
                 None if row["correct"] == "" else bool(int(row["correct"])),
                 np.array([float(row[f"p:{name}"]) for name in classes]),
             )

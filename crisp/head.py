@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import pwd
 import re
 import socket
 import subprocess
@@ -19,12 +20,13 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from crisp.errors import CrispError, fail
 from crisp.files import read_json, write_json
-from crisp.study import Study
+from crisp.study import VALIDATOR, Study
 
 RECORD = "head.json"
 # Read at the import: before a run starts, Snakemake's executor for SLURM clears SLURM's variables.
@@ -32,22 +34,37 @@ OWN_JOB = os.environ.get("SLURM_JOB_ID", "")
 RESTARTED = "SLURM_RESTART_COUNT" in os.environ
 MARK = "CRISP_HEAD"  # environment variable that every process of a run inherits
 PATIENCE = 120  # seconds that jobs have to end in once they are cancelled
-RUN_ID = re.compile(r"SLURM run ID: (\S+)")  # as Snakemake's log has it; the name of all jobs of a run
+# As Snakemake's log has it, with the prefix of --slurm-jobname-prefix: the name of all jobs of a run.
+RUN_ID = re.compile(r"SLURM run ID: ((?:[A-Za-z0-9_-]+_)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$", re.M)
+# A record lies among the results, which people pass on; every process with its mark is to be killed.
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "host": {"type": "string", "minLength": 1},
+        "pid": {"type": "integer", "minimum": 1, "maximum": 2**31},
+        "started": {"type": "number", "minimum": 0, "maximum": 1e11},
+        "arguments": {"type": "array", "items": {"type": "string"}},
+        "mark": {"type": "string", "pattern": r"^[0-9a-f]{32}\Z"},
+        "slurm_job": {"type": "string", "pattern": r"^[0-9]*\Z"},
+        "log": {"type": "string", "pattern": r"^([^\0]*/)?\.snakemake/log/[^/\0]+\Z|^\Z"},
+    },
+    "required": ["host", "pid", "started", "arguments", "mark", "slurm_job", "log"],
+    "additionalProperties": False,
+}
 
 
 @dataclass(frozen=True)
 class Head:
     """One run's head.
 
-    `started` is its start in seconds since 1970, `command` what it was called with in `folder`, `mark` the
-    value of `MARK` in all its processes, `slurm_job` the job it runs in itself, `log` Snakemake's log file.
+    `started` is its start in seconds since 1970, `arguments` what Snakemake was called with, `mark` the value
+    of `MARK` in all its processes, `slurm_job` the job it runs in itself, `log` Snakemake's log file.
     """
 
     host: str
     pid: int
     started: float
-    command: list[str]
-    folder: str
+    arguments: list[str]
     mark: str
     slurm_job: str
     log: str
@@ -63,11 +80,59 @@ def record(study: Study) -> Path:
 
 
 def read(path: Path) -> Head | None:
-    """The head on record, None if there is none."""
+    """The head on record, None if there is none.
+
+    Raises
+    ------
+    CrispError
+        If a part of the record is missing, or is not what a head writes there.
+    """
+    if not path.exists():
+        return None
+    content = _of_before(read_json(path, "record of a run"))
+    for error in VALIDATOR(SCHEMA).iter_errors(content):
+        place = ".".join(map(str, error.path)) or "top level"
+        raise fail(
+            f"{path}, {place}",
+            "not a record of a run",
+            "what CRISP writes there when a run starts",
+            error.message,
+            "move it away if no snakemake of this study runs; the results stay",
+        )
+    return Head(**{**content, "pid": int(content["pid"])})
+
+
+def _of_before(content: Any) -> Any:
+    """A record as it was once, with the whole command, as it is now."""
+    if not isinstance(content, dict) or not isinstance(words := content.get("command"), list):
+        return content
+    at = [number for number, word in enumerate(words) if Path(str(word)).name in ("snakemake", "__main__.py")]
+    kept = {key: value for key, value in content.items() if key not in ("command", "folder")}
+    return {**kept, "arguments": words[at[0] + 1 :] if at else words}
+
+
+def check_own(path: Path, head: Head) -> None:
+    """Refuse to act on another user's run, of which nothing can be seen or ended.
+
+    Raises
+    ------
+    CrispError
+        Naming the owner of the record.
+    """
+    owner = path.stat().st_uid
+    if owner == os.geteuid():
+        return
     try:
-        return Head(**read_json(path)) if path.exists() else None
-    except TypeError:
-        raise fail(path, "not a record of a run", remedy="delete it if no snakemake runs") from None
+        name = pwd.getpwuid(owner).pw_name
+    except KeyError:
+        name = f"user {owner}"
+    raise fail(
+        path,
+        "the last run of this study was cut off, and was another user's",
+        "a run of yours",
+        f"{head}, of {name}",
+        f"ask {name} to give crisp recover, or make the results a study of your own: another study name",
+    )
 
 
 def enter(study: Study, log: str, study_file: str) -> None:
@@ -83,6 +148,7 @@ def enter(study: Study, log: str, study_file: str) -> None:
     if before and before.pid != os.getpid():
         if alive(before):
             raise busy(path, before)
+        check_own(path, before)
         if left := [*slurm_jobs(before), *(f"process {process.pid}" for process in processes(before))]:
             raise fail(
                 path,
@@ -96,8 +162,7 @@ def enter(study: Study, log: str, study_file: str) -> None:
         host=socket.gethostname(),
         pid=own.pid,
         started=own.create_time(),
-        command=own.cmdline(),
-        folder=_called_from(own.cmdline()),
+        arguments=sys.argv[1:],
         mark=uuid.uuid4().hex,
         slurm_job=OWN_JOB,
         log=log,
@@ -105,12 +170,6 @@ def enter(study: Study, log: str, study_file: str) -> None:
     os.environ[MARK] = head.mark
     write_json(path, asdict(head))
     atexit.register(_leave, path, head)
-
-
-def _called_from(command: list[str]) -> str:
-    """The folder that a command's relative paths mean: Snakemake itself changes to `--directory`."""
-    here = str(Path.cwd())
-    return os.environ.get("PWD", here) if {"-d", "--directory"} & set(command) else here
 
 
 def _leave(path: Path, head: Head) -> None:
@@ -160,11 +219,9 @@ def living(study: Study) -> dict[Path, Head]:
 
 def slurm_jobs(head: Head) -> list[str]:
     """Ids of the SLURM jobs of a head's run that have not ended."""
-    try:
-        names = RUN_ID.findall(Path(head.log).read_text(errors="replace"))
-    except FileNotFoundError:
-        names = []
-    return _squeue("--name", ",".join(names)) if names else []
+    log = Path(".snakemake/log", Path(head.log).name)  # here, wherever this folder was then
+    names = RUN_ID.findall(log.read_text(errors="replace")) if head.log and log.is_file() else []
+    return _squeue("--user", str(os.getuid()), "--name", ",".join(names)) if names else []
 
 
 def _squeue(*which: str) -> list[str]:
@@ -187,10 +244,13 @@ def _slurm(*command: str) -> str:
 
 
 def processes(head: Head) -> Iterator[psutil.Process]:
-    """Processes of a head's run on this machine."""
+    """This user's processes of a head's run on this machine."""
+    if head.host != socket.gethostname():
+        return
     for process in psutil.process_iter():
         try:
-            if process.pid != os.getpid() and process.environ().get(MARK) == head.mark:
+            own = process.pid != os.getpid() and process.uids().real == os.getuid()
+            if own and process.environ().get(MARK) == head.mark:
                 yield process
         except (psutil.Error, OSError):
             continue  # ended, or somebody else's
@@ -224,41 +284,6 @@ def end(head: Head) -> int:
             )
         time.sleep(1)
     return len(jobs) + len(local)
-
-
-def recover(study: Study) -> Head | None:
-    """End what a killed head of a study left, and unlock the working folder.
-
-    Returns
-    -------
-    Head or None
-        The head whose command goes on; None if no run was cut off.
-
-    Raises
-    ------
-    CrispError
-        If a head is alive here, or a job of the killed one does not end.
-    """
-    # Unlocking takes the locks of every study in this folder away, so none may run.
-    for path, other in living(study).items():
-        raise busy(path, other)
-    head = read(record(study))
-    if head is None:
-        return None
-    print(f"the run of {head} was cut off; {end(head)} of its jobs were still there and are ended now")
-    unlocking = subprocess.run([*head.command, "--unlock"], cwd=head.folder, capture_output=True, text=True)
-    if unlocking.returncode:
-        raise fail(head.folder, "cannot be unlocked", "snakemake --unlock", unlocking.stderr.strip()[-500:])
-    record(study).unlink()
-    return head
-
-
-def go_on(head: Head) -> None:
-    """Become the run that was cut off, with `--rerun-incomplete`, as its jobs left files incomplete."""
-    sys.stdout.flush()
-    os.chdir(head.folder)
-    again = [] if "--rerun-incomplete" in head.command else ["--rerun-incomplete"]
-    os.execve(head.command[0], [*head.command, *again], environment())
 
 
 def environment() -> dict[str, str]:

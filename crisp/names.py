@@ -37,6 +37,16 @@ CHOICES = {
 }
 
 
+# What Snakemake would take for a wildcard or a variable of its own in the path of an input, with no way to
+# say otherwise; a little more than its own patterns match.
+SNAKEMAKES = re.compile(r"\{.*\}|<.*>", re.DOTALL)
+
+
+def plain(path: object) -> bool:
+    """Whether Snakemake takes a path as it is; of another it is not told."""
+    return not SNAKEMAKES.search(str(path))
+
+
 def checked(part: str, name: str) -> str:
     """The name, if it is one of that part.
 

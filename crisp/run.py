@@ -45,7 +45,7 @@ def command(
     CrispError
         If there is no workflow here nor beside the package, or no such profile.
     """
-    root = _root()
+    root = workflow_root()
     words = ["snakemake"]
     if root != Path():
         words += ["--snakefile", str(root / "Snakefile")]
@@ -56,7 +56,7 @@ def command(
     return [*words, *options]
 
 
-def _root() -> Path:
+def workflow_root() -> Path:
     """The folder of the workflow: the working folder, or else the clone that holds this package."""
     for folder in (Path(), CLONE):
         if (folder / "Snakefile").is_file() and (folder / "workflow/rules/common.smk").is_file():

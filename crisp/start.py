@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from crisp import check, head, poses, strokes, tables
-from crisp.errors import CrispError
+from crisp.errors import CrispError, listed
 from crisp.files import write_json
 from crisp.study import Study
 
@@ -33,7 +33,7 @@ def start(study: Study, study_files: Sequence[str | Path], log: str = "") -> Non
     """
     head.enter(study, log, ", ".join(os.path.relpath(path) for path in study_files))
     faults, warnings = check.check(study, study_files, record=True)
-    for warning in warnings:
+    for warning in listed(warnings):
         print(f"warning: {warning}", file=sys.stderr)
     if faults:
         raise CrispError(*faults)

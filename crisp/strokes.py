@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from crisp.annotations import Stroke
 from crisp.annotations import read as read_xml
+from crisp.cells import guarded, plain
 from crisp.errors import CrispError, Fault
 from crisp.files import digest, replacing
 from crisp.groups import kept_apart
@@ -52,7 +53,12 @@ def read(path: str | Path, rule: str = "strokes") -> list[Sample]:
             rows: list[dict[str, Any]] = list(reader)
         if missing := [name for name in ("video", "begin", "end") if name not in (reader.fieldnames or ())]:
             raise ValueError(f"no column {', '.join(missing)}")
-        return [Sample(**{**row, "begin": int(row["begin"]), "end": int(row["end"])}) for row in rows]
+        return [
+            Sample(
+                **{**row, "begin": int(row["begin"]), "end": int(row["end"]), "label": plain(row["label"])}
+            )
+            for row in rows
+        ]
 
 
 def write(path: str | Path, samples: Iterable[Sample]) -> None:
@@ -60,7 +66,7 @@ def write(path: str | Path, samples: Iterable[Sample]) -> None:
     with replacing(path) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_NONE, quotechar=None)
         writer.writerow(Sample._fields)
-        writer.writerows(samples)
+        writer.writerows(map(guarded, sample) for sample in samples)
 
 
 def labels(study: Study) -> Labels:

@@ -311,7 +311,8 @@ class Study:
         row = self.videos[video]
         if not self.scatter_seconds or not row.fps:
             return 1
-        return max(1, math.ceil(row.frames / row.fps / self.scatter_seconds))
+        parts = row.frames / row.fps / self.scatter_seconds
+        return max(1, math.ceil(min(parts, row.working_frames)))
 
     def variant_files(self, variant: Variant, video: str) -> dict[str, Path]:
         """The stage files of a video that a variant's streams need, by stage."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from crisp import strict_yaml
 from crisp.errors import CrispError, fail
+from crisp.words import few
 
 # Where studies are looked for. Those named study.yaml are taken without being asked for.
 PLACES = ("study.yaml", "config/*.yaml", "config/*/*.yaml")
@@ -117,6 +118,4 @@ def _short(path: Path, studies: dict[Path, Any]) -> str:
 
 
 def _listed(paths: Iterable[Path], studies: dict[Path, Any]) -> str:
-    words = [f"{path} ({_name(studies[path]) or 'unnamed'})" for path in paths]
-    more = f" and {len(words) - SHOWN} more" if len(words) > SHOWN else ""
-    return ", ".join(words[:SHOWN]) + more
+    return few([f"{path} ({_name(studies[path]) or 'unnamed'})" for path in paths], SHOWN)

@@ -18,10 +18,12 @@ from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 from crisp import splits, strokes
 from crisp.annotations import Stroke, element, is_unknown
 from crisp.annotations import read as read_xml
+from crisp.cells import plain
 from crisp.check_labels import frame_count
 from crisp.errors import CrispError, Fault, fail
 from crisp.files import read_json
 from crisp.importers.found import stem
+from crisp.overlaps import colliding
 from crisp.study import Study
 from crisp.unreadable import reading
 from crisp.words import counted
@@ -185,7 +187,7 @@ def _predicted(study: Study, split: str, path: Path, faults: list[Fault]) -> lis
 
 def _predictions(path: Path, faults: list[Fault]) -> dict[str, str]:
     """Predicted class of each sample."""
-    rows = [(row["sample"], row["prediction"]) for _, row in _table(path, ("sample", "prediction"))]
+    rows = [(row["sample"], plain(row["prediction"])) for _, row in _table(path, ("sample", "prediction"))]
     faults += [
         Fault(f"{path}, sample {sample}", "is there more than once", "one row", counted(count, "row"))
         for sample, count in Counter(sample for sample, _ in rows).items()
@@ -276,26 +278,23 @@ def _outside(study: Study, video: str, intervals: Iterable[Stroke], where: str =
 
 
 def _alike(where: str, intervals: Iterable[Stroke]) -> list[Fault]:
-    """Pairs of detections that overlap too much."""
-    faults = []
-    ordered = sorted(one for one in intervals if one.begin < one.end)
-    for position, one in enumerate(ordered):
-        for other in ordered[position + 1 :]:
-            shared = min(one.end, other.end) - other.begin
-            if shared <= 0:
-                break
-            iou = shared / (max(one.end, other.end) - one.begin)
-            if iou > LARGEST_IOU:
-                faults.append(
-                    Fault(
-                        where,
-                        "two detections of the same stroke",
-                        f"IoU <= {LARGEST_IOU} of every two",
-                        f"IoU {iou:.2f} of {one.begin}-{one.end} and {other.begin}-{other.end}",
-                        "keep the one with the higher score",
-                    )
-                )
-    return faults
+    """Detections that overlap an earlier one too much."""
+    sound = [one for one in intervals if one.begin < one.end]
+    return [
+        Fault(
+            where,
+            "two detections of the same stroke",
+            f"IoU <= {LARGEST_IOU} of every two",
+            f"IoU {_iou(one, other):.2f} of {one.begin}-{one.end} and {other.begin}-{other.end}",
+            "keep the one with the higher score",
+        )
+        for one, other in colliding(sound, lambda one: one, lambda *both: _iou(*both) > LARGEST_IOU)
+    ]
+
+
+def _iou(one: Stroke, other: Stroke) -> float:
+    """Intersection over union of two that overlap, the first to begin first."""
+    return (min(one.end, other.end) - other.begin) / (max(one.end, other.end) - one.begin)
 
 
 def _not_whole(study: Study, clips: Sequence[Clip]) -> list[Fault]:

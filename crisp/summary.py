@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from crisp.cells import guarded
 from crisp.decisions import RULES
 from crisp.errors import fail
 from crisp.files import read_json, replacing
@@ -359,7 +360,7 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:.6f}" if isinstance(value, float) else str(value)
+    return f"{value:.6f}" if isinstance(value, float) else str(guarded(value))
 
 
 def text(rows: Iterable[Row]) -> str:

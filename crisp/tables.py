@@ -11,12 +11,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from crisp.cells import guarded, plain
 from crisp.errors import CrispError, Fault, fail
 from crisp.files import counted_from, replacing
 from crisp.unreadable import explained, kind_of
 
 ID_PATTERN = "[A-Za-z0-9][A-Za-z0-9_-]{0,99}"
 RESERVED = ("frames", "pose")  # stage files have these names, and the volume is <video>/<video>.h5
+MOST_BYTES, MOST_FRAMES = 10**18, 10**9  # of a video; such frames would be three months at 120 fps
 TASKS = ("classification", "detection")
 SPLITS = ("train", "validation", "test")
 
@@ -139,22 +141,23 @@ def _video(row: dict[str, str]) -> Video:
     return Video(
         video=row["video"],
         path=row["path"],
-        size=_number(row, "size", 0),
-        frames=_number(row, "frames", 0),
+        size=_number(row, "size", 0, MOST_BYTES),
+        frames=_number(row, "frames", 0, MOST_FRAMES),
         sha256=row["sha256"],
         fps=_rate(row["fps"]),
         group=row["group"],
         use=_yes(row["use"]),
         note=row["note"],
-        frame_step=_number(row, "frame_step", 1) if row.get("frame_step") else 1,
+        frame_step=_number(row, "frame_step", 1, MOST_FRAMES) if row.get("frame_step") else 1,
     )
 
 
-def _number(row: dict[str, str], column: str, least: int) -> int:
+def _number(row: dict[str, str], column: str, least: int, most: int) -> int:
     text = row[column] or "0"
-    if not text.isdecimal() or int(text) < least:
+    # Not more digits than `most` has: thousands of them are no number to Python.
+    if not text.isdecimal() or len(text) > len(str(most)) or not least <= int(text) <= most:
         raise ValueError(
-            f"{column}: a whole number, {least} or more", repr(text), "correct the cell or run crisp scan"
+            f"{column}: a whole number, {least} to {most}", repr(text), "correct the cell or run crisp scan"
         )
     return int(text)
 
@@ -262,7 +265,7 @@ def _read(
         (
             line,
             {
-                name: cell if name == "path" else cell.strip()
+                name: plain(cell if name == "path" else cell.strip())
                 for name, cell in zip(header, cells, strict=True)
             },
         )
@@ -297,4 +300,4 @@ def _write(path: str | Path, columns: list[str], rows: Iterable[list[str]]) -> N
     with replacing(path) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_NONE, quotechar=None)
         writer.writerow(columns)
-        writer.writerows(rows)
+        writer.writerows(map(guarded, row) for row in rows)

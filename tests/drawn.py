@@ -11,6 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
+# Names as people give them: of a formula's signs, of every alphabet.
+ODD = ("Hit $5$ 卓球 Подача עברית é", r"$\frac{ a_b^c \alpha ^_{} 100 % # & \n", "$ {x} <y> =1+1")
+
 
 class Drawn(NamedTuple):
     """A text of a picture: where it is, the room it has, px, and how it is turned."""
@@ -50,6 +53,11 @@ def record(patch: pytest.MonkeyPatch) -> dict[str, list[Drawn]]:
     patch.setattr(Text, "draw", note)
     patch.setattr(Figure, "savefig", keep)
     return pictures
+
+
+def parsed(pictures: dict[str, list[Drawn]]) -> list[str]:
+    """The texts that are not drawn as they are."""
+    return [one.text for texts in pictures.values() for one in texts if one.parsed]
 
 
 def cut(texts: list[Drawn]) -> list[str]:

@@ -7,10 +7,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from crisp.annotations import Stroke
 from crisp.scan import scan
 from crisp.tables import Annotation, Video
-from tests.lab import STRATIFIED, Lab, told
+from tests.lab import CONTENT, STRATIFIED, Lab, told
 
 
 def test_good_input(lab: Lab) -> None:
@@ -98,5 +100,12 @@ def test_thousands_of_videos_take_seconds(lab: Lab) -> None:
     lab.labels += [Annotation(name, f"xml/{name}.xml", split="train") for name in names]
     lab.write()
     begin = time.process_time()
-    assert lab.check().faults == []
+    assert lab.check(record=True).faults == []
     assert time.process_time() - begin < 5  # 10,000 take about five times as long as these 2,000
+
+
+@pytest.mark.parametrize("folder", ["a {b}", "a<b>c"])
+def test_folders_that_snakemake_would_take_for_patterns(lab: Lab, folder: str) -> None:
+    dataset = {**CONTENT["dataset"], "generate": "demo", "data": folder}
+    found = told(lab.check(dataset=dataset).faults)
+    assert ("my/study.yaml, dataset.data", "Snakemake takes {...} and <...> in a path for its own") in found

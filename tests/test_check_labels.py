@@ -137,3 +137,37 @@ def test_overlaps_and_order(lab: Lab) -> None:
     assert faults == []
     assert told(warnings) == [("xml/test.xml, action 1", "overlaps another stroke by 2 frames")]
     assert "at most 25% of the shorter one (4 frames)" in str(warnings[0])
+
+
+def test_thousands_of_overlaps_are_told_once_a_stroke(lab: Lab) -> None:
+    lab.change("test", frames=10_000)
+    lab.strokes("test", *(Stroke(begin, begin + 5000, "Hit") for begin in range(5000)))
+    assert len(lab.check().warnings) == 4999
+
+
+def test_thousands_of_the_same_stroke_overlap_nothing(lab: Lab) -> None:
+    lab.strokes("test", *([Stroke(0, 10, "Hit")] * 20_000))
+    faults, warnings = lab.check()
+    assert len(faults) == 19_999
+    assert warnings == []
+
+
+def test_thousands_of_labels_at_fault_are_one_short_message(lab: Lab) -> None:
+    lab.change("test", frames=20_000)
+    lab.strokes("test", *(Stroke(begin, begin + 1, "Hti") for begin in range(10_000)))
+    (fault,) = lab.check().faults
+    assert fault.where.endswith(", 20 and 9,980 more")
+
+
+def test_thousands_of_misspelt_classes_are_not_all_guessed(lab: Lab) -> None:
+    lab.change("test", frames=20_000)
+    lab.strokes("test", *(Stroke(begin, begin + 1, f"Hit{begin}") for begin in range(3000)))
+    faults = lab.check().faults
+    assert len(faults) == 3000
+    assert 0 < sum(fault.remedy.startswith("did you mean") for fault in faults) <= 20
+
+
+def test_more_strokes_than_a_video_can_hold(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(annotations, "MOST_ACTIONS", 3)
+    lab.strokes("test", *([Stroke(0, 10, "Hit")] * 4))
+    assert told(lab.check().faults) == [("xml/test.xml", "too many strokes")]

@@ -88,3 +88,25 @@ def test_start_from_a_model_that_the_study_trains(lab: Lab) -> None:
     assert not Path(path).exists()
     (fault,) = lab.check(variants=[variants[1]]).faults
     assert (fault.where, fault.what) == (path, "model is missing")
+
+
+@pytest.mark.parametrize(
+    "origins",
+    [{"a": "a"}, {"a": "b", "b": "a"}, {"a": "b", "b": "c", "c": "a"}],
+    ids=lambda one: "".join(one),
+)
+def test_variants_that_would_start_from_each_other(lab: Lab, origins: dict[str, str]) -> None:
+    variants = [
+        {"name": name, "init_from": f"results/studies/s/models/{other}/main/seed-1/model.pt"}
+        for name, other in origins.items()
+    ]
+    found = told(lab.check(variants=variants).faults)
+    assert found == [
+        (f"study s, variant {name}", "would start from a model that is trained from its own")
+        for name in origins
+    ]
+
+
+def test_variant_that_starts_from_one_of_the_same_run(lab: Lab) -> None:
+    origin = "results/studies/s/models/a/main/seed-1/model.pt"
+    assert lab.check(variants=[{"name": "a"}, {"name": "b", "init_from": origin}]).faults == []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from crisp import files, tables
+from crisp import files, sources, tables
 from crisp.scan import scan
 from tests.lab import CONTENT, Lab, told
 
@@ -119,3 +119,44 @@ def test_decoding(lab: Lab) -> None:
     assert "crisp scan --study my/study.yaml --decode" in [fault.remedy for fault in faults]
     assert ("data/d/validation.mp4", "not a video") in told(faults)
     assert any("variable frame rate" in what for _, what in told(warnings))
+
+
+def spoil(lab: Lab, content: bytes) -> None:
+    """Give the study a video of these bytes, and let the table know it as such."""
+    path = Path("data/d/train.mp4")
+    path.write_bytes(content)
+    lab.change("train", size=len(content), sha256=sources.sha256(path))
+
+
+@pytest.mark.parametrize(
+    ("kept", "what"),
+    [(300, "not a video"), (0, "not a video"), (None, "no frame of this video decodes")],
+    ids=["cut off", "empty", "zeros for frames"],
+)
+def test_video_that_no_job_could_read(lab: Lab, kept: int | None, what: str) -> None:
+    content = Path("data/d/train.mp4").read_bytes()
+    if kept is None:
+        begin = content.index(b"mdat") + 4
+        end = content.index(b"moov") - 4
+        content = content[:begin] + bytes(end - begin) + content[end:]
+        kept = len(content)
+    spoil(lab, content[:kept])
+    faults = lab.check().faults
+    assert ("data/d/train.mp4", what) in told(faults)
+    assert "use=no" in str(faults[0])
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read anything")
+def test_video_without_permission(lab: Lab) -> None:
+    Path("data/d/train.mp4").chmod(0)
+    for record in (False, True):
+        (fault,) = lab.check(record=record).faults
+        assert fault.what == "video file cannot be opened"
+        assert "chmod u+r" in fault.remedy
+
+
+def test_video_without_permission_for_this_user(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    allowed = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: "train" not in str(path) and allowed(path, mode))
+    (fault,) = lab.check(record=True).faults
+    assert (fault.where, fault.what) == ("data/d/train.mp4", "video file cannot be opened")

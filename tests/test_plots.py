@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -12,12 +13,13 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from crisp import metrics, plots
+from crisp import class_counts, metrics, plots, reliability_plot
 from crisp.detection_metrics import Interval
 from crisp.plots import Timeline
+from crisp.strokes import Sample
 from crisp.study import Variant
 from crisp.summary import Row
-from tests.drawn import covered, cut, record
+from tests.drawn import ODD, covered, cut, parsed, record
 
 HISTORY: list[dict[str, float]] = [
     {
@@ -163,3 +165,52 @@ def test_timeline_colours_tell_right_from_wrong(tmp_path: Path) -> None:
 def test_a_great_many_videos_stay_one_picture(tmp_path: Path) -> None:
     plots.timelines(tmp_path / "many.png", [timeline([], [])] * (plots.MOST_VIDEOS + 9), "twin")
     assert size(tmp_path / "many.png")[1] < 120 * 1.3 * (plots.MOST_VIDEOS + 1)
+
+
+def calibrated() -> dict[str, Any]:
+    empty = {"samples": 0, "before": {}, "after": {}}
+    return {"remark": "", "temperature": 1.0, "validation": empty, "test": empty}
+
+
+def counts(path: Path, name: str) -> None:
+    samples = [Sample("v", 0, 9, name, "stroke", "a")]
+    class_counts.draw(path, samples, {name: {"a": "test"}}, [name, *ODD], {"v": 20.0}, {name: 0.4})
+
+
+ODDLY: dict[str, Callable[[Path, str], None]] = {
+    "confusion": lambda path, name: plots.confusion(path, np.eye(len(ODD) + 1), [name, *ODD], name),
+    "super-confusion": lambda path, name: plots.super_confusion(
+        path, {name: {"confusion": np.eye(2), "classes": [name, "b"]}}, name
+    ),
+    "curves": lambda path, name: plots.curves(path, HISTORY, name),
+    "all-curves": lambda path, name: plots.all_curves(path, {name: [HISTORY]}),
+    "summary": lambda path, name: plots.summary(path, [row(name)], name),
+    "flow-study": lambda path, name: plots.flow_study(
+        path, [row("a")], {name: flow_groups()["flow"], **flow_groups()}
+    ),
+    "timelines": lambda path, name: plots.timelines(path, [timeline()._replace(video=name)], name),
+    "reliability": lambda path, name: reliability_plot.reliability(path, calibrated(), name),
+    "class-counts": counts,
+}
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")
+@pytest.mark.parametrize("picture", ODDLY)
+def test_no_name_is_taken_for_a_formula(
+    picture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures = record(monkeypatch)
+    for name in ODD:
+        with mpl.rc_context({"text.parse_math": True, "axes.formatter.use_mathtext": True}):
+            ODDLY[picture](tmp_path / "picture.png", name)
+    assert len(pictures) == len(ODD)
+    assert all(pictures.values())
+    assert parsed(pictures) == []
+
+
+def test_every_picture_is_made_in_one_place() -> None:
+    """Where text is text, whatever it holds."""
+    crisp = Path(plots.__file__).parent
+    makers = [path.name for path in crisp.rglob("*.py") if re.search(r"\bFigure\(|pyplot", path.read_text())]
+    assert makers == ["plots.py"]
+    assert plots.STYLE["text.parse_math"] is False

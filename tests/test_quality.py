@@ -10,10 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.patches import Rectangle
 
-from crisp import flow, frames, quality, roi
+from crisp import annotations, flow, frames, quality, roi
 from crisp.annotations import Stroke
 from crisp.errors import CrispError
 from crisp.study import Study
+from tests.drawn import ODD, parsed, record
 from tests.lab import Lab
 
 CROPS = {"preparation": {"flow_methods": ["dis"]}, "defaults": {"flow": "dis", "size": [8, 16, 24]}}
@@ -134,3 +135,15 @@ def test_noise_is_no_full_colour() -> None:
     assert quality.full_colour(noise, 0.25) == 0.25
     assert quality.full_colour(np.zeros_like(noise), 0) == 1
     assert quality.full_colour(100 * noise, 0.25) == pytest.approx(np.sqrt(2))
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")
+def test_names_of_classes_are_no_formulas(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = prepared(lab)
+    pictures = record(monkeypatch)
+    for name in ODD:
+        annotations.write(study.annotation_file(study.annotations[0]), [Stroke(0, 10, name)])
+        quality.draw(study, "train", "one.png")
+    for name, drawn in zip(ODD, pictures.values(), strict=True):
+        assert any(name.split()[-1] in one.text for one in drawn)
+    assert parsed(pictures) == []

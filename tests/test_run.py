@@ -69,7 +69,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
 
 def on_record(study: Study, pid: int, started: float) -> None:
     """Put a head on record."""
-    found = head.Head(os.uname().nodename, pid, started, ["snakemake"], ".", "", "", "")
+    found = head.Head(os.uname().nodename, pid, started, [], "0" * 32, "", "")
     head.record(study).parent.mkdir(parents=True)
     head.record(study).write_text(json.dumps(asdict(found)))
 

@@ -18,6 +18,7 @@ from crisp.skeleton import BONES, POINTS
 from crisp.strokes import Sample
 from crisp.study import Variant
 from tests import stagefiles
+from tests.drawn import ODD, parsed, record
 
 VARIANT = Variant.from_config({"name": "v", "size": (8, 24, 32), "flow": stagefiles.METHOD})
 
@@ -85,3 +86,15 @@ def test_only_bones_between_known_joints_are_drawn() -> None:
     points[POINTS.index("left elbow"), 2] = 0
     samples._skeleton(cell, points)
     assert len(cell.lines) == len(BONES) - 2 + 1  # the last is the mark at the centre
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")
+def test_labels_are_no_formulas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = record(monkeypatch)
+    clips = dataset(tmp_path, "rgb", count=1)
+    for name in ODD:
+        clips.samples = [one._replace(label=name) for one in clips.samples]
+        samples.draw_samples(clips, 1, tmp_path / "samples.png")
+    for name, drawn in zip(ODD, pictures.values(), strict=True):
+        assert any(name.split()[-1] in one.text for one in drawn)
+    assert parsed(pictures) == []

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from crisp import study
+from crisp import study, tables
 from crisp.errors import CrispError
 
 
@@ -188,3 +188,56 @@ def test_tables_and_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_numbers_of_a_list_on_snakemakes_command_line_are_numbers() -> None:
     """``--config 'seeds=[1,2]'`` arrives as a list of texts."""
     assert study.resolve(content(seeds=["1", "2"])).seeds == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"study": "tiny\n"}, "study"),
+        ({"dataset": {"name": "d\n", "videos": "v", "annotations": "a"}}, "dataset.name"),
+        ({"variants": [{"name": "a\n"}]}, "variants.0.name"),
+        ({"classes": ["Negative", "Hit\n"]}, "classes.1"),
+        ({"classes": ["Negative", "Hit\r"]}, "classes.1"),
+        ({"classes": ["Negative", "\x1b[31mHit"]}, "classes.1"),
+        ({"classes": ["Negative", "Hit" * 100]}, "classes.1"),
+        ({"super_classes": {"a\n": {"Negative": "no", "Hit": "yes"}}}, "super_classes"),
+        ({"super_classes": {"a": {"Negative": "no", "Hit": "yes\n"}}}, "super_classes.a.Hit"),
+        ({"super_classes": {1: {"Negative": "no", "Hit": "yes"}}}, "super_classes"),
+        ({"super_classes": {"a": {1: "no", "Hit": "yes"}}}, "super_classes.a"),
+        ({"seeds": [2**64]}, "seeds.0"),
+        ({"seeds": ["1e30"]}, "seeds.0"),
+        ({"split": {"seed": 2**64}}, "split.seed"),
+        ({"split": {"folds": 10**9}}, "split.folds"),
+        ({"training": {"epochs": 10**30}}, "training.epochs"),
+        ({"training": {"batch_size": 10**30}}, "training.batch_size"),
+        ({"training": {"threads": 10**9}}, "training.threads"),
+        ({"detection": {"smoothing": 1e300}}, "detection.smoothing"),
+        ({"negatives": {"seconds": 1e300}}, "negatives.seconds"),
+        ({"report": {"videos": 10**30}}, "report.videos"),
+    ],
+)
+def test_names_and_numbers_that_nothing_can_hold(changes: dict[str, Any], where: str) -> None:
+    assert faults(**changes).startswith(f"my.yaml, {where}: bad value")
+
+
+def test_largest_seed_is_taken() -> None:
+    assert study.resolve(content(seeds=[2**64 - 1])).seeds == (2**64 - 1,)
+
+
+def test_whole_numbers_of_a_study_have_an_end() -> None:
+    """A number without one would be a list, a loop or an array of that length somewhere."""
+
+    def endless(rule: Any, path: str = "") -> list[str]:
+        if not isinstance(rule, dict):
+            return []
+        own = [path] if rule.get("type") == "integer" and "maximum" not in rule else []
+        return own + [found for key, part in rule.items() for found in endless(part, f"{path}.{key}")]
+
+    assert endless(study.schema()) == []
+
+
+def test_parts_of_a_flow_are_no_more_than_its_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    tables.write_videos("videos.tsv", [tables.Video("v", "v.mp4", 1, 50, "", 25.0)])
+    made = study.resolve(content(preparation={"scatter_seconds": 1e-300}))
+    assert made.flow_parts("v", "deepflow") == 50

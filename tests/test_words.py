@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from crisp.words import counted
+from crisp.words import counted, few
 
 CRISP = Path(__file__).parents[1] / "crisp"
 NOUNS = "videos|strokes|samples|files|frames|clips|rows|windows|jobs|packets"
@@ -23,6 +23,12 @@ def test_counted(number: int, said: str) -> None:
 def test_irregular() -> None:
     assert counted(1, "class", "classes") == "1 class"
     assert counted(3, "class", "classes") == "3 classes"
+
+
+def test_few() -> None:
+    assert few(["a", "b"], 2) == "a, b"
+    assert few(["a"] * 1234, 2) == "a, a and 1,232 more"
+    assert few([], 2) == ""
 
 
 def test_no_message_has_a_plural_of_its_own() -> None:

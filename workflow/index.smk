@@ -7,7 +7,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from crisp import failures
+from crisp import failures, names
 from crisp.importers import found, ids
 from crisp.versions import INDEX
 
@@ -20,6 +20,12 @@ for key, meaning in WANTED.items():
     if key not in config:
         raise WorkflowError(f"{key} is missing: add {key}=... to --config, {meaning}")
 FOLDER, MODEL, OUT = (str(config[key]) for key in WANTED)
+for key, path in (("model", MODEL), ("out", OUT)):
+    if not names.plain(path):
+        raise WorkflowError(
+            f"{path}: Snakemake takes {{...}} and <...> in a path for its own;"
+            f" give {key} another name, or a link to it: ln -s"
+        )
 if not Path(FOLDER).is_dir():
     raise WorkflowError(f"{FOLDER}: folder of videos is missing")
 
@@ -28,6 +34,12 @@ VIDEOS = {ids.plain(path.name): path.as_posix() for path in PATHS}
 TWICE = [name for name, number in Counter(map(str.lower, VIDEOS)).items() if number > 1]
 if TWICE or len(VIDEOS) < len(PATHS):
     raise WorkflowError(f"{FOLDER}: two videos have the same name but for their ending or signs")
+
+
+def out_and_video(wildcards, output):
+    """The folder of the results, and the video where Snakemake would take its name for a pattern."""
+    path = VIDEOS[wildcards.video]
+    return [Path(output[0]).parents[1], *([] if names.plain(path) else [path])]
 
 
 wildcard_constraints:
@@ -44,7 +56,9 @@ rule all:
 
 rule index:
     input:
-        video=lambda wildcards: ancient(VIDEOS[wildcards.video]),
+        video=lambda wildcards: [
+            ancient(path) for path in (VIDEOS[wildcards.video],) if names.plain(path)
+        ],
         model=MODEL,
     output:
         # Not index.json: Snakemake deletes an output before it runs the job again, and `crisp index`
@@ -61,7 +75,7 @@ rule index:
         disk_mb=1000,
         runtime=lambda wildcards, attempt: 720 * attempt,
     params:
-        out=lambda wildcards, output: Path(output[0]).parents[1],
+        out=out_and_video,
         # Not by its date alone: a copied video may be older than the one it replaces.
         version=lambda wildcards: [INDEX, Path(VIDEOS[wildcards.video]).stat().st_size],
     shell:

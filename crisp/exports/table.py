@@ -6,6 +6,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
+from crisp.cells import guarded
 from crisp.files import replacing
 
 COLUMNS = (
@@ -28,4 +29,4 @@ def write(path: Path, index: dict[str, Any]) -> None:
             seconds = (f"{frame / video['fps']:.3f}" for frame in bounds)
             scores = (one["scores"][name] for name in classes)
             sure = one["probability"], one["score"], one["cut"]
-            writer.writerow([video["id"], *bounds, *seconds, one["label"], *sure, *scores])
+            writer.writerow([video["id"], *bounds, *seconds, guarded(one["label"]), *sure, *scores])

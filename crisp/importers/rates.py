@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from crisp.check_videos import TOLERANCE
 from crisp.errors import Fault
 from crisp.tables import Video
+from crisp.words import few
 
 USUAL = 30.0  # frames per second that show a stroke well enough for clips of few frames
 LEAST = 16  # frames that a stroke keeps
@@ -62,7 +63,7 @@ def odd(videos_table: object, rows: Sequence[Video], rate: float) -> list[Fault]
             f"{videos_table}, column fps",
             "videos of different frame rates",
             f"{rate:g} fps or a multiple, as most of the videos have",
-            f"{found}: {', '.join(row.video for row in others[:5])}{', ...' if len(others) > 5 else ''}",
+            f"{found}: {few([row.video for row in others], 5)}",
             "set use=no for them, or import the videos of each rate under a name of their own",
         )
     ]

@@ -11,11 +11,13 @@ import csv
 import math
 from pathlib import Path, PurePosixPath
 
+from crisp.cells import plain
 from crisp.errors import CrispError, Fault, fail
 from crisp.importers import ids
 from crisp.importers.found import Found, FoundVideo, Interval, Labels, video_files
 from crisp.tables import SPLITS
 from crisp.unreadable import kind_of, reading
+from crisp.words import few
 
 BOUNDS = (("begin", "end"), ("begin_seconds", "end_seconds"))
 SAMPLES = {"kind", "sample", "given"}  # columns that only the strokes.tsv of a study's results has
@@ -83,12 +85,11 @@ def read(folder: Path) -> Found:
     videos = [found_video(video, by_split) for video, by_split in strokes(path).items()]
     missing = [video.path for video in videos if not (path.parent / video.path).is_file()]
     if videos and len(missing) == len(videos):
-        more = f" and {len(missing) - MOST} more" if len(missing) > MOST else ""
         raise fail(
             path,
             "no video of this table is there",
             f"files in {path.parent}, named in the column video",
-            f"nothing at {', '.join(missing[:MOST])}{more}",
+            f"nothing at {few(missing, MOST)}",
             "put the table into the folder of its videos, or correct the column video",
         )
     return Found(videos)
@@ -192,7 +193,7 @@ def _split(row: dict[str, str]) -> str:
 
 
 def _interval(row: dict[str, str], seconds: bool, delimiter: str) -> Interval:
-    label = " ".join(row["label"].split())
+    label = " ".join(plain(row["label"]).split())
     if not label:
         raise ValueError("no label", "a class, or Unknown", "an empty cell")
     if not label.isprintable():

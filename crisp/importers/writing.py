@@ -18,7 +18,7 @@ from crisp.importers import ids, presets, proposal, rates
 from crisp.importers.found import Found, FoundVideo, Interval, Labels
 from crisp.progress import progress
 from crisp.scan import measure
-from crisp.words import counted
+from crisp.words import counted, few
 
 MOST = 5  # files that one message names
 
@@ -239,8 +239,7 @@ def _moved(folder: Path, before: list[tables.Annotation], row: tables.Video, lab
 def _named(strokes: set[Stroke]) -> str:
     """The first strokes of a set, for messages."""
     texts = [f"{one.begin} to {one.end} {one.label!r}" for one in sorted(strokes)]
-    more = f" and {len(texts) - 3} more" if len(texts) > 3 else ""
-    return (", ".join(texts[:3]) or "no such stroke") + more
+    return few(texts, 3) or "no such stroke"
 
 
 def _annotation_file(path: Path, row: tables.Video, label: Labels) -> str:

@@ -61,11 +61,37 @@ def test_a_folder_of_videos(tmp_path: Path, make_video) -> None:
     assert (tmp_path / "found/second/index.json").read_text() != before
 
 
+@pytest.mark.slow
+def test_videos_of_any_name(tmp_path: Path, make_video) -> None:
+    names = ("match {final}.mp4", "<results> b.mp4", "$HOME 'c' [a]* %s\ne.mp4")
+    for number, name in enumerate(names):
+        make_video(tmp_path / "videos" / name, frames=20, seed=number)
+    model_file(tmp_path / "model.pt")
+    run = index(tmp_path, *CONFIG)
+    assert run.code == 0, run.text
+    found = {
+        path: json.loads(path.read_text())["video"]["path"] for path in tmp_path.glob("found/*/index.json")
+    }
+    assert sorted(Path(path).name for path in found.values()) == sorted(names)
+    assert "Nothing to be done" in index(tmp_path, *CONFIG).text
+
+
+@pytest.mark.parametrize("name", ["match {final}.mp4", "{video}.mp4", "<results>.mp4", "<final>.mp4"])
+def test_names_that_snakemake_would_take_for_patterns_are_planned(tmp_path: Path, name: str) -> None:
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / name).touch()
+    (tmp_path / "model.pt").touch()
+    run = index(tmp_path, "-n", *CONFIG)
+    assert run.code == 0, run.text
+
+
 @pytest.mark.parametrize(
     ("config", "names", "fault"),
     [
         (("videos=videos", "out=found"), ["a.mp4"], "model is missing: add model=..."),
         (("videos=none", "model=model.pt", "out=found"), ["a.mp4"], "none: folder of videos is missing"),
+        (("videos=videos", "model=model.pt", "out=a<b>"), ["a.mp4"], "a<b>: Snakemake takes"),
+        (("videos=videos", "model=m {x}.pt", "out=found"), ["a.mp4"], "m {x}.pt: Snakemake takes"),
         (CONFIG[1:], ["a.mp4", "A.avi"], "two videos have the same name"),
         (CONFIG[1:], ["a b.mp4", "a-b.mp4"], "two videos have the same name"),
     ],

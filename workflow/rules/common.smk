@@ -1,6 +1,7 @@
 # What several rules share: the study, its paths, and the digests that stand for its inputs.
 # Every cluster job parses this again, so only small tables are read here.
 import os
+import shlex
 import sys
 from functools import cache
 from pathlib import Path
@@ -90,8 +91,11 @@ if not workflow.remote_exec and head.is_locked():
 
 
 def present(paths):
-    """Inputs that exist, their dates ignored; `start` lists the missing ones with their remedies."""
-    return [ancient(str(path)) for path in paths if Path(path).exists()]
+    """Inputs that exist, their dates ignored; `start` lists the missing ones with their remedies.
+
+    Of a name like ``match {final}.mp4`` Snakemake is not told: parameters tell it whether such a file changed.
+    """
+    return [ancient(str(path)) for path in paths if names.plain(path) and Path(path).exists()]
 
 
 def stage_file(video, stage, method=""):
@@ -164,6 +168,12 @@ def raw_video(wildcards):
     reported(STUDY.video, wildcards.video)
     path = STUDY.source(wildcards.video)
     return ancient(str(path)) if STUDY.generate else present([path])
+
+
+def past_snakemake(wildcards):
+    """The raw video as a word of the command, where Snakemake would take its name for a pattern."""
+    path = STUDY.source(wildcards.video)
+    return "" if names.plain(path) else shlex.quote(str(path))
 
 
 SEEN = sources.read_cache(STUDY)
@@ -324,7 +334,7 @@ def training_inputs(wildcards):
     videos = training_videos(split)
     fitted = normalisation_inputs(variant, split)
     pose = stage_files("pose", "", videos) if "pose" in variant.streams else []
-    origin = [variant.init_from] if variant.init_from else []
+    origin = [variant.init_from] if variant.init_from and names.plain(variant.init_from) else []
     return (
         training_tables(split)
         + (fitted or stage_files("roi", variant.flow, videos))

@@ -20,7 +20,7 @@ rule frames:
         # generated video differently, so there another hash is no error.
         sha256=lambda wildcards: VIDEOS[wildcards.video].sha256,
         replaced=replaced,
-        other="--other-is-fine" if STUDY.generate else "",
+        other="--other-is-fine" if STUDY.generate else past_snakemake,
         frame_step=lambda wildcards: VIDEOS[wildcards.video].frame_step,
         width=STUDY.width,
         upscale="--upscale" if STUDY.upscale else "",

@@ -21,7 +21,8 @@ rule pose:
         version=version("pose"),
         # Content decides, not the file's date.
         digest=lambda wildcards: poses.fingerprint(STUDY, wildcards.video, SEEN_POSES),
-        how=(
+        # A function: Snakemake would look for wildcards in the names of joints.
+        how=lambda wildcards: (
             ["estimate"]
             if STUDY.pose_estimator
             else [
