@@ -14,6 +14,7 @@ from crisp import decisions, metrics, superclasses
 from crisp.annotations import is_unknown
 from crisp.errors import fail
 from crisp.files import replacing
+from crisp.limits import LARGEST_TEXT
 from crisp.strokes import Sample
 from crisp.superclasses import SuperClasses
 from crisp.unreadable import reading
@@ -155,7 +156,7 @@ def read_predictions(path: str | Path, classes: Sequence[str]) -> list[Predictio
     """
     expected = f"columns {', '.join(columns(classes))[:200]}"
     with (
-        reading(path, "table of predictions", expected, "evaluate"),
+        reading(path, "table of predictions", expected, "evaluate", largest=LARGEST_TEXT),
         Path(path).open(encoding="utf-8", newline="") as file,
     ):
         reader = csv.DictReader(file)
