@@ -13,6 +13,19 @@ from crisp.errors import fail
 from crisp.progress import progress
 
 CHUNK = 16  # frames per chunk; the unit of memory of every preparation job
+FACTS = {  # attributes of a stage file that tell of the video
+    "fps": float,
+    "frame_step": int,
+    "source": str,
+    "source_sha256": str,
+    "source_width": int,
+    "source_height": int,
+    "claimed_frames": int,
+    "decoded_frames": int,
+    "broken_packets": int,
+    "resized_frames": int,
+    "variable_frame_rate": bool,
+}
 
 
 def working_size(width: int, height: int, working_width: int, upscale: bool = False) -> tuple[int, int]:
@@ -31,7 +44,7 @@ def described(path: str | Path) -> video.Source:
         If it is missing or damaged.
     """
     with storage.open_stage(path, "frames") as file:
-        told = {key: storage.plain(value) for key, value in file.attrs.items()}
+        told = storage.facts(file, FACTS)
     return video.Source(
         Path(told["source"]),
         told["source_sha256"],
@@ -42,7 +55,7 @@ def described(path: str | Path) -> video.Source:
         decoded=told["decoded_frames"],
         broken=told["broken_packets"],
         resized=told["resized_frames"],
-        variable_rate=bool(told["variable_frame_rate"]),
+        variable_rate=told["variable_frame_rate"],
     )
 
 
