@@ -10,6 +10,7 @@ import cv2
 
 from crisp import sources, storage, video
 from crisp.errors import fail
+from crisp.limits import LEAST_FPS, MOST_FPS
 from crisp.progress import progress
 
 CHUNK = 16  # frames per chunk; the unit of memory of every preparation job
@@ -117,10 +118,9 @@ def extract(
         for index, image in enumerate(images):
             if index % frame_step:
                 continue
-            if source.fps <= 0:
-                raise fail(
-                    path, "video tells no frame rate", "frames per second", source.fps, "convert it to MP4"
-                )
+            if not LEAST_FPS <= source.fps <= MOST_FPS:
+                expected = f"{LEAST_FPS:g} to {MOST_FPS:g} frames per second"
+                raise fail(path, "video tells no frame rate", expected, source.fps, "convert it to MP4")
             if size is None or rgb is None:
                 size = working_size(image.shape[1], image.shape[0], width, upscale)
                 rgb = storage.Appender(file, "rgb", (size[1], size[0], 3), "u1", CHUNK)

@@ -52,6 +52,7 @@ from crisp.detection_metrics import Interval
 from crisp.devices import choose_device, make_deterministic
 from crisp.errors import CrispError, fail
 from crisp.importers import ids
+from crisp.limits import LEAST_FPS, MOST_FPS
 from crisp.study import Detection, Study, Variant
 from crisp.versions import INDEX, STAGES
 from crisp.video import Source
@@ -307,8 +308,9 @@ def _probed(path: Path) -> Source:
         If it is no video.
     """
     source = video.count_packets(path)
-    if source.fps <= 0:
-        raise fail(path, "video tells no frame rate", "frames per second", source.fps, source.remedy)
+    if not LEAST_FPS <= source.fps <= MOST_FPS:
+        expected = f"{LEAST_FPS:g} to {MOST_FPS:g} frames per second"
+        raise fail(path, "video tells no frame rate", expected, source.fps, source.remedy)
     source.sha256 = sources.sha256(path)
     return source
 
