@@ -14,7 +14,7 @@ from crisp import decisions, metrics, superclasses
 from crisp.annotations import is_unknown
 from crisp.errors import fail
 from crisp.files import replacing
-from crisp.limits import LARGEST_TEXT
+from crisp.limits import LARGEST_TEXT, frame_bounds
 from crisp.strokes import Sample
 from crisp.superclasses import SuperClasses
 from crisp.unreadable import reading
@@ -133,6 +133,9 @@ def write_predictions(path: str | Path, rows: Iterable[Mapping[str, Any]], class
             )
 
 
+ROUNDED = 0.001  # by which a probability may be beyond 0 or 1
+
+
 class Prediction(NamedTuple):
     """A row of ``predictions.csv``; `correct` is None of an unlabelled stroke, `scores` (N,) by class."""
 
@@ -166,15 +169,21 @@ def read_predictions(path: str | Path, classes: Sequence[str]) -> list[Predictio
             Prediction(
                 row["sample"],
                 row["video"],
-                int(row["begin"]),
-                int(row["end"]),
+                *frame_bounds(row["begin"], row["end"]),
                 row["label"],
                 row["prediction"],
                 None if row["correct"] == "" else bool(int(row["correct"])),
-                np.array([float(row[f"p:{name}"]) for name in classes]),
+                np.array([_share(row[f"p:{name}"]) for name in classes]),
             )
             for row in reader
         ]
+
+
+def _share(cell: str) -> float:
+    value = float(cell)
+    if not -ROUNDED <= value <= 1 + ROUNDED:
+        raise ValueError(f"probability {cell[:20]}")
+    return value
 
 
 def _fitting(

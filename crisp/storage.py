@@ -289,7 +289,13 @@ def open_stage(path: str | Path, kind: str) -> h5py.File:
         remedy = remake(path, kind) if made_by_workflow(path) else f"give a file that crisp {kind} made"
         raise CrispError(
             *(
-                Fault(f"{path}, {where}", "stage file does not hold what its kind does", expected, instead, remedy)
+                Fault(
+                    f"{path}, {where}",
+                    "stage file does not hold what its kind does",
+                    expected,
+                    instead,
+                    remedy,
+                )
                 for where, expected, instead in faults
             )
         )

@@ -15,7 +15,7 @@ from crisp.annotations import read as read_xml
 from crisp.errors import CrispError, Fault
 from crisp.files import digest, replacing
 from crisp.groups import kept_apart
-from crisp.limits import LARGEST_TEXT
+from crisp.limits import LARGEST_TEXT, frame_bounds
 from crisp.study import Study
 from crisp.tables import SPLITS, Annotation
 from crisp.unreadable import reading, remade
@@ -56,7 +56,11 @@ def read(path: str | Path, rule: str = "strokes") -> list[Sample]:
             rows: list[dict[str, Any]] = list(reader)
         if missing := [name for name in ("video", "begin", "end") if name not in (reader.fieldnames or ())]:
             raise ValueError(f"no column {', '.join(missing)}")
-        return [Sample(**{**row, "begin": int(row["begin"]), "end": int(row["end"])}) for row in rows]
+        bounds = [frame_bounds(row["begin"], row["end"]) for row in rows]
+        return [
+            Sample(**{**row, "begin": begin, "end": end})
+            for row, (begin, end) in zip(rows, bounds, strict=True)
+        ]
 
 
 def write(path: str | Path, samples: Iterable[Sample]) -> None:
