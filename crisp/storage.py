@@ -415,14 +415,17 @@ def facts(file: h5py.File, wanted: Mapping[str, type]) -> dict[str, Any]:
     found = {name: plain(file.attrs.get(name)) for name in wanted}
     for name, kind in wanted.items():
         value = found[name]
-        number = kind in (int, float)
-        fits = isinstance(value, int | float if kind is float else kind) and not (
-            number and (isinstance(value, bool) or not 0 <= value < float("inf"))
-        )
-        if not fits:
+        if not _is_fact(value, kind):
             told = "nothing" if value is None else repr(value)
             raise damaged(file.filename, _kind(file), f"{told}, not {TYPES[kind]}", f"attribute {name}")
     return found
+
+
+def _is_fact(value: Any, kind: type) -> bool:
+    if kind in (str, bool):
+        return isinstance(value, kind)
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return (whole or (kind is float and isinstance(value, float))) and 0 <= value < float("inf")
 
 
 def _kind(file: h5py.File) -> str:
