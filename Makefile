@@ -5,7 +5,7 @@ CONFIG ?= config/config.yaml
 BIN = .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo report test test-slow test-slurm browser lint format clean
+.PHONY: help demo report test test-slow test-slurm browser lint format lock clean
 
 help:  ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -53,6 +53,16 @@ format: .venv/installed  ## Format the code.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow
+
+# Without --upgrade it keeps the versions that the files have, where the pins allow it.
+LOCK = uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --quiet \
+  --custom-compile-command "make lock" --output-file envs
+lock:  ## Make the lock files again after a change of the pins (with uv, in a folder of its own).
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && $(PYTHON) -m venv "$$folder" && \
+	  "$$folder/bin/pip" install --quiet --disable-pip-version-check uv==0.13.9 && \
+	  PATH="$$folder/bin:$$PATH" && \
+	  $(LOCK)/requirements.lock && $(LOCK)/requirements-dev.lock --extra dev && \
+	  $(LOCK)/requirements-pose.lock --extra pose
 
 clean:  ## Remove results, generated demo videos and caches (never your data or tables).
 	rm -rf results data/demo .snakemake .pytest_cache .hypothesis .mypy_cache .ruff_cache

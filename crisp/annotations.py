@@ -9,18 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
-from xml.etree.ElementTree import Element, ElementTree, ParseError, SubElement, indent
+from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
-import defusedxml
-import defusedxml.ElementTree as safe
-
+from crisp import xml_files
 from crisp.errors import CrispError, Fault, fail
 from crisp.files import replacing
-from crisp.unreadable import explained, kind_of
+from crisp.limits import MOST_FRAMES
+from crisp.plain_text import is_plain
 
-LONGEST_NUMBER = 18  # digits; no video has so many frames, and thousands of digits are no number to Python
+LONGEST_NUMBER = len(str(MOST_FRAMES))  # digits; thousands of them are no number to Python
 MOST_ACTIONS = 50_000  # of a file: a stroke a second for 14 hours
-LARGEST_FILE = 16 * 1024 * 1024  # bytes; an hour of strokes is below 100 kB
 
 
 class Stroke(NamedTuple):
@@ -68,7 +66,7 @@ def read(path: str | Path) -> list[Stroke]:
     ------
     CrispError
         If the file is missing, too large, not XML, of too many strokes, holds a DOCTYPE, or an action has no
-        whole-number bounds or an empty or negative interval. All faults are listed.
+        frame numbers for bounds or an empty or negative interval. All faults are listed.
     """
     found = read_actions(path)
     faults = [fault for action in found for fault in action.faults]
@@ -85,43 +83,7 @@ def read_actions(path: str | Path) -> list[Action]:
     CrispError
         If the file is missing, too large, not XML, of too many strokes, or holds a DOCTYPE.
     """
-    path = Path(path)
-    try:
-        size = path.stat().st_size
-        if size > LARGEST_FILE:
-            raise fail(
-                path,
-                "annotation file is too large",
-                f"at most {LARGEST_FILE} bytes",
-                f"{size} bytes",
-                "check that this is an annotation file",
-            )
-        root = safe.parse(path, forbid_dtd=True).getroot()
-    except FileNotFoundError:
-        raise fail(
-            path,
-            "annotation file is missing",
-            "an XML file",
-            "nothing",
-            "restore it or correct annotations.tsv",
-        ) from None
-    except ParseError as error:
-        if kind_of(path):  # a video, say: no line of it is to be corrected
-            raise explained(path, error, "annotation file", "XML in UTF-8") from None
-        raise fail(
-            path, "not well-formed XML", "an annotation file", error, "correct the XML at that line"
-        ) from None
-    except defusedxml.DefusedXmlException:
-        raise fail(
-            path, "XML with a DOCTYPE is refused", "plain <video> elements", "a DOCTYPE", "remove the DOCTYPE"
-        ) from None
-    # Expat raises LookupError and ValueError over an encoding it does not know.
-    except OSError as error:
-        raise explained(path, error, "annotation file", "XML in UTF-8") from None
-    except (LookupError, ValueError) as error:
-        raise fail(
-            path, "annotation file cannot be read", "XML in UTF-8", error, "save it again as UTF-8"
-        ) from None
+    root = xml_files.read(path, "annotation file")
     if root.tag != "video":
         raise fail(path, "not an annotation file", "root element <video>", f"<{root.tag}>", "correct the XML")
     actions = list(root.iter("action"))
@@ -144,18 +106,25 @@ def _action(where: str, found: Element) -> Action:
         bounds.append(_frame(text))
         if bounds[-1] is None:
             value = "nothing" if text is None else repr(text)
-            faults.append(Fault(where, f"bad {name}", "a frame number (0 or more)", value, "correct the XML"))
+            expected = f"a frame number, 0 to {MOST_FRAMES}"
+            faults.append(Fault(where, f"bad {name}", expected, value[:50], "correct the XML"))
     begin, end = bounds
     if begin is not None and end is not None and begin >= end:
         interval = f"begin={begin} end={end}"
         faults.append(Fault(where, "empty or negative interval", "begin < end", interval, "correct the XML"))
-    return Action(begin, end, " ".join(found.get("move", "").split()), tuple(faults))
+    label = " ".join(found.get("move", "").split())
+    if not is_plain(label):
+        expected = "a class without control characters"
+        faults.append(Fault(where, "bad move", expected, repr(label)[:50], "correct the XML"))
+    return Action(begin, end, label, tuple(faults))
 
 
 def _frame(text: str | None) -> int | None:
     """The frame number that an attribute holds, if it is one."""
     digits = (text or "").strip()
-    return int(digits) if digits.isdecimal() and len(digits) <= LONGEST_NUMBER else None
+    if not digits.isdecimal() or len(digits.lstrip("0")) > LONGEST_NUMBER or int(digits) > MOST_FRAMES:
+        return None
+    return int(digits)
 
 
 def element(strokes: Iterable[Stroke]) -> Element:

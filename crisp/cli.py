@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -88,6 +89,7 @@ Options = Annotated[
     typer.Argument(metavar="[-- OPTIONS]", help="Options and targets of Snakemake, after --."),
 ]
 HERE = Path()
+INPUT = "look into the files that were given to this command; crisp check tells more of those of a study"
 INTERRUPTED = "interrupted; nothing is half-written"
 TOLD = {  # faults of files and folders that a person can mend
     errno.EACCES,
@@ -100,12 +102,33 @@ TOLD = {  # faults of files and folders that a person can mend
     errno.EISDIR,
     errno.EEXIST,
     errno.ENAMETOOLONG,
+    errno.ELOOP,
+    errno.EIO,
+    errno.ESTALE,
+    errno.ENXIO,
+    errno.ENODEV,
+    errno.EBUSY,
+    errno.EINVAL,
+    errno.EMFILE,
 }
+# Where a reader of files has not told a fault by itself: what only bad input makes, and in which words.
+LAST = (
+    (MemoryError, "", "memory ran out", "give the job more memory, or use a smaller batch or width"),
+    (RecursionError, "", "input is nested too deeply", INPUT),
+    (OverflowError, "", "a number in the input is too large", INPUT),
+    (UnicodeEncodeError, "", "a text in the input holds half a character and cannot be written", INPUT),
+    (ValueError, "embedded null", "a path in the input holds a NUL character", INPUT),
+    (RuntimeError, "Symlink loop", "links lead in a circle", "correct the links"),
+)
 
 
 def main() -> None:
     """Run a verb; faults become one message and exit code 1, Ctrl-C 130."""
+    for stream in (sys.stdout, sys.stderr):  # a file's name may be in no encoding
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
+        _refuse_nul(sys.argv)
         app()
     except CrispError as error:
         _end(str(error), 1)
@@ -123,8 +146,6 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except MemoryError:
-        _end("memory ran out\n    remedy: give the job more memory, or use a smaller batch or width", 1)
     except OSError as error:
         # Of a renaming the second name is the one that the person gave.
         path = error.filename2 or error.filename
@@ -135,6 +156,17 @@ def main() -> None:
             found, remedy = denied(os.fsdecode(path))
             said = str(fail(os.fsdecode(path), error.strerror or "", "", found, remedy))
         _end(said, 1)
+    except (MemoryError, RuntimeError, OverflowError, ValueError) as error:
+        for kind, words, what, remedy in LAST:
+            if isinstance(error, kind) and words in str(error):
+                _end(f"{what}\n    remedy: {remedy}", 1)
+        raise
+
+
+def _refuse_nul(words: list[str]) -> None:
+    for word in words:
+        if "\0" in word:
+            raise fail(repr(word), "argument with a NUL character", "a path or a value without", "\\0")
 
 
 def _end(message: str, code: int) -> None:
@@ -451,12 +483,12 @@ def strokes(
 
     Example: crisp strokes --study config/mine/study.yaml
     """
-    from crisp import files, storage
+    from crisp import storage
     from crisp import strokes as samples
     from crisp import study as studies
 
     loaded = studies.load(study)
-    kept = files.read_json(labels, "file of labels") if labels else None
+    kept = samples.read_labels(labels) if labels else None
     counts = {video: storage.frame_count(loaded.stage_file(video, "frames")) for video in loaded.used}
     samples.write(loaded.results / "strokes.tsv", samples.collect(loaded, counts, kept))
 
@@ -474,13 +506,13 @@ def quality(
 
     Example: crisp quality --study config/mine/study.yaml match-7 --out match-7.png
     """
-    from crisp import files
     from crisp import quality as pictures
+    from crisp import strokes as samples
     from crisp import study as studies
 
     loaded = studies.load(study)
     loaded.video(video)
-    kept = files.read_json(labels, "file of labels") if labels else None
+    kept = samples.read_labels(labels) if labels else None
     pictures.draw(loaded, video, out or loaded.quality_picture(video), kept)
 
 
@@ -509,12 +541,13 @@ def training_samples(
 
     Example: crisp training-samples --study config/mine/study.yaml
     """
-    from crisp import files, storage
+    from crisp import storage
+    from crisp import strokes as samples
     from crisp import study as studies
     from crisp import training_samples as tables
 
     loaded = studies.load(study)
-    kept = files.read_json(labels) if labels else None
+    kept = samples.read_labels(labels) if labels else None
     counts = {}
     for video, row in loaded.used.items():  # those that are tested may still be under way
         frames = loaded.stage_file(video, "frames")
@@ -646,11 +679,12 @@ def detect(
 
     Example: crisp detect --study config/mine/study.yaml twin
     """
-    from crisp import detection, files
+    from crisp import detection
+    from crisp import strokes as samples
     from crisp import study as studies
 
     loaded = studies.load(study)
-    kept = files.read_json(labels, "file of labels") if labels else None
+    kept = samples.read_labels(labels) if labels else None
     figures = detection.detect(loaded, loaded.variant(variant), loaded.split(split), seed, device, kept)
     print(f"{variant} seed {seed}: {detection.text(figures)}", file=sys.stderr)
 
@@ -884,7 +918,9 @@ def report(
     from crisp import run as runs
     from crisp import study as studies
 
-    page = studies.load(study).results / "report.html"
+    loaded = studies.load(study)
+    runs.check_begun(loaded, study)
+    page = loaded.results / "report.html"
     code = runs.call(runs.command(study, profile, None, ["--report", str(page), *(options or [])]))
     if code == 0:
         print(f"report: {page}")

@@ -105,7 +105,7 @@ class ClipReader:
     def centres(self) -> np.ndarray:
         """The video's smoothed ROI centres (x, y), unclamped, (N, 2) float64, px of the working size."""
         stored = self._dataset("roi", "roi")
-        return storage.read_rows(stored, 0, len(stored)).astype(np.float64)
+        return roi.read_centres(stored.file, 0, len(stored))
 
     @functools.cached_property
     def facts(self) -> Facts:
@@ -231,7 +231,7 @@ class ClipReader:
         count, height, width = stored["mask"].shape
         first, last = (int(np.clip(frame, 0, count - 1)) for frame in (begin, end - 1))
         taken = {name: storage.read_rows(stored[name], first, last + 1) for name in self._arrays(stored)}
-        followed = storage.read_rows(stored["roi"], first, last + 1).astype(np.float64)
+        followed = roi.read_centres(stored["roi"].file, first, last + 1)
         centres = np.floor(roi.clamp(followed, size[1:], width, height))
         if "mask" in taken:
             taken["mask"] = np.stack([roi.dilate(mask) for mask in taken["mask"]])

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from crisp.errors import fail
+from crisp.limits import LARGEST_TEXT
 from crisp.pages import write_page
 from crisp.summary import Row, Run, write_table
 from crisp.unreadable import reading
@@ -182,7 +183,7 @@ def read_correct(folder: Path) -> dict[str, int]:
     """
     path = folder / "predictions.csv"
     with (
-        reading(path, "table of predictions", "columns sample and correct", "evaluate"),
+        reading(path, "table of predictions", "columns sample and correct", "evaluate", largest=LARGEST_TEXT),
         path.open(encoding="utf-8", newline="") as file,
     ):
         reader = csv.DictReader(file)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from crisp import json_file
 from crisp.decisions import RULES
-from crisp.files import read_json
 from crisp.pages import Table, write_tables
 from crisp.summary import Run, mean_spread, percent, write_table
+from crisp.unreadable import remade
 
 SHARES = (
     "global_iou",
@@ -69,8 +70,20 @@ def collect(runs: Iterable[Run]) -> list[Row]:
     return [row for run in runs for row in _rows(run)]
 
 
+def read(path: str | Path) -> dict[str, Any]:
+    """The figures of a ``detection.json``.
+
+    Raises
+    ------
+    CrispError
+        If it is missing, damaged or of another version.
+    """
+    remedy = remade(path, "detect", "crisp detect makes one")
+    return json_file.read(path, json_file.schema("detection"), "figures of a detection", remedy)
+
+
 def _rows(run: Run) -> list[Row]:
-    content = read_json(run.folder / "detection.json")
+    content = read(run.folder / "detection.json")
     rows = []
     for rule in RULES:
         figures = content["decisions"][rule]

@@ -181,10 +181,10 @@ def _hdf5() -> Finding:
 
     from crisp import storage
 
-    values = np.random.default_rng(0).integers(0, 256, (4, 16, 16), np.uint8)
+    values = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), np.uint8)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "frames.h5"
-        with storage.create(path, "frames", {}) as file:
+        with storage.create(path, "frames", {"fps": 25.0}) as file:
             rows = storage.Appender(file, "rgb", values.shape[1:], "u1", len(values))
             rows.append(values)
             rows.close()

@@ -15,6 +15,7 @@ from crisp.annotations import is_unknown
 from crisp.cells import guarded, plain
 from crisp.errors import fail
 from crisp.files import replacing
+from crisp.limits import LARGEST_TEXT, frame_bounds
 from crisp.strokes import Sample
 from crisp.superclasses import SuperClasses
 from crisp.unreadable import reading
@@ -136,6 +137,9 @@ def write_predictions(path: str | Path, rows: Iterable[Mapping[str, Any]], class
             )
 
 
+ROUNDED = 0.001  # by which a probability may be beyond 0 or 1
+
+
 class Prediction(NamedTuple):
     """A row of ``predictions.csv``; `correct` is None of an unlabelled stroke, `scores` (N,) by class."""
 
@@ -159,7 +163,7 @@ def read_predictions(path: str | Path, classes: Sequence[str]) -> list[Predictio
     """
     expected = f"columns {', '.join(columns(classes))[:200]}"
     with (
-        reading(path, "table of predictions", expected, "evaluate"),
+        reading(path, "table of predictions", expected, "evaluate", largest=LARGEST_TEXT),
         Path(path).open(encoding="utf-8", newline="") as file,
     ):
         reader = csv.DictReader(file)
@@ -169,15 +173,21 @@ def read_predictions(path: str | Path, classes: Sequence[str]) -> list[Predictio
             Prediction(
                 row["sample"],
                 row["video"],
-                int(row["begin"]),
-                int(row["end"]),
+                *frame_bounds(row["begin"], row["end"]),
                 plain(row["label"]),
                 plain(row["prediction"]),
                 None if row["correct"] == "" else bool(int(row["correct"])),
-                np.array([float(row[f"p:{name}"]) for name in classes]),
+                np.array([_share(row[f"p:{name}"]) for name in classes]),
             )
             for row in reader
         ]
+
+
+def _share(cell: str) -> float:
+    value = float(cell)
+    if not -ROUNDED <= value <= 1 + ROUNDED:
+        raise ValueError(f"probability {cell[:20]}")
+    return value
 
 
 def _fitting(

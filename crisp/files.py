@@ -9,6 +9,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import socket
 import uuid
 from collections.abc import Iterator
@@ -17,9 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from crisp.errors import CrispError, fail
+from crisp.limits import LARGEST_TEXT
+from crisp.unreadable import counted_from as counted_from
 from crisp.unreadable import reading
 
 ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, default=list)  # one for thousands of digests
+HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")  # in JSON: may be one half of a character, which is no text
 LOST = 300  # seconds without a change until what another machine began is taken for lost, as SLURM has it
 
 
@@ -113,11 +117,6 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def counted_from(path: str | Path) -> str:
-    """For the message of a missing file: the folder that a relative path counts from; else nothing."""
-    return "" if Path(path).is_absolute() else f"; the path counts from the working folder, {Path.cwd()}"
-
-
 def write_json(path: str | Path, content: Any, indent: int | None = 1) -> None:
     """Write `content` as JSON with a final newline, indented or (None) in one line."""
     with replacing(path) as beside:
@@ -125,7 +124,7 @@ def write_json(path: str | Path, content: Any, indent: int | None = 1) -> None:
 
 
 def read_json(path: str | Path, name: str = "JSON file", by_hand: str = "", expected: str = "JSON") -> Any:
-    """Read a JSON file that CRISP wrote.
+    """Read a JSON file that CRISP wrote; a mark of the byte order before it is passed over.
 
     Parameters
     ----------
@@ -139,8 +138,12 @@ def read_json(path: str | Path, name: str = "JSON file", by_hand: str = "", expe
     CrispError
         If it is missing, may not be read, is another kind of file or damaged.
     """
-    with reading(path, name, expected, by_hand=by_hand):
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+    with reading(path, name, expected, by_hand=by_hand, largest=LARGEST_TEXT):
+        text = Path(path).read_text(encoding="utf-8-sig")
+        content = json.loads(text)
+        if HALF_PAIR.search(text):
+            json.dumps(content, ensure_ascii=False).encode("utf-8")
+        return content
 
 
 def read_cache(path: str | Path) -> dict[str, Any]:

@@ -32,7 +32,7 @@ METHODS = ("deepflow", "dis", "farneback", "tvl1", "pcaflow")
 BACKENDS = ("auto", "opencv", "cpu", "gpu")
 GPU_BLOCK = 256  # frames that a GPU is given at once; a multiple of CHUNK
 SOLVED_WITH = {"cpu": "numba", "gpu": "torch"}  # packages that decide the last bits, by backend
-PROVENANCE = ("fps", "method", "backend", "frames_sha256", "versions")
+PROVENANCE = {"fps": float, "method": str, "backend": str, "frames_sha256": str, "versions": str}
 PCAFLOW_LEAST = (56, 72)  # height, width in px: below, OpenCV writes past the end of its arrays
 
 
@@ -282,11 +282,9 @@ def gather(frames: str | Path, parts: Sequence[str | Path], target: str | Path) 
         source = file["rgb"].attrs["sha256"]
     with ExitStack() as stack:
         files = [stack.enter_context(storage.open_stage(path, "flow")) for path in parts]
-        attributes = {key: storage.plain(files[0].attrs[key]) for key in PROVENANCE}
+        attributes = storage.facts(files[0], PROVENANCE)
         for number, (path, file) in enumerate(zip(parts, files, strict=True), start=1):
-            found = {key: storage.plain(file.attrs[key]) for key in PROVENANCE} | {
-                "frames": len(file["flow"])
-            }
+            found = storage.facts(file, PROVENANCE) | {"frames": len(file["flow"])}
             begin, end = part_bounds(count, number, len(parts))
             expected = {**attributes, "frames_sha256": source, "frames": end - begin}
             if found != expected:

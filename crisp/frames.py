@@ -10,9 +10,23 @@ import cv2
 
 from crisp import sources, storage, video
 from crisp.errors import fail
+from crisp.limits import LEAST_FPS, MOST_FPS
 from crisp.progress import progress
 
 CHUNK = 16  # frames per chunk; the unit of memory of every preparation job
+FACTS = {  # attributes of a stage file that tell of the video
+    "fps": float,
+    "frame_step": int,
+    "source": str,
+    "source_sha256": str,
+    "source_width": int,
+    "source_height": int,
+    "claimed_frames": int,
+    "decoded_frames": int,
+    "broken_packets": int,
+    "resized_frames": int,
+    "variable_frame_rate": bool,
+}
 
 
 def working_size(width: int, height: int, working_width: int, upscale: bool = False) -> tuple[int, int]:
@@ -31,7 +45,7 @@ def described(path: str | Path) -> video.Source:
         If it is missing or damaged.
     """
     with storage.open_stage(path, "frames") as file:
-        told = {key: storage.plain(value) for key, value in file.attrs.items()}
+        told = storage.facts(file, FACTS)
     return video.Source(
         Path(told["source"]),
         told["source_sha256"],
@@ -42,7 +56,7 @@ def described(path: str | Path) -> video.Source:
         decoded=told["decoded_frames"],
         broken=told["broken_packets"],
         resized=told["resized_frames"],
-        variable_rate=bool(told["variable_frame_rate"]),
+        variable_rate=told["variable_frame_rate"],
     )
 
 
@@ -104,10 +118,9 @@ def extract(
         for index, image in enumerate(images):
             if index % frame_step:
                 continue
-            if source.fps <= 0:
-                raise fail(
-                    path, "video tells no frame rate", "frames per second", source.fps, "convert it to MP4"
-                )
+            if not LEAST_FPS <= source.fps <= MOST_FPS:
+                rates = f"{LEAST_FPS:g} to {MOST_FPS:g} frames per second"
+                raise fail(path, "video tells no frame rate", rates, source.fps, "convert it to MP4")
             if size is None or rgb is None:
                 size = working_size(image.shape[1], image.shape[0], width, upscale)
                 rgb = storage.Appender(file, "rgb", (size[1], size[0], 3), "u1", CHUNK)

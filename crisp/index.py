@@ -34,6 +34,7 @@ from crisp import (
     files,
     flow,
     frames,
+    index_file,
     normalisation,
     reference,
     roi,
@@ -51,12 +52,12 @@ from crisp.detection_metrics import Interval
 from crisp.devices import choose_device, make_deterministic
 from crisp.errors import CrispError, fail
 from crisp.importers import ids
+from crisp.limits import LEAST_FPS, MOST_FPS
 from crisp.study import Detection, Study, Variant
 from crisp.versions import INDEX, STAGES
 from crisp.video import Source
 from crisp.words import counted
 
-CONTENT = "index.json"
 PREPARATION = "preparation.json"  # what the stage files beside it were made from, and how
 PART = 4096  # frames of flow that a killed run loses at most
 SAME_RATE = 0.01  # frame rates that differ by less are the same, as 29.97 and 30
@@ -266,11 +267,11 @@ def _index(
 def _write(folder: Path, content: dict[str, Any], overlay: bool) -> None:
     """Write ``index.json`` and all that is made of it; a later run makes good what is cut off."""
     stale = [*exports.FORMATS, viewer.PAGE]
-    if files.read_cache(folder / CONTENT).get("digest") != content["digest"]:
+    if files.read_cache(folder / index_file.NAME).get("digest") != content["digest"]:
         stale.append(exports.OVERLAY)  # it takes long, and does not show the annotation
     for name in stale:
         (folder / name).unlink(missing_ok=True)
-    files.write_json(folder / CONTENT, content, indent=None)
+    files.write_json(folder / index_file.NAME, content, indent=None)
     exports.write(folder, content, overlay)
     _make_page(folder)
 
@@ -278,7 +279,7 @@ def _write(folder: Path, content: dict[str, Any], overlay: bool) -> None:
 def _make_page(folder: Path) -> None:
     """Make the page to look at the video; what its reader may run into is told."""
     proxy = folder / Path(viewer.PAGE).with_suffix(".mp4")
-    for warning in viewer.make(folder / CONTENT, video=proxy if proxy.exists() else None).warnings:
+    for warning in viewer.make(folder / index_file.NAME, video=proxy if proxy.exists() else None).warnings:
         print(f"warning: {warning}", file=sys.stderr)
 
 
@@ -307,8 +308,9 @@ def _probed(path: Path) -> Source:
         If it is no video.
     """
     source = video.count_packets(path)
-    if source.fps <= 0:
-        raise fail(path, "video tells no frame rate", "frames per second", source.fps, source.remedy)
+    if not LEAST_FPS <= source.fps <= MOST_FPS:
+        expected = f"{LEAST_FPS:g} to {MOST_FPS:g} frames per second"
+        raise fail(path, "video tells no frame rate", expected, source.fps, source.remedy)
     source.sha256 = sources.sha256(path)
     return source
 
@@ -346,9 +348,8 @@ def _check_folder(folder: Path, source: Source) -> None:
     """Refuse a folder of another video's results, or of files that are not from here."""
     if not folder.is_dir():
         return
-    of = files.read_cache(folder / CONTENT).get("video", {}).get("sha256") or files.read_cache(
-        folder / PREPARATION
-    ).get("sha256")
+    video = files.read_cache(folder / index_file.NAME).get("video")
+    of = (video if isinstance(video, dict) else files.read_cache(folder / PREPARATION)).get("sha256")
     if of is None and any(".tmp-" not in path.name for path in folder.iterdir()):
         raise fail(
             folder, "folder holds other files", "an empty folder, or none", "files", "choose another --out"
@@ -404,8 +405,13 @@ def _identity(source: Source, model: Model) -> str:
 
 def _current(folder: Path, identity: str) -> dict[str, Any] | None:
     """The content of ``index.json``, if it is there and nothing it depends on has changed."""
-    content = files.read_cache(folder / CONTENT)
-    return content if content.get("digest") == identity else None
+    content = files.read_cache(folder / index_file.NAME)
+    if content.get("digest") != identity:
+        return None
+    try:
+        return index_file.read(folder / index_file.NAME, whole=True)
+    except CrispError:  # made again, as a damaged one is
+        return None
 
 
 def _prepare(source: Source, folder: Path, step: int, model: Model, options: Options) -> list[str]:

@@ -178,7 +178,8 @@ def fit_split(study: Study, split: str, method: str, kind: str) -> Normalisation
     maxima = []
     for video, samples in inside.items():
         with storage.open_stage(study.stage_file(video, "roi", method), "roi") as file:
-            stats = storage.read_rows(file["flow_stats"], 0, len(file["flow_stats"]))
+            stored = storage.member(file, "flow_stats")
+            stats = storage.read_rows(stored, 0, len(stored))
             width, fps = file["mask"].shape[2], float(file.attrs["fps"])
         taken = np.zeros(len(stats), bool)  # overlapping samples count a frame once
         for sample in samples:

@@ -13,14 +13,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from crisp import augmentation, poses, storage
+from crisp import roi as roi_stage
 from crisp.augmentation import Draw
 from crisp.errors import fail
+from crisp.frames import FACTS as FRAMES
 from crisp.poses.people import People
 from crisp.skeleton import CHANNELS, MIRRORED, POINTS
 from crisp.unreadable import made_by_workflow
 from crisp.words import counted
 
 CHUNK = 256  # frames a chunk
+FACTS = {key: FRAMES[key] for key in ("fps", "frame_step", "decoded_frames", "source_width", "source_height")}
 OUTSIDE = 0.5  # share of points beyond the picture, by a tenth of its side, from which the file is refused
 
 
@@ -141,9 +144,9 @@ class Video(NamedTuple):
         with storage.open_stage(frames, "frames") as images, storage.open_stage(roi, "roi") as region:
             rgb = images["rgb"]
             count, *shape = rgb.shape[:3]
-            about = {key: storage.plain(value) for key, value in images.attrs.items()}
+            about = storage.facts(images, FACTS)
             sha256 = str(rgb.attrs["sha256"])
-            centres = storage.read_rows(region["roi"], 0, len(region["roi"])).astype(np.float64)
+            centres = roi_stage.read_centres(region, 0, len(region["roi"]))
             method = str(region.attrs.get("method", ""))
         if len(centres) != count:
             what = f"ROI does not belong to {frames}"

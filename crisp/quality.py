@@ -15,6 +15,7 @@ from matplotlib.patches import Rectangle
 from crisp import flow as flows
 from crisp import frames, roi, storage, strokes
 from crisp.annotations import Stroke
+from crisp.errors import fail
 from crisp.figures import colour_wheel, flow_to_rgb
 from crisp.plots import BLUE, GREY, ORANGE, legend, picture, say
 from crisp.strokes import Labels
@@ -122,8 +123,13 @@ def read(
     ):
         count = len(images["rgb"])
         at = shown(count, annotated)
+        for path, rows in ((flow_file, motion["flow"]), (roi_file, region["roi"])):
+            if len(rows) != count:
+                what, remedy = f"does not belong to {frames_file}", "give the stage files of one video"
+                raise fail(path, what, counted(count, "frame"), len(rows), remedy)
         raw, centres, stats = (
-            storage.read_rows(region[name], 0, count) for name in ("roi_raw", "roi", "flow_stats")
+            storage.read_rows(storage.member(region, name), 0, count)
+            for name in ("roi_raw", "roi", "flow_stats")
         )
         return Prepared(
             float(images.attrs["fps"]),

@@ -15,6 +15,7 @@ import math
 from pathlib import Path
 
 import cv2
+import h5py
 import numpy as np
 from scipy.ndimage import correlate1d
 
@@ -200,6 +201,22 @@ def centres(
     return clamp(smooth(carry(*found, width, height), fps), size[-2:], width, height)
 
 
+def read_centres(file: h5py.File, begin: int, end: int) -> np.ndarray:
+    """Smoothed centres of frames ``[begin, end)`` of an open ROI stage file, (n, 2) float64, px.
+
+    Raises
+    ------
+    CrispError
+        If they are damaged, or nowhere near the picture.
+    """
+    found = storage.read_rows(file["roi"], begin, end).astype(np.float64)
+    height, width = file["mask"].shape[1:]
+    if (abs(found - (width / 2, height / 2)) > (width, height)).any():
+        where = f"/roi, frames {begin} to {end}"
+        raise storage.damaged(file.filename, "roi", f"centres far outside of {width}x{height} px", where)
+    return found
+
+
 def statistics(masked_flow: np.ndarray) -> np.ndarray:
     """(max |dx|, mean dx, std dx, max |dy|, mean dy, std dy) of each frame; (N, 6) float32, px per frame."""
     columns = []
@@ -261,11 +278,20 @@ def extract(
                 if not made_by_workflow(flow)
                 else storage.remake(flow, "flow"),
             )
+        if motion["flow"].shape[:3] != (count, height, width):
+            sizes = f"{(count, height, width)} frames, height and width"
+            raise fail(
+                flow,
+                f"flow does not belong to {frames}",
+                sizes,
+                motion["flow"].shape[:3],
+                "give the flow of these frames",
+            )
         fps = float(images.attrs["fps"])
         theta = motion_threshold(threshold, width, fps)
         attributes = {
             "fps": fps,
-            "method": str(motion.attrs["method"]),
+            "method": storage.facts(motion, {"method": str})["method"],
             "alpha": alpha,
             "threshold": threshold,
             "power": power,

@@ -103,6 +103,24 @@ def check_free(study: Study, study_file: Path) -> None:
     )
 
 
+def check_begun(study: Study, study_file: Path) -> None:
+    """Refuse to make the report of a study that was never run.
+
+    Raises
+    ------
+    CrispError
+        Naming the command that runs it.
+    """
+    if not (study.results / "study.json").exists():
+        raise fail(
+            study.results,
+            "this study has no results yet",
+            "those of a finished run",
+            "nothing",
+            f"crisp run --study {shlex.quote(str(study_file))}, and then the report",
+        )
+
+
 def become(words: Sequence[str]) -> None:
     """Print a command of Snakemake and become it, so that its exit code is that of the verb."""
     _announce(words)

@@ -17,6 +17,7 @@ from crisp.annotations import is_unknown
 from crisp.errors import CrispError, Fault, fail
 from crisp.files import digest, replacing
 from crisp.groups import assign_groups, chance, groups_by_fold, groups_by_split
+from crisp.limits import LARGEST_TEXT
 from crisp.strokes import Sample
 from crisp.study import Study
 from crisp.tables import SPLITS
@@ -297,7 +298,7 @@ def read(path: str | Path) -> dict[str, str]:
         If it is missing or damaged.
     """
     expected = f"columns sample and split, which is one of {', '.join(SPLITS)}"
-    with reading(path, "split table", expected, "split"):
+    with reading(path, "split table", expected, "split", largest=LARGEST_TEXT):
         with open(path, encoding="utf-8", newline="") as file:
             split = {row["sample"]: row["split"] for row in csv.DictReader(file, delimiter="\t")}
         if not split or not set(split.values()) <= set(SPLITS):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,14 @@ import h5py
 import hdf5plugin
 import numpy as np
 
-from crisp import __version__
-from crisp.errors import CrispError, fail
+from crisp import __version__, layouts
+from crisp.errors import CrispError, Fault, fail
 from crisp.files import digest, replacing
-from crisp.unreadable import explained, made_by_workflow
+from crisp.unreadable import ERRORS, check_finite, explained, made_by_workflow, reason
 from crisp.versions import STAGES
 
 SCHEMA = 1  # of the stage files as a whole; a reader refuses any other
+TYPES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 
 
 class _Disk(io.FileIO):
@@ -265,20 +266,40 @@ def open_stage(path: str | Path, kind: str) -> h5py.File:
     Raises
     ------
     CrispError
-        If the file is missing, not HDF5, incomplete, of another stage or another schema.
+        If the file is missing, not HDF5, incomplete, of another stage or another schema, or does not hold
+        what files of the stage do.
     """
+    usable = {"schema": SCHEMA, "kind": kind, "complete": True}
+    check_finite(path, "stage file")
     file = None
     try:
         file = h5py.File(path, "r", locking=False)
         found = {key: plain(file.attrs.get(key)) for key in ("schema", "kind", "complete")}
         for _, item in [("", file), *_datasets(file)]:
             dict(item.attrs)  # so that damage shows here
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        faults = [] if found != usable else list(layouts.faults(file, kind))
+    except ERRORS as error:
         if file is not None:
+            file.close()
             raise damaged(path, kind, error) from None
         expected = f"an HDF5 file, the {kind} of a video"
         raise explained(path, error, "stage file", expected, kind, f"crisp {kind} makes one") from None
-    if found != {"schema": SCHEMA, "kind": kind, "complete": True}:
+    if faults:
+        file.close()
+        remedy = remake(path, kind) if made_by_workflow(path) else f"give a file that crisp {kind} made"
+        raise CrispError(
+            *(
+                Fault(
+                    f"{path}, {where}",
+                    "stage file does not hold what its kind does",
+                    expected,
+                    instead,
+                    remedy,
+                )
+                for where, expected, instead in faults
+            )
+        )
+    if found != usable:
         file.close()
         if found["kind"] is None:
             remedy = f"correct the path: this HDF5 file is none of CRISP; crisp {kind} makes one"
@@ -330,7 +351,9 @@ def identity(path: str | Path, kind: str) -> str:
     """
     with open_stage(path, kind) as file:
         content: dict[str, Any] = {
-            name: [dataset.attrs["sha256"], list(dataset.shape)] for name, dataset in _datasets(file)
+            name: [file[name].attrs["sha256"], list(file[name].shape)]
+            for name in layouts.LAYOUTS[kind]
+            if name in file
         }
         content["fps"] = float(file.attrs["fps"])
         return digest(content)
@@ -348,11 +371,62 @@ def read_rows(dataset: h5py.Dataset, begin: int, end: int) -> np.ndarray:
     Raises
     ------
     CrispError
-        If the checksum of a chunk is wrong (a damaged disk or an interrupted copy).
+        If the checksum of a chunk is wrong (a damaged disk or an interrupted copy), or a number is
+        NaN or infinite.
     """
     try:
-        return dataset[begin:end]
-    except (OSError, RuntimeError) as error:
-        path, kind = dataset.file.filename, str(plain(dataset.file.attrs.get("kind", "")))
+        rows = dataset[begin:end]
+        # Of a joint NaN says that its place is not known.
+        if rows.dtype.kind == "f" and dataset.name != "/pose" and not np.isfinite(rows).all():
+            raise ValueError("NaN or an infinite number")
+        return rows
+    except ERRORS as error:
         where = f"{dataset.name}, frames {begin} to {end}"
-        raise damaged(path, kind, error, where) from None
+        raise damaged(dataset.file.filename, _kind(dataset.file), reason(error), where) from None
+
+
+def member(file: h5py.File, name: str) -> h5py.Dataset:
+    """A dataset of an open stage file that not every file of its stage has.
+
+    Raises
+    ------
+    CrispError
+        If this one has none.
+    """
+    if name in file:
+        return file[name]
+    raise damaged(file.filename, _kind(file), "nothing", f"dataset {name}")
+
+
+def facts(file: h5py.File, wanted: Mapping[str, type]) -> dict[str, Any]:
+    """Attributes of an open stage file, as Python's own types.
+
+    Parameters
+    ----------
+    file : from :func:`open_stage`.
+    wanted : mapping of name to type
+        A number is finite and not negative; that of a float may be whole.
+
+    Raises
+    ------
+    CrispError
+        If one is missing or of another type.
+    """
+    found = {name: plain(file.attrs.get(name)) for name in wanted}
+    for name, kind in wanted.items():
+        value = found[name]
+        if not _is_fact(value, kind):
+            told = "nothing" if value is None else repr(value)
+            raise damaged(file.filename, _kind(file), f"{told}, not {TYPES[kind]}", f"attribute {name}")
+    return found
+
+
+def _is_fact(value: Any, kind: type) -> bool:
+    if kind in (str, bool):
+        return isinstance(value, kind)
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return (whole or (kind is float and isinstance(value, float))) and 0 <= value < float("inf")
+
+
+def _kind(file: h5py.File) -> str:
+    return str(plain(file.attrs.get("kind", "")))

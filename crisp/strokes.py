@@ -9,15 +9,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from crisp import json_file
 from crisp.annotations import Stroke
 from crisp.annotations import read as read_xml
 from crisp.cells import guarded, plain
 from crisp.errors import CrispError, Fault
 from crisp.files import digest, replacing
 from crisp.groups import kept_apart
+from crisp.limits import LARGEST_TEXT, frame_bounds
 from crisp.study import Study
 from crisp.tables import SPLITS, Annotation
-from crisp.unreadable import reading
+from crisp.unreadable import reading, remade
 
 # Strokes, (begin, end, label), by their file's path in ``annotations.tsv``.
 Labels = Mapping[str, Sequence[Any]]
@@ -47,17 +49,18 @@ def read(path: str | Path, rule: str = "strokes") -> list[Sample]:
     CrispError
         If it is missing or damaged.
     """
-    with reading(path, "table of samples", f"columns {', '.join(Sample._fields)}", rule):
+    with reading(
+        path, "table of samples", f"columns {', '.join(Sample._fields)}", rule, largest=LARGEST_TEXT
+    ):
         with open(path, encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
             rows: list[dict[str, Any]] = list(reader)
         if missing := [name for name in ("video", "begin", "end") if name not in (reader.fieldnames or ())]:
             raise ValueError(f"no column {', '.join(missing)}")
+        bounds = [frame_bounds(row["begin"], row["end"]) for row in rows]
         return [
-            Sample(
-                **{**row, "begin": int(row["begin"]), "end": int(row["end"]), "label": plain(row["label"])}
-            )
-            for row in rows
+            Sample(**{**row, "begin": begin, "end": end, "label": plain(row["label"])})
+            for row, (begin, end) in zip(rows, bounds, strict=True)
         ]
 
 
@@ -72,6 +75,26 @@ def write(path: str | Path, samples: Iterable[Sample]) -> None:
 def labels(study: Study) -> Labels:
     """The strokes of every annotation file, as they are now."""
     return {row.path: read_xml(study.annotation_file(row)) for row in study.annotations}
+
+
+def read_labels(path: str | Path) -> Labels:
+    """Read :func:`labels` as a run kept them at its start.
+
+    Raises
+    ------
+    CrispError
+        If the file is missing or damaged.
+    """
+    remedy = remade(path, by_hand="a run of the study writes one")
+    kept = json_file.read(path, json_file.schema("labels"), "file of labels", remedy)
+    found = (
+        (f"$[{name!r}][{number}]", "empty or negative interval")
+        for name, strokes in kept.items()
+        for number, (begin, end, _) in enumerate(strokes)
+        if begin >= end
+    )
+    json_file.refuse(path, found, remedy)
+    return kept
 
 
 def labels_digest(parsed: Iterable[tuple[Annotation, object]]) -> str:

@@ -6,9 +6,11 @@ Defaults come from ``schemas/study.schema.yaml`` alone; ``config/README.md`` exp
 from __future__ import annotations
 
 import copy
+import difflib
 import math
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -18,7 +20,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
 
-from crisp import strict_yaml, superclasses, tables
+from crisp import plain_text, strict_yaml, superclasses, tables
 from crisp.errors import CrispError, Fault, fail
 
 # Numbers that arrive as texts: PyYAML follows YAML 1.1 and takes 1e-3 for one, and Snakemake's
@@ -33,9 +35,12 @@ STREAMS = {
 }
 
 
+LARGEST_NUMBER = sys.float_info.max  # a whole number may be beyond, and is then no float
+
+
 def _is_finite(_: object, value: object) -> bool:
     """Whether a value is a number; NaN and infinity would pass every bound of the schema."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST_NUMBER
 
 
 VALIDATOR = extend(
@@ -399,7 +404,10 @@ def resolve(content: Any, where: str = "study") -> Study:
         config = _numbers(schema(), config)
     errors = sorted(VALIDATOR(schema()).iter_errors(config), key=lambda error: list(map(str, error.path)))
     if errors:
-        raise CrispError(*(_fault(where, error) for error in errors))
+        raise CrispError(*(fault for error in errors for fault in _faults(where, error)))
+    if odd := list(plain_text.faulty(config, "top level")):
+        what, remedy = "text with control characters", "correct it"
+        raise CrispError(*(Fault(f"{where}, {place}", what, "", repr(text), remedy) for place, text in odd))
     # A variant is its own keys over the shared ones; `defaults` itself then has nothing left to say.
     config["variants"] = [{**config["defaults"], **variant} for variant in config["variants"]]
     study = _study(config)
@@ -441,16 +449,40 @@ def _numbers(part: dict[str, Any], value: Any) -> Any:
     return value
 
 
-def _fault(where: str, error: Any) -> Fault:
+def _faults(where: str, error: Any) -> list[Fault]:
     place = ".".join(str(part) for part in error.path) or "top level"
-    if error.validator == "additionalProperties":
-        unknown = sorted(map(str, set(error.instance) - set(error.schema["properties"])))
-        known = ", ".join(error.schema["properties"])
-        return Fault(f"{where}, {place}", "unknown key", known, ", ".join(unknown), "correct the spelling")
+    if error.validator == "additionalProperties" and "properties" in error.schema:
+        known = list(error.schema["properties"])
+        return [
+            Fault(f"{where}, {place}", "unknown key", ", ".join(known), key, _meant(key, known))
+            for key in sorted(map(str, set(error.instance) - set(known)))
+        ]
     if error.validator == "required":
-        return Fault(f"{where}, {place}", error.message, remedy="add it; see config/README.md")
-    expected = f"{error.validator} {error.validator_value}"
-    return Fault(f"{where}, {place}", "bad value", expected, repr(error.instance), "see config/README.md")
+        return [Fault(f"{where}, {place}", error.message, remedy="add it; see config/README.md")]
+    expected, remedy = f"{error.validator} {error.validator_value}", "see config/README.md"
+    if error.validator == "enum":
+        choices = list(map(str, error.validator_value))
+        expected, remedy = ", ".join(choice or "''" for choice in choices), _meant(error.instance, choices)
+    return [Fault(f"{where}, {place}", "bad value", expected, repr(error.instance)[:200], remedy)]
+
+
+def _meant(given: object, known: Sequence[str]) -> str:
+    """The remedy for a word that is none of those known: the likely one, or where it is a key."""
+    lower = {word.lower(): word for word in known}
+    if close := difflib.get_close_matches(str(given).lower(), lower, n=1):
+        return f"correct the spelling: {lower[close[0]]}?"
+    if homes := [home for home in _homes(schema(), str(given)) if home]:
+        return f"put it where it belongs: {' or '.join(homes)}"
+    return "correct the spelling; see config/README.md"
+
+
+def _homes(part: dict[str, Any], key: str, place: str = "") -> Iterator[str]:
+    """The places of the schema, as dotted keys, that have a key."""
+    for name, rule in part.get("properties", {}).items():
+        if name == key:
+            yield f"{place}{name}"
+        inner = _followed(rule)
+        yield from _homes(_followed(inner.get("items", inner)), key, f"{place}{name}.")
 
 
 def _study(config: dict[str, Any]) -> Study:

@@ -10,26 +10,31 @@ import csv
 import shutil
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
-from crisp import splits, strokes
+from crisp import json_file, splits, strokes
 from crisp.annotations import Stroke, element, is_unknown
 from crisp.annotations import read as read_xml
 from crisp.cells import plain
 from crisp.check_labels import frame_count
 from crisp.errors import CrispError, Fault, fail
-from crisp.files import read_json
 from crisp.importers.found import stem
 from crisp.overlaps import colliding
+from crisp.limits import LARGEST_TEXT
 from crisp.study import Study
 from crisp.unreadable import reading
 from crisp.words import counted
 
 FORMS = ("2020", "2022")  # of the classification task: an XML a video, or one list of trimmed clips
 LARGEST_IOU = 0.5  # of two detections of a video
+LOOKED_INTO = {  # schema of what is read of a detection.json
+    "type": "object",
+    "required": ["videos"],
+    "properties": {"videos": {"type": "array", "items": {"type": "string"}}},
+}
 CLIPS = Path("classificationTask/test.xml")
 
 
@@ -220,14 +225,17 @@ def _detections(study: Study, path: Path, faults: list[Fault]) -> dict[str, list
     return found
 
 
-def _not_looked_into(detections: Path, videos: Iterable[str]) -> list[Fault]:
+def _not_looked_into(detections: Path, videos: Collection[str]) -> list[Fault]:
     """Test videos that the detection left out: no file of theirs may say that nothing was found.
 
     What it looked into stands in the ``detection.json`` beside its ``detections.csv``; a table from
     elsewhere has none.
     """
     figures = detections.with_name("detection.json")
-    looked_into = read_json(figures)["videos"] if figures.exists() else videos
+    looked_into = set(videos)
+    if figures.exists():
+        remedy = "give those of crisp detect"
+        looked_into = set(json_file.read(figures, LOOKED_INTO, "figures of a detection", remedy)["videos"])
     return [
         Fault(
             f"{figures}, video {video}",
@@ -243,7 +251,7 @@ def _not_looked_into(detections: Path, videos: Iterable[str]) -> list[Fault]:
 
 def _table(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
     with (
-        reading(path, "table of predictions", f"columns {', '.join(columns)}"),
+        reading(path, "table of predictions", f"columns {', '.join(columns)}", largest=LARGEST_TEXT),
         path.open(encoding="utf-8", newline="") as file,
     ):
         reader = csv.DictReader(file, restval="")

@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from crisp.cells import guarded
+from crisp import json_file
 from crisp.decisions import RULES
-from crisp.errors import fail
-from crisp.files import read_json, replacing
+from crisp.files import replacing
+from crisp.limits import LARGEST_TEXT
 from crisp.metrics import interval
 from crisp.pages import WORDS, Table, write_page, write_tables
-from crisp.unreadable import reading
+from crisp.unreadable import reading, remade
 
 # A run that covered less of the way from chance to the least possible loss has learned nothing.
 LEARNED_SHARE = 0.1
@@ -123,18 +124,27 @@ def collect(runs: Iterable[Run]) -> list[Row]:
     CrispError
         If a ``metrics.json`` or ``history.csv`` is missing, damaged or of another version.
     """
-    rows = []
-    for run in runs:
-        try:
-            rows += _rows(run)
-        except KeyError as error:
-            path = run.folder / "metrics.json"
-            raise fail(path, "metrics of another version", f"key {error}", remedy="run snakemake") from None
-    return rows
+    return [row for run in runs for row in _rows(run)]
+
+
+def _metrics(path: Path) -> dict[str, Any]:
+    remedy = remade(path, "evaluate", "crisp evaluate makes one")
+    metrics = json_file.read(path, json_file.schema("metrics"), "file of metrics", remedy)
+    size = len(metrics["classes"])
+    json_file.refuse(
+        path,
+        (
+            (f"$.decisions.{rule}.confusion", f"not a row and a column for each of {size} classes")
+            for rule, figures in metrics["decisions"].items()
+            if [len(row) for row in figures["confusion"]] != [size] * size
+        ),
+        remedy,
+    )
+    return metrics
 
 
 def _rows(run: Run) -> list[Row]:
-    metrics = read_json(run.folder / "metrics.json")
+    metrics = _metrics(run.folder / "metrics.json")
     history = read_history(run.folder / "history.csv")
     best = [int(epoch["epoch"]) for epoch in history if epoch["best"] == 1]
     learned = not never_learned(history, len(metrics["classes"]), run.double_softmax)
@@ -180,13 +190,16 @@ def read_history(path: str | Path) -> list[dict[str, float]]:
         If it is missing or damaged.
     """
     with (
-        reading(path, "training history", f"columns {', '.join(HISTORY)}", "train"),
+        reading(path, "training history", f"columns {', '.join(HISTORY)}", "train", largest=LARGEST_TEXT),
         Path(path).open(encoding="utf-8", newline="") as file,
     ):
         reader = csv.DictReader(file, restval="missing cell")
         if missing := set(HISTORY).difference(reader.fieldnames or ()):
             raise ValueError(f"no column {', '.join(sorted(missing))}")
-        return [{name: float(cell or "nan") for name, cell in row.items()} for row in reader]
+        rows = [{name: float(cell or "nan") for name, cell in row.items()} for row in reader]
+        if not all(row["epoch"].is_integer() for row in rows):
+            raise ValueError("an epoch that is no whole number")
+        return rows
 
 
 def never_learned(

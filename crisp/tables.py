@@ -13,14 +13,16 @@ from pathlib import Path
 
 from crisp.cells import guarded, plain
 from crisp.errors import CrispError, Fault, fail
-from crisp.files import counted_from, replacing
-from crisp.unreadable import explained, kind_of
+from crisp.files import replacing
+from crisp.limits import LARGEST_TEXT, LEAST_FPS, MOST_FPS, MOST_FRAMES
+from crisp.plain_text import is_plain
+from crisp.unreadable import check_finite, counted_from, explained, kind_of
 
 ID_PATTERN = "[A-Za-z0-9][A-Za-z0-9_-]{0,99}"
 RESERVED = ("frames", "pose")  # stage files have these names, and the volume is <video>/<video>.h5
-MOST_BYTES, MOST_FRAMES = 10**18, 10**9  # of a video; such frames would be three months at 120 fps
 TASKS = ("classification", "detection")
 SPLITS = ("train", "validation", "test")
+LARGEST = {"size": 2**63, "frames": MOST_FRAMES, "frame_step": MOST_FRAMES}  # of the columns of numbers
 
 
 @dataclass(frozen=True)
@@ -141,24 +143,23 @@ def _video(row: dict[str, str]) -> Video:
     return Video(
         video=row["video"],
         path=row["path"],
-        size=_number(row, "size", 0, MOST_BYTES),
-        frames=_number(row, "frames", 0, MOST_FRAMES),
+        size=_number(row, "size", 0),
+        frames=_number(row, "frames", 0),
         sha256=row["sha256"],
         fps=_rate(row["fps"]),
         group=row["group"],
         use=_yes(row["use"]),
         note=row["note"],
-        frame_step=_number(row, "frame_step", 1, MOST_FRAMES) if row.get("frame_step") else 1,
+        frame_step=_number(row, "frame_step", 1) if row.get("frame_step") else 1,
     )
 
 
-def _number(row: dict[str, str], column: str, least: int, most: int) -> int:
+def _number(row: dict[str, str], column: str, least: int) -> int:
     text = row[column] or "0"
-    # Not more digits than `most` has: thousands of them are no number to Python.
+    most = LARGEST[column]
     if not text.isdecimal() or len(text) > len(str(most)) or not least <= int(text) <= most:
-        raise ValueError(
-            f"{column}: a whole number, {least} to {most}", repr(text), "correct the cell or run crisp scan"
-        )
+        expected = f"{column}: a whole number, {least} to {most}"
+        raise ValueError(expected, repr(text)[:50], "correct the cell or run crisp scan")
     return int(text)
 
 
@@ -167,8 +168,9 @@ def _rate(text: str) -> float:
         value = float(text or 0)
     except ValueError:
         value = -1.0
-    if not 0 <= value < 1e5:
-        raise ValueError("fps: frames per second", repr(text), "correct the cell or run crisp scan")
+    if value != 0 and not LEAST_FPS <= value <= MOST_FPS:
+        expected = f"fps: frames per second, {LEAST_FPS:g} to {MOST_FPS:g}, or 0 where unknown"
+        raise ValueError(expected, repr(text)[:50], "correct the cell or run crisp scan")
     return value
 
 
@@ -214,6 +216,7 @@ def _read(
     path: str | Path, required: list[str], optional: Iterable[str] = ()
 ) -> list[tuple[int, dict[str, str]]]:
     """Rows of a tab-separated table with their line numbers."""
+    check_finite(path, "table", LARGEST_TEXT)
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
@@ -226,8 +229,8 @@ def _read(
             f"nothing{counted_from(path)}",
             "correct the path, or go to the folder that it counts from; crisp import writes the tables",
         ) from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        if isinstance(error, OSError) or kind_of(path):
+    except (OSError, ValueError, MemoryError, csv.Error) as error:
+        if not isinstance(error, UnicodeDecodeError | csv.Error) or kind_of(path):
             raise explained(path, error, "table", "tab-separated UTF-8 text") from None
         raise fail(
             path,
@@ -257,6 +260,18 @@ def _read(
         )
         for line, cells in lines[1:]
         if len(cells) != len(header)
+    ]
+    faults += [
+        Fault(
+            f"{path}, line {line}",
+            "cell with control characters",
+            "printable text",
+            repr(cell)[:50],
+            "correct the cell",
+        )
+        for line, cells in lines
+        for cell in cells
+        if not is_plain(cell)
     ]
     if faults:
         raise CrispError(*faults)

@@ -15,10 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from crisp.errors import CrispError, fail
+from crisp.words import counted
 
 RESULTS = Path("results")  # in the working folder: all that the workflow makes
 HEAD = 512  # bytes of a file that tell its kind
 VIDEO = "a video"
+WIDE_TEXT = "text in UTF-16 or UTF-32"
 # (offset, bytes, kind): first bytes that no other kind of file has.
 MARKS = (
     (4, b"ftyp", VIDEO),  # MP4, MOV
@@ -36,6 +38,9 @@ MARKS = (
     (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
     (0, b"PK\x03\x04", "a ZIP archive"),
     (0, b"\x1f\x8b", "a compressed file"),
+    (0, b"\xff\xfe", WIDE_TEXT),
+    (0, b"\xfe\xff", WIDE_TEXT),
+    (0, b"\0\0\xfe\xff", WIDE_TEXT),
 )
 TAKES_VIDEO = (
     "give a video to crisp index, which finds its strokes and makes an index.json, or to crisp frames,"
@@ -49,15 +54,29 @@ ERRORS = (
     KeyError,
     IndexError,
     AttributeError,
-    RuntimeError,
+    RuntimeError,  # RecursionError is one
+    OverflowError,
+    MemoryError,
     EOFError,
     csv.Error,
 )
+RIDDLES = {  # what some errors say in words of their own, if anything
+    RecursionError: "nested too deeply",
+    MemoryError: "more than there is memory for",
+}
+
+
+def counted_from(path: str | Path) -> str:
+    """For the message of a missing file: the folder that a relative path counts from; else nothing."""
+    return "" if Path(path).is_absolute() else f"; the path counts from the working folder, {Path.cwd()}"
 
 
 def made_by_workflow(path: str | Path) -> bool:
     """Whether a file lies where the workflow puts what it makes, and so can make it again."""
-    return Path(path).parent.resolve().is_relative_to(RESULTS.resolve())
+    # Unlike Path.resolve, os.path.realpath takes links that lead in circles.
+    return "\0" not in str(path) and Path(os.path.realpath(Path(path).parent)).is_relative_to(
+        os.path.realpath(RESULTS)
+    )
 
 
 def kind_of(path: str | Path) -> str:
@@ -135,16 +154,18 @@ def explained(
     if isinstance(error, FileNotFoundError):
         run = f"run snakemake{f': the {rule} rule makes it' if rule else ''}" if own else "correct the path"
         remedy = run if own or not by_hand else f"{run}; {by_hand}"
-        return fail(path, f"{name} is missing", expected, "nothing", remedy)
+        return fail(path, f"{name} is missing", expected, f"nothing{counted_from(path)}", remedy)
     what = f"{name} cannot be read"
     if isinstance(error, PermissionError):
         return fail(path, what, expected, *denied(path))
     try:
         kind = kind_of(path)
-    except OSError as other:
+    except (OSError, ValueError) as other:  # of a NUL in the path the latter
         kind, error = "", other
     if kind == VIDEO:
         return fail(path, what, expected, kind, f"correct the path; {TAKES_VIDEO}")
+    if kind == WIDE_TEXT:
+        return fail(path, what, expected, kind, "save it again as UTF-8, or correct the path")
     if kind in ("a folder", "a pipe or device"):
         return fail(path, what, expected, kind, f"give the {name} itself")
     if kind and kind != "an empty file" and kind not in expected:
@@ -153,27 +174,66 @@ def explained(
     if isinstance(error, OSError) and error.errno and error.strerror:  # the system's, not the reader's
         remedy = "correct the path; if it is right, look after the disk or the network that holds the file"
         return fail(path, what, expected, error.strerror, remedy)
-    return fail(path, what, expected, kind or _reason(error), remade(path, rule, by_hand))
+    return fail(path, what, expected, kind or reason(error), remade(path, rule, by_hand))
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """An error in one line, with its kind where its text alone is a riddle, as of a missing key."""
+    for kind, words in RIDDLES.items():
+        if isinstance(error, kind):
+            return words
     text = (str(error).strip().splitlines() or [""])[0][:200]
     plain = isinstance(error, ValueError | OSError) and text
     return text if plain else f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-@contextmanager
-def reading(
-    path: str | Path, name: str, expected: str = "", rule: str = "", by_hand: str = ""
-) -> Iterator[None]:
-    """Turn what a reader raises over a file into one message; see :func:`explained` for the parameters.
+def check_finite(path: str | Path, name: str, largest: int | None = None) -> None:
+    """Refuse a file that a reader would wait for without end, or that would fill the memory.
+
+    One that is missing or may not be looked at is left to its reader.
+
+    Parameters
+    ----------
+    path : of the file, or of a folder.
+    name : what the file is called.
+    largest : bytes; None for a format of which parts are read.
 
     Raises
     ------
     CrispError
-        If the file is missing, may not be read, is another kind of file, or is damaged.
+        If it is a pipe or device, or too large.
     """
+    try:
+        status = Path(path).stat()
+    except (OSError, ValueError):
+        return
+    if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+        what = f"{name} cannot be read"
+        raise fail(path, what, f"a readable {name}", "a pipe or device", f"give the {name} itself")
+    if largest is not None and stat.S_ISREG(status.st_mode) and status.st_size > largest:
+        what, remedy = f"{name} is too large", f"correct the path, if this is not the {name}"
+        raise fail(path, what, f"at most {counted(largest, 'byte')}", f"{status.st_size:,}", remedy)
+
+
+@contextmanager
+def reading(
+    path: str | Path,
+    name: str,
+    expected: str = "",
+    rule: str = "",
+    by_hand: str = "",
+    largest: int | None = None,
+) -> Iterator[None]:
+    """Turn what a reader raises over a file into one message.
+
+    See :func:`explained` and :func:`check_finite` for the parameters.
+
+    Raises
+    ------
+    CrispError
+        If the file is missing, may not be read, is another kind of file, without end, or damaged.
+    """
+    check_finite(path, name, largest)
     try:
         yield
     except ERRORS as error:

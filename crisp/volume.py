@@ -5,14 +5,23 @@ For people and other tools; no rule depends on it. ``h5py.File(volume)["rgb"]`` 
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import h5py
 
-from crisp import storage
-from crisp.errors import fail
+from crisp import layouts, storage
+from crisp.errors import CrispError, fail
 
-VOLUME_ATTRIBUTES = ("fps", "source", "source_size", "source_sha256", "claimed_frames", "decoded_frames")
+VOLUME_ATTRIBUTES = {
+    "fps": float,
+    "source": str,
+    "source_size": int,
+    "source_sha256": str,
+    "claimed_frames": int,
+    "decoded_frames": int,
+}
+LINKED = re.compile(r"((frames|pose)|(flow|roi)/[A-Za-z0-9_-]+)\.h5")  # stage files, from the volume's folder
 
 
 def join(target: str | Path, methods: list[str], pose: bool = False) -> None:
@@ -39,7 +48,7 @@ def join(target: str | Path, methods: list[str], pose: bool = False) -> None:
     for name in dict.fromkeys(name for name, _ in links.values()):
         storage.open_stage(folder / name, Path(name).parts[0].removesuffix(".h5")).close()
     with storage.open_stage(folder / "frames.h5", "frames") as frames:
-        attributes = {key: frames.attrs[key] for key in VOLUME_ATTRIBUTES}
+        attributes = storage.facts(frames, VOLUME_ATTRIBUTES)
     with storage.create(target, "volume", {}) as file:
         for key, value in attributes.items():
             file.attrs[key] = value
@@ -70,12 +79,12 @@ def _prepared(folder: Path) -> tuple[list[str], bool]:
     for path in sorted((folder / "roi").glob("*.h5")):
         if (folder / "flow" / path.name).exists():
             with storage.open_stage(folder / "flow" / path.name, "flow") as flow:
-                if flow.attrs["frames_sha256"] == source:
+                if flow.attrs.get("frames_sha256") == source:
                     methods.append(path.stem)
     if not (folder / "pose.h5").exists():
         return methods, False
     with storage.open_stage(folder / "pose.h5", "pose") as pose:
-        return methods, bool(pose.attrs["frames_sha256"] == source)
+        return methods, bool(pose.attrs.get("frames_sha256") == source)
 
 
 def remove_from(folder: str | Path, video: str, stage: str) -> list[Path]:
@@ -108,7 +117,7 @@ def pack(volume: str | Path, target: str | Path) -> None:
     Raises
     ------
     CrispError
-        If the volume or a file it links to is missing.
+        If the volume or a file it links to is missing, or it links to other than the stage files beside it.
     """
     with storage.open_stage(volume, "volume") as joined, storage.create(target, "volume", {}) as file:
         for key, value in joined.attrs.items():
@@ -119,11 +128,27 @@ def pack(volume: str | Path, target: str | Path) -> None:
             _copy(joined, name, file)
 
 
+def _elsewhere(joined: h5py.File, name: str, found: str) -> CrispError:
+    return fail(
+        f"{joined.filename}, {name}",
+        "volume takes data from elsewhere",
+        "the stage files beside it",
+        found,
+        "give a volume that crisp volume made",
+    )
+
+
 def _copy(joined: h5py.File, name: str, file: h5py.File) -> None:
     link = joined.get(name, getlink=True)
     if isinstance(link, h5py.ExternalLink):
+        if not LINKED.fullmatch(link.filename):
+            raise _elsewhere(joined, name, link.filename)
         stage_file = Path(joined.filename).parent / link.filename
         storage.open_stage(stage_file, Path(link.filename).parts[0].removesuffix(".h5")).close()
+    elif isinstance(link, h5py.SoftLink) or (
+        isinstance(joined[name], h5py.Dataset) and layouts.outside(joined[name])
+    ):
+        raise _elsewhere(joined, name, "a link to another place")
     if isinstance(joined[name], h5py.Dataset):
         if "/" in name:
             storage.group(file, name.split("/")[0])

@@ -5,6 +5,11 @@ install maps. So this one lies beside ``crisp``, and ``package-dir`` in pyprojec
 install put the clone itself on the path.
 """
 
+import sys
+
+from crisp.config_files import look
 from crisp.console import LogHandler
 
 __all__ = ["LogHandler"]
+
+look(sys.argv)

@@ -32,12 +32,23 @@ def write(
     flow = np.zeros((count, height, width, 2)) if flow is None else flow
     mask = np.ones((count, height, width), np.uint8) if mask is None else mask
     roi = np.tile((width / 2, height / 2), (count, 1)) if roi is None else roi
-    with storage.create(folder / "frames.h5", "frames", {"fps": fps}) as file:
+    about = {
+        "fps": fps,
+        "frame_step": 1,
+        "source": "game.mp4",
+        "source_size": 1,
+        "source_sha256": "",
+        "source_width": width,
+        "source_height": height,
+        "claimed_frames": count,
+        "decoded_frames": count,
+    }
+    with storage.create(folder / "frames.h5", "frames", about) as file:
         images = storage.Appender(file, "rgb", rgb.shape[1:], "u1", 16)
         images.append(rgb)
         images.close()
         source = str(images.dataset.attrs["sha256"])
-    attributes = {"fps": fps, "frames_sha256": source}
+    attributes = {"fps": fps, "frames_sha256": source, "method": METHOD}
     with storage.create(folder / "flow" / f"{METHOD}.h5", "flow", attributes) as file:
         fields = storage.Appender(file, "flow", flow.shape[1:], "i2", flows.CHUNK, bitshuffle=True)
         fields.dataset.attrs["scale"] = flows.SCALE
@@ -47,6 +58,7 @@ def write(
         masks = storage.Appender(file, "mask", mask.shape[1:], "u1", 16, bitshuffle=True)
         masks.append(mask)
         masks.close()
+        storage.put(file, "roi_raw", roi.astype(np.float32))
         storage.put(file, "roi", roi.astype(np.float32))
         storage.put(file, "flow_stats", rois.statistics(rois.masked(flow, mask)))
     if pose is not None:

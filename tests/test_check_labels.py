@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from crisp import annotations, frames
+from crisp import frames, xml_files
 from crisp.annotations import Stroke
 from crisp.scan import scan
 from crisp.tables import Annotation
@@ -21,7 +21,7 @@ from tests.lab import STROKES, Lab, told
         ('<!DOCTYPE video [<!ENTITY a "b">]><video/>', "XML with a DOCTYPE is refused"),
         ('<video><action begin="5" end="5" move="Hit"/></video>', "empty or negative interval"),
         ('<video><action begin="5" end="3" move="Hit"/></video>', "empty or negative interval"),
-        ("x" * (annotations.LARGEST_FILE + 1), "annotation file is too large"),
+        ("x" * (xml_files.LARGEST_FILE + 1), "annotation file is too large"),
     ],
 )
 def test_bad_xml_hides_no_other_fault(lab: Lab, text: str, what: str) -> None:

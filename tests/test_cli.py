@@ -26,6 +26,7 @@ from crisp.errors import CrispError
 from tests.lab import CONTENT as LAB
 from tests.lab import Lab
 from tests.test_index import model_file
+from tests.viewer import sample
 
 COMMAND = [sys.executable, "-c", "from crisp.cli import main; main()"]
 ROOT = Path(__file__).parents[1]
@@ -472,3 +473,86 @@ def test_values_that_are_no_numbers(tmp_path: Path, text: str) -> None:
     path.write_text(yaml.safe_dump(CONTENT) + f"training: {{learning_rate: {text}}}\n")
     with pytest.raises(CrispError, match=r"training\.learning_rate: bad value\n    expected: type number"):
         study.load(path)
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (MemoryError(), "memory ran out"),
+        (RecursionError("maximum recursion depth exceeded"), "nested too deeply"),
+        (OverflowError("int too large to convert to float"), "a number in the input is too large"),
+        (UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed"), "half a character"),
+        (ValueError("embedded null byte"), "a path in the input holds a NUL character"),
+        (RuntimeError("Symlink loop from 'a'"), "links lead in a circle"),
+    ],
+)
+def test_last_line_of_defence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], raised: Exception, said: str
+) -> None:
+    def fall(*_: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(study, "load", fall)
+    text = message(monkeypatch, capsys, "models", "--study", "a.yaml")
+    assert said in text
+    assert "remedy: " in text
+
+
+@pytest.mark.parametrize("raised", [ValueError("a bug"), RuntimeError("a bug"), KeyError("a bug")])
+def test_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch, raised: Exception) -> None:
+    def fall(*_: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(study, "load", fall)
+    monkeypatch.setattr(sys, "argv", ["crisp", "models", "--study", "a.yaml"])
+    with pytest.raises(type(raised), match="a bug"):
+        cli.main()
+
+
+@pytest.mark.parametrize("arguments", [["frames", "a\0b", "c.h5"], ["viewer", "a", "--out", "b\0"]])
+def test_argument_with_nul(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    assert "argument with a NUL character" in message(monkeypatch, capsys, *arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["frames", "game.mp4", "circle/frames.h5"],
+        ["frames", "circle", "frames.h5"],
+        ["viewer", "circle"],
+        ["viewer", "index.json", "--out", "circle/page.html"],
+        ["import", "circle", "--name", "a"],
+        ["check", "--study", "circle"],
+        ["demo", "player-01", "--out", "circle"],
+    ],
+)
+def test_links_that_lead_in_a_circle(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    make_video: Any,
+    arguments: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_video("game.mp4", 3)
+    Path("index.json").write_text(json.dumps(sample.index(Path("game.mp4"), [], 20)))
+    Path("circle").symlink_to("circle")
+    before = sorted(map(str, tmp_path.rglob("*")))
+    message(monkeypatch, capsys, *arguments)
+    assert sorted(map(str, tmp_path.rglob("*"))) == before
+
+
+def test_name_in_no_encoding_is_printed(tmp_path: Path) -> None:
+    (tmp_path / "index.json").write_text(json.dumps(sample.index(tmp_path / "none.mp4", [], 20)))
+    done = run("viewer", "index.json", "--out", "p\udcff.html", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "p\\udcff.html\n")
+
+
+def test_report_before_any_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = message(monkeypatch, capsys, "report", "--study", write(Path("my study.yaml")))
+    assert "remedy: crisp run --study 'my study.yaml'" in said

@@ -154,3 +154,16 @@ def test_predictions_file_without_strokes_has_a_header(tmp_path: Path) -> None:
 def test_refused(samples: list[Sample], probabilities: list[np.ndarray], rule: str, message: str) -> None:
     with pytest.raises(CrispError, match=message):
         evaluation.evaluate(samples, probabilities, CLASSES, rule)
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [("begin", "-1"), ("end", "1" + "0" * 15), ("end", "9" * 5000), ("p:Hit", "nan"), ("p:Hit", "7")],
+)
+def test_predictions_beyond_all_bounds(tmp_path: Path, cell: str, value: str) -> None:
+    row = dict.fromkeys(evaluation.columns(["Hit"]), "") | {"begin": "0", "end": "5", "p:Hit": "1"}
+    row[cell] = value
+    path = tmp_path / "predictions.csv"
+    path.write_text(f"{','.join(row)}\n{','.join(row.values())}\n")
+    with pytest.raises(CrispError, match="table of predictions cannot be read"):
+        evaluation.read_predictions(path, ["Hit"])

@@ -6,11 +6,18 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
 import yaml
 
 from crisp import __version__, doctor, libraries
 
 ROOT = Path(__file__).parents[1]
+RECIPES = [ROOT / "envs" / name for name in ("crisp.def", "crisp.yaml", "headless.yaml")]
+LOCKS = {  # the extra of each, besides what every install needs
+    "requirements.lock": "",
+    "requirements-dev.lock": "dev",
+    "requirements-pose.lock": "pose",
+}
 
 
 def requirements() -> list[str]:
@@ -58,10 +65,60 @@ def test_recipes_name_the_pinned_versions() -> None:
     """Commands in the comments of the recipes, too."""
     pins = doctor.pins()
     pins["opencv-contrib-python-headless"] = pins["opencv-contrib-python"]
-    for path in (ROOT / "envs").iterdir():
+    for path in RECIPES:
         named = re.findall(r"pip install .*?([a-z-]+)==([0-9.]+)", path.read_text())
         assert named, path
         assert all(pins[package] == version for package, version in named), path
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def locked(name: str) -> dict[str, set[str]]:
+    """Versions of each package of a lock file, each with hashes alone."""
+    text = re.sub(r"^ *#.*\n", "", (ROOT / "envs" / name).read_text(), flags=re.MULTILINE)
+    found: dict[str, set[str]] = {}
+    for entry in re.split(r"\n(?=\S)", text.strip()):
+        head, *hashes = entry.split(" \\\n")
+        assert hashes, f"{head} has no hash"
+        assert all(re.fullmatch(r"    --hash=sha256:[0-9a-f]{64}", line) for line in hashes), head
+        package, version = re.fullmatch(r"([A-Za-z0-9_.-]+)==([^ ;]+)(?: ; .+)?", head).groups()  # type: ignore[union-attr]
+        found.setdefault(normal(package), set()).add(version)
+    return found
+
+
+@pytest.mark.parametrize(("name", "extra"), LOCKS.items())
+def test_lock_has_every_pin_with_its_hashes(name: str, extra: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    pins = [*requirements(), *(project["optional-dependencies"][extra] if extra else [])]
+    found = locked(name)
+    assert len(found) > len(pins)  # those of the pinned packages, too
+    for package, version in (pin.split("==") for pin in pins):
+        assert found[normal(package)] == {version}
+
+
+def test_locks_cover_all_extras_and_agree() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    pinned = {pin for pins in project["optional-dependencies"].values() for pin in pins}
+    every = {
+        f"{package}=={version}"
+        for name in LOCKS
+        for package, versions in locked(name).items()
+        for version in versions
+    }
+    assert {
+        f"{normal(package)}=={version}" for package, version in (pin.split("==") for pin in pinned)
+    } <= every
+    assert locked("requirements.lock").items() <= locked("requirements-dev.lock").items()
+
+
+def test_lock_is_of_public_packages_alone() -> None:
+    for name in LOCKS:
+        text = (ROOT / "envs" / name).read_text()
+        assert "file:" not in text
+        assert "://" not in text
+        assert "make lock" in text
 
 
 def test_workflow_uses_the_container_that_the_recipe_builds() -> None:

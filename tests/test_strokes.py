@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from itertools import pairwise
@@ -330,6 +331,13 @@ def test_table_round_trip(data: Data) -> None:
             "video\tbegin\tend\tlabel\tkind\tsample\nv\tx\t1\tHit\tstroke\tv:0-1\n",
             "table of samples cannot be read",
         ),
+        *(
+            (
+                f"video\tbegin\tend\tlabel\tkind\tsample\nv\t{begin}\t{end}\tHit\tstroke\tv\n",
+                "0 <= begin < end <=",
+            )
+            for begin, end in ((-1, 5), (5, 5), (9, 5), (0, 10**15))
+        ),
     ],
 )
 def test_bad_table(tmp_path: Path, text: str | None, message: str) -> None:
@@ -365,3 +373,32 @@ def test_digest_follows_what_says_something(data: Data, change: str) -> None:
     else:
         data.xml(0, (0, 20, "Push") if change == "label" else (0, 21, "Hit"))
     assert strokes.labels_digest(strokes.parsed_labels(data.study())) != before
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [],
+        {"a.xml": "abc"},
+        {"a.xml": [[0, 5]]},
+        {"a.xml": [[0, 5, "Hit", "more"]]},
+        {"a.xml": [[0.0, 5, "Hit"]]},
+        {"a.xml": [[0, 10**15, "Hit"]]},
+        {"a.xml": [[-1, 5, "Hit"]]},
+        {"a.xml": [[5, 5, "Hit"]]},
+        {"a.xml": [[0, 5, "H\0t"]]},
+    ],
+)
+def test_bad_labels(tmp_path: Path, content: object) -> None:
+    path = tmp_path / "labels.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(CrispError) as error:
+        strokes.read_labels(path)
+    assert all(fault.where.startswith(f"{path}, $") for fault in error.value.faults)
+
+
+def test_labels_as_kept(tmp_path: Path) -> None:
+    path = tmp_path / "labels.json"
+    kept = {"a.xml": [strokes.Stroke(0, 5, "Hit")], "b.xml": []}
+    path.write_text(json.dumps(kept))
+    assert strokes.read_labels(path) == {"a.xml": [[0, 5, "Hit"]], "b.xml": []}

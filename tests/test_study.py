@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -87,19 +88,50 @@ def test_variants_take_over_the_shared_defaults() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "place", "found"),
+    ("changes", "place", "found", "meant"),
     [
-        ({"clases": []}, "my.yaml, top level: unknown key", "clases"),
-        ({"split": {"metod": "given"}}, "my.yaml, split: unknown key", "metod"),
-        ({"variants": [{"name": "a", "modle": "rgb"}]}, "my.yaml, variants.0: unknown key", "modle"),
-        ({"preparation": {"roi": {1: 2, "b": 3}}}, "my.yaml, preparation.roi: unknown key", "1, b"),
+        ({"clases": []}, "my.yaml, top level: unknown key", "clases", "spelling: classes?"),
+        ({"split": {"Metod": "given"}}, "my.yaml, split: unknown key", "Metod", "spelling: method?"),
+        (
+            {"variants": [{"name": "a", "modle": "rgb"}]},
+            "variants.0: unknown key",
+            "modle",
+            "spelling: model?",
+        ),
+        ({"preparation": {"roi": {1: 2, "b": 3}}}, "preparation.roi: unknown key", "1", "see config/README"),
+        ({"preparation": {"roi": {1: 2, "b": 3}}}, "preparation.roi: unknown key", "b", "see config/README"),
+        ({"width": 320}, "top level: unknown key", "width", "where it belongs: preparation.width"),
+        ({"batch_size": 4}, "top level: unknown key", "batch_size", "where it belongs: training.batch_size"),
     ],
 )
-def test_unknown_keys(changes: dict[str, Any], place: str, found: str) -> None:
+def test_unknown_keys(changes: dict[str, Any], place: str, found: str, meant: str) -> None:
     message = faults(**changes)
     assert place in message
-    assert f"found: {found}" in message
-    assert "correct the spelling" in message
+    assert re.search(f"found: {found}\n    remedy: .*{meant}", message)
+
+
+@pytest.mark.parametrize(
+    ("changes", "meant"),
+    [
+        ({"decision": "gausian"}, "gaussian"),
+        ({"split": {"method": "by-video"}}, "by_video"),
+        ({"preparation": {"flow_methods": ["deepflow", "tlv1"]}}, "tvl1"),
+        ({"preparation": {"pose": {"joints": {"left sholder": "x"}}}}, "left shoulder"),
+        ({"variants": [{"name": "a", "model": "threestream"}]}, "three-stream"),
+        ({"training": {"schedule": "COSINE"}}, "cosine"),
+    ],
+)
+def test_value_that_is_no_choice(changes: dict[str, Any], meant: str) -> None:
+    assert f"correct the spelling: {meant}?" in faults(**changes)
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\ud800", "\x1b[31m"])
+def test_text_with_control_characters(text: str) -> None:
+    assert "control characters" in faults(classes=["Hit", text, "Negative"])
+
+
+def test_number_beyond_all_floats() -> None:
+    assert "training.learning_rate: bad value" in faults(training={"learning_rate": 10**400})
 
 
 @pytest.mark.parametrize(

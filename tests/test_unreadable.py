@@ -18,8 +18,10 @@ from crisp import (
     annotations,
     checkpoints,
     comparisons,
+    detection_summary,
     evaluation,
     files,
+    index_file,
     poses,
     splits,
     storage,
@@ -33,13 +35,14 @@ from crisp import (
 )
 from crisp.errors import CrispError
 from crisp.importers import stroke_table, ttstroke22
-from crisp.viewer import reading
 
 ROOT = Path(__file__).parents[1]
 # All that read a file which a person may name, by that file's name.
 READERS: dict[str, Callable[[Path], object]] = {
-    "index.json": reading.read,
-    "labels.json": files.read_json,
+    "index.json": index_file.read,
+    "labels.json": strokes.read_labels,
+    "metrics.json": lambda path: summary._metrics(path),
+    "detection.json": detection_summary.read,
     "frames.h5": lambda path: storage.open_stage(path, "frames"),
     "volume.h5": lambda path: storage.open_stage(path, "volume"),
     "model.pt": lambda path: checkpoints.load_model(path, torch.device("cpu")),
@@ -94,6 +97,81 @@ SPOILT: dict[str, Callable[[Path], object]] = {
     "rubbish": lambda path: path.write_bytes(bytes(range(255, 0, -1)) * 9),
     "picture": lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(99)),
 }
+
+
+TEXTS = [name for name in READERS if Path(name).suffix in (".json", ".tsv", ".csv", ".xml", ".yaml")]
+HOSTILE: dict[str, bytes] = {
+    "nested": b"[" * 100_000,
+    "NUL": bytes(4000),
+    "half a character": b'{"a": "\\ud800"}',
+    "number of thousands of digits": b"9" * 5000,
+    "UTF-16": '{"a": 1}'.encode("utf-16"),
+    "long line": b"a" * 200_000 + b",b\n" + b"c" * 200_000,
+}
+
+
+@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("name", [name for name in TEXTS if not name.startswith(("pose", "study"))])
+def test_hostile_text(tmp_path: Path, name: str, content: bytes) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    harmless(fault_of(name, path))
+
+
+@pytest.mark.parametrize("name", ["index.json", "labels.json"])
+def test_mark_of_the_byte_order_is_no_fault_of_json(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"\xef\xbb\xbf{}")
+    assert files.read_json(tmp_path / name) == {}
+
+
+# Of these the readers are tested by themselves.
+ELSEWHERE = ("model.pt", "study.yaml", "game.mp4", "pose.json", "pose.csv", "pose.h5", "pose.npz")
+WITHOUT_END = """
+import json, os, resource, sys
+from pathlib import Path
+from tests.test_unreadable import ELSEWHERE, FINE, READERS
+resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+said = {}
+for how, name in [(how, name) for how in sys.argv[2:] for name in READERS if name not in ELSEWHERE]:
+    path = Path(sys.argv[1], how, name)
+    path.parent.mkdir(exist_ok=True, parents=True)
+    if how == "pipe":
+        os.mkfifo(path)
+    elif how == "zeros":
+        path.symlink_to("/dev/zero")
+    elif how == "circle":
+        path.symlink_to(path.name)
+    else:
+        with path.open("wb") as file:
+            file.truncate(1 << 34)
+    try:
+        READERS[name](path)
+        said[f"{how} {name}"] = "read"
+    except Exception as error:
+        said[f"{how} {name}"] = f"{type(error).__name__}: {error}"
+print(json.dumps(said))
+"""
+
+
+def test_file_without_end_is_refused_unread(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WITHOUT_END, tmp_path, "pipe", "zeros", "circle", "gigabytes"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert len(said) == 4 * (len(READERS) - len(ELSEWHERE))
+    for name, text in said.items():
+        if name != "circle classificationTask/test.xml":  # as good as none
+            assert text.startswith("CrispError: "), f"{name}: {text}"
+            harmless(text)
+
+
+def test_relative_path_of_a_missing_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in READERS.keys() - {"pose.json", "pose.csv", "pose.h5", "pose.npz", "game.mp4"}:
+        if (name, "missing") not in FINE:
+            with pytest.raises(CrispError, match=f"the path counts from the working folder, {tmp_path}"):
+                READERS[name](Path(name))
 
 
 @pytest.mark.parametrize("how", SPOILT)

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from crisp import storage, volume
+from crisp import volume
 from crisp.errors import CrispError
 from tests import stagefiles
 
@@ -22,12 +22,6 @@ NAMES = ["flow/dis", "flow_stats/dis", "mask", "rgb", "roi/dis", "roi_raw/dis"]
 def folder(tmp_path: Path) -> Path:
     """A video's stage files and its volume."""
     folder = stagefiles.write(tmp_path / "v", RGB)
-    with h5py.File(folder / "frames.h5", "r+") as file:
-        for key in volume.VOLUME_ATTRIBUTES:
-            file.attrs[key] = 1
-        file.attrs["fps"] = 120.0
-    with h5py.File(folder / "roi" / "dis.h5", "r+") as file:
-        storage.put(file, "roi_raw", np.zeros((20, 2), np.float32))
     volume.join(folder / "v.h5", ["dis"])
     return folder
 

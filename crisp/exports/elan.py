@@ -65,7 +65,7 @@ def write(path: Path, index: dict[str, Any]) -> None:
 
 def _media(header: Element, path: Path, video: Path) -> None:
     """The link to the video: where it is, and where it is from here, for when both are moved."""
-    relative = Path(os.path.relpath(video, path.parent.resolve())).as_posix()
+    relative = Path(os.path.relpath(video, os.path.realpath(path.parent))).as_posix()
     about = {
         "MEDIA_URL": video.as_uri(),
         "MIME_TYPE": mimetypes.guess_type(video.name)[0] or "unknown",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -133,8 +134,8 @@ def run(
         report.kept.append(str(link))
     else:
         link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(folder.resolve(), target_is_directory=True)
-        report.added.append(f"{link} -> {folder.resolve()}")
+        link.symlink_to(os.path.realpath(folder), target_is_directory=True)
+        report.added.append(f"{link} -> {os.path.realpath(folder)}")
     return report
 
 
@@ -160,7 +161,7 @@ def _bad_path(folder: Path, path: str) -> Fault | None:
 
 def _check_link(link: Path, folder: Path) -> None:
     if link.is_symlink() or link.exists():
-        target = link.resolve()
-        if target != folder.resolve():
+        target, wanted = os.path.realpath(link), os.path.realpath(folder)
+        if target != wanted:
             remedy = "choose another data set name"
-            raise fail(link, "data set name is taken", f"a link to {folder.resolve()}", str(target), remedy)
+            raise fail(link, "data set name is taken", f"a link to {wanted}", target, remedy)

@@ -9,13 +9,13 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from crisp import files
+from crisp import index_file
 from crisp.errors import CrispError, Fault, fail
 from crisp.exports.table import COLUMNS
 from crisp.importers import stroke_table
 from crisp.importers.found import Found, Interval
 
-TABLE, CONTENT = "strokes.csv", "index.json"
+TABLE = "strokes.csv"
 MOST = 5  # missing videos that a message names
 
 
@@ -41,7 +41,7 @@ def _tables(source: Path) -> list[Path]:
     return [
         path
         for path in paths
-        if path.with_name(CONTENT).is_file() and stroke_table.header(path) >= set(COLUMNS)
+        if path.with_name(index_file.NAME).is_file() and stroke_table.header(path) >= set(COLUMNS)
     ]
 
 
@@ -57,7 +57,11 @@ def read(source: Path) -> Found:
     indexed = [_indexed(path) for path in _tables(source)]
     if not indexed:
         raise fail(
-            source, "nothing that crisp index wrote", f"{TABLE} and {CONTENT}", "none", "name their folder"
+            source,
+            "nothing that crisp index wrote",
+            f"{TABLE} and {index_file.NAME}",
+            "none",
+            "name their folder",
         )
     places = {one.table: place for one in indexed if (place := _place(one))}
     missing = [_missing(one) for one in indexed if one.table not in places]
@@ -84,18 +88,8 @@ def read(source: Path) -> Found:
 
 
 def _indexed(table: Path) -> Indexed:
-    path = table.with_name(CONTENT)
-    try:
-        video = files.read_cache(path)["video"]
-        return Indexed(table, Path(video["path"]), video["id"], video.get("sha256", ""))
-    except (KeyError, TypeError, AttributeError):
-        raise fail(
-            path,
-            "damaged, or not written by crisp index",
-            "path and id of a video",
-            "neither",
-            "index the video again",
-        ) from None
+    video = index_file.read(table.with_name(index_file.NAME))["video"]
+    return Indexed(table, Path(video["path"]), video["id"], video.get("sha256", ""))
 
 
 def _place(one: Indexed) -> Path | None:

@@ -8,13 +8,14 @@ comma, semicolon or tab.
 from __future__ import annotations
 
 import csv
-import math
 from pathlib import Path, PurePosixPath
 
 from crisp.cells import plain
 from crisp.errors import CrispError, Fault, fail
 from crisp.importers import ids
 from crisp.importers.found import Found, FoundVideo, Interval, Labels, video_files
+from crisp.limits import LARGEST_TEXT, LEAST_FPS, MOST_FRAMES
+from crisp.plain_text import is_plain
 from crisp.tables import SPLITS
 from crisp.unreadable import kind_of, reading
 from crisp.words import few
@@ -44,14 +45,20 @@ def header(path: Path) -> set[str]:
 
 
 def _cells(lines: list[str], delimiter: str) -> set[str]:
-    return {cell.strip() for cell in next(csv.reader(lines[:1], delimiter=delimiter), [])}
+    try:
+        return {cell.strip() for cell in next(csv.reader(lines[:1], delimiter=delimiter), [])}
+    except csv.Error:  # a line of more than a cell can hold
+        return set()
 
 
 def _lines(path: Path) -> list[str]:
+    """The lines of a text; none of what is no text in UTF-8, endless or too large."""
     try:
+        if not path.is_file() or path.stat().st_size > LARGEST_TEXT:
+            return []
         with path.open(encoding="utf-8-sig", newline="") as file:
             return list(file)
-    except (OSError, UnicodeDecodeError):
+    except (OSError, ValueError):
         return []
 
 
@@ -106,7 +113,7 @@ def strokes(path: Path) -> dict[str, dict[str, list[Interval]]]:
     lines = _lines(path)
     dialect = _dialect(lines)
     if dialect is None:
-        with reading(path, "table of strokes", _header()):
+        with reading(path, "table of strokes", _header(), largest=LARGEST_TEXT):
             if kind_of(path):  # asks for permission, too
                 raise ValueError
         found = lines[0].strip() if lines else "no UTF-8 text"
@@ -128,9 +135,11 @@ def _strokes(
     faults: list[Fault] = []
     found: dict[str, dict[str, list[Interval]]] = {}
     names = _names(path.parent)
-    reader = csv.reader(lines, delimiter=delimiter)
-    columns = [cell.strip() for cell in next(reader)]
-    for cells in reader:
+    with reading(path, "table of strokes", _header(), largest=LARGEST_TEXT):
+        reader = csv.reader(lines, delimiter=delimiter)
+        rows = [(reader.line_num, cells) for cells in reader]
+    columns = [cell.strip() for cell in rows[0][1]]
+    for line, cells in rows[1:]:
         if not any(cell.strip() for cell in cells):
             continue
         try:
@@ -142,7 +151,7 @@ def _strokes(
             found.setdefault(video, {}).setdefault(_split(row), []).append(interval)
         except ValueError as error:
             what, expected, instead = error.args
-            where = f"{path}, line {reader.line_num}"
+            where = f"{path}, line {line}"
             faults.append(Fault(where, what, expected, instead, "correct the line"))
     if faults:
         raise CrispError(*faults)
@@ -179,7 +188,7 @@ def _video_path(folder: Path, cell: str, by_id: dict[str, str]) -> str:
     name = next((name for name in names if name and (folder / name).is_file()), "")
     name = name or by_id.get(cell.strip(), names[-1])
     path = PurePosixPath(name)
-    if not path.name or path.is_absolute() or ".." in path.parts:
+    if not path.name or path.is_absolute() or ".." in path.parts or not is_plain(name):
         raise ValueError("bad video", "a path relative to the source folder", repr(cell))
     return str(path)
 
@@ -210,7 +219,8 @@ def _number(text: str, seconds: bool, delimiter: str) -> float:
         # Where the comma does not separate cells, it may be a decimal one.
         value = float(text if delimiter == "," else text.replace(",", "."))
     except ValueError:
-        raise ValueError("bad bound", expected, repr(text)) from None
-    if not math.isfinite(value) or value < 0 or not (seconds or value.is_integer()):
-        raise ValueError("bad bound", expected + ", 0 or more", repr(text))
+        raise ValueError("bad bound", expected, repr(text)[:50]) from None
+    most = MOST_FRAMES / LEAST_FPS if seconds else MOST_FRAMES
+    if not 0 <= value <= most or not (seconds or value.is_integer()):
+        raise ValueError("bad bound", f"{expected}, 0 to {most:.0f}", repr(text)[:50])
     return value

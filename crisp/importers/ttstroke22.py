@@ -10,13 +10,11 @@ Either part, or both under one folder.
 from __future__ import annotations
 
 from pathlib import Path
-from xml.etree.ElementTree import ParseError
 
-import defusedxml.ElementTree
-
-from crisp.errors import Fault, fail
+from crisp import xml_files
+from crisp.errors import Fault
 from crisp.importers.found import Found, FoundVideo, Labels, folders, split_folders, stem, video_files
-from crisp.unreadable import explained, kind_of
+from crisp.unreadable import reading
 
 UNKNOWN = "Unknown"
 
@@ -73,17 +71,11 @@ def _video(folder: Path, path: Path, task: str, split: str, label: str) -> Found
 
 def _test_classes(path: Path) -> dict[str, str]:
     """File names to classes."""
-    try:
+    name = "list of test clips"
+    with reading(path, name):
         if not path.is_file():
             return {}
-        root = defusedxml.ElementTree.parse(path, forbid_dtd=True).getroot()
-    except OSError as error:
-        raise explained(path, error, "list of test clips", "XML") from None
-    except (ParseError, LookupError, ValueError, defusedxml.DefusedXmlException) as error:
-        if kind_of(path):
-            raise explained(path, error, "list of test clips", "XML") from None
-        found = "a DOCTYPE" if isinstance(error, defusedxml.DefusedXmlException) else error
-        raise fail(path, "list of test clips cannot be read", "XML", found, "correct the XML") from None
+    root = xml_files.read(path, name)
     return {video.get("name", ""): video.get("class") or UNKNOWN for video in root.iter("video")}
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
+from crisp import index_file as index_content
 from crisp.errors import fail
 from crisp.files import replacing
-from crisp.viewer import page, proxy, reading
+from crisp.viewer import page, proxy
 
 PAGE = "viewer.html"
 
@@ -49,8 +50,10 @@ def make(
     CrispError
         If the index is missing, damaged or none, or the given video is missing.
     """
-    index = reading.read(index_file)
+    index = index_content.read(index_file)
     out = Path(out) if out else Path(index_file).with_name(PAGE)
+    if out.is_dir():
+        raise fail(out, "page cannot be written", "the name of a file", "a folder", "correct --out")
     path = Path(video or index["video"]["path"])
     if video and not path.is_file():
         raise fail(path, "video file is missing", "the video of this index", "nothing", "correct --video")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ def make(source: Path, out: Path, facts: dict[str, Any]) -> Path:
     CrispError
         If the video cannot be decoded, or the copy would take the place of the video or of another file.
     """
-    if out.resolve() == source.resolve():
+    if os.path.realpath(out) == os.path.realpath(source):
         raise fail(out, "the copy would replace the video", "another name", out, "choose another --out")
     if out.exists() and not _is_copy(out):
         raise fail(out, "another file has the name of the copy", "none", "a file", "choose another --out")

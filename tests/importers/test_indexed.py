@@ -108,7 +108,7 @@ def test_another_video_of_the_same_name_is_told(found: Path, make_video: MakeVid
 
 def test_damaged_index(found: Path) -> None:
     (found / "game/index.json").write_text("{")
-    with pytest.raises(CrispError, match="damaged, or not written by crisp index"):
+    with pytest.raises(CrispError, match="index cannot be read"):
         importers.run(found, "mine")
     assert not Path("config").exists()
 

@@ -278,7 +278,7 @@ def labels_digest():
 def split_samples():
     """The samples of every split, by the labels that this run found; a job takes those that it began with."""
     if workflow.remote_exec and Path(LABELS).exists():
-        return SplitSamples(STUDY, files.read_json(LABELS))
+        return SplitSamples(STUDY, reported(strokes.read_labels, LABELS))
     return SplitSamples(
         STUDY, {row.path: found for row, found in parsed_labels() if not isinstance(found, str)}
     )
