@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import os
 import pwd
+import re
 import shlex
 import stat
 from collections.abc import Iterator
@@ -36,6 +37,13 @@ MARKS = (
     (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
     (0, b"PK\x03\x04", "a ZIP archive"),
     (0, b"\x1f\x8b", "a compressed file"),
+)
+PLAYLIST = "a playlist that names other files, not a video"
+# First bytes of lists of files to play and of descriptions of streams, which are text.
+LISTS = re.compile(
+    rb"(\xef\xbb\xbf)?\s*(#EXTM3U|ffconcat\s|v=0\r?\n|\[(playlist|reference)\]|"
+    rb"(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(MPD|asx|smil|playlist|\?wpl)\b)",
+    re.IGNORECASE | re.DOTALL,
 )
 TAKES_VIDEO = (
     "give a video to crisp index, which finds its strokes and makes an index.json, or to crisp frames,"
@@ -71,6 +79,8 @@ def kind_of(path: str | Path) -> str:
         head = file.read(HEAD)
     if not head:
         return "an empty file"
+    if LISTS.match(head):
+        return PLAYLIST
     return next((kind for at, mark, kind in MARKS if head[at : at + len(mark)] == mark), "")
 
 
