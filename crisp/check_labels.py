@@ -15,6 +15,7 @@ from crisp.annotations import Action, Stroke, is_unknown, read_actions
 from crisp.errors import CrispError, Fault
 from crisp.study import Study
 from crisp.tables import Annotation
+from crisp.unreadable import ERRORS
 from crisp.words import counted
 
 LARGEST_OVERLAP = 0.25  # of the shorter stroke; neighbours in TTStroke-21 overlap by up to that
@@ -161,7 +162,7 @@ def frame_count(study: Study, video: str) -> tuple[int, str]:
                 # The stage file may still be that of a video which has been replaced and scanned since.
                 if file.attrs["source_sha256"] == row.sha256:
                     return int(file.attrs["decoded_frames"]), "frames decoded"
-        except (KeyError, OSError):
+        except ERRORS:
             pass  # a damaged stage file is the frames job's to tell
     return row.frames, f"frames in {study.videos_table}"
 

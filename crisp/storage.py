@@ -14,12 +14,14 @@ import h5py
 import hdf5plugin
 import numpy as np
 
-from crisp import __version__
+from crisp import __version__, hdf5
 from crisp.errors import CrispError, fail
 from crisp.files import digest, replacing
 from crisp.unreadable import explained, made_by_workflow
 from crisp.versions import STAGES
 
+# The files that a volume links to, which lie beside it.
+BESIDE = r"(frames|pose|(flow|roi)/[a-z0-9]+)\.h5"
 SCHEMA = 1  # of the stage files as a whole; a reader refuses any other
 
 
@@ -269,11 +271,11 @@ def open_stage(path: str | Path, kind: str) -> h5py.File:
     """
     file = None
     try:
-        file = h5py.File(path, "r", locking=False)
+        file = hdf5.opened(path, beside=BESIDE if kind == "volume" else "")
         found = {key: plain(file.attrs.get(key)) for key in ("schema", "kind", "complete")}
         for _, item in [("", file), *_datasets(file)]:
             dict(item.attrs)  # so that damage shows here
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
         if file is not None:
             raise damaged(path, kind, error) from None
         expected = f"an HDF5 file, the {kind} of a video"

@@ -57,6 +57,7 @@ ERRORS = (
     KeyError,
     IndexError,
     AttributeError,
+    ArithmeticError,
     RuntimeError,
     EOFError,
     csv.Error,
@@ -163,7 +164,8 @@ def explained(
     if isinstance(error, OSError) and error.errno and error.strerror:  # the system's, not the reader's
         remedy = "correct the path; if it is right, look after the disk or the network that holds the file"
         return fail(path, what, expected, error.strerror, remedy)
-    return fail(path, what, expected, kind or _reason(error), remade(path, rule, by_hand))
+    found = kind if kind and kind not in expected else _reason(error)
+    return fail(path, what, expected, found, remade(path, rule, by_hand))
 
 
 def _reason(error: Exception) -> str:

@@ -123,7 +123,10 @@ def _copy(joined: h5py.File, name: str, file: h5py.File) -> None:
     link = joined.get(name, getlink=True)
     if isinstance(link, h5py.ExternalLink):
         stage_file = Path(joined.filename).parent / link.filename
-        storage.open_stage(stage_file, Path(link.filename).parts[0].removesuffix(".h5")).close()
+        kind = Path(link.filename).parts[0].removesuffix(".h5")
+        with storage.open_stage(stage_file, kind) as stage:
+            if link.path not in stage:
+                raise storage.damaged(stage_file, kind, "nothing of that name", f"dataset {link.path}")
     if isinstance(joined[name], h5py.Dataset):
         if "/" in name:
             storage.group(file, name.split("/")[0])
