@@ -346,9 +346,9 @@ def _check_folder(folder: Path, source: Source) -> None:
     """Refuse a folder of another video's results, or of files that are not from here."""
     if not folder.is_dir():
         return
-    of = files.read_cache(folder / CONTENT).get("video", {}).get("sha256") or files.read_cache(
-        folder / PREPARATION
-    ).get("sha256")
+    indexed = files.read_cache(folder / CONTENT).get("video")
+    of = indexed.get("sha256") if isinstance(indexed, dict) else None
+    of = of or files.read_cache(folder / PREPARATION).get("sha256")
     if of is None and any(".tmp-" not in path.name for path in folder.iterdir()):
         raise fail(
             folder, "folder holds other files", "an empty folder, or none", "files", "choose another --out"
@@ -405,7 +405,12 @@ def _identity(source: Source, model: Model) -> str:
 def _current(folder: Path, identity: str) -> dict[str, Any] | None:
     """The content of ``index.json``, if it is there and nothing it depends on has changed."""
     content = files.read_cache(folder / CONTENT)
-    return content if content.get("digest") == identity else None
+    if content.get("digest") != identity or not {"truth", "annotations", "warnings"} <= content.keys():
+        return None
+    try:
+        return viewer.reading.read(folder / CONTENT)
+    except CrispError:  # it was edited since
+        return None
 
 
 def _prepare(source: Source, folder: Path, step: int, model: Model, options: Options) -> list[str]:

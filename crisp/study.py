@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import math
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cache, cached_property
@@ -24,6 +25,7 @@ from crisp.errors import CrispError, Fault, fail
 # Numbers that arrive as texts: PyYAML follows YAML 1.1 and takes 1e-3 for one, and Snakemake's
 # --config takes all members of a list for texts.
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+LARGEST = sys.float_info.max
 STREAMS = {
     "rgb": ("rgb",),
     "flow": ("flow",),
@@ -34,12 +36,20 @@ STREAMS = {
 
 
 def _is_finite(_: object, value: object) -> bool:
-    """Whether a value is a number; NaN and infinity would pass every bound of the schema."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+    """Whether a value is a number that a float can hold; NaN and infinity would pass the schema's bounds."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
+
+
+def _is_whole(checker: object, value: Any) -> bool:
+    """Whether a value is a whole number; bounds hold for what is a number alone."""
+    return _is_finite(checker, value) and float(value).is_integer()
 
 
 VALIDATOR = extend(
-    Draft202012Validator, type_checker=Draft202012Validator.TYPE_CHECKER.redefine("number", _is_finite)
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {"number": _is_finite, "integer": _is_whole}
+    ),
 )
 
 
@@ -449,7 +459,10 @@ def _fault(where: str, error: Any) -> Fault:
     if error.validator == "required":
         return Fault(f"{where}, {place}", error.message, remedy="add it; see config/README.md")
     expected = f"{error.validator} {error.validator_value}"
-    return Fault(f"{where}, {place}", "bad value", expected, repr(error.instance), "see config/README.md")
+    if error.validator == "pattern":
+        expected = error.schema["$comment"]
+    found = repr(error.instance)[:200]
+    return Fault(f"{where}, {place}", "bad value", expected, found, "see config/README.md")
 
 
 def _study(config: dict[str, Any]) -> Study:

@@ -188,3 +188,29 @@ def test_tables_and_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_numbers_of_a_list_on_snakemakes_command_line_are_numbers() -> None:
     """``--config 'seeds=[1,2]'`` arrives as a list of texts."""
     assert study.resolve(content(seeds=["1", "2"])).seeds == (1, 2)
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400), float("nan"), float("inf"), 10**19])
+@pytest.mark.parametrize(
+    ("part", "key"),
+    [("training", "batch_size"), ("detection", "stride"), ("split", "seed"), ("preparation", "width")],
+)
+def test_numbers_beyond_all_bounds(part: str, key: str, value: float) -> None:
+    with pytest.raises(CrispError, match="bad value"):
+        study.resolve(content(**{part: {key: value}}))
+
+
+@pytest.mark.parametrize(
+    "label", ["a\x00", "a\x0b", "a\x1b[31m", "a\n", "a\r", "a\ud800", "a\uffff", "a\u2028", "x" * 201]
+)
+def test_labels_that_no_export_could_hold(label: str) -> None:
+    for changes in ({"classes": [*content()["classes"], label]}, {"super_classes": {label: {}}}):
+        with pytest.raises(CrispError, match="bad value") as error:
+            study.resolve(content(**changes))
+        assert str(error.value).replace("\n", "").isprintable()
+
+
+def test_names_end_where_they_seem_to() -> None:
+    """In Python a pattern's end is also before the last line break."""
+    with pytest.raises(CrispError, match="up to 100 letters, digits"):
+        study.resolve(content(study="a\n"))
