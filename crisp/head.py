@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
 
@@ -57,6 +58,10 @@ class Head:
         return f"process {self.pid} on {self.host}, since {since}"
 
 
+# Of its fields, as JSON has them.
+KINDS = (str, int, int | float, list, str, str, str, str)
+
+
 def record(study: Study) -> Path:
     """Path of the record of a study's head."""
     return study.results / RECORD
@@ -64,10 +69,17 @@ def record(study: Study) -> Path:
 
 def read(path: Path) -> Head | None:
     """The head on record, None if there is none."""
-    try:
-        return Head(**read_json(path)) if path.exists() else None
-    except TypeError:
-        raise fail(path, "not a record of a run", remedy="delete it if no snakemake runs") from None
+    if not path.exists():
+        return None
+    content = read_json(path)
+    rules = {field.name: kind for field, kind in zip(fields(Head), KINDS, strict=True)}
+    right = isinstance(content, dict) and content.keys() == rules.keys()
+    if not right or not all(isinstance(content[key], kind) for key, kind in rules.items()):
+        found = "other content"
+        raise fail(
+            path, "not a record of a run", ", ".join(rules), found, "move it away if no snakemake runs"
+        )
+    return Head(**content)
 
 
 def enter(study: Study, log: str, study_file: str) -> None:
@@ -245,12 +257,26 @@ def recover(study: Study) -> Head | None:
     head = read(record(study))
     if head is None:
         return None
+    if not _is_run(head.command):
+        path, command = record(study), shlex.join(map(str, head.command))[:200]
+        raise fail(path, "not the command of a run", "snakemake", command, "move it away, and start the run")
     print(f"the run of {head} was cut off; {end(head)} of its jobs were still there and are ended now")
     unlocking = subprocess.run([*head.command, "--unlock"], cwd=head.folder, capture_output=True, text=True)
     if unlocking.returncode:
         raise fail(head.folder, "cannot be unlocked", "snakemake --unlock", unlocking.stderr.strip()[-500:])
     record(study).unlink()
     return head
+
+
+def _is_run(command: list[str]) -> bool:
+    """Whether a command is Snakemake's: a record may have come with somebody else's results."""
+    if not command or not all(isinstance(word, str) for word in command):
+        return False
+    python = [] if Path(command[0]).name == "snakemake" else command[:1]
+    if python and not re.fullmatch(r"python[0-9.]*", Path(python[0]).name):
+        return False
+    rest = command[len(python) :]
+    return rest[:2] == ["-m", "snakemake"] or Path(rest[0] if rest else "").name == "snakemake"
 
 
 def go_on(head: Head) -> None:

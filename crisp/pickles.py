@@ -55,8 +55,12 @@ class _Methods(dict[int, Any]):
         raise pickle.UnpicklingError(f"opcode {code} is not allowed here")
 
 
-class _Machine(pickle._Unpickler):  # type: ignore[name-defined,misc]
-    """The one in Python: that in C reserves memory for whatever place in its memo a pickle names."""
+# In Python: the one in C reserves memory for whatever place in its memo a pickle names.
+_Unpickler: Any = pickle._Unpickler
+
+
+class _Machine(_Unpickler):
+    """Takes a pickle apart; nothing but stand-ins can be called."""
 
     def __init__(self, content: bytes, names: Collection[str]) -> None:
         super().__init__(io.BytesIO(content))
@@ -113,7 +117,7 @@ class _Machine(pickle._Unpickler):  # type: ignore[name-defined,misc]
         self.memo[place] = self.stack[-1]
 
     dispatch = _Methods(
-        {code: pickle._Unpickler.dispatch[code] for name in OPCODES.split() for code in getattr(pickle, name)}
+        {code: _Unpickler.dispatch[code] for name in OPCODES.split() for code in getattr(pickle, name)}
         | {
             pickle.BUILD[0]: load_build,
             pickle.DICT[0]: load_dict,

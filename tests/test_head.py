@@ -146,3 +146,34 @@ def test_damaged_record(tiny: study.Study) -> None:
     files.write_json(head.record(tiny), {"pid": 1})
     with pytest.raises(CrispError, match="not a record of a run"):
         head.recover(tiny)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["sh", "-c", "touch ran"],
+        ["python", "-c", "open('ran', 'w')"],
+        ["python"],
+        ["", "snakemake"],
+        ["snakemake.sh"],
+        [],
+        [1],
+    ],
+)
+def test_a_record_of_another_command_is_not_run(tiny: study.Study, command: list[str]) -> None:
+    """It may have come with somebody else's results."""
+    put(tiny, replace(dead(), command=command))
+    with pytest.raises(CrispError, match="not the command of a run"):
+        head.recover(tiny)
+    assert not Path("ran").exists()
+    assert head.record(tiny).exists()
+
+
+@pytest.mark.parametrize(
+    "content", [[], {}, {"pid": 1}, {**asdict(dead()), "pid": "1"}, {**asdict(dead()), "log": 3}]
+)
+def test_a_record_of_other_content(tiny: study.Study, content: object) -> None:
+    files.write_json(head.record(tiny), content)
+    with pytest.raises(CrispError, match="not a record of a run") as error:
+        head.read(head.record(tiny))
+    assert "delete" not in error.value.faults[0].remedy

@@ -26,8 +26,8 @@ def read(path: Path, frames: int) -> People:
     try:
         with zipfile.ZipFile(path) as archive, archive.open("joints.npy") as file:
             told = npy.head(file)
-            count, points, values = told.shape
-            if points != len(JOINTS) or values not in (2, 3) or told.dtype.kind not in "iuf":
+            count, places, values = told.shape
+            if places != len(JOINTS) or values not in (2, 3) or told.dtype.kind not in "iuf":
                 raise ValueError(f"joints of shape {told.shape} of {told.dtype}")
             check_count(path, count, frames)
             joints = npy.content(file, told, frames * LARGEST).astype(float)
