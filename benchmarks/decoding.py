@@ -36,7 +36,7 @@ def ours(path: Path, width: int, height: int) -> Iterator[np.ndarray]:
 
 
 def _decoded(path: Path, threads: int) -> Iterator[av.VideoFrame]:
-    with av.open(str(path)) as container:
+    with path.open("rb") as file, video.container_of(file) as container:
         stream = container.streams.video[0]
         stream.thread_type, stream.thread_count = ("AUTO" if threads > 1 else "NONE"), threads
         yield from container.decode(stream)

@@ -17,6 +17,7 @@ from crisp.errors import CrispError, Fault
 from crisp.overlaps import colliding
 from crisp.study import Study
 from crisp.tables import Annotation
+from crisp.unreadable import ERRORS
 from crisp.words import counted, few
 
 MOST_ACTIONS = 20  # numbers in one message
@@ -165,7 +166,7 @@ def frame_count(study: Study, video: str) -> tuple[int, str]:
                 # The stage file may still be that of a video which has been replaced and scanned since.
                 if file.attrs["source_sha256"] == row.sha256:
                     return int(file.attrs["decoded_frames"]), "frames decoded"
-        except (KeyError, OSError):
+        except ERRORS:
             pass  # a damaged stage file is the frames job's to tell
     return row.frames, f"frames in {study.videos_table}"
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from crisp import models
+from crisp import models, torch_files
 from crisp.errors import fail
 from crisp.files import replacing
+from crisp.models.branch import FEATURES
 from crisp.study import Variant, defaults
 from crisp.unreadable import explained, remade
 
@@ -30,12 +32,18 @@ def save(path: Path, content: dict[str, Any]) -> None:
         torch.save(content, beside)
 
 
-def load(path: Path, device: torch.device) -> dict[str, Any]:
-    """Read a checkpoint; an absent or damaged one is empty, as it only costs time."""
+def load(path: Path, device: torch.device, part: str) -> dict[str, Any]:
+    """Read a checkpoint; an absent or damaged one is empty, as it only costs time.
+
+    Parameters
+    ----------
+    path : of the file.
+    device : that its tensors are wanted on.
+    part : what it is by ``model.schema.yaml``, ``last`` or ``best``.
+    """
     try:
-        content = torch.load(path, map_location=device, weights_only=True)
-        if not isinstance(content, dict):
-            raise TypeError(f"{type(content).__name__} instead of a dictionary")
+        content = torch_files.read(path, device)
+        torch_files.check(content, f"/$defs/{part}")
         return content
     except FileNotFoundError:
         return {}
@@ -52,7 +60,7 @@ def start_from(model: nn.Module, variant: Variant, classes: tuple[str, ...]) -> 
     CrispError
         If the file is missing or damaged, or its model has other layers.
     """
-    source, about = load_model(Path(variant.init_from), torch.device("cpu"))
+    source, about = load_model(Path(variant.init_from), torch.device("cpu"), "")
     weights = source.state_dict()
     if about["classes"] != list(classes):
         weights = {key: value for key, value in weights.items() if not key.startswith("head.")}
@@ -72,8 +80,16 @@ def start_from(model: nn.Module, variant: Variant, classes: tuple[str, ...]) -> 
     return {"path": variant.init_from, **{key: about.get(key, "") for key in kept}}
 
 
-def load_model(path: Path, device: torch.device) -> tuple[nn.Module, dict[str, Any]]:
+def load_model(
+    path: Path, device: torch.device, part: str = "/$defs/complete"
+) -> tuple[nn.Module, dict[str, Any]]:
     """A trained model and what its file says about it.
+
+    Parameters
+    ----------
+    path : of the file.
+    device : that the model is wanted on.
+    part : what it has to be by ``model.schema.yaml``; all that inference needs by default.
 
     Raises
     ------
@@ -82,24 +98,42 @@ def load_model(path: Path, device: torch.device) -> tuple[nn.Module, dict[str, A
     """
     expected, by_hand = "a model.pt of CRISP, a ZIP archive", "crisp train makes one"
     try:
-        content = torch.load(path, map_location=device, weights_only=True)
+        content = torch_files.read(path, device)
     except Exception as error:  # torch raises half a dozen kinds for damaged files
         raise explained(path, error, "model", expected, "train", by_hand) from None
     if not isinstance(content, dict) or "schema" not in content:
         found = type(content).__name__ if not isinstance(content, dict) else "a file of torch without schema"
         raise fail(path, "not a model of CRISP", expected, found, f"correct the path; {by_hand}")
-    if content["schema"] != MODEL_SCHEMA:
+    if type(content["schema"]) is not int or content["schema"] != MODEL_SCHEMA:
         remedy = "use the version of CRISP that trained it, or train one with this version"
-        raise fail(path, "model of another schema", str(MODEL_SCHEMA), content["schema"], remedy)
+        raise fail(path, "model of another schema", str(MODEL_SCHEMA), str(content["schema"])[:80], remedy)
     try:
+        torch_files.check(content, part)
         content = _with_defaults(content)
-        model = models.build(Variant.from_config(content["variant"]), len(content["classes"])).to(device)
-        model.load_state_dict(content.pop("model"))
+        variant, weights = Variant.from_config(content["variant"]), content.pop("model")
+        with torch.device("meta"), warnings.catch_warnings():  # what is described may be larger than memory
+            warnings.simplefilter("ignore")
+            torch_files.check_weights(models.build(variant, len(content["classes"])), weights)
+        _check_features(variant, content["reference"].get("features"))
+        model = models.build(variant, len(content["classes"])).to(device)
+        model.load_state_dict(weights)
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        reason = f"{type(error).__name__}: {error}" if not isinstance(error, ValueError) else str(error)
         remedy = remade(path, "train", else_="copy it again from where it was trained, or train it again")
-        raise fail(path, "model is damaged", "weights and all that inference needs", reason, remedy) from None
+        expected = "weights and all that inference needs"
+        raise fail(path, "model is damaged", expected, reason.splitlines()[0][:300], remedy) from None
     return model.eval(), content
+
+
+def _check_features(variant: Variant, features: dict[str, Any] | None) -> None:
+    """Check that the reference is of what the last layer sees."""
+    if not features:
+        return
+    width, count = FEATURES * len(variant.streams), len(features["components"])
+    shapes = {"mean": (width,), "components": (count, width), "variances": (count,)}
+    found = {name: tuple(features[name].shape) for name in shapes}
+    if found != shapes:
+        raise ValueError(f"reference.features of shapes {found} instead of {shapes}")
 
 
 def _with_defaults(content: dict[str, Any]) -> dict[str, Any]:
@@ -115,6 +149,8 @@ def _with_defaults(content: dict[str, Any]) -> dict[str, Any]:
         "calibration": {"temperature": 1.0, "remark": "the model file is of an older version"},
         "reference": {},
         **content,
+        "classes": list(content["classes"]),
+        "variant": {**defaults("defaults"), **content["variant"]},
         "preparation": {**preparation, **content["preparation"]},
         "detection": {**defaults("detection"), **content.get("detection", {})},
     }

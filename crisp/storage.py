@@ -14,12 +14,14 @@ import h5py
 import hdf5plugin
 import numpy as np
 
-from crisp import __version__, layouts
+from crisp import __version__, hdf5, layouts
 from crisp.errors import CrispError, Fault, fail
 from crisp.files import digest, replacing
 from crisp.unreadable import ERRORS, check_finite, explained, made_by_workflow, reason
 from crisp.versions import STAGES
 
+# The files that a volume links to, which lie beside it.
+BESIDE = r"(frames|pose|(flow|roi)/[a-z0-9]+)\.h5"
 SCHEMA = 1  # of the stage files as a whole; a reader refuses any other
 TYPES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 
@@ -273,7 +275,7 @@ def open_stage(path: str | Path, kind: str) -> h5py.File:
     check_finite(path, "stage file")
     file = None
     try:
-        file = h5py.File(path, "r", locking=False)
+        file = hdf5.opened(path, beside=BESIDE if kind == "volume" else "")
         found = {key: plain(file.attrs.get(key)) for key in ("schema", "kind", "complete")}
         for _, item in [("", file), *_datasets(file)]:
             dict(item.attrs)  # so that damage shows here

@@ -26,6 +26,7 @@ from crisp.errors import CrispError, Fault, fail
 # Numbers that arrive as texts: PyYAML follows YAML 1.1 and takes 1e-3 for one, and Snakemake's
 # --config takes all members of a list for texts.
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+LARGEST = sys.float_info.max
 STREAMS = {
     "rgb": ("rgb",),
     "flow": ("flow",),
@@ -35,16 +36,21 @@ STREAMS = {
 }
 
 
-LARGEST_NUMBER = sys.float_info.max  # a whole number may be beyond, and is then no float
-
-
 def _is_finite(_: object, value: object) -> bool:
-    """Whether a value is a number; NaN and infinity would pass every bound of the schema."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST_NUMBER
+    """Whether a value is a number that a float can hold; NaN and infinity would pass the schema's bounds."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
+
+
+def _is_whole(checker: object, value: Any) -> bool:
+    """Whether a value is a whole number; bounds hold for what is a number alone."""
+    return _is_finite(checker, value) and float(value).is_integer()
 
 
 VALIDATOR = extend(
-    Draft202012Validator, type_checker=Draft202012Validator.TYPE_CHECKER.redefine("number", _is_finite)
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {"number": _is_finite, "integer": _is_whole}
+    ),
 )
 
 
@@ -463,6 +469,8 @@ def _faults(where: str, error: Any) -> list[Fault]:
     if error.validator == "enum":
         choices = list(map(str, error.validator_value))
         expected, remedy = ", ".join(choice or "''" for choice in choices), _meant(error.instance, choices)
+    if error.validator == "pattern":
+        expected = error.schema.get("$comment", expected)
     return [Fault(f"{where}, {place}", "bad value", expected, repr(error.instance)[:200], remedy)]
 
 

@@ -22,8 +22,8 @@ from crisp.cells import plain
 from crisp.check_labels import frame_count
 from crisp.errors import CrispError, Fault, fail
 from crisp.importers.found import stem
-from crisp.overlaps import colliding
 from crisp.limits import LARGEST_TEXT
+from crisp.overlaps import colliding
 from crisp.study import Study
 from crisp.unreadable import reading
 from crisp.words import counted

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from crisp.cells import guarded
 from crisp import json_file
+from crisp.cells import guarded
 from crisp.decisions import RULES
 from crisp.files import replacing
 from crisp.limits import LARGEST_TEXT

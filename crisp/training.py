@@ -22,6 +22,7 @@ from crisp import (
     schedules,
     sources,
     storage,
+    torch_files,
     training_samples,
 )
 from crisp.augmentation import generator
@@ -404,13 +405,16 @@ class Trainer:
 
     def resume(self, state: Path) -> None:
         """Load the state of a killed run, if there is one of the same digest."""
-        last = checkpoints.load(state / "last.pt", self.device)
+        last = checkpoints.load(state / "last.pt", self.device, "last")
         best = {}
         if last.get("history"):
-            best = checkpoints.load(state / f"best-{last['best']['epoch']}.pt", self.device)
+            best = checkpoints.load(state / f"best-{last['best']['epoch']}.pt", self.device, "best")
         found = [content.get("digest") for content in (last, best) if content]
         if last and (set(found) != {self.digest} or (last["history"] and not best)):
             self._say("the saved state belongs to other inputs: training afresh")
+            last = {}
+        if last and not self._fits(last, best):
+            self._say("the saved state is damaged: training afresh")
             last = {}
         if self.processes.first:
             for other in state.glob("best-*.pt"):  # also of an epoch after the last that was saved
@@ -424,6 +428,27 @@ class Trainer:
         self.best_state = best.get("model", {})
         inside = f", {self.within['batches']} batches of the next" if self.within else ""
         self._say(f"resuming after epoch {len(self.history)}{inside}")
+
+    def _fits(self, last: dict[str, Any], best: dict[str, Any]) -> bool:
+        """Whether saved weights, and what the optimiser knows of them, are of this model."""
+        try:
+            for content in filter(None, (last, best)):
+                torch_files.check_weights(self.model, content["model"])
+        except ValueError:
+            return False
+        weights = list(self.model.parameters())
+        (group,) = self.optimizer.state_dict()["param_groups"]
+        found = last["optimizer"]["param_groups"]
+        return (
+            len(found) == 1
+            and found[0].keys() == group.keys()
+            and found[0]["params"] == group["params"]
+            and all(
+                number in group["params"] and (buffer is None or buffer.shape == weights[number].shape)
+                for number, buffers in last["optimizer"]["state"].items()
+                for buffer in buffers.values()
+            )
+        )
 
     def _say(self, text: str) -> None:
         """Tell once, whatever the number of processes."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import os
 import pwd
+import re
 import shlex
 import stat
 from collections.abc import Iterator
@@ -42,6 +43,13 @@ MARKS = (
     (0, b"\xfe\xff", WIDE_TEXT),
     (0, b"\0\0\xfe\xff", WIDE_TEXT),
 )
+PLAYLIST = "a playlist that names other files, not a video"
+# First bytes of lists of files to play and of descriptions of streams, which are text.
+LISTS = re.compile(
+    rb"(\xef\xbb\xbf)?\s*(#EXTM3U|ffconcat\s|v=0\r?\n|\[(playlist|reference)\]|"
+    rb"(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(MPD|asx|smil|playlist|\?wpl)\b)",
+    re.IGNORECASE | re.DOTALL,
+)
 TAKES_VIDEO = (
     "give a video to crisp index, which finds its strokes and makes an index.json, or to crisp frames,"
     " which makes a stage file of it"
@@ -54,8 +62,8 @@ ERRORS = (
     KeyError,
     IndexError,
     AttributeError,
-    RuntimeError,  # RecursionError is one
-    OverflowError,
+    ArithmeticError,  # OverflowError is one
+    RuntimeError,  # and RecursionError
     MemoryError,
     EOFError,
     csv.Error,
@@ -90,6 +98,8 @@ def kind_of(path: str | Path) -> str:
         head = file.read(HEAD)
     if not head:
         return "an empty file"
+    if LISTS.match(head):
+        return PLAYLIST
     return next((kind for at, mark, kind in MARKS if head[at : at + len(mark)] == mark), "")
 
 
@@ -174,7 +184,8 @@ def explained(
     if isinstance(error, OSError) and error.errno and error.strerror:  # the system's, not the reader's
         remedy = "correct the path; if it is right, look after the disk or the network that holds the file"
         return fail(path, what, expected, error.strerror, remedy)
-    return fail(path, what, expected, kind or reason(error), remade(path, rule, by_hand))
+    found = kind if kind and kind not in expected else reason(error)
+    return fail(path, what, expected, found, remade(path, rule, by_hand))
 
 
 def reason(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import heapq
 from collections.abc import Iterator
@@ -16,12 +17,22 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from crisp.errors import CrispError, fail
-from crisp.unreadable import denied
+from crisp.unreadable import PLAYLIST, denied, kind_of
 from crisp.words import counted
 
 # What to do about a video that cannot be used: by hand, and where it is one of a study's.
 BY_HAND = "give a video file that plays on this machine, or convert it: ffmpeg -i VIDEO new.mp4"
 IN_STUDY = "replace the file, then run crisp scan; or set use=no for this video in videos.tsv"
+
+# Kinds of files (FFmpeg's demuxers) that hold their pictures themselves. Others, such as playlists and
+# descriptions of streams, name files or addresses, which FFmpeg would open.
+SELF_CONTAINED = (
+    "mov,matroska,webm,avi,mpegts,mpegtsraw,mpeg,mpegvideo,m4v,flv,live_flv,asf,ogg,mxf,gxf,nut,nuv,nsv,ivf,"
+    "ivr,rm,wtv,dv,dhav,kux,lmlm4,pva,ty,vc1,vc1test,h261,h263,h264,hevc,vvc,evc,av1,obu,apv,avs,avs2,avs3,"
+    "cavsvideo,dirac,dnxhd,mjpeg,mjpeg_2000,mpjpeg,yuv4mpegpipe,gif,apng,amv,cine,ser,mlv,r3d"
+)
+# Of a video that names other files, as MOV may, nothing else is opened: no protocol is there to do it.
+ALONE = {"format_whitelist": SELF_CONTAINED, "protocol_whitelist": "none"}
 
 REORDERED = 16  # frames; no codec displays a frame later than that after it has decoded it
 
@@ -190,6 +201,17 @@ def _uneven(stamps: list[Fraction], fps: float) -> bool:
     return fps > 0 and abs(float(stamps[0] - first) * fps - 1) > 0.5
 
 
+def container_of(file: BinaryIO) -> av.container.InputContainer:
+    """An open file as a video: its own bytes alone are read, whatever other files or addresses it names.
+
+    Raises
+    ------
+    av.error.FFmpegError, OSError or ValueError
+        If it is none, or a file of another kind that names others.
+    """
+    return av.open(file, mode="r", metadata_errors="ignore", options=ALONE)
+
+
 def _packets(file: BinaryIO, source: Source) -> Iterator[av.Packet]:
     """The video packets of an open file, ending with the empty one that flushes the decoder.
 
@@ -197,12 +219,13 @@ def _packets(file: BinaryIO, source: Source) -> Iterator[av.Packet]:
     protocol) can mislead it.
     """
     try:
-        container = av.open(file, mode="r", metadata_errors="ignore")
+        container = container_of(file)
     except (av.error.FFmpegError, OSError, ValueError) as error:  # OSError: a seek in an empty file
-        size = source.path.stat().st_size
-        raise fail(
-            source.path, "not a video", "a file FFmpeg can open", f"{size} bytes; {error}", source.remedy
-        ) from None
+        found = f"{source.path.stat().st_size} bytes; {error}"
+        with contextlib.suppress(OSError):
+            found = kind_of(source.path) or found
+        remedy = "give the video itself" if found == PLAYLIST else source.remedy
+        raise fail(source.path, "not a video", "a file FFmpeg can open", found, remedy) from None
     with container:
         stream = _picture_stream(container)
         if stream is None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import h5py
 
-from crisp import layouts, storage
+from crisp import storage
 from crisp.errors import CrispError, fail
 
 VOLUME_ATTRIBUTES = {
@@ -144,11 +144,10 @@ def _copy(joined: h5py.File, name: str, file: h5py.File) -> None:
         if not LINKED.fullmatch(link.filename):
             raise _elsewhere(joined, name, link.filename)
         stage_file = Path(joined.filename).parent / link.filename
-        storage.open_stage(stage_file, Path(link.filename).parts[0].removesuffix(".h5")).close()
-    elif isinstance(link, h5py.SoftLink) or (
-        isinstance(joined[name], h5py.Dataset) and layouts.outside(joined[name])
-    ):
-        raise _elsewhere(joined, name, "a link to another place")
+        kind = Path(link.filename).parts[0].removesuffix(".h5")
+        with storage.open_stage(stage_file, kind) as stage:
+            if link.path not in stage:
+                raise storage.damaged(stage_file, kind, "nothing of that name", f"dataset {link.path}")
     if isinstance(joined[name], h5py.Dataset):
         if "/" in name:
             storage.group(file, name.split("/")[0])

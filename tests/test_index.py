@@ -752,3 +752,44 @@ def test_memory_does_not_grow_with_the_video(make_video, command: Command) -> No
     more = peak(command, "long.mp4") - peak(command, "short.mp4")
     pixels = 160 * size[0] * size[1] * 3
     assert more < pixels / 10
+
+
+@pytest.mark.usefixtures("lab")
+def test_model_whose_flow_method_is_a_path_writes_nothing(tmp_path: Path, command: Command) -> None:
+    model_file(Path("model.pt"), variant={"name": "twin", "model": "twin", "flow": f"../../outside/{METHOD}"})
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / f"{METHOD}.h5").write_text("somebody's")
+    before = sorted(tmp_path.rglob("*"))
+    assert "variant.flow: '../../outside/" in command("game.mp4", code=1)
+    assert sorted(tmp_path.rglob("*")) == before
+    assert (tmp_path / "outside" / f"{METHOD}.h5").read_text() == "somebody's"
+
+
+@pytest.mark.usefixtures("lab")
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda content: content.update(strokes="none"),
+        lambda content: content.pop("truth"),
+        lambda content: content["video"].update(frames=-1),
+    ],
+)
+def test_index_that_was_edited_is_made_again(
+    command: Command, edit: Callable[[dict[str, Any]], None]
+) -> None:
+    command("game.mp4")
+    whole = read()
+    content = read()
+    edit(content)
+    Path("out/game/index.json").write_text(json.dumps(content))
+    command("game.mp4")
+    assert read() == whole
+
+
+@pytest.mark.usefixtures("lab")
+def test_folder_with_an_index_of_other_types_is_left_alone(command: Command) -> None:
+    path = Path("out/game/index.json")
+    path.parent.mkdir(parents=True)
+    path.write_text('{"video": [1], "digest": {}}')
+    assert "folder holds other files" in command("game.mp4", code=1)
+    assert path.read_text() == '{"video": [1], "digest": {}}'

@@ -273,3 +273,29 @@ def test_parts_of_a_flow_are_no_more_than_its_frames(tmp_path: Path, monkeypatch
     tables.write_videos("videos.tsv", [tables.Video("v", "v.mp4", 1, 50, "", 25.0)])
     made = study.resolve(content(preparation={"scatter_seconds": 1e-300}))
     assert made.flow_parts("v", "deepflow") == 50
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400), float("nan"), float("inf"), 10**20])
+@pytest.mark.parametrize(
+    ("part", "key"),
+    [("training", "batch_size"), ("detection", "stride"), ("split", "seed"), ("preparation", "width")],
+)
+def test_numbers_beyond_all_bounds(part: str, key: str, value: float) -> None:
+    with pytest.raises(CrispError, match="bad value"):
+        study.resolve(content(**{part: {key: value}}))
+
+
+@pytest.mark.parametrize(
+    "label", ["a\x00", "a\x0b", "a\x1b[31m", "a\n", "a\r", "a\ud800", "a\uffff", "a\u2028", "x" * 201]
+)
+def test_labels_that_no_export_could_hold(label: str) -> None:
+    for changes in ({"classes": [*content()["classes"], label]}, {"super_classes": {label: {}}}):
+        with pytest.raises(CrispError, match="bad value") as error:
+            study.resolve(content(**changes))
+        assert str(error.value).replace("\n", "").isprintable()
+
+
+def test_names_end_where_they_seem_to() -> None:
+    """In Python a pattern's end is also before the last line break."""
+    with pytest.raises(CrispError, match="up to 100 letters, digits"):
+        study.resolve(content(study="a\n"))

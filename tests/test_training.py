@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import math
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -564,7 +566,9 @@ def test_model_file_that_cannot_be_used(tmp_path: Path) -> None:
         checkpoints.load_model(path, CPU)
     for key in ("variant", "classes", "preparation", "model"):
         torch.save({name: value for name, value in content.items() if name != key}, path)
-        with pytest.raises(CrispError, match=f"model is damaged[\\s\\S]*found: KeyError: '{key}'"):
+        with pytest.raises(
+            CrispError, match=f"model is damaged[\\s\\S]*found: top level: '{key}' is a required"
+        ):
             checkpoints.load_model(path, CPU)
     torch.save({**content, "model": {}}, path)
     with pytest.raises(CrispError, match="model is damaged"):
@@ -741,3 +745,40 @@ def test_saving_takes_a_small_share_of_the_time(small: Study, monkeypatch: pytes
     assert len(saves) >= 2
     assert begun <= 0.05 * next(clock) + 6
     assert Path(small.model_folder("flow", "main", 1), "model.pt").exists()
+
+
+SPOILT: dict[str, Callable[[dict[str, Any]], object]] = {
+    "a path": lambda last: last["best"].update(epoch="../../best"),
+    "no loss": lambda last: last["best"].update(loss="low"),
+    "weights of another shape": lambda last: last["model"].update({"head.bias": torch.zeros(7)}),
+    "weights that are no numbers": lambda last: last["model"]["head.bias"].fill_(math.nan),
+    "no weights": lambda last: last["model"].clear(),
+    "a rate that is none": lambda last: last["optimizer"]["param_groups"][0].update(lr=math.nan),
+    "no rate": lambda last: last["optimizer"]["param_groups"][0].pop("lr"),
+    "momentum of another shape": lambda last: last["optimizer"]["state"][0].update(
+        momentum_buffer=torch.zeros(7)
+    ),
+    "momentum of no weight": lambda last: last["optimizer"]["state"].update({99: {"momentum_buffer": None}}),
+    "no history": lambda last: last.update(history="none"),
+    "half a batch": lambda last: last.update(within={"epoch": 1}),
+}
+
+
+def test_spoilt_state_only_costs_time(small: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    """None of it stops a training, or leads out of the folder of its state."""
+    stop_in(small, monkeypatch, 2)
+    whole = torch.load("state/last.pt", weights_only=True)
+    shutil.copytree("state", "kept")
+    run = trainer(small)
+    run.resume(Path("state"))
+    assert len(run.history) == 1
+    for name, spoil in SPOILT.items():
+        shutil.copytree("kept", "state", dirs_exist_ok=True)
+        last = copy.deepcopy(whole)
+        spoil(last)
+        torch.save(last, "state/last.pt")
+        run = trainer(small)
+        before = {key: value.clone() for key, value in run.model.state_dict().items()}
+        run.resume(Path("state"))
+        assert (run.history, run.within) == ([], {}), name
+        assert same(run.model.state_dict(), before), name

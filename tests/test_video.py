@@ -7,8 +7,11 @@ import errno
 import io
 import os
 import struct
+from collections.abc import Iterator
 from fractions import Fraction
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import av
 import cv2
@@ -353,3 +356,114 @@ def test_resize_is_area_averaging() -> None:
     halved = image.reshape(20, 2, 30, 2, 3).mean(axis=(1, 3))
     np.testing.assert_allclose(video.resize(image, 30, 20), halved, atol=0.5001)
     assert video.resize(image, 60, 40) is image
+
+
+HLS = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:0\n#EXTINF:2.0,\n{}\n"
+MPD = """<?xml version="1.0"?>
+<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT1S"
+ profiles="urn:mpeg:dash:profile:isoff-main:2011"><Period><AdaptationSet mimeType="video/mp4">
+<Representation id="1" bandwidth="1000" codecs="avc1"><BaseURL>{}</BaseURL>
+<SegmentList duration="1"><SegmentURL media="{}"/></SegmentList>
+</Representation></AdaptationSet></Period></MPD>
+"""
+SDP = """v=0
+o=- 0 0 IN IP4 127.0.0.1
+s=x
+c=IN IP4 127.0.0.1
+t=0 0
+m=video 15004 RTP/AVP 96
+a=rtpmap:96 H264/90000
+"""
+PLAYLISTS = {
+    "m3u8": HLS + "#EXT-X-ENDLIST\n",
+    "live m3u8": HLS,
+    "mpd": MPD,
+    "concat": "ffconcat version 1.0\nfile {}\n",
+    "sdp": SDP,
+}
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[tuple[str, list[str]]]:
+    """The address of a server on this machine, and the paths it was asked for."""
+    asked: list[str] = []
+
+    class Noting(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Noting) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/part.ts", asked
+        server.shutdown()
+
+
+@pytest.mark.parametrize("name", ["list.mp4", "list.m3u8", "list.mpd", "list"])
+@pytest.mark.parametrize("kind", PLAYLISTS)
+def test_playlists_are_refused_and_nothing_they_name_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, served: tuple[str, list[str]], kind: str, name: str
+) -> None:
+    """FFmpeg would read any file or address of a playlist, and wait for ever for more of a live one."""
+    monkeypatch.chdir(tmp_path)
+    encode(tmp_path / "part.ts", form="mpegts")
+    address, asked = served
+    for named in ("part.ts", tmp_path / "part.ts", (tmp_path / "part.ts").as_uri(), address):
+        Path(name).write_text(PLAYLISTS[kind].format(named, named))
+        for read in (decode, video.count_packets):
+            with pytest.raises(CrispError, match="a playlist that names other files, not a video") as error:
+                read(Path(name))
+            assert "ffmpeg" not in error.value.faults[0].remedy, "it would open what the list names"
+        with Path(name).open("rb") as file, pytest.raises((av.error.FFmpegError, ValueError)):
+            video.container_of(file)  # also where the first bytes do not show what it is
+    assert asked == []
+
+
+def boxes(content: bytes, begin: int, end: int, wanted: tuple[bytes, ...]) -> list[int]:
+    """Where the boxes of a path lie in an MP4 file, outermost first."""
+    while begin < end:
+        size, kind = struct.unpack(">I4s", content[begin : begin + 8])
+        if kind == wanted[0]:
+            return [begin, *(boxes(content, begin + 8, begin + size, wanted[1:]) if wanted[1:] else [])]
+        begin += size
+    raise ValueError(wanted)
+
+
+def pictures_elsewhere(path: Path, target: Path) -> Path:
+    """A QuickTime file whose pictures lie in another file, by an alias of its data reference."""
+    content = bytearray(encode(path, form="mov").read_bytes())
+    places = boxes(content, 0, len(content), (b"moov", b"trak", b"mdia", b"minf", b"dinf", b"dref"))
+    named = str(target).encode()
+    padded = named + b"\0" * (len(named) % 2)
+    record = struct.pack(">4x 10x B27s 12x B63s 16x hh 16x", 4, b"disk", len(target.name), b"x", -1, -1)
+    record += struct.pack(">hh", 2, len(padded)) + padded + struct.pack(">hh", -1, 0)
+    entry = struct.pack(">I4s", len(record) + 8, b"alis") + record
+    begin = places[-1] + 16  # after version and number of entries
+    (before,) = struct.unpack(">I", content[begin : begin + 4])
+    content[begin : begin + before] = entry
+    for place in places:
+        (size,) = struct.unpack(">I", content[place : place + 4])
+        content[place : place + 4] = struct.pack(">I", size + len(entry) - before)
+    path.write_bytes(content)
+    return path
+
+
+def test_pictures_in_another_file_are_not_read(tmp_path: Path) -> None:
+    target = encode(tmp_path / "whole.mov", form="mov")
+    path = pictures_elsewhere(tmp_path / "alias.mov", target)
+    follow = {"enable_drefs": "1", "use_absolute_path": "1"}
+    with av.open(str(path), options=follow) as container:
+        assert len(list(container.decode(video=0))) == 20, "as FFmpeg does where it is allowed to"
+    assert error_of(path) == "no frame of this video decodes"
+    with path.open("rb") as file, av.open(file, options={**follow, **video.ALONE}) as container:
+        assert list(container.decode(video=0)) == []
+
+
+def test_only_one_place_opens_videos_for_reading() -> None:
+    """All others would have to think of playlists, too."""
+    for path in Path(video.__file__).parent.rglob("*.py"):
+        reading = [line for line in path.read_text().splitlines() if "av.open(" in line and '"w"' not in line]
+        assert len(reading) == (path.name == "video.py"), path

@@ -162,3 +162,28 @@ def test_remove_from_unknown_stage(folder: Path) -> None:
     with pytest.raises(CrispError, match="unknown stage"):
         volume.remove_from(folder, "v", "training")
     assert (folder / "frames.h5").exists()
+
+
+@pytest.mark.parametrize(
+    "target", ["../frames.h5", "/dev/zero", "roi/../../frames.h5", "other/frames.h5", "frames"]
+)
+def test_links_to_other_files_than_the_stage_files_beside_it(
+    folder: Path, tmp_path: Path, target: str
+) -> None:
+    shutil.copy(folder / "frames.h5", folder.parent / "frames.h5")
+    with h5py.File(folder / "v.h5", "r+") as file:
+        del file["rgb"]
+        file["rgb"] = h5py.ExternalLink(target, "rgb")
+    with pytest.raises(CrispError, match=r"v\.h5: stage file cannot be read") as error:
+        volume.pack(folder / "v.h5", tmp_path / "packed.h5")
+    assert error.value.faults[0].found == "rgb is a link, whose content is elsewhere"
+    assert not (tmp_path / "packed.h5").exists()
+
+
+def test_links_to_what_a_stage_file_does_not_hold(folder: Path, tmp_path: Path) -> None:
+    with h5py.File(folder / "v.h5", "r+") as file:
+        del file["rgb"]
+        file["rgb"] = h5py.ExternalLink("frames.h5", "none")
+    with pytest.raises(CrispError, match=r"frames\.h5, dataset none: damaged data"):
+        volume.pack(folder / "v.h5", tmp_path / "packed.h5")
+    assert not (tmp_path / "packed.h5").exists()

@@ -20,7 +20,6 @@ from crisp import files, sources
 from crisp.errors import CrispError, Fault, fail
 from crisp.study import Study
 from crisp.unreadable import reading
-from crisp.words import counted
 
 if TYPE_CHECKING:
     from crisp.poses.people import People
@@ -172,6 +171,7 @@ def read(path: str | Path, frames: int, joints: Mapping[str, str] | None = None)
         If the file is damaged or of an unknown kind, lacks joints, or is not of that many frames.
     """
     from crisp.poses import arrays, coco, deeplabcut, published, sleap
+    from crisp.poses.people import check_count
 
     path, joints = Path(path), joints or {}
     with reading(path, "pose file"):
@@ -179,9 +179,9 @@ def read(path: str | Path, frames: int, joints: Mapping[str, str] | None = None)
     if is_folder:
         people = published.read(path, joints)
     elif path.suffix == ".json":
-        people = coco.read(path, joints)
+        people = coco.read(path, frames, joints)
     elif path.suffix == ".npz":
-        people = arrays.read(path)
+        people = arrays.read(path, frames)
     elif path.suffix == ".csv" and "frame_idx" in _heads(path):
         people = sleap.read_csv(path, frames, joints)
     elif path.suffix == ".csv":
@@ -193,14 +193,7 @@ def read(path: str | Path, frames: int, joints: Mapping[str, str] | None = None)
     else:
         expected = f"an ending of {', '.join(ENDINGS)}, or a folder of .npy files"
         raise fail(path, "unknown kind of pose file", expected, path.suffix or "no ending", "convert it")
-    if len(people.points) != frames:
-        raise fail(
-            path,
-            "poses of another number of frames than the video",
-            f"{counted(frames, 'frame')}, as many as decode",
-            len(people.points),
-            "is it the pose file of this video? Export the poses of all its frames",
-        )
+    check_count(path, len(people.points), frames)
     return people
 
 

@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
 
 from crisp.errors import fail
-from crisp.poses.people import People
+from crisp.poses import npy
+from crisp.poses.people import People, check_count
 from crisp.skeleton import JOINTS, POINTS
-from crisp.unreadable import explained
+from crisp.unreadable import ERRORS, explained
+
+LARGEST = len(JOINTS) * 3 * 16  # bytes of a frame
 
 
-def read(path: Path) -> People:
+def read(path: Path, frames: int) -> People:
     """One person in each frame; see `crisp.poses.read`.
 
     `joints` is (N, 13, 2) of (x, y), or (N, 13, 3) with a score, in the order of `crisp.skeleton.JOINTS`.
     """
     expected = f"an array joints of (frames, {len(JOINTS)}, 2 or 3) numbers"
     try:
-        with np.load(path, allow_pickle=False) as file:
-            joints = file["joints"].astype(float)
-        if joints.ndim != 3 or joints.shape[1] != len(JOINTS) or joints.shape[2] not in (2, 3):
-            raise ValueError(f"joints of shape {joints.shape}")
-    except OSError as error:
-        raise explained(path, error, "pose file", f"{expected}, a ZIP archive") from None
-    except (ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
+        with zipfile.ZipFile(path) as archive, archive.open("joints.npy") as file:
+            told = npy.head(file)
+            count, places, values = told.shape
+            if places != len(JOINTS) or values not in (2, 3) or told.dtype.kind not in "iuf":
+                raise ValueError(f"joints of shape {told.shape} of {told.dtype}")
+            check_count(path, count, frames)
+            joints = npy.content(file, told, frames * LARGEST).astype(float)
+    except (zipfile.BadZipFile, zlib.error, *ERRORS) as error:
+        if isinstance(error, OSError) or not zipfile.is_zipfile(path):
+            raise explained(path, error, "pose file", f"{expected}, a ZIP archive") from None
         raise fail(path, "not an array of joints", expected, error, "write it again") from None
     points = np.full((len(joints), 1, len(POINTS), 3), np.nan)
     points[:, 0, 1:, 2] = 1

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 
 from crisp.errors import fail
-from crisp.poses.people import People, ordered, places, stacked
+from crisp.poses.people import People, check_count, ordered, places, stacked
 from crisp.skeleton import JOINTS
-from crisp.unreadable import reading
+from crisp.unreadable import ERRORS, reading
 
 # The first of COCO's 17 points are ours, in our order; a file may name its own in `categories`.
 KEYPOINTS = [*JOINTS, "left knee", "right knee", "left ankle", "right ankle"]
 
 
-def read(path: Path, joints: Mapping[str, str]) -> People:
+def read(path: Path, count: int, joints: Mapping[str, str]) -> People:
     """Everyone in each frame; see `crisp.poses.read`.
 
     The third value of a keypoint is a score, or COCO's visibility: 0 means that the point is not known, 1
@@ -31,8 +31,10 @@ def read(path: Path, joints: Mapping[str, str]) -> People:
         images, annotations = content["images"], content["annotations"]
         rows = {image["id"]: row for row, image in enumerate(sorted(images, key=_moment))}
         names = next((c["keypoints"] for c in content.get("categories", []) if "keypoints" in c), KEYPOINTS)
+        if not all(isinstance(name, str) for name in names) or not isinstance(annotations, list):
+            raise ValueError("keypoints that are no names, or annotations that are no list")
         sizes = {(float(image.get("width", 0)), float(image.get("height", 0))) for image in images}
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except ERRORS as error:
         raise fail(
             path,
             "not a COCO keypoint file",
@@ -43,15 +45,18 @@ def read(path: Path, joints: Mapping[str, str]) -> People:
     if len(rows) != len(images) or len(sizes) > 1:
         found = f"{len(images)} images, {len(rows)} ids, {len(sizes)} sizes"
         raise fail(path, "not the frames of one video", "images of one size, each with its own id", found)
+    check_count(path, len(rows), count)
     where = places(names, joints, path)
     frames: list[list[np.ndarray]] = [[] for _ in rows]
     for number, annotation in enumerate(annotations):
         place = f"{path}, annotations.{number}"
         person = _person(annotation, len(names), place)
-        if annotation.get("image_id") not in rows:
-            raise fail(place, "person in an image that is not there", "image_id of one of images")
-        frames[rows[annotation["image_id"]]].append(ordered(person, where))
-    return People(stacked(frames), next(iter(sizes), (0.0, 0.0)))
+        try:
+            row = rows[annotation.get("image_id")]
+        except (KeyError, TypeError):
+            raise fail(place, "person in an image that is not there", "image_id of one of images") from None
+        frames[row].append(ordered(person, where))
+    return People(stacked(frames, path), next(iter(sizes), (0.0, 0.0)))
 
 
 def _moment(image: dict[str, Any]) -> tuple[int, str]:
@@ -64,7 +69,7 @@ def _moment(image: dict[str, Any]) -> tuple[int, str]:
 def _person(annotation: Any, count: int, place: str) -> np.ndarray:
     try:
         points = np.array(annotation["keypoints"], float).reshape(count, 3)
-    except (KeyError, TypeError, ValueError):
+    except ERRORS:
         found = annotation.get("keypoints") if isinstance(annotation, dict) else annotation
         raise fail(
             place, "not a person's keypoints", f"{count} times x, y and score", str(found)[:100]

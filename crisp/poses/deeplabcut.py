@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 
+from crisp import hdf5
 from crisp.errors import CrispError, fail
 from crisp.poses import pickled
 from crisp.poses.people import People, ordered, places
-from crisp.unreadable import explained
+from crisp.unreadable import ERRORS, explained
 
 COORDS = ("x", "y", "likelihood")
+SPARSE = 10  # times as many body parts of all individuals as columns: unlike ones of many are few
 Columns = Sequence[tuple[str, ...]]  # scorer, (individual,) body part, x | y | likelihood
 
 
@@ -30,7 +33,7 @@ def read_csv(path: Path, joints: Mapping[str, str]) -> People:
         levels = list(heads.index).index("coords") + 1
         table = pd.read_csv(path, header=list(range(levels)), index_col=0)
         values = table.to_numpy(float)
-    except (OSError, ValueError, IndexError) as error:
+    except ERRORS as error:
         raise _not(path, error) from None
     return _people(
         path, [tuple(map(str, name)) for name in table.columns], table.index.to_numpy(), values, joints
@@ -40,20 +43,31 @@ def read_csv(path: Path, joints: Mapping[str, str]) -> People:
 def read_h5(path: Path, joints: Mapping[str, str]) -> People:
     """Everyone in each frame; see `crisp.poses.read`."""
     try:
-        with h5py.File(path, "r", locking=False) as file:
+        with hdf5.opened(path, hdf5.GZIP) as file:
             tables = [
-                group["table"]
+                hdf5.dataset(group, "table")
                 for group in file.values()
                 if isinstance(group, h5py.Group) and "table" in group
             ]
             if len(tables) != 1:
                 raise ValueError(f"{len(tables)} tables")
-            names = pickled.loads(bytes(tables[0].attrs["values_block_0_kind"]))
+            columns = _columns(tables[0].attrs["values_block_0_kind"])
             rows = tables[0][:]
-        columns = [tuple(map(str, name)) for name in names]
         return _people(path, columns, rows["index"], np.asarray(rows["values_block_0"], float), joints)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except ERRORS as error:
         raise _not(path, error) from None
+
+
+def _columns(kind: Any) -> Columns:
+    """The names of the columns, of the attribute in which pandas keeps them."""
+    names = pickled.loads(kind) if isinstance(kind, bytes) else None
+    if not names or not isinstance(names, list) or not all(_is_name(name) for name in names):
+        raise ValueError("no names of columns")
+    return [tuple(map(str, name)) for name in names]
+
+
+def _is_name(name: Any) -> bool:
+    return isinstance(name, tuple) and len(name) > 2 and all(isinstance(part, str | int) for part in name)
 
 
 def _not(path: Path, error: Exception) -> CrispError:
@@ -81,6 +95,8 @@ def _people(
         )
     individuals = list(dict.fromkeys(name[1:-2] for name in columns))
     parts = list(dict.fromkeys(name[-2] for name in columns))
+    if len(individuals) * len(parts) > SPARSE * len(columns):
+        raise _not(path, ValueError(f"{len(individuals)} individuals, {len(parts)} body parts"))
     points = np.full((len(values), len(individuals), len(parts), 3), np.nan)
     for name, column in zip(columns, values.T, strict=True):
         if name[-1] not in COORDS:

@@ -10,7 +10,9 @@ import numpy as np
 
 from crisp.errors import fail
 from crisp.skeleton import JOINTS, POINTS
+from crisp.words import counted
 
+CROWD = 256  # people in one frame, spectators included
 # Spellings of the centre; the first two are of the published files.
 CENTRE = ({"scrore", "pose"}, {"score", "pose"}, {"centre"}, {"center"})
 
@@ -85,9 +87,37 @@ def places(names: Sequence[str], given: Mapping[str, str], where: object) -> dic
     return found
 
 
-def stacked(frames: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
-    """People (14, 3) of each frame as one array (N, P, 14, 3), NaN where a frame has fewer."""
+def check_count(path: object, found: int, frames: int) -> None:
+    """Check that poses are those of a video of so many frames.
+
+    Raises
+    ------
+    CrispError
+        If they are of more or fewer.
+    """
+    if found != frames:
+        raise fail(
+            path,
+            "poses of another number of frames than the video",
+            f"{counted(frames, 'frame')}, as many as decode",
+            found,
+            "is it the pose file of this video? Export the poses of all its frames",
+        )
+
+
+def stacked(frames: Sequence[Sequence[np.ndarray]], where: object) -> np.ndarray:
+    """People (14, 3) of each frame as one array (N, P, 14, 3), NaN where a frame has fewer.
+
+    Raises
+    ------
+    CrispError
+        If a frame has more than `CROWD`: there would be room for as many in all frames.
+    """
     most = max(map(len, frames), default=0)
+    if most > CROWD:
+        number = next(number for number, people in enumerate(frames) if len(people) == most)
+        what = f"too many people in frame {number}"
+        raise fail(where, what, f"at most {CROWD}", counted(most, "person", "people"), "export it again")
     points = np.full((len(frames), most, len(POINTS), 3), np.nan)
     for row, people in zip(points, frames, strict=True):
         for place, person in zip(row, people, strict=False):

@@ -15,6 +15,7 @@ import numpy as np
 from crisp.errors import fail
 from crisp.poses import frame_files, pickled
 from crisp.poses.people import People, ordered, places, stacked
+from crisp.unreadable import ERRORS
 
 WIDTH = 320.0  # px, of the frames that the published poses were found in
 
@@ -34,7 +35,7 @@ def read(folder: Path, joints: Mapping[str, str]) -> People:
             files[wrong].name,
             "restore the file, or name the files by frame",
         )
-    return People(stacked([_people(path, joints) for path in files]), (WIDTH, 0.0))
+    return People(stacked([_people(path, joints) for path in files], folder), (WIDTH, 0.0))
 
 
 def _people(path: Path, joints: Mapping[str, str]) -> list[np.ndarray]:
@@ -54,6 +55,6 @@ def _person(path: Path, person: Any, joints: Mapping[str, str]) -> np.ndarray:
     where = places(list(person), joints, path)
     try:
         points = np.array([(place[1], place[0], score) for score, place in person.values()], float)
-    except (TypeError, ValueError, IndexError, KeyError) as error:
+    except ERRORS as error:
         raise fail(path, "not a person's pose", expected, error) from None
     return ordered(points, where)

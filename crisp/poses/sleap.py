@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-import h5py
 import numpy as np
 
+from crisp import hdf5
 from crisp.errors import fail
 from crisp.poses.people import People, ordered, places, stacked
-from crisp.unreadable import explained, reading
+from crisp.unreadable import ERRORS, explained, reading
 
 AXES = ("frame", "track", "node", "xy")
 LAYOUT = ("track", "xy", "node", "frame")  # of files that do not tell
@@ -19,16 +19,16 @@ LAYOUT = ("track", "xy", "node", "frame")  # of files that do not tell
 
 def is_analysis(path: Path) -> bool:
     """Whether an HDF5 file is one of SLEAP's."""
-    with reading(path, "pose file", "an HDF5 file"), h5py.File(path, "r", locking=False) as file:
+    with reading(path, "pose file", "an HDF5 file"), hdf5.opened(path, hdf5.GZIP) as file:
         return "tracks" in file and "node_names" in file
 
 
 def read_h5(path: Path, joints: Mapping[str, str]) -> People:
     """Everyone in each frame; see `crisp.poses.read`."""
     try:
-        with h5py.File(path, "r", locking=False) as file:
-            tracks, scores = file["tracks"], file["point_scores"]
-            names = [name.decode() for name in file["node_names"][:]]
+        with hdf5.opened(path, hdf5.GZIP) as file:
+            tracks, scores = hdf5.dataset(file, "tracks"), hdf5.dataset(file, "point_scores")
+            names = [name.decode() for name in hdf5.dataset(file, "node_names")[:]]
             axes = tuple(json.loads(tracks.attrs["dims"])) if "dims" in tracks.attrs else LAYOUT
             places_ = np.transpose(tracks[:], [axes.index(axis) for axis in AXES])
             left = [axis for axis in axes if axis != "xy"]
@@ -38,7 +38,7 @@ def read_h5(path: Path, joints: Mapping[str, str]) -> People:
             raise ValueError(f"tracks {tracks.shape}, {len(names)} nodes")
     except PermissionError as error:
         raise explained(path, error, "pose file") from None
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+    except ERRORS as error:
         raise fail(
             path,
             "not an analysis file of SLEAP",
@@ -63,7 +63,7 @@ def read_csv(path: Path, frames: int, joints: Mapping[str, str]) -> People:
             raise ValueError(f"frame_idx of type {moments.dtype}")
     except PermissionError as error:
         raise explained(path, error, "pose file") from None
-    except (OSError, ValueError, KeyError) as error:
+    except ERRORS as error:
         raise fail(
             path,
             "not an analysis CSV of SLEAP",
@@ -83,7 +83,7 @@ def read_csv(path: Path, frames: int, joints: Mapping[str, str]) -> People:
     people: list[list[np.ndarray]] = [[] for _ in range(frames)]
     for moment, person in zip(moments, ordered(_scored(points), where), strict=True):
         people[moment].append(person)
-    return People(stacked(people))
+    return People(stacked(people, path))
 
 
 def _scored(points: np.ndarray) -> np.ndarray:

@@ -26,7 +26,7 @@ def doubts(path: Path, facts: dict[str, Any]) -> str:
     if facts.get("variable_rate"):
         return "its frame rate varies, so that the browser shows other frames than those counted"
     try:
-        with av.open(str(path), metadata_errors="ignore") as container:
+        with path.open("rb") as file, video.container_of(file) as container:
             streams = container.streams.video
             codec = streams[0].codec_context if streams else None
             name = codec.name if codec else "no video"
@@ -52,7 +52,7 @@ def make(source: Path, out: Path, facts: dict[str, Any]) -> Path:
     """
     if os.path.realpath(out) == os.path.realpath(source):
         raise fail(out, "the copy would replace the video", "another name", out, "choose another --out")
-    if out.exists() and not _is_copy(out):
+    if out.exists() and not (out.is_file() and _is_copy(out)):
         raise fail(out, "another file has the name of the copy", "none", "a file", "choose another --out")
     rate = Fraction(facts["fps"]).limit_denominator(1001)
     with replacing(out) as beside, beside.open("wb") as file, av.open(file, "w", format="mp4") as container:
@@ -76,7 +76,7 @@ def make(source: Path, out: Path, facts: dict[str, Any]) -> Path:
 
 def _is_copy(path: Path) -> bool:
     try:
-        with av.open(str(path), metadata_errors="ignore") as container:
+        with path.open("rb") as file, video.container_of(file) as container:
             return container.metadata.get("comment") == OURS
     except (av.error.FFmpegError, OSError, ValueError):
         return False

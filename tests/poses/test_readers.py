@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,12 @@ import pytest
 
 from crisp import poses
 from crisp.errors import CrispError
-from crisp.poses.people import places
+from crisp.poses.people import CROWD, places
 from crisp.skeleton import JOINTS
 
 FILES = Path(__file__).parent / "files"
 N = 5
+COLUMN_HEADS = ("scorer", "individuals", "bodyparts", "coords")
 CAMEL = ["".join([first, *(word.title() for word in rest)]) for first, *rest in map(str.split, JOINTS)]
 
 
@@ -304,3 +306,73 @@ def test_deeplabcut_of_labelled_pictures_is_refused(tmp_path: Path) -> None:
     (tmp_path / "v.csv").write_text(text)
     with pytest.raises(CrispError, match="rows are not the frames of a video"):
         poses.read(tmp_path / "v.csv", N)
+
+
+def test_crowds_and_sparse_tables_that_memory_has_no_room_for(tmp_path: Path) -> None:
+    """Each takes a few bytes in the file, and room in every frame once it is an array."""
+    content = coco(1)
+    content["annotations"] += content["annotations"][:1] * CROWD
+    with pytest.raises(CrispError, match="too many people in frame 0"):
+        poses.read(write(tmp_path / "v.json", content), N)
+    names = [("s", f"person{number}", f"part{number}", "x") for number in range(100)]
+    rows = [
+        ",".join([head, *part]) for head, part in zip(COLUMN_HEADS, zip(*names, strict=True), strict=True)
+    ]
+    (tmp_path / "v.csv").write_text("\n".join([*rows, "0" + ",1" * 100, ""]))
+    with pytest.raises(CrispError, match="not a pose file of DeepLabCut") as error:
+        poses.read(tmp_path / "v.csv", 1)
+    assert error.value.faults[0].found == "100 individuals, 100 body parts"
+
+
+def unhashable_image(content: dict) -> None:
+    content["annotations"][0]["image_id"] = [1]
+
+
+def numbers_as_names(content: dict) -> None:
+    content["categories"] = [{"keypoints": list(range(13))}]
+
+
+def huge_number(content: dict) -> None:
+    content["annotations"][0]["keypoints"][0] = 10**400
+
+
+def no_list(content: dict) -> None:
+    content["annotations"] = 7
+
+
+@pytest.mark.parametrize("spoil", [unhashable_image, numbers_as_names, huge_number, no_list])
+def test_coco_of_other_types(tmp_path: Path, spoil: Callable[[dict], None]) -> None:
+    content = coco()
+    spoil(content)
+    with pytest.raises(CrispError, match=r"v\.json"):
+        poses.read(write(tmp_path / "v.json", content), N)
+
+
+@pytest.mark.parametrize("shape", [(10**12, 13, 2), (N, 13, 10**9), (N,), (N, 13, 3)])
+def test_arrays_that_declare_more_than_they_hold(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    head = np.lib.format.header_data_from_array_1_0(np.zeros(0)) | {"shape": shape}
+    with zipfile.ZipFile(tmp_path / "v.npz", "w") as archive, archive.open("joints.npy", "w") as file:
+        np.lib.format.write_array_header_1_0(file, head)
+        file.write(bytes(100))
+    with pytest.raises(CrispError, match=r"v\.npz"):
+        poses.read(tmp_path / "v.npz", N)
+
+
+def test_parts_of_sleap_that_are_groups(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "v.h5", "w") as file:
+        for name in ("tracks", "point_scores", "node_names"):
+            file.create_group(name)
+    with pytest.raises(CrispError, match="not an analysis file of SLEAP") as error:
+        poses.read(tmp_path / "v.h5", N)
+    assert error.value.faults[0].found == "tracks is no dataset"
+
+
+@pytest.mark.parametrize("kind", [h5py.string_dtype(), "S5", "c16"])
+@pytest.mark.parametrize("part", ["tracks", "point_scores", "node_names"])
+def test_parts_of_sleap_of_other_types(tmp_path: Path, part: str, kind: Any) -> None:
+    shapes = {"tracks": (1, 2, 13, N), "point_scores": (1, 13, N), "node_names": (13,)}
+    with h5py.File(tmp_path / "v.h5", "w") as file:
+        for name, shape in shapes.items():
+            file.create_dataset(name, shape, kind if name == part else "S5" if len(shape) == 1 else "f8")
+    with pytest.raises(CrispError, match=r"v\.h5"):
+        poses.read(tmp_path / "v.h5", N)

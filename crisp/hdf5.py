@@ -1,0 +1,73 @@
+"""HDF5 files of anyone, opened so that what they hold is read, and nothing that they name elsewhere.
+
+HDF5 would read any file of this machine as the content of a dataset, and reserve memory for all that a
+dataset declares, of which the file need not hold anything.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+
+import h5py
+
+SMALL = 2**26  # bytes that any dataset may declare
+PACKED = 2**17  # times as many as the file holds that a dataset may declare: zeros are packed as densely
+GZIP = 1100  # the same of the filter that other tools use
+
+
+def opened(path: str | Path, packed: int = PACKED, beside: str = "") -> h5py.File:
+    """Open an HDF5 file for reading, without a lock.
+
+    Parameters
+    ----------
+    path : of the file.
+    packed : times as many bytes as the file holds that a dataset may declare.
+    beside : pattern of the files that it may link to; none by default.
+
+    Raises
+    ------
+    ValueError
+        If a part of it lies elsewhere, or declares what it does not hold.
+    OSError, RuntimeError, KeyError or TypeError
+        If it is no HDF5 file, or damaged.
+    """
+    file = h5py.File(path, "r", locking=False)
+    try:
+        links: list[tuple[str, object]] = []
+        file.visititems_links(lambda name, link: links.append((name, link)))
+        for name, link in links:
+            if isinstance(link, h5py.ExternalLink) and re.fullmatch(beside, link.filename):
+                continue
+            if not isinstance(link, h5py.HardLink):
+                raise ValueError(f"{name} is a link, whose content is elsewhere")
+            if isinstance(item := file[name], h5py.Dataset):
+                _check(item, packed)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _check(dataset: h5py.Dataset, packed: int) -> None:
+    if dataset.is_virtual or dataset.external:
+        raise ValueError(f"{dataset.name[1:]} has its content in another file")
+    item, held = dataset.dtype.itemsize, dataset.id.get_storage_size()
+    declared = item * max(math.prod(dataset.shape or ()), math.prod(dataset.chunks or ()))
+    if declared > SMALL + packed * held:
+        raise ValueError(f"{dataset.name[1:]} declares {declared:,} bytes, of which the file holds {held:,}")
+
+
+def dataset(group: h5py.Group, name: str) -> h5py.Dataset:
+    """A dataset by its name.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or something else of that name.
+    """
+    found = group.get(name)
+    if not isinstance(found, h5py.Dataset):
+        raise ValueError(f"no dataset {name}" if found is None else f"{name} is no dataset")
+    return found

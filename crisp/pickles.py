@@ -1,0 +1,176 @@
+"""Pickles of other people, taken apart without making anything that they ask for.
+
+A pickle is a program: it calls what it names, and sets the inside of what comes of that. Here a name gives a
+stand-in that only keeps what it was called with, so that a reader can look at it before it makes anything.
+Values may share parts, a few bytes of which would be endless once written out: they are bounded as well.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+ATOMS = (type(None), bool, int, float, str, bytes)
+DEEPEST = 32  # values inside each other
+SHARED = 8  # times as many values as a pickle has bytes, once those are written out that it shares
+LARGEST_KEY = 2**32  # numbers up to there are all apart in a dictionary, which finds them at once
+# What plain values and the objects around them need. Not: classes called in other ways than a function, sets,
+# whose members may take for ever to compare, and room reserved for bytes that are not there.
+OPCODES = """
+PROTO FRAME STOP MARK POP POP_MARK DUP NONE NEWTRUE NEWFALSE INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT
+BINFLOAT STRING BINSTRING SHORT_BINSTRING UNICODE BINUNICODE SHORT_BINUNICODE BINUNICODE8 BINBYTES
+SHORT_BINBYTES BINBYTES8 EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_LIST LIST APPEND APPENDS EMPTY_DICT DICT
+SETITEM SETITEMS GLOBAL STACK_GLOBAL REDUCE BUILD BINPERSID PUT BINPUT LONG_BINPUT MEMOIZE GET BINGET
+LONG_BINGET
+"""
+
+
+@dataclass(frozen=True)
+class Named:
+    """Stands for a class or function, ``module.name``."""
+
+    name: str
+
+    def __call__(self, *args: Any) -> Made | dict[str, Any]:
+        """Stand for what it would give; every dictionary is in order."""
+        return {} if (self.name, args) == ("collections.OrderedDict", ()) else Made(self.name, args)
+
+
+@dataclass(eq=False)
+class Made:
+    """Stands for the result of a call, with the state that it was set to."""
+
+    name: str
+    args: tuple[Any, ...]
+    state: Any = None
+
+
+class _Methods(dict[int, Any]):
+    """The method of each opcode."""
+
+    def __missing__(self, code: int) -> Any:
+        raise pickle.UnpicklingError(f"opcode {code} is not allowed here")
+
+
+# In Python: the one in C reserves memory for whatever place in its memo a pickle names.
+_Unpickler: Any = pickle._Unpickler
+
+
+class _Machine(_Unpickler):
+    """Takes a pickle apart; nothing but stand-ins can be called."""
+
+    def __init__(self, content: bytes, names: Collection[str]) -> None:
+        super().__init__(io.BytesIO(content))
+        self.names = names
+
+    def find_class(self, module: str, name: str) -> Named:
+        """Give a stand-in for a known name."""
+        full = f"{module.replace('numpy.core', 'numpy._core')}.{name}"  # as NumPy 1 called it
+        if full not in self.names:
+            raise pickle.UnpicklingError(f"{full[:100]} is not allowed here")
+        return Named(full)
+
+    def persistent_load(self, pid: Any) -> Any:
+        """Give a stand-in for what lies outside of the pickle."""
+        return self.find_class("", "persistent")(pid)
+
+    def load_build(self) -> None:
+        """Keep a state; what it does to a dictionary is no content of it."""
+        state = self.stack.pop()
+        if isinstance(self.stack[-1], Made):
+            self.stack[-1].state = state
+        elif type(self.stack[-1]) is not dict:
+            raise pickle.UnpicklingError("a state of a plain value")
+
+    def load_dict(self) -> None:
+        """Make a dictionary of all that is on the stack."""
+        items = self.pop_mark()
+        self.append({})
+        self._set(items)
+
+    def load_setitem(self) -> None:
+        """Set one value of a dictionary."""
+        value, key = self.stack.pop(), self.stack.pop()
+        self._set([key, value])
+
+    def load_setitems(self) -> None:
+        """Set values of a dictionary."""
+        self._set(self.pop_mark())
+
+    def _set(self, items: list[Any]) -> None:
+        content = self.stack[-1]
+        if type(content) is not dict:
+            raise pickle.UnpicklingError("an item of no dictionary")
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            if type(key) is not str and not (type(key) is int and 0 <= key < LARGEST_KEY):
+                raise pickle.UnpicklingError("a key that is neither text nor a small number")
+            content[key] = value
+
+    def load_put(self) -> None:
+        """Keep a value under a number that is written as text, so of any length."""
+        place = int(self.readline()[:-1])
+        if not 0 <= place < LARGEST_KEY:
+            raise pickle.UnpicklingError("a place beyond all values")
+        self.memo[place] = self.stack[-1]
+
+    dispatch = _Methods(
+        {code: _Unpickler.dispatch[code] for name in OPCODES.split() for code in getattr(pickle, name)}
+        | {
+            pickle.BUILD[0]: load_build,
+            pickle.DICT[0]: load_dict,
+            pickle.SETITEM[0]: load_setitem,
+            pickle.SETITEMS[0]: load_setitems,
+            pickle.PUT[0]: load_put,
+        }
+    )
+
+
+class _Copy:
+    """Copies values with all that they share written out, as long as that is not too much."""
+
+    def __init__(self, most: int, made: Callable[[str, Any, Any], Any]) -> None:
+        self.left, self.made = most, made
+
+    def of(self, value: Any, inside: int = 0) -> Any:
+        self._count(1)
+        if inside > DEEPEST:
+            raise ValueError(f"more than {DEEPEST} values inside each other")
+        if type(value) is list or type(value) is tuple:
+            return type(value)(self.of(item, inside + 1) for item in value)
+        if type(value) is dict:
+            return {key: self.of(item, inside + 1) for key, item in value.items()}
+        if type(value) is Made:
+            value = self.made(value.name, self.of(value.args, inside + 1), self.of(value.state, inside + 1))
+        elif type(value) not in (*ATOMS, Named):
+            raise ValueError(f"{type(value).__name__} is not allowed here")
+        if type(value) is bytes:
+            self._count(len(value))
+        return value
+
+    def _count(self, number: int) -> None:
+        self.left -= number
+        if self.left < 0:
+            raise ValueError("it holds the same parts over and over")
+
+
+def loads(content: bytes, names: Collection[str], made: Callable[[str, Any, Any], Any]) -> Any:
+    """The value of a pickle.
+
+    Parameters
+    ----------
+    content : of the pickle.
+    names : what it may name, ``module.name``; ``.persistent`` stands for what lies outside of it.
+    made : gives what a stand-in stands for, of its name, the arguments it was called with and its state.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged, holds anything else, or what it shares is too much once it is written out.
+    """
+    try:
+        return _Copy(SHARED * len(content), made).of(_Machine(content, names).load())
+    except Exception as error:  # a damaged pickle raises nearly anything
+        raise ValueError(str(error)[:200] or type(error).__name__) from None
