@@ -18,6 +18,7 @@ import typer
 
 from crisp import __version__, libraries, names
 from crisp.errors import CrispError, fail
+from crisp.interruption import ended_clean
 from crisp.unreadable import denied
 from crisp.words import counted
 
@@ -104,9 +105,10 @@ TOLD = {  # faults of files and folders that a person can mend
 
 
 def main() -> None:
-    """Run a verb; faults become one message and exit code 1, Ctrl-C 130."""
+    """Run a verb; faults become one message and exit code 1, Ctrl-C 130, SIGTERM 143, SIGHUP 129."""
     try:
-        app()
+        with ended_clean():
+            app(prog_name="crisp")  # also of python -m crisp
     except CrispError as error:
         _end(str(error), 1)
     except ImportError as error:
