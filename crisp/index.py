@@ -456,10 +456,11 @@ def _available(backend: str) -> str:
 
 
 def _usable(path: Path, kind: str) -> bool:
-    """Whether a stage file is there and can be opened."""
+    """Whether a stage file is there and can be opened; a damaged one goes, as the folder is CRISP's own."""
     try:
         storage.open_stage(path, kind).close()
     except CrispError:
+        path.unlink(missing_ok=True)
         return False
     return True
 
