@@ -47,9 +47,12 @@ def make(
     Raises
     ------
     CrispError
-        If the index is missing, damaged or none, or the given video is missing.
+        If the index is missing, damaged or none, the given video is missing, or the page would be written
+        over another file.
     """
     index = reading.read(index_file)
+    if out is not None:
+        page.spare(Path(out))
     out = Path(out) if out else Path(index_file).with_name(PAGE)
     path = Path(video or index["video"]["path"])
     if video and not path.is_file():
