@@ -54,5 +54,9 @@ format: .venv/installed  ## Format the code.
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow
 
+# What lies beside them, a folder of your own or a file that you put there, stays.
 clean:  ## Remove results, generated demo videos and caches (never your data or tables).
-	rm -rf results data/demo .snakemake .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf results/studies results/volumes data/demo/truth
+	rm -f data/demo/player-[0-9][0-9].mp4
+	rmdir results data/demo 2>/dev/null || true
+	rm -rf .snakemake .pytest_cache .hypothesis .mypy_cache .ruff_cache
