@@ -64,5 +64,9 @@ lock:  ## Make the lock files again after a change of the pins (with uv, in a fo
 	  $(LOCK)/requirements.lock && $(LOCK)/requirements-dev.lock --extra dev && \
 	  $(LOCK)/requirements-pose.lock --extra pose
 
+# What lies beside them, a folder of your own or a file that you put there, stays.
 clean:  ## Remove results, generated demo videos and caches (never your data or tables).
-	rm -rf results data/demo .snakemake .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf results/studies results/volumes data/demo/truth
+	rm -f data/demo/player-[0-9][0-9].mp4
+	rmdir results data/demo 2>/dev/null || true
+	rm -rf .snakemake .pytest_cache .hypothesis .mypy_cache .ruff_cache

@@ -10,47 +10,24 @@ from __future__ import annotations
 import math
 import os
 import shutil
-import stat
 import sys
-import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from crisp import regions
+from crisp import cache_folder, regions
 from crisp.clips import Wanted
-from crisp.errors import CrispError, fail
+from crisp.errors import CrispError
 from crisp.files import digest, replacing
 from crisp.regions import Region
 
 GIB = 2**30
 FREE = 0.5  # share of the room that is free which a cache takes at most
-VARIABLE = "CRISP_CACHE"  # of the environment: a folder other than one in the temporary folder
 LAYOUT = 1  # of the arrays, and how they are made of a volume; one more whenever they differ
 PER_PIXEL = {"rgb": 3, "flow": 4, "mask": 1}  # bytes
 PER_FRAME = {"places": 32, "pose": 14 * 3 * 4}
-REMEDY = f"set {VARIABLE} to a folder on a disk of this machine, or training.cache_gb to 0"
-
-
-def folder() -> Path:
-    """The folder of this user's cache; made if it is not there.
-
-    Raises
-    ------
-    CrispError
-        If it cannot be made, or belongs to someone else.
-    """
-    path = Path(os.environ.get(VARIABLE) or Path(tempfile.gettempdir()) / f"crisp-cache-{os.getuid()}")
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = path.stat()
-    except OSError as error:
-        raise fail(path, "no folder for the clip cache", "one to write to", error.strerror, REMEDY) from None
-    if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode):
-        raise fail(path, "not your folder", f"one of user {os.getuid()}", f"user {found.st_uid}", REMEDY)
-    return path
 
 
 def names(wanted: Wanted) -> dict[str, str]:
@@ -91,8 +68,8 @@ class Cache:
         """The user's cache, of at most so many GiB and half of the room there is; None for 0."""
         if gigabytes == 0:
             return None
-        path = folder()
-        room = shutil.disk_usage(path).free + sum(size for _, size, _ in _files(path))
+        path = cache_folder.folder()
+        room = shutil.disk_usage(path).free + sum(file.size for file in cache_folder.files(path))
         return cls(path, int(min(gigabytes * GIB, FREE * room)))
 
     def reserve(self, wanted: Iterable[Wanted]) -> None:
@@ -108,20 +85,19 @@ class Cache:
                 room -= needed
                 count += 1
                 self._reserved.update(names(one).values())
-        reserved = {self.path / name for name in self._reserved}
         # What has another name for a day at most may be being written.
         young = time.time() - 86400
         others = [
-            (when, size, path)
-            for when, size, path in _files(self.path)
-            if path not in reserved and (path.suffix == ".npy" or when < young)
+            file
+            for file in cache_folder.files(self.path)
+            if file.name not in self._reserved and (file.whole or file.used < young)
         ]
-        excess = sum(size for _, size, _ in others) - room
-        for _, size, path in sorted(others):
+        excess = sum(file.size for file in others) - room
+        for file in sorted(others):
             if excess <= 0:
                 break
-            path.unlink(missing_ok=True)  # whoever has mapped it keeps it
-            excess -= size
+            cache_folder.remove(self.path, file.name)
+            excess -= file.size
         if count < total:
             print(
                 f"clip cache: {count} of {total} regions fit into {self.limit / GIB:.3g} GiB of {self.path}; "
@@ -157,11 +133,13 @@ class Cache:
         when, cost, size = self._seen
         begin = time.monotonic()
         if begin - when > 10 * cost:
-            size = sum(one for _, one, _ in _files(self.path))
+            size = sum(file.size for file in cache_folder.files(self.path))
             self._seen = time.monotonic(), time.monotonic() - begin, size
         return size
 
     def _mapped(self, name: str) -> np.ndarray:
+        if not cache_folder.is_kept(self.path, name):
+            raise FileNotFoundError(name)
         os.utime(self.path / name)  # when it was used
         return np.load(self.path / name, mmap_mode="r", allow_pickle=False)
 
@@ -174,20 +152,9 @@ class Cache:
         self._seen = *self._seen[:2], self._seen[2] + size
         try:
             for name, array in arrays.items():
+                cache_folder.make_room_for(self.path, files[name])
                 with replacing(self.path / files[name]) as beside, beside.open("wb") as file:
                     np.save(file, array)
         except (CrispError, OSError) as error:
             self._reserved.clear()
             print(f"warning: {error}\n    the training goes on without the clip cache", file=sys.stderr)
-
-
-def _files(path: Path) -> list[tuple[float, int, Path]]:
-    """When each file of the cache was last used, its bytes, and its path."""
-    found = []
-    for file in path.glob("*/*"):  # also what is being written, or was left by a kill
-        try:
-            about = file.stat()
-        except FileNotFoundError:  # deleted by another training
-            continue
-        found.append((about.st_mtime, about.st_size, file))
-    return found

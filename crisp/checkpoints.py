@@ -52,6 +52,15 @@ def load(path: Path, device: torch.device, part: str) -> dict[str, Any]:
         return {}
 
 
+def of_training(path: Path) -> bool:
+    """Whether a file is one that a training has saved; its weights are not read."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception:  # torch raises half a dozen kinds for other files
+        return False
+    return isinstance(content, dict) and "digest" in content
+
+
 def start_from(model: nn.Module, variant: Variant, classes: tuple[str, ...]) -> dict[str, Any]:
     """Copy the weights of a variant's `init_from` into its model; what the file says of itself.
 

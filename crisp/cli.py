@@ -19,6 +19,7 @@ import typer
 
 from crisp import __version__, libraries, names
 from crisp.errors import CrispError, fail, listed
+from crisp.interruption import ended_clean
 from crisp.unreadable import denied
 from crisp.words import counted
 
@@ -123,13 +124,14 @@ LAST = (
 
 
 def main() -> None:
-    """Run a verb; faults become one message and exit code 1, Ctrl-C 130."""
+    """Run a verb; faults become one message and exit code 1, Ctrl-C 130, SIGTERM 143, SIGHUP 129."""
     for stream in (sys.stdout, sys.stderr):  # a file's name may be in no encoding
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
         _refuse_nul(sys.argv)
-        app()
+        with ended_clean():
+            app(prog_name="crisp")  # also of python -m crisp
     except CrispError as error:
         _end(str(error), 1)
     except ImportError as error:

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from crisp import __version__, libraries
 from crisp.errors import CrispError
+from crisp.interruption import provisional
 
 OK, NOTE, BROKEN = "ok", "note", "broken"
 DECODERS = ("h264", "hevc", "vp9", "av1", "mpeg4", "mjpeg", "prores", "rawvideo")
@@ -182,7 +183,7 @@ def _hdf5() -> Finding:
     from crisp import storage
 
     values = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), np.uint8)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, provisional(Path(folder)):
         path = Path(folder) / "frames.h5"
         with storage.create(path, "frames", {"fps": 25.0}) as file:
             rows = storage.Appender(file, "rgb", values.shape[1:], "u1", len(values))

@@ -14,17 +14,23 @@ import socket
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from typing import Any
 
 from crisp.errors import CrispError, fail
+from crisp.interruption import provisional
 from crisp.limits import LARGEST_TEXT
 from crisp.unreadable import counted_from as counted_from
-from crisp.unreadable import reading
+from crisp.unreadable import kind_of, made_by_workflow, reading
 
 ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, default=list)  # one for thousands of digests
 HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")  # in JSON: may be one half of a character, which is no text
 LOST = 300  # seconds without a change until what another machine began is taken for lost, as SLURM has it
+TEMPORARY = r"\.tmp-(?P<host>.+)-(?P<pid>[0-9]+)-[0-9a-f]{8}"  # what the name of a file being written ends in
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # disk, quota, `ulimit -f`
+ELSEWHERE = "choose another name for the output, or move that file away; it is as it was"
+PROBE = 2**20  # bytes: a full disk or quota still takes an empty file
 
 
 @contextmanager
@@ -34,31 +40,27 @@ def replacing(path: str | Path) -> Iterator[Path]:
     Raises
     ------
     CrispError
-        If the disk is full or the quota is used up, or the folder cannot be written to. `path` is
-        then as it was before.
+        If the disk is full or the quota is used up, if the folder cannot be written to, or if a file of
+        another kind is in the place. `path` is then as it was before.
     """
     path = Path(path)
     _prepare(path)
     others = _sweep(path)
     beside = path.with_name(f"{path.name}.tmp-{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
-    try:
-        yield beside
-        with open(beside, "rb") as written:
-            os.fsync(written.fileno())
-        beside.replace(path)
-        _sweep_lost(others, path)
-    except OSError as error:
-        if _is_full(error):
-            raise fail(
-                path,
-                "no room to write this file",
-                "free space on its file system",
-                os.strerror(error.errno or errno.ENOSPC),
-                "free some space (or quota), then give the same command again; nothing is lost",
-            ) from None
-        raise
-    finally:
-        beside.unlink(missing_ok=True)
+    with provisional(beside):
+        try:
+            yield beside
+            with open(beside, "rb") as written:
+                os.fsync(written.fileno())
+            spare(path, kind_of(beside))
+            beside.replace(path)
+        except CrispError:
+            raise
+        except Exception as error:
+            if number := _no_room(error, beside):
+                raise _full(path, number) from None
+            raise
+    _sweep_lost(others, path)
 
 
 def _prepare(path: Path) -> None:
@@ -70,6 +72,8 @@ def _prepare(path: Path) -> None:
         if not os.access(path.parent, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
+        if error.errno in NO_ROOM:
+            raise _full(path, error.errno) from None
         raise fail(
             path,
             "file cannot be written",
@@ -79,22 +83,77 @@ def _prepare(path: Path) -> None:
         ) from None
 
 
-def _is_full(error: OSError) -> bool:
-    """HDF5 reports a full disk as a plain OSError that carries the number in its text only."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return True
-    return any(f"errno = {number}," in str(error) for number in (errno.ENOSPC, errno.EDQUOT))
+def spare(path: str | Path, kind: str) -> None:
+    """Refuse to write over a file of another kind than `kind`, as :func:`crisp.unreadable.kind_of` has it.
+
+    Raises
+    ------
+    CrispError
+        If there is one: somebody else's file, or an input that was named as the output. What is in the
+        workflow's results is CRISP's own.
+    """
+    path, kind = Path(path), "" if kind == "an empty file" else kind
+    if made_by_workflow(path):
+        return
+    try:
+        found = kind_of(path)
+    except FileNotFoundError:
+        return
+    except PermissionError:
+        found = "a file that may not be read"
+    if found not in (kind, "an empty file"):
+        raise fail(
+            path,
+            "another kind of file is in the place of the output",
+            f"nothing, or {kind or 'text'}",
+            found or "text, or a file of a kind that is not known",
+            ELSEWHERE,
+        )
+
+
+def _no_room(error: Exception, beside: Path) -> int:
+    """The number of the error if a writer had no room, else 0.
+
+    Not every library passes the number on: HDF5 has it in its text, torch and NumPy leave it out. Then the
+    file itself tells whether it can still grow.
+    """
+    for number in NO_ROOM:
+        told = f"errno = {number},", os.strerror(number)
+        if getattr(error, "errno", None) == number or any(words in str(error) for words in told):
+            return number
+    try:
+        with beside.open("ab") as file:
+            file.write(bytes(PROBE))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as found:
+        return found.errno if found.errno in NO_ROOM else 0
+    return 0
+
+
+def _full(path: Path, number: int) -> CrispError:
+    way = "raise the limit of `ulimit -f`" if number == errno.EFBIG else "free some space (or quota)"
+    return fail(
+        path,
+        "no room to write this file",
+        "free space on its file system",
+        os.strerror(number),
+        f"{way}, then give the same command again; nothing is lost",
+    )
 
 
 def _sweep(path: Path) -> list[Path]:
     """Remove what a killed process of this machine left beside `path`; what other machines began there."""
-    own, others = f"{path.name}.tmp-{socket.gethostname()}-", []
-    for leftover in path.parent.glob(f"{path.name}.tmp-*"):
-        pid = leftover.name.split("-")[-2]
-        if not leftover.name.startswith(own):
+    others = []
+    for leftover in path.parent.glob(f"{escape(path.name)}.tmp-*"):
+        named = re.fullmatch(re.escape(path.name) + TEMPORARY, leftover.name)
+        if not named or leftover.is_symlink() or not leftover.is_file():
+            continue  # not from here
+        if named["host"] != socket.gethostname():
             others.append(leftover)
-        elif pid.isdecimal() and not _alive(int(pid)):
-            leftover.unlink(missing_ok=True)
+        elif not _alive(int(named["pid"])):
+            with suppress(OSError):  # it is another user's
+                leftover.unlink()
     return others
 
 
@@ -102,7 +161,7 @@ def _sweep_lost(others: list[Path], path: Path) -> None:
     """Remove what a lost machine began beside `path`, which is whole now; times are the file server's."""
     written = path.stat().st_mtime
     for leftover in others:
-        with suppress(FileNotFoundError):  # another writer's, done just now
+        with suppress(OSError):  # another writer's, done just now, or another user's
             if leftover.stat().st_mtime < written - LOST:
                 leftover.unlink()
 

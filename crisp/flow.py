@@ -21,6 +21,7 @@ import numpy as np
 from crisp import storage
 from crisp.deepflow import DeviceFullError
 from crisp.errors import CrispError, fail
+from crisp.files import replacing
 from crisp.parallel import ordered_map
 from crisp.progress import progress
 from crisp.study import parts_record
@@ -297,8 +298,8 @@ def gather(frames: str | Path, parts: Sequence[str | Path], target: str | Path) 
                     if not made_by_workflow(path)
                     else "delete the parts and run snakemake again",
                 )
-        parts_record(target).parent.mkdir(parents=True, exist_ok=True)
-        parts_record(target).write_text(f"{len(parts)}\n")
+        with replacing(parts_record(target)) as beside:
+            beside.write_text(f"{len(parts)}\n")
         with _create(target, (height, width), attributes) as flow:
             for file in files:
                 flow.copy(file["flow"])

@@ -10,12 +10,11 @@ from __future__ import annotations
 import fcntl
 import math
 import os
-import shutil
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +41,7 @@ from crisp import (
     storage,
     video,
     viewer,
+    volume,
 )
 from crisp.annotations import is_unknown
 from crisp.annotations import read as read_xml
@@ -204,8 +204,8 @@ def index(path: Path, name: str, model: Model, options: Options) -> dict[str, An
     Raises
     ------
     CrispError
-        If the video or its annotation cannot be read, its folder holds something else or is in use, or
-        there is no room.
+        If the video or its annotation cannot be read, its folder holds something else or is in use, a person
+        has changed a file that is to be written anew, or there is no room.
     """
     folder = options.out / name
     source = _probed(path)
@@ -230,6 +230,7 @@ def _index(
     content = _current(folder, identity)
     where = str(annotated.absolute()) if annotated else None
     if content is not None and (content["truth"], content["annotations"]) != (truth, where):
+        exports.spare(folder)
         content = _annotated_anew(content, truth, where)
         _write(folder, content, options.overlay)
         print(f"{name}: indexed already, its annotation is renewed", file=sys.stderr)
@@ -241,6 +242,7 @@ def _index(
     if content is not None:
         _remove_stages(folder, options.keep)
         return content
+    exports.spare(folder)
     step, warnings = frame_step(source.fps, model.preparation["fps"])
     warnings += _prepare(source, folder, step, model, options)
     try:
@@ -269,7 +271,7 @@ def _write(folder: Path, content: dict[str, Any], overlay: bool) -> None:
     stale = [*exports.FORMATS, viewer.PAGE]
     if files.read_cache(folder / index_file.NAME).get("digest") != content["digest"]:
         stale.append(exports.OVERLAY)  # it takes long, and does not show the annotation
-    for name in stale:
+    for name in (exports.RECORD, *stale):
         (folder / name).unlink(missing_ok=True)
     files.write_json(folder / index_file.NAME, content, indent=None)
     exports.write(folder, content, overlay)
@@ -462,10 +464,11 @@ def _available(backend: str) -> str:
 
 
 def _usable(path: Path, kind: str) -> bool:
-    """Whether a stage file is there and can be opened."""
+    """Whether a stage file is there and can be opened; a damaged one goes, as the folder is CRISP's own."""
     try:
         storage.open_stage(path, kind).close()
     except CrispError:
+        path.unlink(missing_ok=True)
         return False
     return True
 
@@ -496,10 +499,11 @@ def _remove_stages(folder: Path, keep: bool = False) -> None:
     """Delete the stage files of a folder, and the record of their making after them."""
     if keep or not (folder / PREPARATION).exists():
         return
+    volume.remove_from(folder, "", "frames")
+    (folder / PREPARATION).unlink(missing_ok=True)
     for name in ("flow", "roi"):
-        shutil.rmtree(folder / name, ignore_errors=True)
-    for name in ("frames.h5", "pose.h5", PREPARATION):
-        (folder / name).unlink(missing_ok=True)
+        with suppress(OSError):  # not there, or somebody keeps other files in it
+            (folder / name).rmdir()
 
 
 def _content(source: Source, name: str, folder: Path, step: int, model: Model) -> dict[str, Any]:

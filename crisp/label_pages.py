@@ -14,13 +14,16 @@ import numpy as np
 
 from crisp import __version__, frames, label_errors, viewer
 from crisp.annotations import read as read_xml
+from crisp.errors import fail
 from crisp.files import write_json
 from crisp.label_errors import Ranking, Suspect
 from crisp.strokes import working_interval
 from crisp.study import Study
 from crisp.tables import Annotation
+from crisp.unreadable import made_by_workflow
 from crisp.versions import INDEX
 
+TABLE = "label_errors.tsv"
 MOST_POINTS = 4000  # of a curve: more than a screen has pixels
 
 
@@ -45,8 +48,11 @@ def make(study: Study, ranking: Ranking, folder: Path, study_file: str) -> Made:
     Raises
     ------
     CrispError
-        If an annotation file or a stage file is missing or damaged.
+        If the folder holds other files, or an annotation file or a stage file is missing or damaged.
     """
+    table = folder / TABLE
+    _spare(table)
+    label_errors.write(table, ranking.suspects)  # first: it tells a later call whose folder this is
     links: dict[str, str] = {}
     warnings: list[str] = []
     listed = {one.sample for one in ranking.suspects[: label_errors.MOST_ROWS]}
@@ -61,7 +67,6 @@ def make(study: Study, ranking: Ranking, folder: Path, study_file: str) -> Made:
             warnings += made.warnings
             step = study.videos[video].frame_step
             links |= {one.sample: f"{made.page.name}#frame={one.begin * step}" for one in suspects}
-    label_errors.write(folder / "label_errors.tsv", ranking.suspects)
     page = folder / "index.html"
     note = (
         "Each time leads to the sample in the viewer: correct the annotation there, save it, put it in the "
@@ -69,6 +74,15 @@ def make(study: Study, ranking: Ranking, folder: Path, study_file: str) -> Made:
     )
     label_errors.page(page, study, ranking, note, links)
     return Made(page, links, warnings)
+
+
+def _spare(table: Path) -> None:
+    """Refuse a folder of other files, some of which may have the names of pages and be written over."""
+    folder = table.parent
+    if made_by_workflow(table) or table.exists() or not folder.is_dir() or not any(folder.iterdir()):
+        return
+    expected = f"a new or empty folder, or one of before with its {TABLE}"
+    raise fail(folder, "folder holds other files", expected, "other files", "choose another --out")
 
 
 def _by_file(study: Study, video: str, suspects: Sequence[Suspect]) -> dict[Annotation, list[Suspect]]:

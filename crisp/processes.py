@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, distributed
 
 from crisp.errors import fail
-from crisp.interruption import SIGNALS
+from crisp.interruption import SIGNALS, provisional
 
 # What torchrun passes on to the processes.
 PASSED_ON = ("SIGINT", "SIGHUP", "SIGQUIT", *(number.name for number in SIGNALS))
@@ -82,7 +82,7 @@ def start(gpus: int, device: str) -> None:
         raise fail(
             "training.gpus", "too few GPUs on this machine", str(gpus), found, "set it to what there is"
         )
-    launch(gpus, sys.argv)
+    launch(gpus, [sys.executable, "-m", "crisp", *sys.argv[1:]])
 
 
 def leave_word(message: str, kind: str = "fault") -> bool:
@@ -117,7 +117,7 @@ def launch(count: int, command: list[str]) -> NoReturn:
     CrispError
         If one of them was killed.
     """
-    with tempfile.TemporaryDirectory(prefix="crisp-") as folder:
+    with tempfile.TemporaryDirectory(prefix="crisp-") as folder, provisional(Path(folder)):
         os.environ[WORD] = folder
         try:
             _launch(count, command, Path(folder))

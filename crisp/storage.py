@@ -16,7 +16,7 @@ import numpy as np
 
 from crisp import __version__, hdf5, layouts
 from crisp.errors import CrispError, Fault, fail
-from crisp.files import digest, replacing
+from crisp.files import ELSEWHERE, digest, replacing, spare
 from crisp.unreadable import ERRORS, check_finite, explained, made_by_workflow, reason
 from crisp.versions import STAGES
 
@@ -204,8 +204,9 @@ def create(path: str | Path, kind: str, attributes: dict[str, Any]) -> Iterator[
     Raises
     ------
     CrispError
-        If the disk is full or what was written does not read back.
+        If another file is in its place, the disk is full or what was written does not read back.
     """
+    _check_place(path, kind)
     with replacing(path) as beside:
         with _Disk(beside, "w+") as disk:
             with Writer(disk) as file:
@@ -221,6 +222,21 @@ def create(path: str | Path, kind: str, attributes: dict[str, Any]) -> Iterator[
                 file.attrs["complete"] = True
             disk.check()
         _verify(beside, path)
+
+
+def _check_place(path: str | Path, kind: str) -> None:
+    """Refuse to write over another file, or an input; before the work, which may take hours."""
+    spare(path, "an HDF5 file")
+    if made_by_workflow(path) or not Path(path).exists() or not Path(path).stat().st_size:
+        return
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            found = str(plain(file.attrs.get("kind", "an HDF5 file that CRISP did not make")))
+    except (OSError, RuntimeError) as error:
+        found = f"an HDF5 file that cannot be opened ({str(error)[:100]})"
+    if found != kind:
+        what, expected = "another file is in the place of the output", f"nothing, or a {kind} file"
+        raise fail(path, what, expected, found, ELSEWHERE)
 
 
 def _verify(beside: Path, path: str | Path) -> None:

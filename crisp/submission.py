@@ -7,7 +7,6 @@ The folder that is written has the layout of the data set it answers, ``classifi
 from __future__ import annotations
 
 import csv
-import shutil
 import uuid
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -21,7 +20,9 @@ from crisp.annotations import read as read_xml
 from crisp.cells import plain
 from crisp.check_labels import frame_count
 from crisp.errors import CrispError, Fault, fail
+from crisp.files import replacing
 from crisp.importers.found import stem
+from crisp.interruption import provisional
 from crisp.limits import LARGEST_TEXT
 from crisp.overlaps import colliding
 from crisp.study import Study
@@ -151,14 +152,12 @@ def write(out: str | Path, files: Mapping[Path, Element]) -> None:
             out, "folder of the submission is not empty", "a new folder", "other files", "choose another"
         )
     beside = out.with_name(f"{out.name}.tmp-{uuid.uuid4().hex[:8]}")
-    try:
+    with provisional(beside):
         for path, root in files.items():
-            (beside / path).parent.mkdir(parents=True, exist_ok=True)
             indent(root)
-            ElementTree(root).write(beside / path, encoding="UTF-8", xml_declaration=True)
+            with replacing(beside / path) as file:
+                ElementTree(root).write(file, encoding="UTF-8", xml_declaration=True)
         beside.replace(out)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
 
 
 def _predicted(study: Study, split: str, path: Path, faults: list[Fault]) -> list[Clip]:

@@ -21,6 +21,7 @@ from crisp import (
     plots,
     schedules,
     sources,
+    state_folder,
     storage,
     torch_files,
     training_samples,
@@ -288,8 +289,9 @@ class Trainer:
         Raises
         ------
         CrispError
-            If the loss is no number any more, a batch does not fit into memory, a loader process is killed, a
-            volume is replaced, or the process is told to stop; what was saved is kept.
+            If `state` holds other files, the loss is no number any more, a batch does not fit into memory, a
+            loader process is killed, a volume is replaced, or the process is told to stop; what was saved is
+            kept.
         """
         try:
             self._run(state, events)
@@ -297,6 +299,8 @@ class Trainer:
             raise fault_of(error) or error from None
 
     def _run(self, state: Path, events: Path | None) -> None:
+        if self.processes.first:
+            state_folder.check(state)
         self.resume(state)
         epochs, clips = self.study.training.epochs, len(self.datasets["train"])
         numbers: Iterable[int] = range(len(self.history) + 1, epochs + 1)
@@ -345,8 +349,7 @@ class Trainer:
                 for reader in part.readers.values():
                     reader.confirm()
         except CrispError:
-            for path in state.glob("*.pt"):
-                path.unlink(missing_ok=True)
+            state_folder.clear(state)
             raise
 
     def _waited(self) -> float:
@@ -399,7 +402,7 @@ class Trainer:
                 "within": self.within,
             },
         )
-        for other in state.glob("best-*.pt"):
+        for other in state_folder.bests(state):
             if other != best:
                 other.unlink(missing_ok=True)
 
@@ -417,7 +420,7 @@ class Trainer:
             self._say("the saved state is damaged: training afresh")
             last = {}
         if self.processes.first:
-            for other in state.glob("best-*.pt"):  # also of an epoch after the last that was saved
+            for other in state_folder.bests(state):  # also of an epoch after the last that was saved
                 if not last or other.stem != f"best-{last['best']['epoch']}":
                     other.unlink()
         if not last:
@@ -540,9 +543,7 @@ def _finish(trainer: Trainer, folder: Path, state: Path) -> None:
     write_history(folder / "history.csv", trainer.history)
     plots.curves(folder / "curves.png", trainer.history, f"{trainer.variant.name}, seed {trainer.seed}")
     # Last of all: Snakemake deletes the outputs of a job that fails on any of the above.
-    for path in state.glob("*"):
-        if path.suffix in (".pt", ".csv", ".png"):
-            path.unlink(missing_ok=True)
+    state_folder.clear(state)
     with contextlib.suppress(OSError):  # a folder that is not empty, as of other trainings, stays
         state.rmdir()
         state.parent.rmdir()

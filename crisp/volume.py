@@ -10,8 +10,11 @@ from pathlib import Path
 
 import h5py
 
-from crisp import storage
+from crisp import names, storage
 from crisp.errors import CrispError, fail
+from crisp.files import TEMPORARY
+
+METHODS = names.CHOICES["method"][0]
 
 VOLUME_ATTRIBUTES = {
     "fps": float,
@@ -88,7 +91,13 @@ def _prepared(folder: Path) -> tuple[list[str], bool]:
 
 
 def remove_from(folder: str | Path, video: str, stage: str) -> list[Path]:
-    """Delete a video's stage files from a stage on; the paths deleted.
+    """Delete a video's stage files from a stage on, and no other files beside them; the paths deleted.
+
+    Parameters
+    ----------
+    folder : of the stage files.
+    video : its volume goes as well; empty where there is none.
+    stage : the first that goes.
 
     Raises
     ------
@@ -96,16 +105,19 @@ def remove_from(folder: str | Path, video: str, stage: str) -> list[Path]:
         For an unknown stage.
     """
     patterns = {
-        "frames": "frames.h5",
-        "flow": "flow/*.h5",
-        "roi": "roi/*.h5",
-        "pose": "pose.h5",
-        "volume": f"{video}.h5",
+        "frames": r"frames\.h5",
+        "flow": rf"flow/({METHODS})(\.part-[0-9]+-of-[0-9]+)?\.h5|flow/({METHODS})\.parts",
+        "roi": rf"roi/({METHODS})\.h5",
+        "pose": r"pose\.h5",
+        "volume": re.escape(f"{video}.h5"),
     }
     if stage not in patterns:
         raise fail("redo", "unknown stage", ", ".join(patterns), stage, "choose one of them")
-    later = list(patterns.values())[list(patterns).index(stage) :]
-    paths = [path for pattern in later for path in sorted(Path(folder).glob(pattern))]
+    later = re.compile(f"({'|'.join(list(patterns.values())[list(patterns).index(stage) :])})({TEMPORARY})?")
+    folder = Path(folder)
+    there = [path for part in ("", "flow", "roi") for path in sorted((folder / part).glob("*"))]
+    found = [path for path in there if not path.is_dir()]
+    paths = [path for path in found if later.fullmatch(path.relative_to(folder).as_posix())]
     for path in paths:
         path.unlink()
     return paths

@@ -359,8 +359,15 @@ def test_closed_pipe_is_no_traceback(tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
-def interrupt(folder: Path, beside: str, *arguments: object) -> None:
-    """Run a verb, send it Ctrl-C while it writes a file, and see that it leaves no part of it."""
+ENDED = {  # exit code and last words, by signal
+    signal.SIGINT: (130, "crisp: interrupted; nothing is half-written\n"),
+    signal.SIGTERM: (143, "crisp: ended by SIGTERM; nothing is half-written\n"),
+    signal.SIGHUP: (129, "crisp: ended by SIGHUP; nothing is half-written\n"),
+}
+
+
+def interrupt(folder: Path, beside: str, *arguments: object, by: signal.Signals = signal.SIGINT) -> None:
+    """Run a verb, send it Ctrl-C or so while it writes a file, and see that it leaves no part of it."""
     before = sorted(folder.rglob("*"))
     verb = subprocess.Popen(
         [*COMMAND, *map(str, arguments)],
@@ -375,10 +382,12 @@ def interrupt(folder: Path, beside: str, *arguments: object) -> None:
         assert verb.poll() is None, verb.communicate()[1]
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.005)
-    os.killpg(verb.pid, signal.SIGINT)
+    os.killpg(verb.pid, by)
     _, said = verb.communicate(timeout=60)
-    assert verb.returncode == 130, said
-    assert said.endswith("crisp: interrupted; nothing is half-written\n")
+    code, words = ENDED[by]
+    assert verb.returncode == code, said
+    assert said.endswith(words)
+    assert "Traceback" not in said
     left = [path for path in sorted(folder.rglob("*")) if path not in before and path.is_file()]
     assert [path for path in left if ".tmp-" in path.name or path.name == beside] == []
 
@@ -388,6 +397,80 @@ def test_interrupted_frames_and_demo_leave_nothing(tmp_path: Path, make_video) -
     interrupt(tmp_path, "frames.h5", "frames", "v.mp4", "frames.h5")
     interrupt(tmp_path, "player-01.mp4", "demo", "--out", "demo", "player-01")
     assert run("demo", "--out", tmp_path / "demo", "player-01").returncode == 0
+
+
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGHUP])
+def test_ended_frames_and_demo_leave_nothing(tmp_path: Path, make_video, by: signal.Signals) -> None:
+    """As by a cluster, or a terminal that is closed."""
+    make_video(tmp_path / "v.mp4", frames=2000, size=(640, 480))
+    interrupt(tmp_path, "frames.h5", "frames", "v.mp4", "frames.h5", by=by)
+    interrupt(tmp_path, "player-01.mp4", "demo", "--out", "demo", "player-01", by=by)
+
+
+def test_what_is_ignored_stays_ignored(tmp_path: Path, make_video) -> None:
+    """By nohup."""
+    video, out = make_video(tmp_path / "v.mp4", frames=300, size=(640, 480)), tmp_path / "frames.h5"
+    verb = subprocess.Popen(
+        ["nohup", *COMMAND, "frames", str(video), str(out)],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    while not list(tmp_path.glob("frames.h5.tmp-*")):
+        assert verb.poll() is None
+        time.sleep(0.005)
+    verb.send_signal(signal.SIGHUP)
+    said = verb.communicate(timeout=60)[0]
+    assert verb.returncode == 0, said
+    assert storage.frame_count(out) == 300
+
+
+@pytest.mark.slow
+def test_ended_at_any_moment_nothing_is_left(tmp_path: Path, make_video) -> None:
+    """Two dozen times, at moments spread over all that the verb does."""
+    make_video(tmp_path / "v.mp4", frames=400, size=(640, 480))
+    clock = time.monotonic()
+    assert run("frames", "v.mp4", "frames.h5", cwd=tmp_path).returncode == 0
+    took = time.monotonic() - clock
+    for moment in range(24):
+        verb = subprocess.Popen(
+            [*COMMAND, "frames", "v.mp4", "frames.h5"],
+            env=environment(),
+            cwd=tmp_path,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        time.sleep(took * moment / 24)
+        verb.send_signal(signal.SIGTERM)
+        said = verb.communicate(timeout=60)[1]
+        assert verb.returncode in (143, -signal.SIGTERM, 0), said  # before the start, or after the end
+        assert "Traceback" not in said
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["frames.h5", "v.mp4"]
+        assert storage.frame_count(tmp_path / "frames.h5") == 400
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("beside", ["frames.h5", "dis.h5", "overlay.mp4"])
+def test_ended_index_leaves_nothing(tmp_path: Path, make_video, beside: str) -> None:
+    make_video(tmp_path / "game.mp4", frames=400, size=(640, 480))
+    model_file(tmp_path / "model.pt")
+    index = ("index", "game.mp4", "--model", "model.pt", "--out", "out", "--workers", 2, "--device", "cpu")
+    interrupt(tmp_path, beside, *index, "--overlay", by=signal.SIGTERM)
+    done = run(*index, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_module_is_the_command(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "crisp"]
+    options = {"env": environment(), "cwd": tmp_path, "capture_output": True, "text": True, "check": False}
+    version = subprocess.run([*command, "--version"], **options)
+    assert (version.returncode, version.stdout) == (0, f"{crisp.__version__}\n")
+    usage = subprocess.run([*command, "frames", "--help"], **options)
+    assert "Usage: crisp frames " in usage.stdout
+    fault = subprocess.run([*command, "frames", "none.mp4", "frames.h5"], **options)
+    assert fault.returncode == 1
+    assert fault.stderr.startswith("crisp: none.mp4")
 
 
 @pytest.mark.slow

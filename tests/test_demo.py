@@ -190,10 +190,27 @@ def test_annotations_are_never_overwritten(tmp_path: Path) -> None:
     existing = tmp_path / "annotations" / f"{VIDEOS[0].id}.xml"
     existing.parent.mkdir()
     existing.write_text("<video/>")
-    with pytest.raises(CrispError, match="annotation file exists"):
+    with pytest.raises(CrispError, match="annotation file or table exists"):
         crisp.demo.write_config(tmp_path)
     assert existing.read_text() == "<video/>"
     assert not (tmp_path / "videos.tsv").exists()
+
+
+@pytest.mark.parametrize("name", ["annotations.tsv", "videos.tsv"])
+def test_tables_are_never_overwritten(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(CrispError, match="annotation file or table exists"):
+        crisp.demo.write_config(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_another_video_of_the_same_name_is_spared(tmp_path: Path) -> None:
+    video = tmp_path / f"{VIDEOS[0].id}.mp4"
+    video.write_text("a match")
+    with pytest.raises(CrispError, match="another video has the name of a demo video"):
+        crisp.demo.generate(VIDEOS[0].id, tmp_path)
+    assert video.read_text() == "a match"
+    assert list(tmp_path.iterdir()) == [video]
 
 
 def test_unknown_video(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -117,6 +118,179 @@ def test_full_disk_leaves_the_old_file(tiny_disk: Path) -> None:
         beside.write_bytes(bytes(10**6))
     assert path.read_text() == "old"
     assert list(tiny_disk.iterdir()) == [path]
+
+
+WRITERS = """
+import sys
+from pathlib import Path
+
+if sys.argv[2] == "limit":  # as of `ulimit -f`
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, 2**16))
+
+from xml.etree.ElementTree import Element, ElementTree
+
+import av
+import numpy as np
+import torch
+
+from crisp import checkpoints, plots, storage
+from crisp.demo import record
+from crisp.errors import CrispError
+from crisp.files import replacing, write_json
+
+folder = Path(sys.argv[1])
+noise = np.random.default_rng(0).integers(0, 256, (20, 108, 192, 3), np.uint8)
+
+
+def weights(path):
+    checkpoints.save(path, {str(number): torch.zeros(1000) for number in range(40)})
+
+
+def weight(path):
+    checkpoints.save(path, {"weight": torch.zeros(10**6)})
+
+
+def stage(path):
+    with storage.create(path, "frames", {}) as file:
+        rows = storage.Appender(file, "rgb", noise.shape[1:], "u1", 4)
+        rows.append(noise)
+        rows.close()
+
+
+def array(path):
+    with replacing(path) as beside, beside.open("wb") as file:
+        np.save(file, noise)
+
+
+def archive(path):
+    with replacing(path) as beside, beside.open("wb") as file:
+        np.savez_compressed(file, noise=noise)
+
+
+def picture(path):
+    with plots.picture(path, 9, 9) as figure:
+        figure.figimage(noise.reshape(-1, 192, 3))
+
+
+def video(path):
+    with replacing(path) as beside:
+        record.encode(beside, iter(noise))
+
+
+def stream(path):
+    with replacing(path) as beside, beside.open("wb") as file, av.open(file, "w", format="mp4") as container:
+        added = container.add_stream("libx264", rate=25, options={"qp": "0"})
+        added.width, added.height, added.pix_fmt = 192, 108, "yuv420p"
+        for image in noise:
+            container.mux(added.encode(av.VideoFrame.from_ndarray(image, "rgb24")))
+        container.mux(added.encode(None))
+
+
+def xml(path):
+    with replacing(path) as beside:
+        ElementTree(Element("video", {"name": "v" * 10**5})).write(beside)
+
+
+def json(path):
+    write_json(path, "v" * 10**5)
+
+
+for writer in (weights, weight, stage, array, archive, picture, video, stream, xml, json):
+    try:
+        writer(folder / writer.__name__)
+    except CrispError as error:
+        assert "no room to write this file" in str(error), error
+        assert f"{folder / writer.__name__}:" in str(error), error
+        print(writer.__name__)
+print("end")
+"""
+
+
+@pytest.mark.parametrize("how", ["disk", "limit"])
+def test_every_writer_without_room_is_one_error(
+    request: pytest.FixtureRequest, tmp_path: Path, how: str
+) -> None:
+    """One error of each: torch and NumPy do not pass the system's on. In a process, as HDF5 once crashed."""
+    folder = request.getfixturevalue("tiny_disk") if how == "disk" else tmp_path
+    (folder / "weight").write_bytes(b"PK\3\4, the old file")
+    done = subprocess.run(
+        [sys.executable, "-c", WRITERS, str(folder), how],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    writers = "weights weight stage array archive picture video stream xml json end"
+    assert done.stdout.split() == writers.split()
+    assert (folder / "weight").read_bytes() == b"PK\3\4, the old file"
+    assert [path.name for path in folder.iterdir()] == ["weight"]
+
+
+@pytest.mark.parametrize("age", [0, 10 * LOST])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "file[1].tmp-notes.txt",
+        "file[1].tmp-my-own-backup",
+        "file[1].tmp-elsewhere-1-0a1b2c3d.txt",
+        "file[1].tmp-elsewhere-one-0a1b2c3d",
+        "file1.tmp-elsewhere-1-0a1b2c3d",  # the sign [1] stands for 1 in patterns
+    ],
+)
+def test_what_only_looks_like_a_leftover_stays(tmp_path: Path, name: str, age: int) -> None:
+    other, folder, link = (tmp_path / name for name in (name, *(f"file[1].tmp-x-1-0000000{i}" for i in "01")))
+    other.write_text("thesis")
+    folder.mkdir()
+    link.symlink_to(other)
+    for path in (other, folder):
+        os.utime(path, (time.time() - age, time.time() - age))
+    write_json(tmp_path / "file[1]", {})
+    write_json(tmp_path / "file[1]", {})
+    assert other.read_text() == "thesis"
+    assert folder.is_dir()
+    assert link.is_symlink()
+
+
+def test_leftover_beside_a_name_with_signs_goes(tmp_path: Path) -> None:
+    path = tmp_path / "file[1]"
+    leftover = tmp_path / f"{path.name}.tmp-{socket.gethostname()}-{2**22 + 1}-0a1b2c3d"  # no such process
+    leftover.touch()
+    write_json(path, {})
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("there", "new"),
+    [
+        (b"\0\0\0\x20ftypisom, a match of two hours", b"\x89HDF\r\n\x1a\n"),
+        (b"PK\3\4, a thesis", b"\x89PNG"),
+        (b"PK\3\4, a model", b"{}"),
+        (b"%PDF", b""),
+        (b"frame,x,y", b"\x89HDF\r\n\x1a\n"),
+    ],
+)
+def test_file_of_another_kind_is_spared(tmp_path: Path, there: bytes, new: bytes) -> None:
+    """An input that is named as the output by mistake, say."""
+    path = tmp_path / "file"
+    path.write_bytes(there)
+    words = "another kind of file is in the place of the output"
+    with pytest.raises(CrispError, match=words), replacing(path) as beside:
+        beside.write_bytes(new)
+    assert path.read_bytes() == there
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_pipe_and_device_are_spared(tmp_path: Path) -> None:
+    """Root would put a file in the place of /dev/null."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(CrispError, match="a pipe or device"):
+        write_json(pipe, {})
+    assert pipe.is_fifo()
 
 
 json_like = st.recursive(

@@ -155,7 +155,7 @@ def test_finds_what_the_stages_find(command: Command) -> None:
     assert "to look at: out/game/viewer.html" in said
     assert '"../../game.mp4"' in Path("out/game/viewer.html").read_text()
     assert sorted(path.name for path in Path("out/game").iterdir()) == sorted(
-        ["index.json", "viewer.html", *exports.FORMATS]
+        ["index.json", "viewer.html", exports.RECORD, *exports.FORMATS]
     ), "no stage file is left"
 
 
@@ -292,6 +292,39 @@ def test_flow_of_a_long_video_goes_on_in_its_middle(
     assert storage.identity(motion, "flow") == values
     assert read() == whole
     assert not list(motion.parent.glob("*part-*"))
+
+
+@pytest.mark.usefixtures("lab")
+def test_files_of_others_in_the_folder_stay(command: Command) -> None:
+    command("game.mp4", "--keep")
+    others = [Path("out/game", name) for name in ("flow/notes.h5", "roi/notes.txt", "game.h5", "pose.txt")]
+    for path in others:
+        path.write_text("mine")
+    command("game.mp4")
+    assert not list(Path("out/game").rglob(f"{METHOD}.h5"))
+    assert not Path("out/game/frames.h5").exists()
+    assert [path.read_text() for path in others] == ["mine"] * 4
+
+
+@pytest.mark.usefixtures("lab")
+@pytest.mark.parametrize("name", list(exports.FORMATS))
+def test_corrected_file_is_not_written_over(
+    monkeypatch: pytest.MonkeyPatch, command: Command, name: str
+) -> None:
+    """In ELAN, BORIS, a text editor, or saved there by the viewer."""
+    command("game.mp4")
+    path = Path("out/game", name)
+    corrected = path.read_text() + "\n"
+    path.write_text(corrected)
+    model_file(Path("model.pt"), bias=(0, 5, 0))
+    called = spied(monkeypatch)
+    assert f"{path}: was changed since crisp index wrote it" in command("game.mp4", code=1)
+    assert called == [], "told before the work"
+    assert path.read_text() == corrected
+    path.rename("mine")
+    command("game.mp4")
+    assert path.exists()
+    command("game.mp4")
 
 
 @pytest.mark.usefixtures("lab")
@@ -478,6 +511,7 @@ def test_no_strokes(command: Command) -> None:
     assert {path.name for path in Path("out/game").iterdir()} == {
         "index.json",
         "viewer.html",
+        exports.RECORD,
         *exports.FORMATS,
     }
     assert list(csv.DictReader(Path("out/game/strokes.csv").read_text().splitlines())) == []

@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from crisp import files, training
-from crisp.interruption import stop_when_told
+from crisp.interruption import ended_clean, provisional, stop_when_told
 from crisp.study import Study
 from tests import trainable
 from tests.trainable import configured
@@ -141,3 +141,89 @@ def test_signals_are_noted_and_given_back() -> None:
         assert told
         assert told.by == "SIGTERM"
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def ended(program: str, folder: Path, number: signal.Signals) -> subprocess.CompletedProcess[str]:
+    """A Python program that was sent a signal once it had said so."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "now\n"
+    process.send_signal(number)
+    out, said = process.communicate(timeout=60)
+    return subprocess.CompletedProcess([], process.returncode, out, said)
+
+
+BEGUN = """
+import os, signal, time
+from pathlib import Path
+from crisp.interruption import ended_clean, provisional, stop_when_told
+folder, file = Path("folder"), Path("file")
+with ended_clean(), provisional(folder), provisional(file):
+    folder.mkdir()
+    (folder / "part").touch()
+    file.touch()
+    {body}
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize("where", ["", "sorted([1, 2], key=lambda _: time.sleep(30))  # called back"])
+def test_what_is_provisional_goes_with_the_process(
+    tmp_path: Path, number: signal.Signals, code: int, where: str
+) -> None:
+    body = f"print('now', flush=True); {where or 'time.sleep(30)'}"
+    done = ended(BEGUN.format(body=body), tmp_path, number)
+    assert done.returncode == code
+    assert done.stderr == f"crisp: ended by {number.name}; nothing is half-written\n"
+    assert not list(tmp_path.iterdir())
+
+
+def test_forked_process_leaves_what_its_parent_writes(tmp_path: Path) -> None:
+    """As a loader process that is ended while the training saves."""
+    body = """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writing, b"a signal before this would be lost")
+        time.sleep(30)
+        os._exit(1)
+    os.read(reading, 1)
+    os.kill(child, signal.SIGTERM)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert (code, sorted(os.listdir())) == (143, ["file", "folder"])
+    print("now", flush=True)
+    time.sleep(30)
+"""
+    done = ended(BEGUN.format(body=body.strip()), tmp_path, signal.SIGTERM)
+    assert done.returncode == 143
+    assert done.stderr.count("crisp:") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_provisional_goes_after_an_error_and_stays_out_of_the_way(tmp_path: Path) -> None:
+    path, renamed = tmp_path / "folder", tmp_path / "renamed"
+    with pytest.raises(FileExistsError), provisional(path):
+        [(path / "in it").mkdir(parents=True) for _ in range(2)]
+    assert not path.exists()
+    with provisional(path):
+        path.mkdir()
+        path.rename(renamed)
+    assert renamed.exists()
+
+
+def test_handlers_are_given_back() -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)]
+    with ended_clean():
+        assert signal.getsignal(signal.SIGTERM) is not before[0]
+        with stop_when_told() as told:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0)
+            assert told.by == "SIGTERM", "a training's own way goes first"
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)] == before

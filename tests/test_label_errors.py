@@ -162,6 +162,19 @@ def test_verb_writes_table_list_and_pages(lab: Lab) -> None:
     assert len(told["ranked"]) == told["samples"]
 
 
+def test_folder_of_other_files_is_refused(lab: Lab) -> None:
+    lab.strokes("test", Stroke(0, 10, "Hit"), Stroke(20, 30, "Hit"))
+    files.write_json("study.json", evaluated(lab, "test:20-30").config)
+    page = Path("site/index.html")
+    page.parent.mkdir()
+    page.write_text("my page")
+    command = ["label-errors", "--study", "study.json", "--out", "site"]
+    assert "site: folder holds other files" in str(CliRunner().invoke(cli.app, command).exception)
+    assert [path.read_text() for path in page.parent.iterdir()] == ["my page"]
+    page.unlink()
+    assert CliRunner().invoke(cli.app, command).exit_code == 0, "an empty folder is as good as none"
+
+
 def test_stroke_taken_for_none_is_shown_with_its_class(lab: Lab) -> None:
     """It is no stroke that the model did not find: the page holds what the model takes it for."""
     made = evaluated(lab)

@@ -203,7 +203,7 @@ def test_gpus_start_a_process_each(monkeypatch: pytest.MonkeyPatch) -> None:
     processes.start(4, "cpu")
     assert begun == []
     processes.start(4, "auto")
-    assert begun == [[4, "/bin/crisp", "train", "twin"]]
+    assert begun == [[4, sys.executable, "-m", "crisp", "train", "twin"]]
     with pytest.raises(CrispError, match=r"too few GPUs on this machine[\s\S]*found: 4"):
         processes.start(8, "cuda")
     monkeypatch.setenv("WORLD_SIZE", "4")

@@ -65,6 +65,30 @@ def test_failing_stage_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("there", ["video", "flow file", "HDF5 of others", "damaged"])
+def test_another_file_in_the_place_is_spared_before_the_work(
+    tmp_path: Path, make_video: VideoMaker, there: str
+) -> None:
+    """An input that is named as the output by mistake, say."""
+    path = tmp_path / "place"
+    if there == "video":
+        make_video(path)
+    elif there == "flow file":
+        stagefiles.write(tmp_path / "v", ROWS, np.zeros((*ROWS.shape[:3], 2)))
+        path = tmp_path / "v/flow" / f"{stagefiles.METHOD}.h5"
+    elif there == "HDF5 of others":
+        with h5py.File(path, "w") as file:
+            file["recordings"] = [1, 2, 3]
+    else:
+        path.write_bytes(write(path)[:-100])
+    before = path.read_bytes()
+    words = r"in the place of the output[\s\S]*it is as it was"
+    with pytest.raises(CrispError, match=words), storage.create(path, "frames", {}):
+        pytest.fail("the work has begun")
+    assert path.read_bytes() == before
+    assert not list(tmp_path.rglob("*.tmp-*"))
+
+
 @pytest.mark.parametrize(
     ("folder", "remedy"),
     [

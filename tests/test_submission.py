@@ -294,7 +294,7 @@ def test_nothing_half_written(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None
         written.append(work(self, *arguments, **options))
 
     monkeypatch.setattr(submission.ElementTree, "write", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(CrispError, match="no room to write this file"):
         submission.write("out", files)
     assert len(written) == 1
     assert not list(Path().glob("out*"))

@@ -287,6 +287,29 @@ def test_folders_of_the_state_go_with_the_last_training(small: Study) -> None:
     assert not states.exists()
 
 
+def test_folder_of_other_files_is_no_state(small: Study) -> None:
+    """Once all .pt, .csv and .png of the folder were deleted when the training had ended."""
+    Path("state").mkdir()
+    Path("state/table.csv").write_text("mine")
+    with pytest.raises(CrispError, match="state: holds other files"):
+        trained(small)
+    assert [path.name for path in Path("state").iterdir()] == ["table.csv"]
+
+
+def test_files_that_come_into_the_state_stay(small: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop_in(small, monkeypatch, 3)
+    check, names = training.state_folder.check, ["mine.csv", "best-model.pt", "curve.png"]
+
+    def checked_then_come(state: Path) -> None:
+        check(state)
+        for name in names:
+            (state / name).write_text("mine")
+
+    monkeypatch.setattr(training.state_folder, "check", checked_then_come)
+    trained(small)
+    assert sorted(path.name for path in Path("state").iterdir()) == sorted(names)
+
+
 def test_state_is_kept_until_every_output_is_there(small: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(path: Path, *_: object) -> None:
         if path.parent != Path("state"):

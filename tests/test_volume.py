@@ -158,6 +158,25 @@ def test_remove_from(folder: Path, stage: str, left: list[str]) -> None:
     assert len(gone) + len(left) == 5
 
 
+def test_remove_from_leaves_other_files(folder: Path) -> None:
+    names = [
+        "flow/dis.part-one.h5",
+        "flow/mine.h5",
+        "frames.h5.txt",
+        "other.h5",
+        "roi/dis.h5.bak",
+        "roi/v.h5/x",
+    ]
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("mine")
+    part = folder / "flow/dis.part-1-of-2.h5"
+    part.touch()
+    assert part in volume.remove_from(folder, "v", "frames")
+    left = [path for path in folder.rglob("*") if path.is_file()]
+    assert sorted(path.relative_to(folder).as_posix() for path in left) == names
+
+
 def test_remove_from_unknown_stage(folder: Path) -> None:
     with pytest.raises(CrispError, match="unknown stage"):
         volume.remove_from(folder, "v", "training")

@@ -23,13 +23,14 @@ def write_config(folder: str | Path) -> None:
     Raises
     ------
     CrispError
-        If an annotation file exists already: a person may have corrected it.
+        If an annotation file or a table exists already: a person may have corrected it.
     """
     folder = Path(folder)
     files = {video: folder / "annotations" / f"{video.id}.xml" for video in VIDEOS}
+    tables = [folder / name for name in ("annotations.tsv", "videos.tsv")]
     faults = [
-        Fault(str(path), "annotation file exists", "no file", remedy="write to a folder without annotations")
-        for path in files.values()
+        Fault(str(path), "annotation file or table exists", "no file", remedy="write to an empty folder")
+        for path in (*files.values(), *tables)
         if path.exists()
     ]
     if faults:

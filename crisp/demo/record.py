@@ -16,6 +16,7 @@ from crisp.demo.body import HEIGHT, WIDTH, Pose, build, pose
 from crisp.demo.motion import offset
 from crisp.demo.scene import Scene
 from crisp.demo.timeline import FPS, Action, Video, actions, find, strokes
+from crisp.errors import fail
 from crisp.files import replacing
 from crisp.skeleton import JOINTS
 
@@ -84,7 +85,7 @@ def generate(video_id: str, folder: str | Path) -> Path:
     Raises
     ------
     CrispError
-        If there is no demo video of that id.
+        If there is no demo video of that id, or another video has its name.
 
     Notes
     -----
@@ -94,7 +95,9 @@ def generate(video_id: str, folder: str | Path) -> Path:
     video = find(video_id)
     path = Path(folder) / f"{video.id}.mp4"
     known = Path(folder) / "truth" / f"{video.id}.npz"
-    known.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and not known.exists():
+        expected, remedy = f"nothing, or a demo video with its {known}", "write to another folder"
+        raise fail(path, "another video has the name of a demo video", expected, "a file", remedy)
     begin, end, label = zip(*strokes(video), strict=True)
     with replacing(known) as beside, beside.open("wb") as file:
         np.savez_compressed(

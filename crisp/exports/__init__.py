@@ -10,7 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from crisp import sources
+from crisp.errors import fail
 from crisp.exports import boris, campaign, elan, subtitles, table
+from crisp.files import read_cache, write_json
 
 Index = dict[str, Any]
 
@@ -22,6 +25,7 @@ FORMATS: dict[str, Callable[[Path, Index], None]] = {
     "strokes.vtt": subtitles.write,
 }
 OVERLAY = "overlay.mp4"
+RECORD = ".written.json"  # SHA-256 of each file as it was written: people correct them in other software
 
 
 def write(folder: Path, index: Index, overlay: bool) -> None:
@@ -39,10 +43,34 @@ def write(folder: Path, index: Index, overlay: bool) -> None:
     CrispError
         If there is no room, or, for the overlay, if the video is gone.
     """
-    for name, make in FORMATS.items():
-        if not (folder / name).exists():
-            make(folder / name, index)
+    missing = [name for name in FORMATS if not (folder / name).exists()]
+    for name in missing:
+        FORMATS[name](folder / name, index)
+    if missing:
+        written = {name: sources.sha256(folder / name) for name in missing}
+        write_json(folder / RECORD, {**read_cache(folder / RECORD), **written})
     if overlay and not (folder / OVERLAY).exists():
         from crisp.exports import overlay as drawing
 
         drawing.write(folder / OVERLAY, index)
+
+
+def spare(folder: Path) -> None:
+    """Refuse to write files anew that a person has changed since they were written.
+
+    Raises
+    ------
+    CrispError
+        If there is one.
+    """
+    for name, digest in read_cache(folder / RECORD).items():
+        path = folder / name
+        if name in FORMATS and path.is_file() and sources.sha256(path) != digest:
+            raise fail(
+                path,
+                "was changed since crisp index wrote it, and would be written anew",
+                "the file as it was written",
+                "other content",
+                "move it to another folder, then give the same command again; --annotations takes a corrected"
+                " strokes.xml",
+            )

@@ -19,6 +19,7 @@ from crisp import study, tables
 from crisp.errors import CrispError
 from crisp.importers.fitting import Labels
 from crisp.importers.template import MODELS, variants
+from crisp.interruption import provisional
 
 AUTO = "auto"
 PRESETS = ("quick", "standard", "published")
@@ -154,7 +155,7 @@ def cost(
     """What a study costs on a machine with these videos; None where the data allow no split yet."""
     from crisp import plan
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, provisional(Path(folder)):
         videos = Path(folder, "videos.tsv")
         tables.write_videos(videos, rows)
         trial = copy.deepcopy(content)

@@ -48,9 +48,12 @@ def make(
     Raises
     ------
     CrispError
-        If the index is missing, damaged or none, or the given video is missing.
+        If the index is missing, damaged or none, the given video is missing, or the page would be written
+        over another file.
     """
     index = index_content.read(index_file)
+    if out is not None:
+        page.spare(Path(out))
     out = Path(out) if out else Path(index_file).with_name(PAGE)
     if out.is_dir():
         raise fail(out, "page cannot be written", "the name of a file", "a folder", "correct --out")

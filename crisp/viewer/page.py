@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from crisp.errors import fail
 from crisp.files import digest
 
+TITLE, HEAD = b"<title>CRISP viewer</title>", 1000  # which stands in so many first bytes of a page
 TEMPLATES = Path(__file__).parent
 # In the order in which they use each other.
 SCRIPTS = (
@@ -52,6 +54,23 @@ def build(index: dict[str, Any], links: Links) -> str:
     }
     before, *rest = _template("page.html").split("{{")
     return before + "".join(parts[name] + text for name, text in (part.split("}}", 1) for part in rest))
+
+
+def spare(path: Path) -> None:
+    """Refuse to write a page over a file that is none.
+
+    Raises
+    ------
+    CrispError
+        If it is one, as an annotation that was named by mistake.
+    """
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    if head and TITLE not in head:
+        expected, remedy = "nothing, or a page of the viewer", "choose another --out; the file is as it was"
+        raise fail(path, "another file is in the place of the page", expected, "another file", remedy)
 
 
 def _template(name: str) -> str:

@@ -14,7 +14,7 @@ from tests.exports import sample
 
 def test_every_format_has_a_file(tmp_path: Path) -> None:
     exports.write(tmp_path, sample.index(tmp_path / "game.mp4"), overlay=False)
-    assert {path.name for path in tmp_path.iterdir()} == set(exports.FORMATS)
+    assert {path.name for path in tmp_path.iterdir()} == {*exports.FORMATS, exports.RECORD}
 
 
 def test_files_that_exist_stay(tmp_path: Path) -> None:

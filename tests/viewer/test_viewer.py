@@ -135,6 +135,19 @@ def test_not_an_index(tmp_path: Path, text: str) -> None:
         viewer.make(tmp_path / "index.json")
 
 
+def test_page_never_takes_another_file_s_place(tmp_path: Path, content: dict[str, Any]) -> None:
+    file = written(tmp_path / "out", content)
+    annotation = tmp_path / "match.xml"
+    annotation.write_text("<video/>")
+    for path in (annotation, file):
+        before = path.read_bytes()
+        with pytest.raises(CrispError, match="another file is in the place of the page"):
+            viewer.make(file, path)
+        assert path.read_bytes() == before
+    page = viewer.make(file, tmp_path / "page.html").page
+    assert viewer.make(file, page).page == page, "a page of before is replaced"
+
+
 def test_proxy_has_every_frame(tmp_path: Path, content: dict[str, Any], odd_video: Path) -> None:
     facts = {**content["video"], "fps": 119.88, "frames": 160}
     assert proxy.doubts(odd_video, facts) == "many browsers do not play mpeg4"
