@@ -222,11 +222,12 @@ def test_links_and_pictures_exist(page: Path) -> None:
         assert target.startswith("http") or (page.parent / target).exists(), target
 
 
-def test_named_tests_exist() -> None:
-    cells = re.findall(
-        r"`(tests/[\w/.]+\.py)((?:::\w+)?)`((?:, `::\w+`)*)", (ROOT / "docs/verification.md").read_text()
-    )
+@pytest.mark.parametrize("page", ["verification", "security"])
+def test_named_tests_exist(page: str) -> None:
+    text = (ROOT / f"docs/{page}.md").read_text()
+    cells = re.findall(r"`(tests/[\w/.]+\.py)((?:::\w+)?)`((?:, `::\w+`)*)", text)
     assert len(cells) > 15
     for path, first, more in cells:
+        source = (ROOT / path).read_text()
         for name in re.findall(r"::(\w+)", first + more):
-            assert f"def {name}(" in (ROOT / path).read_text(), f"{path}::{name}"
+            assert f"def {name}(" in source, f"{path}::{name}"
