@@ -79,7 +79,7 @@ def read(path: str | Path) -> dict[str, Any]:
         If it is missing, damaged or of another version.
     """
     remedy = remade(path, "detect", "crisp detect makes one")
-    return json_file.read(path, json_file.schema("detection"), "figures of a detection", remedy)
+    return json_file.read(path, json_file.schema("detection"), "file of detection figures", remedy)
 
 
 def _rows(run: Run) -> list[Row]:

@@ -51,6 +51,10 @@ class CrispError(Exception):
         super().__init__("\n".join(listed(faults)))
         self.faults = faults
 
+    def __reduce__(self) -> tuple[type[CrispError], tuple[Fault, ...]]:
+        """Cross from process to process as faults, not as their text."""
+        return type(self), self.faults
+
 
 def fail(where: object, what: str, expected: str = "", found: object = "", remedy: str = "") -> CrispError:
     """Build the error for a single fault, to be raised by the caller."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from crisp import json_file
 from crisp.limits import LARGEST_SIDE
+from crisp.words import counted
 
 NAME = "index.json"
 REMEDY = "make it again with crisp index"
@@ -46,7 +47,7 @@ def _contradictions(index: dict[str, Any]) -> Iterator[tuple[str, str]]:
                 yield f"$.{key}[{number}]", "empty or negative interval"
     for number, stroke in enumerate(index["strokes"]):
         if stroke["end"] > frames:
-            yield f"$.strokes[{number}].end", f"{stroke['end']} is after the last of {frames} frames"
+            yield f"$.strokes[{number}].end", f"{stroke['end']} is after the last frame, {frames - 1}"
         if stroke["label"] not in classes:
             yield f"$.strokes[{number}].label", f"{stroke['label']!r} is no class of the model"
         if stroke.get("scores", dict.fromkeys(classes)).keys() != set(classes):
@@ -56,15 +57,15 @@ def _contradictions(index: dict[str, Any]) -> Iterator[tuple[str, str]]:
         if not _is_table(rows, columns, 0, 1):
             yield "$.probabilities.values", f"not rows of {columns} numbers from 0 to 1"
         if probabilities["first"] + (len(rows) - 1) * probabilities["stride"] >= frames:
-            yield "$.probabilities", f"more than {frames} frames have"
+            yield "$.probabilities", f"more than {counted(frames, 'frame')} can have"
     places = index.get("roi") or []
     if not _is_table(places, 2, -LARGEST_SIDE, LARGEST_SIDE):
         yield "$.roi", f"not pairs of numbers, px, at most {LARGEST_SIDE}"
     if (len(places) - 1) * index.get("roi_stride", 1) >= frames:
-        yield "$.roi", f"more than {frames} frames have"
+        yield "$.roi", f"more than {counted(frames, 'frame')} can have"
     seconds = frames / index["video"]["fps"]
     if not math.isclose(index["video"].get("duration", seconds), seconds, rel_tol=0.01, abs_tol=1):
-        yield "$.video.duration", f"not that of {frames} frames, {seconds:g} s"
+        yield "$.video.duration", f"not that of {counted(frames, 'frame')}, {seconds:g} s"
 
 
 def _is_table(rows: list[Any], columns: int, least: float, most: float) -> bool:

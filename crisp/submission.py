@@ -234,7 +234,7 @@ def _not_looked_into(detections: Path, videos: Collection[str]) -> list[Fault]:
     looked_into = set(videos)
     if figures.exists():
         remedy = "give those of crisp detect"
-        looked_into = set(json_file.read(figures, LOOKED_INTO, "figures of a detection", remedy)["videos"])
+        looked_into = set(json_file.read(figures, LOOKED_INTO, "file of detection figures", remedy)["videos"])
     return [
         Fault(
             f"{figures}, video {video}",

@@ -6,14 +6,15 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, default_collate
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from crisp import warping
 from crisp.clips import ClipDataset
@@ -97,6 +98,24 @@ class _Batches:
         return len(self.batches)
 
 
+class _Sent(Dataset):
+    """A data set in loader processes: faults are sent as they are, where torch would send a traceback."""
+
+    def __init__(self, part: ClipDataset) -> None:
+        self.part = part
+
+    def __getitem__(self, index: int) -> Any:
+        try:
+            return self.part[index]
+        except CrispError as error:
+            return error
+
+
+def _joined(join: Callable[[list[Any]], Any], items: list[Any]) -> Any:
+    """Items joined to a batch, or the first fault among them."""
+    return next((item for item in items if isinstance(item, CrispError)), None) or join(items)
+
+
 class Supply:
     """The clips of a data set in batches on a device.
 
@@ -123,14 +142,14 @@ class Supply:
         self.waited = 0.0
         self._batches = _Batches()
         self._loader: DataLoader = DataLoader(
-            part,
+            _Sent(part),
             batch_sampler=self._batches,
             num_workers=workers,
             persistent_workers=workers > 0,
             worker_init_fn=_leave_signals,
             pin_memory=device.type == "cuda",
             # Regions of videos of other heights have other shapes: they are joined as clips.
-            collate_fn=list if part.uncut else default_collate,
+            collate_fn=partial(_joined, list if part.uncut else default_collate),
         )
 
     def batches(self, epoch: int, batches: Sequence[Sequence[int]]) -> Iterator[Batch]:
@@ -176,6 +195,8 @@ class Supply:
             except RuntimeError as error:
                 raise fault_of(error) or error from None
             self.waited += time.monotonic() - begin
+            if isinstance(loaded, CrispError):
+                raise loaded
             yield loaded
 
     def _made(self, loaded: Any) -> tuple[dict[str, Tensor], Tensor]:

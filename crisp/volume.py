@@ -11,7 +11,7 @@ from pathlib import Path
 import h5py
 
 from crisp import names, storage
-from crisp.errors import CrispError, fail
+from crisp.errors import fail
 from crisp.files import TEMPORARY
 
 METHODS = names.CHOICES["method"][0]
@@ -24,7 +24,6 @@ VOLUME_ATTRIBUTES = {
     "claimed_frames": int,
     "decoded_frames": int,
 }
-LINKED = re.compile(r"((frames|pose)|(flow|roi)/[A-Za-z0-9_-]+)\.h5")  # stage files, from the volume's folder
 
 
 def join(target: str | Path, methods: list[str], pose: bool = False) -> None:
@@ -140,21 +139,9 @@ def pack(volume: str | Path, target: str | Path) -> None:
             _copy(joined, name, file)
 
 
-def _elsewhere(joined: h5py.File, name: str, found: str) -> CrispError:
-    return fail(
-        f"{joined.filename}, {name}",
-        "volume takes data from elsewhere",
-        "the stage files beside it",
-        found,
-        "give a volume that crisp volume made",
-    )
-
-
 def _copy(joined: h5py.File, name: str, file: h5py.File) -> None:
     link = joined.get(name, getlink=True)
     if isinstance(link, h5py.ExternalLink):
-        if not LINKED.fullmatch(link.filename):
-            raise _elsewhere(joined, name, link.filename)
         stage_file = Path(joined.filename).parent / link.filename
         kind = Path(link.filename).parts[0].removesuffix(".h5")
         with storage.open_stage(stage_file, kind) as stage:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from crisp import annotations as annotation_files
 from crisp import frames, xml_files
 from crisp.annotations import Stroke
 from crisp.scan import scan
@@ -168,6 +169,6 @@ def test_thousands_of_misspelt_classes_are_not_all_guessed(lab: Lab) -> None:
 
 
 def test_more_strokes_than_a_video_can_hold(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(annotations, "MOST_ACTIONS", 3)
+    monkeypatch.setattr(annotation_files, "MOST_ACTIONS", 3)
     lab.strokes("test", *([Stroke(0, 10, "Hit")] * 4))
     assert told(lab.check().faults) == [("xml/test.xml", "too many strokes")]

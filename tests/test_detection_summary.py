@@ -67,5 +67,5 @@ def test_page_has_means_over_seeds(tmp_path: Path) -> None:
 
 
 def test_missing_figures_are_named(tmp_path: Path) -> None:
-    with pytest.raises(CrispError, match=r"detection\.json: JSON file is missing"):
+    with pytest.raises(CrispError, match=r"detection\.json: file of detection figures is missing"):
         detection_summary.collect([Run("twin", "main", 1, tmp_path)])

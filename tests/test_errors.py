@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 from crisp import errors
 from crisp.errors import CrispError, Fault, fail
 
@@ -46,3 +48,9 @@ def test_nothing_of_a_message_steers_the_terminal() -> None:
     assert message == (
         "a\\x1b[2J\\r.mp4: no \\x07 video\n    found: \\x9b31m\\udc80\n    remedy: one line\nand another"
     )
+
+
+def test_faults_cross_from_process_to_process() -> None:
+    error = CrispError(Fault("a", "b", "c", "d", "e"), Fault("f", "g"))
+    other = pickle.loads(pickle.dumps(error))
+    assert (type(other), other.faults, str(other)) == (CrispError, error.faults, str(error))

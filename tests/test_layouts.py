@@ -177,6 +177,6 @@ def test_volume_that_takes_from_elsewhere_is_not_packed(folder: Path, link: str)
     volume.join(folder / "v.h5", [stagefiles.METHOD])
     with h5py.File(folder / "v.h5", "r+") as file:
         elsewhere("rgb", h5py.ExternalLink(link, "rgb"))(file)
-    with pytest.raises(CrispError, match="volume takes data from elsewhere"):
+    with pytest.raises(CrispError, match="rgb is a link, whose content is elsewhere"):
         volume.pack(folder / "v.h5", folder / "packed.h5")
     assert not (folder / "packed.h5").exists()

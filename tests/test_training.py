@@ -262,7 +262,7 @@ def test_finished_model_knows_its_training_data(small: Study, monkeypatch: pytes
     assert content["calibration"]["temperature"] == pytest.approx(expected["temperature"], rel=1e-3)
     assert content["calibration"]["samples"] == 5
     known = about["reference"]
-    assert (known["shape"], known["width"]) == ([1.0, 1.0], 0)
+    assert (known["shape"], known["width"]) == ([1.0, 1.0], 12)
     found = reference.features(*(seen[part].numpy() for part in ("train", "validation")))
     apart = list(found["distances"].values())
     assert list(known["features"]["distances"].values()) == pytest.approx(apart, rel=1e-2)
