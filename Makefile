@@ -46,6 +46,7 @@ lint: .venv/installed  ## Check style, types and the workflow.
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --no-cache
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint -s workflow/index.smk --config videos=docs model=model.pt out=found
 

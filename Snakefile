@@ -3,7 +3,7 @@
 from snakemake.logging import logger
 from snakemake.utils import min_version
 
-from crisp import failures
+from crisp.workflow.onerror import failure_report
 
 min_version("9.19")
 
@@ -30,6 +30,8 @@ include: "workflow/rules/pose.smk"
 include: "workflow/rules/volume.smk"
 include: "workflow/rules/quality.smk"
 include: "workflow/rules/strokes.smk"
+include: "workflow/rules/split.smk"
+include: "workflow/rules/normalisation.smk"
 include: "workflow/rules/training_samples.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
@@ -60,4 +62,4 @@ onstart:
 
 onerror:
     # By the logger: after all that it has to print before, and into its file.
-    logger.error(failures.report(workflow.scheduler.failed, RESULTS))
+    logger.error(failure_report(workflow.scheduler.failed, RESULTS))

@@ -16,12 +16,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from crisp import metrics, splits, storage, strokes, study
-from crisp.augmentation import centred
-from crisp.strokes import Sample
+from crisp.clips.augmentation import centred
+from crisp.core import stage_files
+from crisp.evaluation import metrics
+from crisp.study import config, load
+from crisp.study.samples import Sample, read_samples
+from crisp.study.splits import read_split
 
 
-def statistics(loaded: study.Study, samples: list[Sample], frames: int) -> dict[str, np.ndarray]:
+def statistics(loaded: config.Study, samples: list[Sample], frames: int) -> dict[str, np.ndarray]:
     """Features of the samples, (n, features) each, by name."""
     variant = loaded.variants[-1]
     features: dict[str, list[np.ndarray]] = {
@@ -29,7 +32,7 @@ def statistics(loaded: study.Study, samples: list[Sample], frames: int) -> dict[
         "statistics frame by frame": [],
     }
     for sample in samples:
-        with storage.open_stage(loaded.stage_file(sample.video, "roi", variant.flow), "roi") as file:
+        with stage_files.open_stage(loaded.stage_file(sample.video, "roi", variant.flow), "roi") as file:
             series = file["flow_stats"][:]
         inside = series[sample.begin : sample.end]
         begin = centred(sample.begin, sample.end, frames).begin
@@ -43,9 +46,9 @@ def statistics(loaded: study.Study, samples: list[Sample], frames: int) -> dict[
 
 def main(path: str) -> None:
     """Print the baselines of a study."""
-    loaded = study.load(path)
-    assigned = splits.read(loaded.results / "splits/main.tsv")
-    samples = strokes.read(loaded.results / "strokes.tsv")
+    loaded = load.load_study(path)
+    assigned = read_split(loaded.results / "splits/main.tsv")
+    samples = read_samples(loaded.results / "strokes.tsv")
     parts = {
         name: [s for s in samples if assigned[s.sample] == name] for name in ("train", "validation", "test")
     }

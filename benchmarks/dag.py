@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import yaml
 
-from crisp import tables
+from crisp.study import tables
 
 ROOT = Path(__file__).parents[1]
 FRAMES, SIZE = 1200, 1_000_000  # of each video: ten seconds at 120 fps; bytes

@@ -24,7 +24,7 @@ import footage
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from crisp import frames, video
+from crisp.preparation import frames, video
 
 Way = Callable[[Path, int, int], Iterator[np.ndarray]]
 

@@ -15,10 +15,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from crisp import detection, models
-from crisp.clips import ClipReader
-from crisp.devices import choose_device, make_deterministic
-from crisp.study import Variant
+from crisp import models
+from crisp.clips.reader import ClipReader
+from crisp.evaluation import detection
+from crisp.study.config import Variant
+from crisp.training.devices import choose_device, make_deterministic
 
 MINUTES, FPS = 10, 120  # of the video that the figures are extrapolated to
 

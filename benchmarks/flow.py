@@ -23,8 +23,8 @@ from statistics import median
 import cv2
 import numpy as np
 
-from crisp import flow, video
-from crisp.frames import working_size
+from crisp.preparation import flow, video
+from crisp.preparation.frames import working_size
 
 WIDTH = 320  # px
 FRAMES = 300  # of a video that are looked at

@@ -19,8 +19,8 @@ from statistics import median
 import cv2
 import numpy as np
 
-from crisp import flow, video
-from crisp.errors import CrispError
+from crisp.core.errors import CrispError
+from crisp.preparation import flow, video
 
 WIDTH, HEIGHT = 320, 180
 CPU_PAIRS = 16  # that OpenCV solves: it takes a third of a second each

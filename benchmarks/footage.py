@@ -9,7 +9,7 @@ import av
 import cv2
 import numpy as np
 
-from crisp.demo import record, timeline
+from crisp.demo import render, script
 
 SIZE, FPS = (1920, 1080), 120
 GRAIN = 8.0  # standard deviation of the noise of each pixel, without which pictures code too well
@@ -20,7 +20,7 @@ def write(path: Path, frames: int, number: int = 0) -> Path:
     """Write `frames` frames of the demo's video `number` as H.264, enlarged and with grain."""
     random = np.random.default_rng(number)
     grains = [random.normal(0, GRAIN, (SIZE[1], SIZE[0], 1)).astype(np.int16) for _ in range(GRAINS)]
-    pictures = islice(record.frames(timeline.VIDEOS[number % len(timeline.VIDEOS)]), frames)
+    pictures = islice(render.frames(script.VIDEOS[number % len(script.VIDEOS)]), frames)
     with av.open(str(path), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=FPS, options={"crf": "23", "preset": "veryfast"})
         stream.width, stream.height = SIZE

@@ -19,17 +19,18 @@ from pathlib import Path
 
 import yaml
 
-from crisp import annotations, study, tables
+from crisp.study import load, tables
+from crisp.study.annotations import read_annotation, write_annotation
 
 DEMO = Path("config/config.yaml")
 
 
 def write(folder: Path, count: int, seed: int) -> set[str]:
     """Write the study, and return the samples whose label is exchanged."""
-    demo = study.load(DEMO)
+    demo = load.load_study(DEMO)
     chance = random.Random(seed)
     rows = [row for row in demo.annotations if row.task == "classification"]
-    files = {row.video: annotations.read(demo.annotation_file(row)) for row in rows}
+    files = {row.video: read_annotation(demo.annotation_file(row)) for row in rows}
     every = [(video, number) for video, strokes in files.items() for number in range(len(strokes))]
     flipped = set()
     for video, number in chance.sample(every, count):
@@ -38,7 +39,7 @@ def write(folder: Path, count: int, seed: int) -> set[str]:
         files[video][number] = stroke._replace(label=chance.choice(others))
         flipped.add(f"{video}:{stroke.begin}-{stroke.end}")
     for video, strokes in files.items():
-        annotations.write(folder / f"{video}.xml", strokes)
+        write_annotation(folder / f"{video}.xml", strokes)
     tables.write_annotations(
         folder / "annotations.tsv", [replace(row, path=f"{row.video}.xml") for row in rows]
     )

@@ -24,12 +24,18 @@ import numpy as np
 import published
 import torch
 
-from crisp import flow, frames, roi, storage
-from crisp.cache import Cache
-from crisp.clips import ClipDataset, ClipReader
-from crisp.normalisation import Normalisation
-from crisp.strokes import Sample
-from crisp.study import Variant, resolve
+from crisp.clips.cache import Cache
+from crisp.clips.dataset import ClipDataset
+from crisp.clips.normalisation import Normalisation
+from crisp.clips.reader import ClipReader
+from crisp.core import stage_files
+from crisp.preparation import flow
+from crisp.preparation.flow import extract_flow
+from crisp.preparation.frames import extract_frames
+from crisp.preparation.roi import extract_roi
+from crisp.study.config import Variant
+from crisp.study.load import resolve_study
+from crisp.study.samples import Sample
 
 SIZE = (100, 120, 120)
 LENGTH = 150  # frames of a stroke
@@ -39,17 +45,17 @@ def prepare(videos: list[Path], folder: Path, method: str) -> None:
     """Prepare videos our way, and write the same frames, flow and masks as the published files."""
     for video in videos:
         here, there = folder / "ours" / video.stem, folder / "published" / video.stem
-        frames.extract(video, here / "frames.h5")
-        flow.extract(here / "frames.h5", here / "flow" / f"{method}.h5", method, workers=2)
-        roi.extract(
+        extract_frames(video, here / "frames.h5")
+        extract_flow(here / "frames.h5", here / "flow" / f"{method}.h5", method, workers=2)
+        extract_roi(
             here / "frames.h5", here / "flow" / f"{method}.h5", here / "roi" / f"{method}.h5", 0.6, 0.25
         )
         for name in ("rgb", "flow", "mask"):
             (there / name).mkdir(parents=True)
         with (
-            storage.open_stage(here / "frames.h5", "frames") as images,
-            storage.open_stage(here / "flow" / f"{method}.h5", "flow") as motion,
-            storage.open_stage(here / "roi" / f"{method}.h5", "roi") as places,
+            stage_files.open_stage(here / "frames.h5", "frames") as images,
+            stage_files.open_stage(here / "flow" / f"{method}.h5", "flow") as motion,
+            stage_files.open_stage(here / "roi" / f"{method}.h5", "roi") as places,
         ):
             np.save(there / "roi_mask.npy", places["roi"][:].T)
             for number in range(len(images["rgb"])):
@@ -70,7 +76,7 @@ def twin(method: str) -> Variant:
         "defaults": {"size": list(SIZE), "flow": method},
         "variants": [{"name": "twin", "model": "twin"}],
     }
-    return resolve(config).variant("twin")
+    return resolve_study(config).variant("twin")
 
 
 def strokes(folder: Path, count: int) -> list[Sample]:
@@ -79,7 +85,7 @@ def strokes(folder: Path, count: int) -> list[Sample]:
     videos = sorted(path.name for path in folder.iterdir())
     for number in range(count):
         video = videos[number % len(videos)]
-        total = storage.frame_count(folder / video / "frames.h5")
+        total = stage_files.frame_count(folder / video / "frames.h5")
         begin = int(random.integers(1, max(2, total - LENGTH)))
         found.append(
             Sample(video, begin, min(begin + LENGTH, total), "Stroke", "stroke", f"{video}:{number}")

@@ -28,7 +28,8 @@ import numpy as np
 import psutil
 import published
 
-from crisp import flow, storage, video
+from crisp.core import stage_files
+from crisp.preparation import flow, video
 
 CLIP = 100  # frames
 VERB = "from crisp.cli import main; main()"
@@ -105,18 +106,18 @@ def size(folder: Path) -> int:
 def opened(folder: Path) -> dict[str, h5py.Dataset]:
     """The datasets of a video, left open as the clip reader of a training leaves them."""
     return {
-        "rgb": storage.open_stage(folder / "frames.h5", "frames")["rgb"],
-        "flow": storage.open_stage(folder / "flow" / "deepflow.h5", "flow")["flow"],
-        "mask": storage.open_stage(folder / "roi" / "deepflow.h5", "roi")["mask"],
+        "rgb": stage_files.open_stage(folder / "frames.h5", "frames")["rgb"],
+        "flow": stage_files.open_stage(folder / "flow" / "deepflow.h5", "flow")["flow"],
+        "mask": stage_files.open_stage(folder / "roi" / "deepflow.h5", "roi")["mask"],
     }
 
 
 def read(stored: dict[str, h5py.Dataset], begin: int, end: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Frames, flow (px) and masks of a clip from stage files."""
     return (
-        storage.read_rows(stored["rgb"], begin, end),
+        stage_files.read_rows(stored["rgb"], begin, end),
         flow.read(stored["flow"].file, begin, end),
-        storage.read_rows(stored["mask"], begin, end),
+        stage_files.read_rows(stored["mask"], begin, end),
     )
 
 
@@ -137,12 +138,12 @@ def reading(theirs: Path, our: Path, count: int, repeat: int) -> tuple[list[floa
 
 def faithful(path: Path, folder: Path, backend: str, pairs: int = 4) -> tuple[bool, float]:
     """Whether frames are stored as decoded, and the worst error of the stored flow of some pairs, px."""
-    with storage.open_stage(folder / "frames.h5", "frames") as images:
+    with stage_files.open_stage(folder / "frames.h5", "frames") as images:
         rgb = images["rgb"][:]
     height, width = rgb.shape[1:3]
     decoded = (video.resize(picture, width, height) for picture in video.frames(path))
     same = all(np.array_equal(*both) for both in zip(rgb, decoded, strict=True))
-    with storage.open_stage(folder / "flow" / "deepflow.h5", "flow") as motion:
+    with stage_files.open_stage(folder / "flow" / "deepflow.h5", "flow") as motion:
         stored = flow.read(motion, 0, pairs)
     exact = flow.compute(flow.grey(rgb[:pairs]), backend=backend)
     return same, float(np.abs(stored - exact).max())
@@ -174,7 +175,7 @@ def main() -> None:
             there, here = folder / f"published-{turn}", folder / f"ours-{turn}"
             theirs.append(measure(lambda: run(published.__file__, there, *videos)))  # noqa: B023
             ours_by_stage.append(ours(videos, here, options.cores, options.backend))
-        counts = [storage.frame_count(here / path.stem / "frames.h5") for path in videos]
+        counts = [stage_files.frame_count(here / path.stem / "frames.h5") for path in videos]
         total = sum(counts)
         print(f"{len(videos)} videos, {total} frames, {options.cores} cores, backend {options.backend}")
         print(f"{'':<28} {'published':>10} {'ours':>10} {'':<10} {'ratio':>6}")

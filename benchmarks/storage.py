@@ -22,8 +22,9 @@ import h5py
 import hdf5plugin
 import numpy as np
 
-from crisp import flow, frames, roi, storage, video
+from crisp.core import stage_files
 from crisp.demo import generate
+from crisp.preparation import flow, frames, roi, video
 
 CLIP, CLIPS = 100, 6  # frames of a clip; clips read in each repeat
 STEPS = (16, 32, 64, 128, 256)  # a px
@@ -114,7 +115,7 @@ def read_clips(path: Path, starts: Iterable[int], length: int) -> None:
     """Read clips, each after opening the file anew, so that no chunk waits in HDF5's cache."""
     for start in starts:
         with h5py.File(path, "r") as file:
-            storage.read_rows(file["rows"], start, start + length)
+            stage_files.read_rows(file["rows"], start, start + length)
 
 
 def layouts(name: str, rows: np.ndarray, tried: list[Layout], now: str, chunk: int, repeat: int) -> None:
@@ -155,7 +156,7 @@ def steps(motion: np.ndarray, masks: np.ndarray, fps: float) -> None:
         for step in STEPS:
             path = Path(folder, "flow.h5")
             units = np.clip(np.floor(motion * step + 0.5), -32767, 32767).astype(np.int16)
-            write(path, units, flow.CHUNK, storage.compression(bitshuffle=True))
+            write(path, units, flow.CHUNK, stage_files.compression(bitshuffle=True))
             read = units.astype(np.float32) * np.float32(1 / step)
             moved = np.linalg.norm(roi.centres(read, masks, (1, 1), fps=fps) - exact, axis=1)
             size, error = path.stat().st_size / len(motion), np.abs(read - motion).max()

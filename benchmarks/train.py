@@ -27,14 +27,17 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from crisp import normalisation, tables, training, training_samples
-from crisp.devices import choose_device, make_deterministic
-from crisp.learner import Learner
+from crisp.clips import normalisation
+from crisp.clips.dataloader import Batch
 from crisp.models.twin import Twin
-from crisp.strokes import Sample
-from crisp.study import Study, resolve
-from crisp.supply import Batch
-from crisp.tables import Video
+from crisp.study import tables, training_samples
+from crisp.study.config import Study
+from crisp.study.load import resolve_study
+from crisp.study.samples import Sample
+from crisp.study.tables import Video
+from crisp.training import trainer as training
+from crisp.training.devices import choose_device, make_deterministic
+from crisp.training.train_step import TrainStep
 
 SIZE, CLASSES = (100, 120, 120), 21
 METHOD = "dis"
@@ -57,7 +60,7 @@ class Published(Twin):
 
 def study(**changes: object) -> Study:
     """The made-up study."""
-    return resolve(
+    return resolve_study(
         {
             "study": "benchmark",
             "dataset": {"name": "d", "videos": "videos.tsv", "annotations": "annotations.tsv"},
@@ -98,7 +101,7 @@ def steps(made: Study, device: torch.device, batch: int, count: int) -> None:
     kinds = {"published, float32": theirs}
     for precision in ("float32", "bfloat16"):
         settings = study(precision=precision, compile=made.training.compile).training
-        ours = Learner(made.variant("twin"), CLASSES, settings, device)
+        ours = TrainStep(made.variant("twin"), CLASSES, settings, device)
         kinds[f"ours, {precision}"] = lambda ours=ours: ours.step(Batch(streams, labels, batch), True, None)
     times: dict[str, list[float]] = {name: [] for name in kinds}
     for turn in range(count + 1):

@@ -17,7 +17,9 @@ from pathlib import Path
 import numpy as np
 from dag import FRAMES, Cost, generate, measure
 
-from crisp import flow, storage, tables
+from crisp.core import stage_files as storage
+from crisp.preparation import flow
+from crisp.study import tables
 
 SIDE = 16  # px
 SCRIPT = "from crisp.cli import main; main()"

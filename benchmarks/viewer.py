@@ -21,8 +21,8 @@ import av
 import numpy as np
 from playwright.sync_api import Page, sync_playwright
 
-from crisp import viewer
-from tests.viewer.sample import TTSTROKE, index, strokes
+from crisp.indexing.viewer import make_viewer
+from tests.indexing.viewer.sample import TTSTROKE, index, strokes
 
 FPS = 120
 SIZE = (320, 180)  # px
@@ -137,7 +137,7 @@ def main() -> None:
         truth = strokes(arguments.strokes, arguments.frames, TTSTROKE)
         content = index(folder / "match.mp4", truth, arguments.frames, FPS, SIZE, TTSTROKE, stride=5)
         (folder / "index.json").write_text(json.dumps(content))
-        made = viewer.make(folder / "index.json").page
+        made = make_viewer(folder / "index.json").page
         size = made.stat().st_size / 1e6
         print(f"{arguments.frames} frames, {arguments.strokes} strokes; page of {size:.2f} MB")
         loads = f"{os.getloadavg()[0]:.1f} processes on {os.cpu_count()} cores"

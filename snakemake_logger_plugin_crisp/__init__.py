@@ -1,4 +1,4 @@
-"""Snakemake's way to :mod:`crisp.console`: ``--logger crisp``, as the profiles have it.
+"""Snakemake's way to :mod:`crisp.workflow.console`: ``--logger crisp``, as the profiles have it.
 
 Snakemake looks for loggers by name in the folders of Python's path, and sees no package that an editable
 install maps. So this one lies beside ``crisp``, and ``package-dir`` in pyproject.toml makes the editable
@@ -7,8 +7,8 @@ install put the clone itself on the path.
 
 import sys
 
-from crisp.config_files import look
-from crisp.console import LogHandler
+from crisp.workflow.config_files import look
+from crisp.workflow.console import LogHandler
 
 __all__ = ["LogHandler"]
 

@@ -11,27 +11,22 @@ import numpy as np
 import yaml
 from typer.testing import CliRunner
 
-from crisp import (
-    cli,
-    decisions,
-    detection_metrics,
-    evaluation,
-    files,
-    flow,
-    frames,
-    plots,
-    roi,
-    scan,
-    splits,
-    strokes,
-    study,
-    summary,
-    tables,
-    training,
-)
-from crisp.detection_metrics import Interval
-from crisp.study import Study
-from crisp.tables import Annotation, Video
+from crisp.cli import application
+from crisp.core import files
+from crisp.evaluation import confusion_plot, decisions, detection_metrics, detection_plot, per_class_table
+from crisp.evaluation import predictions as evaluation
+from crisp.evaluation.detection_metrics import Interval
+from crisp.evaluation.predictions import evaluate_predictions
+from crisp.preparation.flow import extract_flow
+from crisp.preparation.frames import extract_frames
+from crisp.preparation.roi import extract_roi
+from crisp.study import config, load, tables
+from crisp.study.config import Study
+from crisp.study.samples import collect_samples, write_samples
+from crisp.study.scan import scan_videos
+from crisp.study.splits import assign_split, write_split
+from crisp.study.tables import Annotation, Video
+from crisp.training import curves, trainer
 from tests.stagefiles import METHOD
 
 FRAMES, FPS = 120, 25
@@ -81,7 +76,7 @@ def build(
     labels.append(Annotation(rows[-1].video, f"xml/{rows[-1].video}.xml", "detection", "test"))
     tables.write_videos("videos.tsv", rows)
     tables.write_annotations("annotations.tsv", labels)
-    scan.scan("videos.tsv", "data/d")
+    scan_videos("videos.tsv", "data/d")
     content = {
         "study": "s",
         "dataset": {"name": "d", "videos": "videos.tsv", "annotations": "annotations.tsv"},
@@ -91,14 +86,14 @@ def build(
         "split": {"method": "by_video", "folds": min(3, len(videos))},
         "defaults": {"size": [16, 16, 24], "flow": METHOD},
         "variants": [
-            {"name": name, "model": next(model for model in study.STREAMS if name.startswith(model))}
+            {"name": name, "model": next(model for model in config.STREAMS if name.startswith(model))}
             for name in skill
         ],
         "seeds": [1, 2],
         **changes,
     }
     Path("study.yaml").write_text(yaml.safe_dump(content))
-    made = study.load("study.yaml")
+    made = load.load_study("study.yaml")
     _prepare(made)
     _evaluate(made, skill)
     return made
@@ -108,7 +103,7 @@ def summarise(made: Study) -> str:
     """Type ``crisp summary``, draw a quality picture and list the label errors; returns what was printed."""
     said = ""
     for verb in (["summary"], ["quality", next(iter(made.used))], ["label-errors"]):
-        done = CliRunner().invoke(cli.app, [*verb, "--study", "study.yaml"], catch_exceptions=False)
+        done = CliRunner().invoke(application.app, [*verb, "--study", "study.yaml"], catch_exceptions=False)
         assert done.exit_code == 0, done.output
         said += done.output
     return said
@@ -121,21 +116,21 @@ def _escaped(name: str) -> str:
 def _prepare(made: Study) -> None:
     first, *others = made.used
     stages = [made.stage_file(first, *stage) for stage in (("frames",), ("flow", METHOD), ("roi", METHOD))]
-    frames.extract(made.source(first), stages[0])
-    flow.extract(stages[0], stages[1], METHOD)
-    roi.extract(*stages, 0.6, 0.25)
+    extract_frames(made.source(first), stages[0])
+    extract_flow(stages[0], stages[1], METHOD)
+    extract_roi(*stages, 0.6, 0.25)
     for video in others:
         shutil.copytree(made.volumes / first, made.volumes / video)
 
 
 def _evaluate(made: Study, skill: Mapping[str, float]) -> None:
-    samples = strokes.collect(made, dict.fromkeys(made.used, FRAMES))
-    strokes.write(made.results / "strokes.tsv", samples)
+    samples = collect_samples(made, dict.fromkeys(made.used, FRAMES))
+    write_samples(made.results / "strokes.tsv", samples)
     random = np.random.default_rng(0)
     detection, found = _detect(made)
     for split in made.split_names:
-        assigned = splits.assign(made, samples, split)
-        splits.write(made.results / "splits" / f"{split}.tsv", assigned)
+        assigned = assign_split(made, samples, split)
+        write_split(made.results / "splits" / f"{split}.tsv", assigned)
         tested = [sample for sample in samples if assigned.get(sample.sample) == "test"]
         for variant in made.variants:
             for seed in made.seeds:
@@ -144,13 +139,13 @@ def _evaluate(made: Study, skill: Mapping[str, float]) -> None:
                 windows = [
                     _softmax(random, made.classes, sample.label, skill[variant.name]) for sample in tested
                 ]
-                predictions, figures = evaluation.evaluate(
+                predictions, figures = evaluate_predictions(
                     tested, windows, made.classes, made.decision, 0.3, made.super_classes
                 )
                 evaluation.write_predictions(folder / "predictions.csv", predictions, made.classes)
                 files.write_json(folder / "metrics.json", {**figures, "parameters": 4_000_000})
                 history = _history(len(made.classes), skill[variant.name])
-                training.write_history(folder / "history.csv", history)
+                trainer.write_history(folder / "history.csv", history)
                 files.write_json(folder / "detection.json", detection)
                 if (split, seed) == (made.split_names[0], made.seeds[0]):
                     _draw(made, folder, f"{variant.name}, seed {seed}", figures, history, found)
@@ -162,14 +157,14 @@ def _draw(
     title: str,
     figures: Mapping[str, Any],
     history: Sequence[Mapping[str, float]],
-    found: Sequence[plots.Timeline],
+    found: Sequence[detection_plot.Timeline],
 ) -> None:
-    plots.confusion(folder / "confusion.png", figures["confusion"], made.classes, title)
+    confusion_plot.plot_confusion(folder / "confusion.png", figures["confusion"], made.classes, title)
     if made.super_classes:
-        plots.super_confusion(folder / "super_confusion.png", figures["super_classes"], title)
-    summary.per_class_table(folder / "per_class.html", figures, title)
-    plots.curves(folder / "curves.png", history, title)
-    plots.timelines(folder / "detection.png", found, title)
+        confusion_plot.plot_super_confusion(folder / "super_confusion.png", figures["super_classes"], title)
+    per_class_table.per_class_table(folder / "per_class.html", figures, title)
+    curves.plot_curves(folder / "curves.png", history, title)
+    detection_plot.plot_timelines(folder / "detection.png", found, title)
 
 
 def _softmax(random: np.random.Generator, classes: Sequence[str], label: str, skill: float) -> Any:
@@ -194,7 +189,7 @@ def _history(n: int, skill: float) -> list[dict[str, Any]]:
     ]
 
 
-def _detect(made: Study) -> tuple[dict[str, Any], list[plots.Timeline]]:
+def _detect(made: Study) -> tuple[dict[str, Any], list[detection_plot.Timeline]]:
     """Figures of strokes that are found two frames late, and what is drawn of them."""
     rows = made.detection_rows
     found = [
@@ -210,4 +205,4 @@ def _detect(made: Study) -> tuple[dict[str, Any], list[plots.Timeline]]:
     videos = [row.video for row in rows]
     content = {**figures[made.decision], "videos": videos, "decision": made.decision, "decisions": figures}
     probability = np.linspace(0, 1, FRAMES)
-    return content, [plots.Timeline(video, FPS, truth, found, probability) for video in videos]
+    return content, [detection_plot.Timeline(video, FPS, truth, found, probability) for video in videos]

@@ -9,12 +9,12 @@ from typing import Any
 
 import yaml
 
-from crisp import study, tables
-from crisp.annotations import Stroke
-from crisp.check import Findings, check
-from crisp.errors import Fault
-from crisp.scan import scan
-from crisp.tables import Annotation, Video
+from crisp.core.errors import Fault
+from crisp.study import config, load, tables
+from crisp.study.annotations import Stroke
+from crisp.study.scan import scan_videos
+from crisp.study.tables import Annotation, Video
+from crisp.workflow.check_study import Findings, check_study
 
 MakeVideo = Callable[..., Path]
 CONTENT: dict[str, Any] = {
@@ -41,7 +41,7 @@ class Lab:
             make_video(f"data/d/{row.path}", frames=40, seed=number)
             self.strokes(row.video, *STROKES)
         self.write()
-        scan("videos.tsv", "data/d")
+        scan_videos("videos.tsv", "data/d")
         self.rows = tables.read_videos("videos.tsv")
 
     def write(self) -> None:
@@ -63,14 +63,14 @@ class Lab:
         self.rows = [replace(row, **changes) if row.video == video else row for row in self.rows]
         self.write()
 
-    def study(self, **changes: Any) -> study.Study:
-        return study.resolve({**CONTENT, **changes})
+    def study(self, **changes: Any) -> config.Study:
+        return load.resolve_study({**CONTENT, **changes})
 
     def check(self, decode: bool = False, record: bool = False, **changes: Any) -> Findings:
         """Check the data set for a study whose file is ``my/study.yaml``."""
         Path("my").mkdir(exist_ok=True)
         Path("my/study.yaml").write_text(yaml.safe_dump({**CONTENT, **changes}))
-        return check(self.study(**changes), ["my/study.yaml"], decode, record)
+        return check_study(self.study(**changes), ["my/study.yaml"], decode, record)
 
 
 def told(findings: list[Fault]) -> list[tuple[str, str]]:

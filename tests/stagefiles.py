@@ -7,9 +7,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from crisp import flow as flows
-from crisp import roi as rois
-from crisp import storage
+from crisp.core import stage_files
+from crisp.preparation import flow as flows
+from crisp.preparation import roi as rois
 
 METHOD = "dis"
 
@@ -43,27 +43,27 @@ def write(
         "claimed_frames": count,
         "decoded_frames": count,
     }
-    with storage.create(folder / "frames.h5", "frames", about) as file:
-        images = storage.Appender(file, "rgb", rgb.shape[1:], "u1", 16)
+    with stage_files.create(folder / "frames.h5", "frames", about) as file:
+        images = stage_files.Appender(file, "rgb", rgb.shape[1:], "u1", 16)
         images.append(rgb)
         images.close()
         source = str(images.dataset.attrs["sha256"])
     attributes = {"fps": fps, "frames_sha256": source, "method": METHOD}
-    with storage.create(folder / "flow" / f"{METHOD}.h5", "flow", attributes) as file:
-        fields = storage.Appender(file, "flow", flow.shape[1:], "i2", flows.CHUNK, bitshuffle=True)
+    with stage_files.create(folder / "flow" / f"{METHOD}.h5", "flow", attributes) as file:
+        fields = stage_files.Appender(file, "flow", flow.shape[1:], "i2", flows.CHUNK, bitshuffle=True)
         fields.dataset.attrs["scale"] = flows.SCALE
         fields.append(flows.quantise(flow))
         fields.close()
-    with storage.create(folder / "roi" / f"{METHOD}.h5", "roi", {"fps": fps}) as file:
-        masks = storage.Appender(file, "mask", mask.shape[1:], "u1", 16, bitshuffle=True)
+    with stage_files.create(folder / "roi" / f"{METHOD}.h5", "roi", {"fps": fps}) as file:
+        masks = stage_files.Appender(file, "mask", mask.shape[1:], "u1", 16, bitshuffle=True)
         masks.append(mask)
         masks.close()
-        storage.put(file, "roi_raw", roi.astype(np.float32))
-        storage.put(file, "roi", roi.astype(np.float32))
-        storage.put(file, "flow_stats", rois.statistics(rois.masked(flow, mask)))
+        stage_files.put(file, "roi_raw", roi.astype(np.float32))
+        stage_files.put(file, "roi", roi.astype(np.float32))
+        stage_files.put(file, "flow_stats", rois.statistics(rois.masked(flow, mask)))
     if pose is not None:
-        with storage.create(folder / "pose.h5", "pose", attributes) as file:
-            points = storage.Appender(file, "pose", pose.shape[1:], "f4", 256)
+        with stage_files.create(folder / "pose.h5", "pose", attributes) as file:
+            points = stage_files.Appender(file, "pose", pose.shape[1:], "f4", 256)
             points.append(pose)
             points.close()
     return folder

@@ -12,7 +12,7 @@ from tests.pages import ROOT
 
 
 def test_a_run_without_chromium_says_at_once_what_is_skipped(tmp_path: Path) -> None:
-    pages, others = "tests/viewer/test_touch.py", "tests/test_names.py"
+    pages, others = "tests/indexing/viewer/test_touch.py", "tests/core/test_names.py"
     command = [sys.executable, "-m", "pytest", "--collect-only", "-n", "0", pages, others]
     environment = {**os.environ, "PATH": str(tmp_path)}
     environment.pop("PYTEST_XDIST_WORKER", None)

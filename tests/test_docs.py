@@ -16,10 +16,10 @@ import snakemake
 import typer
 from snakemake.cli import get_argument_parser
 
-from crisp import cli
+from crisp.cli import application
 from tests.pages import PAGES, ROOT, blocks, commands, lines
 
-VERBS: dict[str, Any] = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
+VERBS: dict[str, Any] = typer.main.get_command(application.app).commands  # type: ignore[attr-defined]
 TOP = {"--help", "-h", "--version", "--install-completion", "--show-completion"}
 # Programs of the system, whose words are theirs.
 OTHERS = {

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from crisp import __version__, doctor, libraries
+from crisp import __version__
+from crisp.core import system_libraries
+from crisp.workflow import doctor
 
 ROOT = Path(__file__).parents[1]
 RECIPES = [ROOT / "envs" / name for name in ("crisp.def", "crisp.yaml", "headless.yaml")]
@@ -58,7 +60,7 @@ def test_container_takes_the_pins_from_the_project() -> None:
         assert f"    {needed} /opt/crisp/{needed}\n" in recipe
     system = re.search(r"apt-get install --yes --no-install-recommends (.+)", recipe)
     assert system is not None
-    assert set(system[1].split()) == {libraries.PACKAGES[name][0] for name in libraries.USUAL}
+    assert set(system[1].split()) == {system_libraries.PACKAGES[name][0] for name in system_libraries.USUAL}
 
 
 def test_recipes_name_the_pinned_versions() -> None:

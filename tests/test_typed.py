@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from crisp import annotations
+from crisp.study.annotations import read_annotation, write_annotation
 from tests.pages import PAGES, ROOT, blocks, lines
 from tests.terminal import Terminal
 from tests.workflow.conftest import CLASSES, STUDY
@@ -29,9 +29,9 @@ VIDEOS = {"match-1": "train", "match-2": "train", "match-7": "validation", "play
 ELSEWHERE = {
     ("README.md", "make demo"): "continuous integration",
     ("README.md", "make test"): "continuous integration",
-    ("docs/tutorial.md", ""): "tests/viewer/test_tutorial.py",
-    ("docs/student.md", "crisp samples"): "tests/viewer/test_tutorial.py",
-    ("docs/student.md", "crisp models"): "tests/viewer/test_tutorial.py",
+    ("docs/tutorial.md", ""): "tests/indexing/viewer/test_tutorial.py",
+    ("docs/student.md", "crisp samples"): "tests/indexing/viewer/test_tutorial.py",
+    ("docs/student.md", "crisp models"): "tests/indexing/viewer/test_tutorial.py",
     ("docs/student.md", ""): "tests/test_docs.py",
     ("docs/commands.md", "crisp check"): "tests/test_docs.py",
     ("docs/commands.md", "crisp plan"): "tests/test_docs.py",
@@ -147,14 +147,14 @@ def test_data_of_ones_own(terminal: Terminal, tmp_path: Path) -> None:
     typed(["pushd found", viewer[0], viewer[3]])
     assert (found / "match-1/viewer.mp4").exists()
     xml = clone / "config/mine/annotations/classification/test/player-21.xml"
-    first, *rest = annotations.read(xml)
+    first, *rest = read_annotation(xml)
     (tmp_path / "Downloads").mkdir()
-    annotations.write(tmp_path / "Downloads/player-21.xml", [first._replace(label=CLASSES[1]), *rest])
+    write_annotation(tmp_path / "Downloads/player-21.xml", [first._replace(label=CLASSES[1]), *rest])
     assert first.label == CLASSES[0]
     prepared = clone / "results/volumes/mine/player-21/frames.h5"
     before = prepared.stat()
     typed(viewer[1:3])
-    assert annotations.read(xml)[0].label == CLASSES[1]
+    assert read_annotation(xml)[0].label == CLASSES[1]
     sample = f"player-21:{first.begin}-{first.end}"
     judged = (clone / TRAINED).with_name("predictions.csv").read_text()
     assert [line.split(",")[4] for line in judged.splitlines() if line.startswith(sample)] == [CLASSES[1]]

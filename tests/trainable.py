@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from crisp import normalisation, splits, strokes, study, tables, training_samples
-from crisp.strokes import Sample
-from crisp.study import Study
-from crisp.tables import Video
+from crisp.clips import normalisation
+from crisp.study import load, splits, tables, training_samples
+from crisp.study.config import Study
+from crisp.study.samples import Sample, read_samples, write_samples
+from crisp.study.tables import Video
 from tests import stagefiles
 
 FRAMES = 90
@@ -41,7 +42,7 @@ def sample(index: int, length: int = 12) -> Sample:
 
 def configured(**changes: Any) -> Study:
     """The study with these keys of `training`."""
-    return study.resolve({**CONTENT, "training": {**CONTENT["training"], **changes}})
+    return load.resolve_study({**CONTENT, "training": {**CONTENT["training"], **changes}})
 
 
 def build() -> Study:
@@ -51,7 +52,7 @@ def build() -> Study:
     parts = [part for part, count in PARTS.items() for _ in range(count)]
     samples = [sample(index) for index in range(len(parts))]
     tables.write_videos("videos.tsv", [Video("v", "v.mp4", frames=FRAMES, fps=120)])
-    strokes.write(made.results / "strokes.tsv", samples)
+    write_samples(made.results / "strokes.tsv", samples)
     write_split(made, dict(zip([one.sample for one in samples], parts, strict=True)))
     write_scale(made, 4.0)
     return made
@@ -70,8 +71,8 @@ def prepare(made: Study, seed: int = 0) -> None:
 
 
 def write_split(made: Study, split: dict[str, str]) -> None:
-    splits.write(made.results / "splits/main.tsv", split)
-    training_samples.keep(made, "main", strokes.read(made.results / "strokes.tsv"), split)
+    splits.write_split(made.results / "splits/main.tsv", split)
+    training_samples.keep(made, "main", read_samples(made.results / "strokes.tsv"), split)
 
 
 def write_scale(made: Study, divisor: float) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from crisp import failures, names
-from crisp.importers import found, ids
-from crisp.versions import INDEX
+from crisp.workflow.onerror import failure_report
+from crisp.core import names
+from crisp.study.importers import discovery, video_ids
+from crisp.core.versions import INDEX
 
 WANTED = {
     "videos": "a folder of videos",
@@ -29,8 +30,8 @@ for key, path in (("model", MODEL), ("out", OUT)):
 if not Path(FOLDER).is_dir():
     raise WorkflowError(f"{FOLDER}: folder of videos is missing")
 
-PATHS = list(found.video_files(Path(FOLDER)))
-VIDEOS = {ids.plain(path.name): path.as_posix() for path in PATHS}
+PATHS = list(discovery.video_files(Path(FOLDER)))
+VIDEOS = {video_ids.plain(path.name): path.as_posix() for path in PATHS}
 TWICE = [name for name, number in Counter(map(str.lower, VIDEOS)).items() if number > 1]
 if TWICE or len(VIDEOS) < len(PATHS):
     raise WorkflowError(f"{FOLDER}: two videos have the same name but for their ending or signs")
@@ -85,4 +86,4 @@ rule index:
 
 onerror:
     # By the logger: after all that it has to print before, and into its file.
-    logger.error(failures.report(workflow.scheduler.failed, OUT))
+    logger.error(failure_report(workflow.scheduler.failed, OUT))

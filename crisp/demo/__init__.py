@@ -10,16 +10,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from crisp.demo.motion import LABELS
-from crisp.demo.timeline import VIDEOS, Video
+from crisp.demo.script import VIDEOS, Video
 
 __all__ = ["LABELS", "VIDEOS", "Video", "generate", "write_config"]
 
 
 def generate(video_id: str, folder: str | Path) -> Path:
-    """Write one demo video and its truth; see `crisp.demo.record.generate`."""
-    from crisp.demo import record
+    """Write one demo video and its truth; see `crisp.demo.render.generate`."""
+    from crisp.demo import render
 
-    return record.generate(video_id, folder)
+    return render.generate(video_id, folder)
 
 
 def write_config(folder: str | Path) -> None:

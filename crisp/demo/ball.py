@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from crisp.demo.body import WIDTH, Build, Point, Pose, build
 from crisp.demo.motion import MOVES
-from crisp.demo.timeline import Action, Video, actions
+from crisp.demo.script import Action, Video, actions
 
 CONTACT = 0.75  # phase of every stroke at which ball and racket meet
 SPEED = 9.0  # pixels per frame

@@ -7,7 +7,7 @@ import random
 from typing import NamedTuple
 
 from crisp.demo.motion import Offset
-from crisp.demo.timeline import Video
+from crisp.demo.script import Video
 
 WIDTH, HEIGHT = 192, 108
 GRID = 16  # drawing positions are whole sixteenths of a pixel: the last bit of a sine cannot matter
@@ -30,7 +30,7 @@ class Build(NamedTuple):
 class Pose(NamedTuple):
     """A player at one moment: points of the picture by name, and where the racket points.
 
-    ``points`` holds `crisp.skeleton.JOINTS` and what else is drawn (``near``: towards the camera,
+    ``points`` holds `crisp.core.skeleton.JOINTS` and what else is drawn (``near``: towards the camera,
     ``far``: beyond);
     ``racket`` is the centre of the blade, ``aim`` the direction of the handle in radians of the picture.
     """

@@ -6,11 +6,11 @@ import hashlib
 import tempfile
 from pathlib import Path
 
-from crisp.annotations import write
-from crisp.demo.record import generate
-from crisp.demo.timeline import FPS, VIDEOS, actions, strokes
-from crisp.errors import CrispError, Fault
-from crisp.files import replacing
+from crisp.core.errors import CrispError, Fault
+from crisp.core.files import replacing
+from crisp.demo.render import generate
+from crisp.demo.script import FPS, VIDEOS, actions, strokes
+from crisp.study.annotations import write_annotation
 
 
 def write_config(folder: str | Path) -> None:
@@ -38,7 +38,7 @@ def write_config(folder: str | Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         rows = video_rows(scratch)
     for video, path in files.items():
-        write(path, strokes(video))
+        write_annotation(path, strokes(video))
     _write(folder / "annotations.tsv", annotation_rows())
     _write(folder / "videos.tsv", rows)
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from crisp.demo.body import HEIGHT, WIDTH, Build, Point, Pose
-from crisp.demo.timeline import Video
+from crisp.demo.script import Video
 
 SCALE = 2  # drawn that much larger, then averaged
 SHIFT = 4  # fractional bits of OpenCV's drawing positions

@@ -13,13 +13,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from crisp.core.skeleton import CHANNELS as POSE_CHANNELS
 from crisp.models.branch import CHANNELS, Branch
+from crisp.models.initialisation import initialise
 from crisp.models.pose import Pose
 from crisp.models.three_stream import ThreeStream
 from crisp.models.twin import Twin
-from crisp.models.weights import initialise
-from crisp.skeleton import CHANNELS as POSE_CHANNELS
-from crisp.study import Study, Variant
+from crisp.study.config import Study, Variant
 
 MODELS: dict[str, Callable[[Variant, int], nn.Module]] = {
     "rgb": lambda variant, classes: Branch("rgb", variant.size, classes, variant.attention),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from crisp.errors import fail
+from crisp.core.errors import fail
 from crisp.models.attention import Attention
 
 CHANNELS = {"rgb": 3, "flow": 2}

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from crisp.errors import fail
+from crisp.core.errors import fail
+from crisp.core.skeleton import CHANNELS
 from crisp.models.branch import FEATURES, FILTERS
-from crisp.skeleton import CHANNELS
 
 
 class PoseTrunk(nn.Module):

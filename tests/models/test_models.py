@@ -12,8 +12,9 @@ import torch
 from numpy.lib.stride_tricks import sliding_window_view
 
 from crisp import models
-from crisp.errors import CrispError
-from crisp.study import Variant, resolve
+from crisp.core.errors import CrispError
+from crisp.study.config import Variant
+from crisp.study.load import resolve_study
 
 VARIANT = Variant.from_config({"name": "v", "size": (100, 120, 120)})
 SMALL = (8, 16, 24)
@@ -66,7 +67,7 @@ def test_parameter_count_at_full_size(model: str, count: int) -> None:
 
 
 def test_table_tells_parameters_and_inputs() -> None:
-    study = resolve(
+    study = resolve_study(
         {
             "study": "s",
             "dataset": {"name": "d", "videos": "v.tsv", "annotations": "a.tsv"},

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from crisp import models
-from crisp.errors import CrispError
+from crisp.core.errors import CrispError
 from tests.models.test_models import SMALL, VARIANT, small, streams, trunk_by_hand, weights_of
 
 # Three Conv1d of kernel 3 with 30, 60, 80 filters, and a dense layer of 80 filters x 12 pooled frames.

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from crisp import annotations
+from crisp.study.annotations import read_annotation, write_annotation
 from tests.slurm.cluster import GPU_NODE, NODES
 from tests.slurm.conftest import Head, Run, Site, Study, Submission, cloned
 from tests.workflow.conftest import CLASSES
@@ -51,8 +51,8 @@ class Story:
 
 def fix_label(study: Study) -> None:
     """Give the first stroke of a video the class of its second."""
-    first, second, *rest = annotations.read(study.xml("v1"))
-    annotations.write(study.xml("v1"), [first._replace(label=second.label), second, *rest])
+    first, second, *rest = read_annotation(study.xml("v1"))
+    write_annotation(study.xml("v1"), [first._replace(label=second.label), second, *rest])
 
 
 def flows(head: Head) -> dict[str, Submission]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from crisp import tables
+from crisp.study import tables
 from tests.slurm.conftest import Site, cloned
 
 BAD = "v2"

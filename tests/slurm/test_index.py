@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from tests.indexing.test_index import model_file
 from tests.slurm.cluster import GPU_NODE
 from tests.slurm.conftest import Site, clone
-from tests.test_index import model_file
 
 CONFIG = ("--config", "videos=videos", "model=model.pt", "out=found")
 SMALL = ("--set-threads", "index=2")  # the nodes of the cluster have four cores

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-from crisp import tables
+from crisp.study import tables
 from tests.slurm.cluster import NODES
 from tests.slurm.conftest import Head, Site, cloned
 

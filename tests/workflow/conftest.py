@@ -16,9 +16,11 @@ from typing import Any
 import pytest
 import yaml
 
-from crisp import annotations, sources, tables, video
-from crisp.annotations import Stroke
-from crisp.tables import Annotation, Video
+from crisp.core import files
+from crisp.preparation import video
+from crisp.study import tables
+from crisp.study.annotations import Stroke, write_annotation
+from crisp.study.tables import Annotation, Video
 
 ROOT = Path(__file__).parents[2]
 CLASSES = ("Offensive Forehand Hit", "Defensive Backhand Push")
@@ -75,7 +77,7 @@ class Study:
         """Overwrite a video with zeros, and let the table know it as such."""
         path = self.folder / f"data/tiny/{name}.mp4"
         path.write_bytes(b"\0" * path.stat().st_size)
-        self._edit(name, sha256=sources.sha256(path))
+        self._edit(name, sha256=files.sha256(path))
 
     def leave_out(self, name: str) -> None:
         """Take a video out of use in the table."""
@@ -126,7 +128,7 @@ def scanned(path: Path) -> Video:
     """The row of a video whose id is its file's name."""
     source = video.count_packets(path)
     size = path.stat().st_size
-    return Video(path.stem, path.name, size, source.packets, sources.sha256(path), source.fps)
+    return Video(path.stem, path.name, size, source.packets, files.sha256(path), source.fps)
 
 
 def build(folder: Path, make_video, splits: tuple[str, ...] = SPLITS) -> Study:
@@ -149,7 +151,7 @@ def add_video(study: Study, make_video, split: str) -> None:
     path = make_video(study.folder / f"data/tiny/v{number}.mp4", frames=FRAMES, seed=number)
     tables.write_videos(videos, [*before, scanned(path)])
     strokes = [Stroke(begin, begin + 6, CLASSES[begin // 8 % 2]) for begin in range(0, 40, 8)]
-    annotations.write(study.xml(path.stem), strokes)
+    write_annotation(study.xml(path.stem), strokes)
     row = Annotation(path.stem, f"annotations/{path.stem}.xml", "classification", split)
     tables.write_annotations(rows, [*tables.read_annotations(rows), row])
 

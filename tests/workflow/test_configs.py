@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from crisp import importers, study
+from crisp.study import config as study
+from crisp.study.load import load_study, resolve_study
+from crisp.workflow import importing
 from tests.workflow.conftest import ROOT, environment
 from tests.workflow.test_workflow import clone, planned, snakemake
 
@@ -38,7 +40,7 @@ def campaign(clone: Path, make_video, monkeypatch: pytest.MonkeyPatch) -> Path:
         xml.parent.mkdir(parents=True)
         xml.write_text(f"<video>{actions}</video>")
     monkeypatch.chdir(clone)
-    importers.run(Path("data/ttstroke21"), "ttstroke21", Path("config"), preset="published")
+    importing.import_dataset(Path("data/ttstroke21"), "ttstroke21", Path("config"), preset="published")
     return clone
 
 
@@ -59,7 +61,7 @@ def test_ttstroke21_is_planned_after_the_import(campaign: Path) -> None:
 def test_ttstroke21_has_all_models_once_poses_are_uncommented() -> None:
     text = (ROOT / TTSTROKE).read_text()
     uncommented = re.sub(r"^( +)# (poses: \S+ #|- \{)", r"\1\2", text, flags=re.MULTILINE)
-    loaded = study.resolve(yaml.safe_load(uncommented))
+    loaded = resolve_study(yaml.safe_load(uncommented))
     assert {variant.model for variant in loaded.variants} == set(study.STREAMS)
     assert len(loaded.variants) == 9
     assert all(variant.size == (100, 120, 120) for variant in loaded.variants)
@@ -68,15 +70,15 @@ def test_ttstroke21_has_all_models_once_poses_are_uncommented() -> None:
 
 @pytest.mark.parametrize("config", [path for path in SHIPPED if path != TTSTROKE])
 def test_shipped_study_is_planned(clone: Path, config: str) -> None:
-    loaded = study.load(ROOT / config)
+    loaded = load_study(ROOT / config)
     jobs = Counter(planned(snakemake(clone, "-n", "--configfile", config)))
     assert jobs["train"] == len(loaded.variants) * len(loaded.seeds)
     assert jobs["flow"] == len(loaded.used) * len(loaded.flow_methods)
 
 
 def test_flow_study_is_complete() -> None:
-    variants = study.load(ROOT / "config/flow-study.yaml").variants
+    variants = load_study(ROOT / "config/flow-study.yaml").variants
     assert len({(one.model, one.flow, one.norm_method) for one in variants}) == len(variants) == 2 * 3 * 3
     assert all(one.name == f"{one.model}-{one.flow}-{one.norm_method}" for one in variants)
-    groups = study.load(ROOT / "config/flow-study.yaml").flow_groups
+    groups = load_study(ROOT / "config/flow-study.yaml").flow_groups
     assert {model: len(group) for model, group in groups.items()} == {"flow": 9, "twin": 9}

@@ -1,160 +1,199 @@
-"""What a run prints with a profile of CRISP, and ``crisp run`` and ``crisp report`` as people give them."""
+"""What the console makes of Snakemake's records; `tests/workflow/test_console_of_runs.py` has real runs."""
 
 from __future__ import annotations
 
-import os
-import re
-import signal
-import subprocess
-import time
+import io
+import logging
+from contextlib import redirect_stderr
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from snakemake.shell import shell
+from snakemake_interface_logger_plugins.common import LogEvent
+from snakemake_interface_logger_plugins.registry import LoggerPluginRegistry
 
-from crisp import head
-from crisp.study import load
-from tests.workflow.conftest import Study, environment
+from crisp.workflow import console
 
-RUN = ("run", "--study", "study.yaml", "--cores", "2")
-JOB = re.compile(r"^ *(\d+) of (\d+) +(\d+) %  (\w[^.]*?) +([\d.]+ s|\d+ min)( +(about|less) .* left)?$")
-
-
-def jobs(text: str) -> list[str]:
-    """The jobs of the lines that report finished ones, in order; their numbers have to fit."""
-    found = [match for line in text.splitlines() if (match := JOB.match(line))]
-    for number, match in enumerate(found, 1):
-        assert (int(match[1]), int(match[2])) == (number, int(found[0][2]))
-        assert int(match[3]) == 100 * number // int(match[2])
-    return [match[4] for match in found]
+SETTINGS: dict[str, Any] = {
+    **dict.fromkeys(
+        ("printshellcmds", "debug_dag", "verbose", "show_failed_logs", "stdout", "dryrun"), False
+    ),
+    "nocolor": True,
+    "quiet": None,
+}
 
 
-def logged(study: Study) -> str:
-    """Snakemake's own log of the newest run."""
-    return max((study.folder / ".snakemake/log").glob("*.log"), key=os.path.getmtime).read_text()
+class Console:
+    """A console that writes into a text, and is given records."""
+
+    def __init__(self, stream: io.StringIO | None = None, **settings: Any) -> None:
+        self.stream = stream or io.StringIO()
+        with redirect_stderr(self.stream):
+            self.handler = console.LogHandler(SimpleNamespace(**{**SETTINGS, **settings}), None)
+
+    @property
+    def text(self) -> str:
+        """All that was printed."""
+        return self.stream.getvalue()
+
+    def take(self, text: str = "", level: int = logging.INFO, at: float = 0.0, **extra: Any) -> None:
+        record = logging.LogRecord("snakemake", level, "", 0, text, (), None)
+        record.created = at
+        record.__dict__.update(extra)
+        self.handler.handle(record)
+
+    def plan(self, **counts: int) -> None:
+        self.take(event=LogEvent.WORKFLOW_STARTED, configfiles=[])
+        self.take(event=LogEvent.RUN_INFO, stats={**counts, "all": 1, "total": sum(counts.values()) + 1})
+
+    def begin(self, number: int, rule: str, at: float = 0.0, log: str = "", **wildcards: str) -> None:
+        extra = {"wildcards": wildcards, "log": [log] if log else [], "benchmark": None, "reason": ""}
+        self.take(event=LogEvent.JOB_INFO, jobid=number, rule_name=rule, at=at, **extra)
+
+    def end(self, number: int, at: float) -> None:
+        self.take(event=LogEvent.JOB_FINISHED, job_id=number, at=at)
+
+    def fail(self, number: int, rule: str, at: float, message: str = "", indent: bool = False) -> None:
+        extra = {"jobid": number, "rule_name": rule, "rule_msg": message, "indent": indent, "at": at}
+        self.take("Error", logging.ERROR, event=LogEvent.JOB_ERROR, **extra)
 
 
-def test_one_line_a_job_and_the_rest_in_the_log(study: Study) -> None:
-    done = study.crisp(*RUN, "--", "--until", "flow")
-    assert done.returncode == 0, done.stderr
-    command, *lines = done.stderr.splitlines()
-    assert command.startswith("$ snakemake --snakefile ")
-    assert command.endswith(" --cores 2 --until flow")
-    assert sorted(jobs(done.stderr)) == sorted(
-        f"{job} v{number}{of}" for number in (1, 2, 3) for job, of in (("frames", ""), ("flow", " dis"))
-    )
-    assert "left" in done.stderr
-    assert len(lines) == 6 + 2, done.stderr  # of the profile, the jobs, of the log
-    assert done.stdout == ""
-    log = logged(study)
-    assert (study.folder / lines[-1].removeprefix("log of the run: ")).read_text() == log
-    assert log.count("rule frames:\n") == 3
-    assert "Job stats:" in log
-    assert "ffmpeg" not in done.stderr
-
-    nothing = study.crisp(*RUN, "--", "--until", "flow")
-    assert nothing.returncode == 0
-    assert "Nothing to be done" in nothing.stderr
-    assert len(nothing.stderr.splitlines()) == 3, nothing.stderr
+@pytest.fixture(autouse=True)
+def prefix(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The prefix of shell commands is Snakemake's again after each test."""
+    monkeypatch.setattr(shell, "_process_prefix", None)
 
 
-@pytest.mark.slow
-def test_verbose_brings_snakemake_back(study: Study) -> None:
-    done = study.crisp(*RUN, "--verbose", "--", "--until", "frames")
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.count("rule frames:\n") == 3
-    assert "Job stats:" in done.stderr
-    assert "frames in" in done.stdout  # the jobs' own words
-    assert jobs(done.stderr) == []
+def test_snakemake_finds_it() -> None:
+    assert LoggerPluginRegistry().get_plugin("crisp").log_handler is console.LogHandler  # type: ignore[attr-defined]
 
 
-def test_a_dry_run_is_a_table(study: Study) -> None:
-    done = study.crisp(*RUN, "-n")
-    assert done.returncode == 0, done.stderr
-    rows = [line.split(maxsplit=2) for line in done.stdout.splitlines()]
-    assert rows[0] == ["rule", "jobs", "why"]
-    assert rows[2] == ["frames", "3", "not there yet"]
-    assert rows[-2] == ["total", "21"]
-    assert "--verbose" in done.stdout
-    assert len(rows) == 15, done.stdout  # heading, line, eleven rules, total, hint
-    assert len(done.stderr.splitlines()) == 2, done.stderr
-    assert not (study.folder / "results").exists()
-    assert study.crisp(*RUN, "-n", "--verbose").stdout.count("rule frames:\n") == 3
+def test_a_job_is_named_by_its_wildcards() -> None:
+    run = Console()
+    run.plan(train=1)
+    run.begin(7, "train", 10, variant="twin", split="main", seed="1")
+    run.take("Select jobs to execute...")
+    run.take("Job 7 has been submitted with SLURM jobid 12")
+    run.end(7, 75)
+    assert run.text.startswith("1 of 1  100 %  train twin main seed 1 ")
+    assert run.text.endswith(" 1 min\n")
+    assert len(run.text.splitlines()) == 1
 
 
-@pytest.mark.slow
-def test_results_and_report_of_a_study(done: Study) -> None:
-    results = done.folder / "results/studies/tiny"
-    (results / "summary.tsv").unlink()
-    assert "summary" in done.crisp(*RUN, "-n").stdout
-    run = done.crisp(*RUN)
-    assert run.returncode == 0, run.stderr
-    assert jobs(run.stderr) == ["summary"]
-    assert run.stdout.strip() == (results / "logs/summary.log").read_text().strip()
-    assert "crisp report --study study.yaml" in run.stderr
-    assert run.stderr.splitlines()[-1].startswith("log of the run: .snakemake/log/")
-
-    made = done.crisp("report", "--study", "study.yaml")
-    assert made.returncode == 0, made.stderr
-    assert made.stdout == "report: results/studies/tiny/report.html\n"
-    assert (results / "report.html").stat().st_size > 10_000
-    assert len(made.stderr.splitlines()) < 5, made.stderr
+def test_a_job_that_is_tried_again() -> None:
+    run = Console()
+    run.plan(flow=1)
+    run.begin(3, "flow", 0, video="v1", method="dis")
+    run.fail(3, "flow", 30, "SLURM-job '12' failed, SLURM status is: 'NODE_FAIL'.\nmore")
+    run.take("Trying to restart job 3.")
+    run.begin(3, "flow", 40, video="v1", method="dis")
+    run.end(3, 45)
+    run.handler.close()
+    failed, again, done = run.text.splitlines()
+    assert failed == "failed: flow v1 dis after 30.0 s: SLURM-job '12' failed, SLURM status is: 'NODE_FAIL'."
+    assert again == "again: flow v1 dis, try 2"
+    assert done.startswith("1 of 1  100 %  flow v1 dis ")
+    assert done.endswith(" 5.0 s")
 
 
-def test_a_failed_job_is_reported_with_the_end_of_its_log(study: Study) -> None:
-    study.spoil("v2")
-    done = study.crisp(*RUN, "--", "--until", "frames")
-    assert done.returncode == 1
-    assert sorted(jobs(done.stderr)) == ["frames v1", "frames v3"]
-    lines = done.stderr.splitlines()
-    assert re.search(r"^failed: frames v2 after [\d.]+ s$", done.stderr, re.MULTILINE)
-    at = lines.index("failed: frames v2 (results/studies/tiny/logs/frames/v2.log)")
-    assert "data/tiny/v2.mp4: not a video" in lines[at + 1]
-    assert lines[-2].startswith("1 of 3 jobs failed; those that finished (2) are kept. ")
-    assert "rule frames" not in done.stderr
-    assert "Traceback" not in done.stderr
-    assert "Error in rule frames:" in logged(study)
+def test_a_group_fails_as_one() -> None:
+    run = Console()
+    run.plan(frames=1, flow=1)
+    run.begin(1, "frames", video="v1")
+    run.begin(2, "flow", video="v1", method="dis")
+    run.take("Error", logging.ERROR, event=LogEvent.GROUP_ERROR, job_error_info=[{"jobid": 1}, {"jobid": 2}])
+    run.fail(1, "frames", 3, indent=True)
+    run.fail(2, "flow", 3, indent=True)
+    assert run.text == "failed: a group of jobs: frames v1, flow v1 dis\n"
 
 
-def test_faults_before_a_run(study: Study) -> None:
-    missing = study.crisp("run", "--study", "nowhere.yaml")
-    assert missing.returncode == 1
-    assert missing.stderr.startswith("crisp: nowhere.yaml: ")
-    assert study.crisp("run", "--study", "study.yaml", "--profile", "mars").returncode == 1
-    unknown = study.crisp(*RUN, "--", "--no-such-option")
-    assert unknown.returncode == 2
-    assert "--no-such-option" in unknown.stderr
-    (study.folder / "data/tiny/v2.mp4").unlink()
-    faulty = study.crisp(*RUN)
-    assert faulty.returncode == 1
-    assert "data/tiny/v2.mp4: video v2 is missing" in faulty.stderr
-    assert jobs(faulty.stderr) == []
-    assert "Traceback" not in missing.stderr + faulty.stderr
+def test_warnings_of_the_jobs_stand_at_the_end(tmp_path: Path) -> None:
+    log = tmp_path / "frames.log"
+    log.write_text("frames: 5 in 1 s\nwarning: v1.mp4: variable frame rate\n")
+    run = Console()
+    run.plan(frames=1)
+    run.take("WARNING of Snakemake", logging.WARNING)
+    run.begin(1, "frames", log=str(log), video="v1")
+    run.end(1, 2)
+    run.handler.close()
+    assert run.text.splitlines()[-3:] == [
+        "warnings:",
+        "  WARNING of Snakemake",
+        "  frames v1: v1.mp4: variable frame rate",
+    ]
 
 
-@pytest.fixture
-def running(study: Study):
-    """A run whose head is on record."""
-    command = ["crisp", *RUN]
-    run = subprocess.Popen(
-        command, cwd=study.folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    record = study.folder / head.record(load(study.folder / "study.yaml"))
-    while not record.exists():
-        assert run.poll() is None
-        time.sleep(0.1)
-    yield run
-    run.kill()
-    run.wait()
+def test_a_long_silence_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Console()
+    run.plan(train=2)
+    run.begin(1, "train", 0, variant="twin", split="main", seed="1")
+    run.handler._show_running(100.0)
+    assert run.text == ""
+    monkeypatch.setattr(console.time, "monotonic", lambda: run.handler._last_line + console.SILENCE + 1)
+    run.handler._show_running(7200.0)
+    run.handler._show_running(7260.0)  # the next one only after twice the time
+    assert run.text == "running for 2 h 00 min: train twin main seed 1\n"
 
 
-def test_a_folder_that_is_in_use(study: Study, running: subprocess.Popen[bytes]) -> None:
-    second = study.crisp(*RUN)
-    assert second.returncode == 1
-    assert second.stderr.startswith("crisp: results/studies/tiny/head.json: another run is under way here")
-    assert f"process {running.pid}" in second.stderr
-    running.send_signal(signal.SIGKILL)
-    running.wait()
-    third = study.crisp(*RUN)
-    assert third.returncode == 1
-    assert "was cut off" in third.stderr
-    assert "crisp recover --study study.yaml" in third.stderr
-    assert study.crisp("recover", "--study", "study.yaml", "--no-run").returncode == 0
+def test_a_site_without_accounts_is_not_warned() -> None:
+    run = Console()
+    run.plan(train=1)
+    run.take("Unable to guess SLURM account. Trying to proceed without.", logging.WARNING)
+    run.handler.close()
+    assert run.text == ""
+
+
+def test_what_is_shown_outside_of_a_run() -> None:
+    run = Console()
+    run.take("Assuming unrestricted shared filesystem usage.")
+    run.take("Unlocked working directory.")
+    assert run.text == "Unlocked working directory.\n"
+
+
+def test_jobs_are_quiet_unless_snakemake_speaks() -> None:
+    Console()
+    assert ">/dev/null" in shell._get_process_prefix("bash")
+    shell._process_prefix = None
+    for words in ("verbose", "printshellcmds", "debug_dag"):
+        Console(**{words: True})
+        assert shell._get_process_prefix("bash") == "set -euo pipefail; "
+
+
+def test_quiet_all_is_silent() -> None:
+    from snakemake.settings.enums import Quietness
+
+    run = Console(quiet={Quietness.ALL})
+    run.plan(frames=1)
+    run.begin(1, "frames", video="v1")
+    run.end(1, 2)
+    run.handler.close()
+    assert run.text == ""
+
+
+def test_a_closed_pipe_ends_no_run() -> None:
+    class Closed(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError(text)
+
+    run = Console(Closed())
+    run.plan(frames=2)
+    for number in (1, 2):
+        run.begin(number, "frames", video=f"v{number}")
+        run.end(number, 2)
+    run.handler.close()
+    assert run.handler._silent
+
+
+@pytest.mark.parametrize("until", [False, True])
+def test_nothing_to_be_done_is_said(until: bool) -> None:
+    """With ``--until`` Snakemake itself only prints an empty table."""
+    run = Console()
+    if until:
+        run.plan()
+    else:
+        run.take(event=LogEvent.WORKFLOW_STARTED, configfiles=[])
+        run.take("Nothing to be done (all requested files are present and up to date).")
+    assert run.text.startswith("Nothing to be done")
+    assert len(run.text.splitlines()) == 1

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from crisp import tables
-from crisp.tables import Annotation
+from crisp.study import tables
+from crisp.study.tables import Annotation
 from tests.workflow.conftest import Study
 
 pytestmark = pytest.mark.slow

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from crisp import strokes
+from crisp.study.samples import read_samples
 from tests.workflow.conftest import Study
 
 pytestmark = pytest.mark.slow
@@ -27,7 +27,7 @@ def test_leaving_one_group_out(done: Study) -> None:
     }
     done.run()
     results = done.folder / "results/studies/tiny"
-    samples = strokes.read(results / "strokes.tsv")
+    samples = read_samples(results / "strokes.tsv")
     for variant in ("rgb", "twin"):
         predicted = []
         for fold, video in enumerate(("v1", "v2", "v3"), start=1):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_index import model_file
+from tests.indexing.test_index import model_file
 from tests.workflow.conftest import ROOT, Run, environment
 
 

@@ -12,7 +12,7 @@ import h5py
 import psutil
 import pytest
 
-from crisp import tables
+from crisp.study import tables
 from tests.workflow.conftest import ROOT, Run, Study, environment, scanned
 
 pytestmark = pytest.mark.slow

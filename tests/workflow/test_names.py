@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from snakemake.io import contains_wildcard
 from snakemake.pathvars import PATHVAR_REGEX
 
-from crisp import annotations, names, tables
-from crisp.annotations import Stroke
-from crisp.tables import Annotation
+from crisp.core import names
+from crisp.study import tables
+from crisp.study.annotations import Stroke, read_annotation, write_annotation
+from crisp.study.tables import Annotation
 from tests.workflow.conftest import CLASSES, Study, build, scanned
 
 FOLDER = "study {video} <results> $HOME %d [a-z]* 'it''s' \"q\" é"
@@ -39,7 +40,7 @@ def write(study: Study, make_video, *names: str) -> list[str]:
         path = make_video(study.folder / "data/tiny" / name, frames=60, seed=number)
         rows.append(replace(scanned(path), video=f"v{number}"))
         strokes = [Stroke(begin, begin + 6, CLASSES[begin // 8 % 2]) for begin in range(0, 40, 8)]
-        annotations.write(study.folder / "tables" / f"{name}.xml", strokes)
+        write_annotation(study.folder / "tables" / f"{name}.xml", strokes)
     table = [
         Annotation(row.video, f"{row.path}.xml", "classification", tables.SPLITS[number % 3])
         for number, row in enumerate(rows)
@@ -64,7 +65,7 @@ def test_each_video_is_its_own(tmp_path: Path, make_video) -> None:
     assert study.run("-n", "--until", "strokes").jobs == Counter()
     # A change of such a video or annotation is seen, too.
     xml = study.folder / "tables" / f"{NAMES[0]}.xml"
-    annotations.write(xml, annotations.read(xml)[1:])
+    write_annotation(xml, read_annotation(xml)[1:])
     assert dict(study.run("-n", "--until", "strokes").jobs) == {"strokes": 1}
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import h5py
 import pytest
 
-from crisp import annotations
+from crisp.study.annotations import read_annotation, write_annotation
 from tests.workflow.conftest import FRAMES, ROOT, SPLITS, Study, add_video
 
 PAGE = ROOT / "docs/results.md"
@@ -37,19 +37,19 @@ def older(path: Path) -> None:
 
 def relabel(path: Path) -> None:
     """Give the first stroke of a file the class of the second."""
-    first, second, *rest = annotations.read(path)
-    annotations.write(path, [first._replace(label=second.label), second, *rest])
+    first, second, *rest = read_annotation(path)
+    write_annotation(path, [first._replace(label=second.label), second, *rest])
 
 
 def lengthen(path: Path) -> None:
     """Let the first stroke of a file end a frame later."""
-    first, *rest = annotations.read(path)
-    annotations.write(path, [first._replace(end=first.end + 1), *rest])
+    first, *rest = read_annotation(path)
+    write_annotation(path, [first._replace(end=first.end + 1), *rest])
 
 
 def drop(path: Path) -> None:
     """Take the last stroke out of a file."""
-    annotations.write(path, annotations.read(path)[:-1])
+    write_annotation(path, read_annotation(path)[:-1])
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from crisp import annotations, tables
+from crisp.study import tables
+from crisp.study.annotations import read_annotation, write_annotation
 from tests.workflow.conftest import ROOT, Run, Study, environment
 
 PARTS = ("Snakefile", "workflow", "config", "crisp", "profiles", "slurm")
@@ -145,8 +146,8 @@ def test_numbers_with_an_exponent_are_taken(study: Study) -> None:
 def test_every_fault_is_told_before_any_job(study: Study) -> None:
     (study.folder / "data/tiny/v2.mp4").unlink()
     study.xml("v1").write_text("<video")
-    first, *rest = annotations.read(study.xml("v3"))
-    annotations.write(study.xml("v3"), [first._replace(label="Offensive Forehand Hti"), *rest])
+    first, *rest = read_annotation(study.xml("v3"))
+    write_annotation(study.xml("v3"), [first._replace(label="Offensive Forehand Hti"), *rest])
     run = study.run(check=False)
     assert run.code != 0
     for words in (

@@ -8,11 +8,14 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from crisp import files, head, names, poses, resources, sources, splits, strokes, study as studies
-from crisp.errors import CrispError
-from crisp.rule_inputs import SplitSamples
-from crisp.study import NO_RESULT
-from crisp.versions import STAGES
+from crisp.core import files, names
+from crisp.workflow import rule_resources, run_record
+from crisp.study.checks import pose_sources, video_sources
+from crisp.study import load, samples, splits
+from crisp.core.errors import CrispError
+from crisp.workflow.rule_inputs import SplitSamples
+from crisp.study.config import NO_RESULT
+from crisp.core.versions import STAGES
 
 
 def reported(work, *arguments):
@@ -31,7 +34,7 @@ if workflow.remote_exec:
 
 # As a person would type it: Snakemake makes it absolute.
 STUDY_FILE = ", ".join(os.path.relpath(path) for path in workflow.configfiles) or "--config"
-STUDY = reported(studies.resolve, config, STUDY_FILE)
+STUDY = reported(load.resolve_study, config, STUDY_FILE)
 VIDEOS = reported(lambda: STUDY.used)
 reported(lambda: STUDY.annotations)
 
@@ -63,31 +66,36 @@ wildcard_constraints:
 
 def start(log):
     """Check everything that can be checked before any job, and keep the study as it is now."""
-    from crisp import console, start as starting
+    from crisp.workflow import console, onstart as starting
 
     parsed_labels()  # before they are kept: of a fix in between the next run makes new samples
-    reported(starting.start, STUDY, workflow.configfiles, str(log[0]) if log else "")
+    reported(starting.prepare_run, STUDY, workflow.configfiles, str(log[0]) if log else "")
     console.expect(STUDY, workflow.executor_plugin.name == "local")
     if workflow.executor_plugin.name == "slurm":
-        from crisp import slurm
+        from crisp.workflow import slurm_preflight
 
         jobs = workflow.dag.needrun_jobs()
-        LIMITS.update(reported(slurm.check, jobs, workflow.executor_settings))
+        LIMITS.update(reported(slurm_preflight.check_requests, jobs, workflow.executor_settings))
 
 
-if not workflow.remote_exec and head.is_locked():
-    if reported(head.was_cut_off, STUDY):
+if not workflow.remote_exec and run_record.is_locked():
+    if reported(run_record.was_cut_off, STUDY):
         print(
             f"The last run of study {STUDY.name} was cut off. `crisp recover --study {STUDY_FILE}`"
             " ends what is left of it, unlocks and goes on.",
             file=sys.stderr,
         )
-    for path, running in reported(head.living, STUDY).items():
+    for path, running in reported(run_record.living, STUDY).items():
         print(
             f"study {path.parent.name} is running: {running};"
             " --unlock would let two runs write the same files.",
             file=sys.stderr,
         )
+
+
+def of_model(figure):
+    """Labels in the report of a figure of one trained model."""
+    return {"variant": "{variant}", "split": "{split}", "seed": "{seed}", "figure": figure}
 
 
 def present(paths):
@@ -176,25 +184,25 @@ def past_snakemake(wildcards):
     return "" if names.plain(path) else shlex.quote(str(path))
 
 
-SEEN = sources.read_cache(STUDY)
+SEEN = video_sources.read_cache(STUDY)
 
 
 def replaced(wildcards):
     """What the raw video is now, if not the one scanned: it makes `start` look, and stop the run."""
     row = VIDEOS[wildcards.video]
     try:
-        return "" if STUDY.generate else sources.found_instead(STUDY, row, SEEN)
+        return "" if STUDY.generate else video_sources.found_instead(STUDY, row, SEEN)
     except OSError:
         return ""  # a missing file is `start`'s to report
 
 
-SEEN_POSES = poses.read_cache(STUDY) if STUDY.takes_pose else {}
+SEEN_POSES = pose_sources.read_cache(STUDY) if STUDY.takes_pose else {}
 
 
 def pose_source(wildcards):
     """The pose file of a video; `start` tells of a missing one, the generator makes it. None to estimate."""
     try:
-        path = poses.source(STUDY, wildcards.video)
+        path = pose_sources.source(STUDY, wildcards.video)
     except CrispError:
         return []
     return ancient(path.as_posix())
@@ -267,18 +275,18 @@ def annotation_files(videos):
 @cache
 def parsed_labels():
     """The labels as this run found them: Snakemake asks only when the job runs, maybe hours later."""
-    return strokes.parsed_labels(STUDY)
+    return samples.parsed_labels(STUDY)
 
 
 def labels_digest():
-    return strokes.labels_digest(parsed_labels())
+    return samples.labels_digest(parsed_labels())
 
 
 @cache
 def split_samples():
     """The samples of every split, by the labels that this run found; a job takes those that it began with."""
     if workflow.remote_exec and Path(LABELS).exists():
-        return SplitSamples(STUDY, reported(strokes.read_labels, LABELS))
+        return SplitSamples(STUDY, reported(samples.read_labels, LABELS))
     return SplitSamples(
         STUDY, {row.path: found for row, found in parsed_labels() if not isinstance(found, str)}
     )
@@ -368,7 +376,7 @@ def on_gpu(rule):
 
 def training_memory(wildcards, threads):
     variant = STUDY.variant(wildcards.variant)
-    return resources.training_memory(
+    return rule_resources.training_memory(
         variant, len(STUDY.classes), STUDY.config["training"], on_gpu("train")
     )
 
@@ -378,7 +386,9 @@ def inference_memory(rule):
 
     def amount(wildcards, threads):
         variant, batch_size = STUDY.variant(wildcards.variant), STUDY.training.batch_size
-        return resources.inference_memory(variant, len(STUDY.classes), batch_size, on_gpu(rule))
+        return rule_resources.inference_memory(
+            variant, len(STUDY.classes), batch_size, on_gpu(rule)
+        )
 
     return growing("mem_mb", amount)
 

@@ -10,12 +10,7 @@ rule detect:
             caption="../report/detection.rst",
             category="Detection",
             subcategory="{variant}",
-            labels={
-                "variant": "{variant}",
-                "split": "{split}",
-                "seed": "{seed}",
-                "figure": "strokes found over time",
-            },
+            labels=of_model("strokes found over time"),
         ),
     log:
         f"{LOGS}/detect/{{variant}}-{{split}}-{{seed}}.log",

@@ -5,12 +5,7 @@ SUPER_CONFUSION = {
         caption="../report/super_confusion.rst",
         category="Evaluation",
         subcategory="{variant}",
-        labels={
-            "variant": "{variant}",
-            "split": "{split}",
-            "seed": "{seed}",
-            "figure": "confusion matrices by super-class",
-        },
+        labels=of_model("confusion matrices by super-class"),
     )
 }
 
@@ -28,36 +23,21 @@ rule evaluate:
             caption="../report/confusion.rst",
             category="Evaluation",
             subcategory="{variant}",
-            labels={
-                "variant": "{variant}",
-                "split": "{split}",
-                "seed": "{seed}",
-                "figure": "confusion matrix",
-            },
+            labels=of_model("confusion matrix"),
         ),
         reliability=report(
             f"{MODELS}/reliability.png",
             caption="../report/reliability.rst",
             category="Evaluation",
             subcategory="{variant}",
-            labels={
-                "variant": "{variant}",
-                "split": "{split}",
-                "seed": "{seed}",
-                "figure": "reliability of the confidences",
-            },
+            labels=of_model("reliability of the confidences"),
         ),
         per_class=report(
             f"{MODELS}/per_class.html",
             caption="../report/per_class.rst",
             category="Evaluation",
             subcategory="{variant}",
-            labels={
-                "variant": "{variant}",
-                "split": "{split}",
-                "seed": "{seed}",
-                "figure": "per class",
-            },
+            labels=of_model("per class"),
         ),
     log:
         f"{LOGS}/evaluate/{{variant}}-{{split}}-{{seed}}.log",

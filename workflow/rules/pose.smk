@@ -20,7 +20,7 @@ rule pose:
     params:
         version=version("pose"),
         # Content decides, not the file's date.
-        digest=lambda wildcards: poses.fingerprint(STUDY, wildcards.video, SEEN_POSES),
+        digest=lambda wildcards: pose_sources.fingerprint(STUDY, wildcards.video, SEEN_POSES),
         # A function: Snakemake would look for wildcards in the names of joints.
         how=lambda wildcards: (
             ["estimate"]

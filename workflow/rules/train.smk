@@ -9,12 +9,7 @@ rule train:
             caption="../report/curves.rst",
             category="Training",
             subcategory="{variant}",
-            labels={
-                "variant": "{variant}",
-                "split": "{split}",
-                "seed": "{seed}",
-                "figure": "curves",
-            },
+            labels=of_model("curves"),
         ),
     log:
         f"{LOGS}/train/{{variant}}-{{split}}-{{seed}}.log",

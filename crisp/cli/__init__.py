@@ -1,0 +1,116 @@
+"""The command line: one verb a piece of work, the same that the workflow's rules call.
+
+Libraries are imported inside the verbs, so that ``crisp --help`` and the light verbs start at once.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from io import TextIOWrapper
+
+# Each adds its verbs to the app, in the order of the help.
+# isort: off
+from crisp.cli import data as data
+from crisp.cli import preparation as preparation
+from crisp.cli import labels as labels
+from crisp.cli import models as models
+from crisp.cli import runs as runs
+
+# isort: on
+from crisp.cli.application import app
+from crisp.core import system_libraries
+from crisp.core.errors import CrispError, fail
+from crisp.core.signals import ended_clean
+from crisp.core.unreadable import denied
+
+INPUT = "look into the files that were given to this command; crisp check tells more of those of a study"
+INTERRUPTED = "interrupted; nothing is half-written"
+TOLD = {  # faults of files and folders that a person can mend
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+    errno.EIO,
+    errno.ESTALE,
+    errno.ENXIO,
+    errno.ENODEV,
+    errno.EBUSY,
+    errno.EINVAL,
+    errno.EMFILE,
+}
+# Where a reader of files has not told a fault by itself: what only bad input makes, and in which words.
+LAST = (
+    (MemoryError, "", "memory ran out", "give the job more memory, or use a smaller batch or width"),
+    (RecursionError, "", "input is nested too deeply", INPUT),
+    (OverflowError, "", "a number in the input is too large", INPUT),
+    (UnicodeEncodeError, "", "a text in the input holds half a character and cannot be written", INPUT),
+    (ValueError, "embedded null", "a path in the input holds a NUL character", INPUT),
+    (RuntimeError, "Symlink loop", "links lead in a circle", "correct the links"),
+)
+
+
+def main() -> None:
+    """Run a verb; faults become one message and exit code 1, Ctrl-C 130, SIGTERM 143, SIGHUP 129."""
+    for stream in (sys.stdout, sys.stderr):  # a file's name may be in no encoding
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        _refuse_nul(sys.argv)
+        with ended_clean():
+            app(prog_name="crisp")  # also of python -m crisp
+    except CrispError as error:
+        _end(str(error), 1)
+    except ImportError as error:
+        fault = system_libraries.missing(error)
+        if fault is None:
+            raise
+        _end(str(fault), 1)
+    except KeyboardInterrupt:  # while modules are imported; in a verb Typer makes it exit code 130
+        _end(INTERRUPTED, 130)
+    except SystemExit as ended:
+        if ended.code == 130:
+            _end(INTERRUPTED, 130)
+        raise
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        # Of a renaming the second name is the one that the person gave.
+        path = error.filename2 or error.filename
+        if error.errno not in TOLD:
+            raise
+        said = f"{path or 'file system'}: {error.strerror}"
+        if path and isinstance(error, PermissionError):
+            found, remedy = denied(os.fsdecode(path))
+            said = str(fail(os.fsdecode(path), error.strerror or "", "", found, remedy))
+        _end(said, 1)
+    except (MemoryError, RuntimeError, OverflowError, ValueError) as error:
+        for kind, words, what, remedy in LAST:
+            if isinstance(error, kind) and words in str(error):
+                _end(f"{what}\n    remedy: {remedy}", 1)
+        raise
+
+
+def _refuse_nul(words: list[str]) -> None:
+    for word in words:
+        if "\0" in word:
+            raise fail(repr(word), "argument with a NUL character", "a path or a value without", "\\0")
+
+
+def _end(message: str, code: int) -> None:
+    if "WORLD_SIZE" in os.environ:  # one of several processes
+        from crisp.training import distributed
+
+        if distributed.record_error(message):
+            sys.exit(code)
+    print(f"crisp: {message}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,110 @@
+"""The verbs of a data set: import, scan, check, demo."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crisp.cli.application import DATA, app
+from crisp.cli.options import HERE, AsJson, StudyFile, print_json
+from crisp.core.errors import CrispError, listed
+from crisp.core.words import counted
+
+
+@app.command("import", rich_help_panel=DATA)
+def import_(
+    source: Annotated[Path, typer.Argument(help="Folder of the data set, or a CSV of strokes.")],
+    name: Annotated[str, typer.Option(help="Name of the data set.")],
+    layout: Annotated[str, typer.Option(help="auto, or the name of a layout.")] = "auto",
+    config: Annotated[Path, typer.Option(help="Where the folder of tables goes.")] = Path("config"),
+    preset: Annotated[
+        str,
+        typer.Option(
+            help="Size of the study: quick (minutes), standard, published; auto = by machine and data."
+        ),
+    ] = "auto",
+) -> None:
+    """Write the tables, annotations and a study file for a folder of videos.
+
+    Example: crisp import /data/ttstroke --name ttstroke
+    """
+    from crisp.workflow import importing
+
+    report = importing.import_dataset(source, name, config, layout, preset=preset)
+    for warning in listed(report.warnings):
+        print(f"warning: {warning}", file=sys.stderr)
+    for line in report:
+        print(line)
+
+
+@app.command(rich_help_panel=DATA)
+def scan(
+    videos: Annotated[list[str] | None, typer.Argument(help="Ids of videos; none = all in use.")] = None,
+    study: StudyFile = HERE,
+    decode: Annotated[bool, typer.Option(help="Count decoded frames instead of packets (slow).")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Bring videos.tsv up to date with the files: size, frames, frame rate and SHA-256.
+
+    Example: crisp scan --study config/mine/study.yaml 20-04-12_07
+    """
+    from crisp.study.load import load_study
+    from crisp.study.scan import scan_videos
+
+    loaded = load_study(study)
+    changes = scan_videos(loaded.videos_table, loaded.data, decode, videos or ())
+    if as_json:
+        print_json({"changes": changes})
+    else:
+        print("\n".join(changes) if changes else "nothing has changed")
+
+
+@app.command(rich_help_panel=DATA)
+def check(
+    study: StudyFile = HERE,
+    decode: Annotated[bool, typer.Option(help="Also decode every video (slow).")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Look for faults in a study's config, tables, annotations and files, and list them all.
+
+    Example: crisp check --study config/mine/study.yaml --decode
+    """
+    from crisp.study.load import load_study
+    from crisp.workflow.check_study import check_study
+
+    try:
+        loaded = load_study(study)
+        faults, warnings = check_study(loaded, [study], decode)
+    except CrispError as error:  # the study file itself is at fault
+        if not as_json:
+            raise
+        faults, warnings = list(error.faults), []
+    if as_json:
+        print_json({"faults": list(map(asdict, faults)), "warnings": list(map(asdict, warnings))})
+        raise typer.Exit(1 if faults else 0)
+    for warning in listed(warnings):
+        print(f"warning: {warning}", file=sys.stderr)
+    if faults:
+        raise CrispError(*faults)
+    print(f"{study}: {counted(len(loaded.used), 'video')} in use, no fault found")
+
+
+@app.command(rich_help_panel=DATA)
+def demo(
+    videos: Annotated[list[str] | None, typer.Argument(help="Ids of demo videos; none = all.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("data/demo"),
+) -> None:
+    """Make the synthetic table-tennis videos of the demo, and the truth about them.
+
+    Example: crisp demo --out data/demo player-01
+    """
+    from crisp import demo as generator
+    from crisp.core.progress import progress
+
+    wanted = videos or [video.id for video in generator.VIDEOS]
+    for video in progress(wanted, "videos", "demo", len(wanted)):
+        generator.generate(video, out)

@@ -1,0 +1,143 @@
+"""The verbs of labels: samples, splits, normalisation, label errors."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crisp.cli.application import LABELS, app
+from crisp.cli.options import HERE, SPLIT, AsJson, Method, StudyFile, choice, named, print_json
+
+
+@app.command(rich_help_panel=LABELS)
+def strokes(
+    study: StudyFile = HERE,
+    labels: Annotated[Path | None, typer.Option(help="Labels as a run kept them at its start.")] = None,
+) -> None:
+    """Collect a study's samples, strokes and negatives, into strokes.tsv.
+
+    Example: crisp strokes --study config/mine/study.yaml
+    """
+    from crisp.core import stage_files
+    from crisp.study import samples
+    from crisp.study.load import load_study
+    from crisp.study.samples import collect_samples, write_samples
+
+    loaded = load_study(study)
+    kept = samples.read_labels(labels) if labels else None
+    counts = {video: stage_files.frame_count(loaded.stage_file(video, "frames")) for video in loaded.used}
+    write_samples(loaded.results / "strokes.tsv", collect_samples(loaded, counts, kept))
+
+
+@app.command(rich_help_panel=LABELS)
+def quality(
+    video: Annotated[str, typer.Argument(parser=named("video"), metavar="VIDEO", help="Id of a video.")],
+    study: StudyFile = HERE,
+    labels: Annotated[Path | None, typer.Option(help="Labels as a run kept them at its start.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Picture to write.", show_default="in the study's results")
+    ] = None,
+) -> None:
+    """Draw how a prepared video looks: frames with the ROI, flow, motion, strokes and decode warnings.
+
+    Example: crisp quality --study config/mine/study.yaml match-7 --out match-7.png
+    """
+    from crisp.report.video_quality_plot import plot_video_quality
+    from crisp.study import samples
+    from crisp.study.load import load_study
+
+    loaded = load_study(study)
+    loaded.video(video)
+    kept = samples.read_labels(labels) if labels else None
+    plot_video_quality(loaded, video, out or loaded.quality_picture(video), kept)
+
+
+@app.command(rich_help_panel=LABELS)
+def split(name: Annotated[str, typer.Argument(**SPLIT)] = "main", study: StudyFile = HERE) -> None:
+    """Assign the samples to train, validation and test.
+
+    Example: crisp split --study config/mine/study.yaml
+    """
+    from crisp.study.load import load_study
+    from crisp.study.samples import read_samples
+    from crisp.study.splits import assign_split, write_split
+
+    loaded = load_study(study)
+    assigned = assign_split(loaded, read_samples(loaded.results / "strokes.tsv"), loaded.split(name))
+    write_split(loaded.results / "splits" / f"{name}.tsv", assigned)
+
+
+@app.command("training-samples", rich_help_panel=LABELS)
+def training_samples(
+    name: Annotated[str, typer.Argument(**SPLIT)] = "main",
+    study: StudyFile = HERE,
+    labels: Annotated[Path | None, typer.Option(help="Labels as a run kept them at its start.")] = None,
+) -> None:
+    """Write the training and validation samples of a split, as tables of their own.
+
+    Example: crisp training-samples --study config/mine/study.yaml
+    """
+    from crisp.core import stage_files
+    from crisp.study import samples
+    from crisp.study.load import load_study
+    from crisp.study.training_samples import write_training_samples
+
+    loaded = load_study(study)
+    kept = samples.read_labels(labels) if labels else None
+    counts = {}
+    for video, row in loaded.used.items():  # those that are tested may still be under way
+        frames = loaded.stage_file(video, "frames")
+        counts[video] = stage_files.frame_count(frames) if frames.exists() else row.working_frames
+    write_training_samples(loaded, name, counts, kept)
+
+
+@app.command(rich_help_panel=LABELS)
+def normalise(
+    split_name: Annotated[str, typer.Argument(**SPLIT)] = "main",
+    study: StudyFile = HERE,
+    method: Method = "deepflow",
+    kind: Annotated[str, typer.Option(**choice("kind"), help="normal, max or none.")] = "normal",
+) -> None:
+    """Fit the flow normalisation on the frames of the training samples.
+
+    Example: crisp normalise --study config/mine/study.yaml --kind max
+    """
+    from crisp.clips import normalisation
+    from crisp.study.load import load_study
+
+    loaded = load_study(study)
+    fitted = normalisation.fit_split(loaded, loaded.split(split_name), method, kind)
+    if fitted.warning:
+        print(f"warning: {fitted.warning}", file=sys.stderr)
+
+
+@app.command("label-errors", rich_help_panel=LABELS)
+def label_errors(
+    study: StudyFile = HERE,
+    variant: Annotated[str, typer.Option(help="Judge by this variant; none = the most accurate.")] = "",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write to.", show_default="label-errors in the results")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rank the labels that models which never saw them believe least, each a link to look at and correct it.
+
+    Example: crisp label-errors --study config/mine/study.yaml
+    """
+    from crisp.indexing.viewer.label_error_pages import make_label_error_pages
+    from crisp.report.label_errors import rank_label_errors
+    from crisp.study.load import load_study
+
+    loaded = load_study(study)
+    found = rank_label_errors(loaded, variant)
+    made = make_label_error_pages(loaded, found, out or loaded.results / "label-errors", str(study))
+    for warning in made.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    if as_json:
+        rows = [{**one._asdict(), "page": made.links.get(one.sample)} for one in found.suspects]
+        print_json({"variant": found.variant, "samples": found.samples, "ranked": rows})
+    else:
+        print(f"{found.scope}\n{made.page}")

@@ -1,0 +1,281 @@
+"""The verbs of models: training, evaluation, indexing."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crisp.cli.application import MODELS, app
+from crisp.cli.options import HERE, STUDY, AsJson, Device, Seed, Split, StudyFile, Variant, choice, print_json
+from crisp.core.words import counted
+
+
+@app.command(rich_help_panel=MODELS)
+def models(study: StudyFile = HERE, as_json: AsJson = False) -> None:
+    """Print the study's variants with their parameter counts and input shapes.
+
+    Example: crisp models --study config/ttstroke21.yaml
+    """
+    from crisp import models as architectures
+    from crisp.study.load import load_study
+
+    rows = architectures.table(load_study(study))
+    if as_json:
+        print_json(rows)
+        return
+    shapes = "inputs (channels, frames, height, width)"
+    print(f"{'variant':<20} {'model':<12} {'parameters':>12}  {shapes}")
+    for row in rows:
+        inputs = ", ".join(f"{stream} {shape}" for stream, shape in row["inputs"].items())
+        print(f"{row['variant']:<20} {row['model']:<12} {row['parameters']:>12,}  {inputs}")
+
+
+@app.command(rich_help_panel=MODELS)
+def samples(
+    variant: Variant,
+    out: Annotated[Path, typer.Option(help="Picture to write.")],
+    study: StudyFile = HERE,
+    count: Annotated[int, typer.Option(help="Number of samples.")] = 4,
+    seed: Seed = 1,
+    epoch: Annotated[int, typer.Option(min=1, help="Epoch whose augmentation to draw.")] = 1,
+) -> None:
+    """Draw training samples as the model sees them: frames, flow and the draw's parameters.
+
+    Example: crisp samples --study config/mine/study.yaml twin --out samples.png
+    """
+    from crisp.clips.dataset import study_dataset
+    from crisp.report import clip_gallery as drawing
+    from crisp.study.load import load_study
+
+    loaded = load_study(study)
+    dataset = study_dataset(loaded, loaded.variant(variant), loaded.split_names[0], "train", seed)
+    dataset.epoch = epoch
+    drawing.draw_samples(dataset, count, out)
+
+
+@app.command(rich_help_panel=MODELS)
+def train(
+    variant: Variant,
+    study: StudyFile = HERE,
+    split: Split = "main",
+    seed: Seed = 1,
+    state: Annotated[Path | None, typer.Option(help="Folder of the resume state.")] = None,
+    device: Device = "auto",
+) -> None:
+    """Train a variant; a killed training goes on where it stopped, unless its inputs have changed.
+
+    Example: crisp train --study config/mine/study.yaml --seed 2 twin
+    """
+    from crisp.study.load import load_study
+    from crisp.training import distributed, trainer
+
+    loaded = load_study(study)
+    distributed.start(loaded.training.gpus, device)
+    folder = loaded.model_folder(variant, split, seed)
+    state = state or loaded.results / "state" / f"{variant}-{split}-{seed}"
+    trainer.train_model(loaded, loaded.variant(variant), loaded.split(split), seed, folder, state, device)
+
+
+@app.command(rich_help_panel=MODELS)
+def evaluate(
+    variant: Variant,
+    study: StudyFile = HERE,
+    split: Split = "main",
+    seed: Seed = 1,
+    device: Device = "auto",
+) -> None:
+    """Predict the test samples and write predictions, metrics and the confusion matrix.
+
+    Example: crisp evaluate --study config/mine/study.yaml twin
+    """
+    from crisp.evaluation.evaluate import evaluate_model
+    from crisp.study.load import load_study
+
+    loaded = load_study(study)
+    figures = evaluate_model(loaded, loaded.variant(variant), loaded.split(split), seed, device)
+    found = (
+        f"accuracy {figures['accuracy']:.3f} on {counted(figures['n'], 'sample')}"
+        if figures["n"]
+        else "no labelled test sample, so no accuracy; the predictions are written"
+    )
+    print(f"{variant} {split} seed {seed}: {found}", file=sys.stderr)
+
+
+@app.command(rich_help_panel=MODELS)
+def detect(
+    variant: Variant,
+    study: StudyFile = HERE,
+    split: Split = "main",
+    seed: Seed = 1,
+    labels: Annotated[Path | None, typer.Option(help="Labels as a run kept them at its start.")] = None,
+    device: Device = "auto",
+) -> None:
+    """Find the strokes in the untrimmed test videos, and compare them with the annotated ones.
+
+    Example: crisp detect --study config/mine/study.yaml twin
+    """
+    from crisp.evaluation.detect import detect_strokes, detections_text
+    from crisp.study import samples
+    from crisp.study.load import load_study
+
+    loaded = load_study(study)
+    kept = samples.read_labels(labels) if labels else None
+    figures = detect_strokes(loaded, loaded.variant(variant), loaded.split(split), seed, device, kept)
+    print(f"{variant} seed {seed}: {detections_text(figures)}", file=sys.stderr)
+
+
+@app.command(rich_help_panel=MODELS)
+def index(
+    videos: Annotated[list[Path], typer.Argument(metavar="VIDEO...", help="New video files.")],
+    model: Annotated[Path, typer.Option(help="A trained model, model.pt.")],
+    out: Annotated[Path, typer.Option(help="Folder of the results; each video gets one in it.")],
+    annotations: Annotated[
+        Path | None, typer.Option(help="The annotated strokes: an XML, or a folder of <video>.xml.")
+    ] = None,
+    study: Annotated[
+        Path | None,
+        typer.Option(help="Take the decision rule and detection settings of this study.", **STUDY),
+    ] = None,
+    overlay: Annotated[
+        bool, typer.Option("--overlay", help="Also write the video with all that was found drawn on it.")
+    ] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep frames, flow and ROI, for another model.")
+    ] = False,
+    workers: Annotated[int, typer.Option(min=0, help="Threads; 0 = all cores.")] = 0,
+    backend: Annotated[
+        str,
+        typer.Option(
+            **choice("backend", none=""),
+            help="What computes the flow (auto, opencv, cpu or gpu); without it, as in the model's study.",
+        ),
+    ] = "",
+    device: Device = "auto",
+) -> None:
+    """Find and name the strokes in new videos: one command, from video files to files for other software.
+
+    Example: crisp index match.mp4 --model model.pt --out found
+    """
+    from crisp.indexing.index import index_videos
+    from crisp.indexing.model import Options, load_trained_model
+    from crisp.study.load import load_study
+
+    workers = workers or len(os.sched_getaffinity(0))
+    loaded = load_trained_model(model, device, load_study(study) if study else None, workers)
+    index_videos(videos, loaded, Options(out, annotations, overlay, keep, workers, backend))
+
+
+@app.command(rich_help_panel=MODELS)
+def summary(study: StudyFile = HERE) -> None:
+    """Compare all variants and seeds: a table, a picture and text.
+
+    Example: crisp summary --study config/mine/study.yaml
+    """
+    from crisp.report import comparisons, detection_summary, provenance, summarise, summary_plot
+    from crisp.report import summary as summaries
+    from crisp.report.comparisons import write_comparisons, write_comparisons_page
+    from crisp.report.detection_summary import write_detection_summary
+    from crisp.report.summary import collect_rows, summary_text, write_summary, write_summary_page
+    from crisp.study.load import load_study
+
+    loaded = load_study(study)
+    runs = [
+        summaries.Run(
+            variant.name,
+            name,
+            seed,
+            loaded.model_folder(variant.name, name, seed),
+            variant.double_softmax,
+        )
+        for variant in loaded.variants
+        for name in loaded.split_names
+        for seed in loaded.seeds
+    ]
+    rows = collect_rows(runs)
+    write_summary(loaded.results / "summary.tsv", rows)
+    summary_plot.plot_summary(loaded.results / "summary.png", rows)
+    if loaded.flow_groups:
+        summary_plot.plot_flow_study(loaded.results / "flow_study.png", rows, loaded.flow_groups)
+    write_summary_page(loaded.results / "summary.html", rows)
+    compared = comparisons.compare(runs, rows)
+    write_comparisons(loaded.results / "comparisons.tsv", compared)
+    write_comparisons_page(loaded.results / "comparisons.html", compared)
+    if loaded.detection_rows:
+        found = detection_summary.collect_detections(runs)
+        write_detection_summary(loaded.results / "detection.tsv", found)
+        detection_summary.write_detection_page(loaded.results / "detection.html", found)
+    makers = provenance.flow_makers(loaded)
+    provenance.write_flow_page(loaded.results / "flow.html", makers)
+    summarise.write_study_report(loaded, runs)
+    print(summary_text(rows))
+    for method in provenance.mixed(makers):
+        print(f"flow {method} is of several backends or versions: {loaded.results / 'flow.html'}")
+
+
+@app.command(rich_help_panel=MODELS)
+def submit(
+    variant: Variant,
+    out: Annotated[Path, typer.Option(help="New folder to write to.")],
+    study: StudyFile = HERE,
+    split: Split = "main",
+    seed: Seed = 1,
+    task: Annotated[
+        str, typer.Option(**choice("task"), help="classification or detection.")
+    ] = "classification",
+    form: Annotated[
+        str,
+        typer.Option(
+            **choice("form"),
+            help="Of the classification: 2020 (an XML a video), 2022 (a list of clips) or auto.",
+        ),
+    ] = "auto",
+    predictions: Annotated[
+        Path | None, typer.Option(help="Another predictions.csv or detections.csv than the model's.")
+    ] = None,
+) -> None:
+    """Write a variant's predictions as files for the MediaEval campaign, unless they would be invalid.
+
+    Example: crisp submit twin --study config/mine/study.yaml --task detection --out run-1
+    """
+    from crisp.report import mediaeval
+    from crisp.study.load import load_study
+
+    loaded = load_study(study)
+    folder = loaded.model_folder(loaded.variant(variant).name, loaded.split(split), seed)
+    if task == "classification":
+        files = mediaeval.classification(loaded, split, predictions or folder / "predictions.csv", form)
+    else:
+        files = mediaeval.detection(loaded, predictions or folder / "detections.csv")
+    mediaeval.write_submission(out, files)
+    print(f"{out}: {counted(len(files), 'file')}")
+
+
+@app.command(rich_help_panel=MODELS)
+def viewer(
+    index_file: Annotated[
+        Path, typer.Argument(metavar="INDEX", help="index.json of a video, by crisp index.")
+    ],
+    video: Annotated[
+        Path | None, typer.Option(help="The video, where it is not where it was indexed.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Page to write.", show_default="viewer.html beside INDEX")
+    ] = None,
+    proxy: Annotated[
+        bool, typer.Option("--proxy", help="Also make a copy of the video that browsers play.")
+    ] = False,
+) -> None:
+    """Make one HTML page to look at an indexed video, correct its strokes and save the annotation.
+
+    Example: crisp viewer match-1/index.json --out match-1.html
+    """
+    from crisp.indexing.viewer import make_viewer
+
+    made = make_viewer(index_file, out, video, proxy)
+    for warning in made.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    print(made.page)

@@ -1,0 +1,74 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from crisp.core import names
+
+
+def named(part: str) -> Callable[[str], str]:
+    """Take a name only where the workflow would: it becomes a part of paths."""
+    return lambda name: names.checked(part, name)
+
+
+def _study(given: str) -> Path:
+    """The study file that is meant by a path, a name, or by nothing."""
+    from crisp.study import study_files
+
+    return study_files.find_study(given)
+
+
+STUDY: dict[str, Any] = {"parser": _study, "metavar": "STUDY"}
+StudyFile = Annotated[
+    Path,
+    typer.Option(
+        "--study",
+        help="A study file, or the name of one in the working folder.",
+        show_default="the one study of the working folder",
+        **STUDY,
+    ),
+]
+
+
+def choice(option: str, none: str | None = None) -> dict[str, Any]:
+    """An option that takes one of a few values; `none` is one more, for where it is not given."""
+    return {
+        "parser": lambda value: value if value == none else names.chosen(option, value),
+        "metavar": "TEXT",
+    }
+
+
+Method = Annotated[str, typer.Option(**choice("method"), help="Optical flow method.")]
+Seed = Annotated[int, typer.Option(min=0, help="Training seed.")]
+SPLIT: dict[str, Any] = {"parser": named("split"), "metavar": "SPLIT"}
+Split = Annotated[str, typer.Option(**SPLIT, help="Name of the split.")]
+Variant = Annotated[
+    str, typer.Argument(parser=named("variant"), metavar="VARIANT", help="Name of a variant.")
+]
+Joined = Annotated[
+    Path | None, typer.Option("--volume", help="Then also join the video's stage files in this volume.")
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        **choice("device"), help="auto (a GPU where there is one), cpu, cuda, or cuda:1 for a second GPU."
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
+Profile = Annotated[str, typer.Option(help="local, node, slurm, or a profile of your own.")]
+Cores = Annotated[int | None, typer.Option(min=1, help="CPU cores to use.", show_default="the profile's")]
+Options = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[-- OPTIONS]", help="Options and targets of Snakemake, after --."),
+]
+HERE = Path()
+
+
+def print_json(content: Any) -> None:
+    print(json.dumps(content, indent=1, ensure_ascii=False))

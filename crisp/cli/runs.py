@@ -1,0 +1,118 @@
+"""The verbs of whole runs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from crisp.cli.application import RUNS, app
+from crisp.cli.options import HERE, AsJson, Cores, Options, Profile, StudyFile, print_json
+
+
+@app.command(rich_help_panel=RUNS)
+def doctor(
+    gpu: Annotated[bool, typer.Option("--gpu", help="A missing GPU is a fault.")] = False,
+    slurm: Annotated[bool, typer.Option("--slurm", help="A missing SLURM is a fault.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Look at this machine: packages, GPU, codecs, HDF5, SLURM, scratch space; each fault with its remedy.
+
+    Example: crisp doctor --slurm
+    """
+    from crisp.workflow import doctor as checks
+
+    findings = checks.examine(gpu, slurm)
+    if as_json:
+        print_json([finding._asdict() for finding in findings])
+    else:
+        print("\n".join(map(str, findings)))
+    if any(finding.state == checks.BROKEN for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command(rich_help_panel=RUNS)
+def plan(
+    study: StudyFile = HERE,
+    everything: Annotated[bool, typer.Option("--all", help="Count what is done, too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what a study costs before it runs: jobs, core-hours, GPU-hours and disk.
+
+    Example: crisp plan --study config/mine/study.yaml
+    """
+    from crisp.study.load import load_study
+    from crisp.workflow.plan import plan_study, plan_text
+
+    loaded = load_study(study)
+    found = plan_study(loaded, everything)
+    if as_json:
+        print_json(asdict(found))
+    else:
+        print(plan_text(loaded, found))
+
+
+@app.command(rich_help_panel=RUNS)
+def run(
+    options: Options = None,
+    study: StudyFile = HERE,
+    profile: Profile = "local",
+    cores: Cores = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only print what would run.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Print all that Snakemake says.")] = False,
+) -> None:
+    """Run a study: all that is not up to date, with one line a job.
+
+    Example: crisp run --study config/mine/study.yaml --cores 4 -- --until roi
+    """
+    from crisp.study.load import load_study
+    from crisp.workflow import run as runs
+
+    loaded = load_study(study)
+    if not dry_run:
+        runs.check_free(loaded, study)
+    flags = [*(["--dry-run"] if dry_run else []), *(["--verbose"] if verbose else [])]
+    runs.become(runs.command(study, profile, cores, [*flags, *(options or [])]))
+
+
+@app.command(rich_help_panel=RUNS)
+def report(
+    options: Options = None,
+    study: StudyFile = HERE,
+    profile: Profile = "local",
+) -> None:
+    """Make the report of a finished study, one HTML file.
+
+    Example: crisp report --study config/mine/study.yaml
+    """
+    from crisp.study.load import load_study
+    from crisp.workflow import run as runs
+
+    loaded = load_study(study)
+    runs.check_begun(loaded, study)
+    page = loaded.results / "report.html"
+    code = runs.call(runs.command(study, profile, None, ["--report", str(page), *(options or [])]))
+    if code == 0:
+        print(f"report: {page}")
+    raise typer.Exit(code)
+
+
+@app.command(rich_help_panel=RUNS)
+def recover(
+    study: StudyFile = HERE,
+    run: Annotated[bool, typer.Option(help="Go on with the run afterwards.")] = True,
+) -> None:
+    """After a killed snakemake: end what is left of its run, unlock, and go on with the same run.
+
+    Example: crisp recover --study config/mine/study.yaml
+    """
+    from crisp.study.load import load_study
+    from crisp.workflow import recovery
+    from crisp.workflow import run as runs
+
+    words = recovery.recover(load_study(study), study, run)
+    if words is None:
+        print("no run of this study was cut off on record; nothing to recover")
+    elif words:
+        runs.become(words)

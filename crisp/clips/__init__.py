@@ -1,0 +1,1 @@
+"""Samples and volumes become tensors."""

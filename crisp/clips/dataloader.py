@@ -1,0 +1,215 @@
+"""Batches of clips on a device: which samples, in which order, loaded ahead of their use."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, default_collate
+
+from crisp.clips import transforms_gpu
+from crisp.clips.dataset import ClipDataset
+from crisp.core.errors import CrispError, fail
+from crisp.core.signals import SIGNALS
+
+
+class Batch(NamedTuple):
+    """The clips of a process's share of a batch.
+
+    Parameters
+    ----------
+    streams : dict of str to Tensor
+        (B, C, T, H, W), of poses (B, 42, T).
+    labels : Tensor, (B,) int64
+    total : int
+        Samples of the whole batch, over all processes.
+    counts : bool
+        Whether these samples are a share of it; a process for which none is left gets some other's sample, as
+        all of them take every step.
+    """
+
+    streams: dict[str, Tensor]
+    labels: Tensor
+    total: int
+    counts: bool = True
+
+
+class _Batches:
+    """A batch sampler that is given the batches of each epoch anew, for a loader that outlives them."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return iter(self.batches)
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+
+class _Sent(Dataset):
+    """A data set in loader processes: faults are sent as they are, where torch would send a traceback."""
+
+    def __init__(self, part: ClipDataset) -> None:
+        self.part = part
+
+    def __getitem__(self, index: int) -> Any:
+        try:
+            return self.part[index]
+        except CrispError as error:
+            return error
+
+
+def _joined(join: Callable[[list[Any]], Any], items: list[Any]) -> Any:
+    """Items joined to a batch, or the first fault among them."""
+    return next((item for item in items if isinstance(item, CrispError)), None) or join(items)
+
+
+class ClipLoader:
+    """The clips of a data set in batches on a device.
+
+    Parameters
+    ----------
+    part : ClipDataset
+        On a GPU one whose items are `uncut`: clips are made of them there.
+    device : torch.device
+    workers : int
+        Processes that load ahead; 0 = none.
+    share : (int, int)
+        (rank, processes) of a training of several processes; each gets its part of every batch.
+
+    Attributes
+    ----------
+    waited : float
+        Seconds that were spent waiting for clips.
+    """
+
+    def __init__(
+        self, part: ClipDataset, device: torch.device, workers: int = 0, share: tuple[int, int] = (0, 1)
+    ) -> None:
+        self.part, self.device, self.share = part, device, share
+        self.waited = 0.0
+        self._batches = _Batches()
+        self._loader: DataLoader = DataLoader(
+            _Sent(part),
+            batch_sampler=self._batches,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            worker_init_fn=_leave_signals,
+            pin_memory=device.type == "cuda",
+            # Regions of videos of other heights have other shapes: they are joined as clips.
+            collate_fn=partial(_joined, list if part.uncut else default_collate),
+        )
+
+    def batches(self, epoch: int, batches: Sequence[Sequence[int]]) -> Iterator[Batch]:
+        """The batches of these indices, drawn for an epoch.
+
+        Raises
+        ------
+        CrispError
+            If a loader process is killed, or a clip cannot be read.
+        """
+        rank, processes = self.share
+        self.part.epoch = epoch
+        self._batches.batches = [list(batch[rank::processes] or batch[:1]) for batch in batches]
+        for whole, loaded in zip(batches, self._on_device(), strict=True):
+            streams, labels = loaded
+            yield Batch(streams, labels, len(whole), rank < len(whole))
+
+    def _on_device(self) -> Iterator[tuple[dict[str, Tensor], Tensor]]:
+        """Clips and labels; on a GPU the next are copied and cut while the model is at work on these."""
+        if self.device.type != "cuda":
+            yield from map(self._made, self._loaded())
+            return
+        beside, ready = torch.cuda.Stream(self.device), None
+        for loaded in self._loaded():
+            with torch.cuda.stream(beside):
+                made = self._made(loaded)
+                done = beside.record_event()
+            if ready is not None:
+                yield _handed_over(*ready)
+            ready = made, done
+        if ready is not None:
+            yield _handed_over(*ready)
+
+    def _loaded(self) -> Iterator[Any]:
+        """What the loader gives, in the computer's memory."""
+        loader = iter(self._loader)
+        while True:
+            begin = time.monotonic()
+            try:
+                loaded = next(loader)
+            except StopIteration:
+                return
+            except RuntimeError as error:
+                raise fault_of(error) or error from None
+            self.waited += time.monotonic() - begin
+            if isinstance(loaded, CrispError):
+                raise loaded
+            yield loaded
+
+    def _made(self, loaded: Any) -> tuple[dict[str, Tensor], Tensor]:
+        """Clips and labels of what was loaded, on the device."""
+        if not self.part.uncut:
+            streams, labels, _ = loaded
+            return {name: self._moved(clips) for name, clips in streams.items()}, self._moved(labels)
+        size, normalised = self.part.variant.size, self.part.normalised
+        clips = [
+            transforms_gpu.clip({name: self._moved(array) for name, array in item.items()}, size, normalised)
+            for item, _, _ in loaded
+        ]
+        labels = torch.tensor([label for _, label, _ in loaded])
+        return {name: torch.stack([clip[name] for clip in clips]) for name in clips[0]}, self._moved(labels)
+
+    def _moved(self, tensor: Tensor) -> Tensor:
+        return tensor.to(self.device, non_blocking=True)
+
+
+def _leave_signals(_: int) -> None:
+    """In a loader process: clusters tell all of a job to stop, and the training is to save first."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_with_parent(parent: int) -> None:
+    """End where these signals come from the training, which so ends its loaders."""
+    while signal.sigwaitinfo(SIGNALS).si_pid != parent:
+        pass
+    os._exit(0)
+
+
+def fault_of(error: RuntimeError) -> CrispError | None:
+    """What to tell where a loader process was killed; None for other errors.
+
+    Torch raises the error from a signal handler, at whatever place the training has come to.
+    """
+    if "DataLoader worker" not in str(error):
+        return None
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # one is enough: the next would cut this one off
+    return fail(
+        "loader process",
+        "was killed",
+        "to load its clips",
+        str(error).splitlines()[0][:200],
+        "often memory ran out: give the job more, or set training.workers lower; then the same "
+        "command goes on from the last saved state",
+    )
+
+
+def _handed_over(
+    made: tuple[dict[str, Tensor], Tensor], done: torch.cuda.Event
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Clips of another stream, waited for; their memory is the model's stream's from now on."""
+    current = torch.cuda.current_stream()
+    current.wait_event(done)
+    for tensor in (*made[0].values(), made[1]):
+        tensor.record_stream(current)
+    return made

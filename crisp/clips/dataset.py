@@ -1,0 +1,202 @@
+"""Clips: what a model sees of a sample, read from a video's stage files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.utils.data import Dataset
+
+from crisp.clips import augmentation, normalisation, regions, transforms_cpu, transforms_gpu
+from crisp.clips.augmentation import Draw
+from crisp.clips.normalisation import Normalisation
+from crisp.clips.reader import ClipReader, RegionRequest
+from crisp.clips.regions import Region
+from crisp.core.errors import fail
+from crisp.core.files import read_json
+from crisp.study.annotations import is_unknown
+from crisp.study.config import Study, Variant
+from crisp.study.samples import Sample
+from crisp.study.training_samples import read_training_samples
+
+if TYPE_CHECKING:
+    from crisp.clips.cache import Cache
+
+UNLABELLED = -1
+
+
+class ClipDataset(Dataset):
+    """The clips of samples, for a ``torch.utils.data.DataLoader``.
+
+    Item `i` is (dict of stream to float32 tensor, as of `ClipReader.clip`, class index or -1, i). Set `epoch`
+    before each pass: draws depend on (seed, epoch, i) alone. From its length on the indices begin again: they
+    are the same samples with other draws, for those that come several times in an epoch.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+    classes : sequence of str
+        In the order of the model's outputs.
+    readers : mapping of video id to ClipReader
+    variant : Variant
+    normalised : Normalisation or None
+        None for a model without flow.
+    seed : int
+    augment : bool
+        Off, each clip is the middle of its sample.
+    cache : Cache, optional
+        Where regions are kept.
+    uncut : bool
+        Whether an item's streams are what :func:`crisp.clips.transforms_gpu.clip` makes a clip of, on
+        another device.
+
+    Raises
+    ------
+    CrispError
+        If a sample's label is neither a class nor unknown, or its video has no reader.
+    """
+
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        classes: Sequence[str],
+        readers: Mapping[str, ClipReader],
+        variant: Variant,
+        normalised: Normalisation | None,
+        seed: int = 0,
+        augment: bool = False,
+        cache: Cache | None = None,
+        uncut: bool = False,
+    ) -> None:
+        self.samples = list(samples)
+        self.labels = [_label(sample, classes) for sample in self.samples]
+        self.readers = readers
+        self.variant = variant
+        self.normalised = normalised
+        self.seed = seed
+        self.augment = augment
+        self.cache = cache
+        self.uncut = uncut
+        self.reach = regions.reach(variant.size, augment)
+        for sample in self.samples:
+            if sample.video not in readers:
+                raise fail(
+                    f"sample {sample.sample}",
+                    "its video has no stage files",
+                    sample.video,
+                    ", ".join(readers),
+                )
+        # Shared memory, so that workers that outlive an epoch see the next one.
+        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+
+    @property
+    def epoch(self) -> int:
+        """The pass over the data, part of the seed of each draw."""
+        return int(self._epoch)
+
+    @epoch.setter
+    def epoch(self, epoch: int) -> None:
+        self._epoch.fill_(epoch)
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def sample(self, index: int) -> Sample:
+        """The sample of an index."""
+        return self.samples[index % len(self.samples)]
+
+    def draw(self, index: int) -> Draw:
+        """The draw of a sample in the current epoch."""
+        sample, size = self.sample(index), self.variant.size
+        if not self.augment:
+            return augmentation.centred(sample.begin, sample.end, size[0])
+        generator = augmentation.generator(self.seed, self.epoch, index)
+        flip, spread = self.variant.flip, self._spread(sample)
+        return augmentation.draw(generator, sample.begin, sample.end, size, flip, spread)
+
+    def _spread(self, sample: Sample) -> float:
+        if self.variant.spread and sample.kind == "negative":
+            return 1.0  # all of it is as negative as its middle
+        return self.variant.spread
+
+    def wanted(self, index: int) -> RegionRequest:
+        """The region in which all draws of a sample lie."""
+        sample, size = self.sample(index), self.variant.size
+        begin, end = regions.span(sample.begin, sample.end, size[0], self._spread(sample), self.augment)
+        return RegionRequest(self.readers[sample.video], begin, end, size, self.reach)
+
+    def _region(self, index: int, draw: Draw) -> Region:
+        """The frames of a draw. The cache changes nothing but where they come from."""
+        wanted = self.wanted(index)
+        kept = self.cache.region(wanted) if self.cache else None
+        if kept is not None:
+            return kept
+        return wanted._replace(begin=draw.begin, end=draw.begin + self.variant.size[0]).read()
+
+    def __getitem__(self, index: int) -> tuple[dict[str, torch.Tensor], int, int]:
+        draw, size = self.draw(index), self.variant.size
+        region, pose_norm = self._region(index, draw), self.variant.pose_norm
+        label = self.labels[index % len(self.samples)]
+        if self.uncut:
+            return transforms_gpu.uncut(region, draw, size, pose_norm), label, index
+        clip = transforms_cpu.clip(region, draw, size, self.normalised, pose_norm)
+        return {stream: torch.from_numpy(array) for stream, array in clip.items()}, label, index
+
+
+def _label(sample: Sample, classes: Sequence[str]) -> int:
+    if not sample.label or is_unknown(sample.label):
+        return UNLABELLED
+    if sample.label not in classes:
+        raise fail(
+            f"sample {sample.sample}",
+            "label is not a class of the study",
+            ", ".join(classes),
+            sample.label,
+            "run crisp check",
+        )
+    return list(classes).index(sample.label)
+
+
+def clip_readers(study: Study, variant: Variant, videos: Iterable[str]) -> dict[str, ClipReader]:
+    """A clip reader of a variant for every video."""
+    return {
+        video: ClipReader(study.volumes / video, variant.streams, variant.flow, variant.pose_norm)
+        for video in dict.fromkeys(videos)
+    }
+
+
+def read_scale(study: Study, variant: Variant, split: str) -> dict[str, Any]:
+    """The content of a variant's normalisation file; empty for a variant without flow."""
+    return read_json(study.normalisation_file(variant, split)) if "flow" in variant.streams else {}
+
+
+def study_dataset(
+    study: Study, variant: Variant, split: str, part: str, seed: int, augment: bool = True
+) -> ClipDataset:
+    """The clips of a part of a split.
+
+    Parameters
+    ----------
+    study, variant : whose clips.
+    split : name of the split.
+    part : train, validation or test.
+    seed : of the augmentation.
+    augment : whether those of train are augmented as configured.
+
+    Raises
+    ------
+    CrispError
+        If a table or the normalisation is missing.
+    """
+    samples = read_training_samples(study, split, part)
+    scale = read_scale(study, variant, split)
+    return ClipDataset(
+        samples,
+        study.classes,
+        clip_readers(study, variant, (sample.video for sample in samples)),
+        variant,
+        normalisation.from_json(scale) if scale else None,
+        seed=seed,
+        augment=augment and part == "train" and variant.augmentation,
+    )

@@ -1,0 +1,43 @@
+"""The pose channels of a clip."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from crisp.clips import augmentation
+from crisp.clips.augmentation import Draw
+from crisp.core.skeleton import CHANNELS, MIRRORED
+from crisp.preparation.pose import filled
+
+
+def channels(
+    points: np.ndarray,
+    centres: np.ndarray,
+    draw: Draw,
+    size: tuple[int, int, int],
+    divisor: tuple[int, int],
+) -> np.ndarray:
+    """The poses of a clip as the model takes them.
+
+    Parameters
+    ----------
+    points : ndarray, (T, 14, 3)
+        px of the frames.
+    centres : ndarray, (T, 2)
+        ROI centre that each frame's crop follows, whole px; unknown points are put there.
+    draw : Draw
+        Of the whole clip. A flip swaps left and right.
+    size : (frames, height, width) of the crop.
+    divisor : (width, height) that x and y are divided by.
+
+    Returns
+    -------
+    ndarray, (42, T) float32
+        Channel 3 * point + (x, y, score).
+    """
+    points = filled(points.astype(np.float64), centres)
+    for place, matrix in zip(points, augmentation.matrices(draw, centres, size), strict=True):
+        place[:, :2] = (place[:, :2] @ matrix[:, :2].T + matrix[:, 2]) / divisor
+    if draw.flip:
+        points = points[:, list(MIRRORED)]
+    return np.ascontiguousarray(points.reshape(len(points), CHANNELS).T, np.float32)

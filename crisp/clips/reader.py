@@ -1,0 +1,253 @@
+"""Read the regions of clips from stage files."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import h5py
+import numpy as np
+
+from crisp.clips import regions, transforms_cpu
+from crisp.clips.augmentation import Draw
+from crisp.clips.normalisation import Normalisation
+from crisp.clips.regions import Region
+from crisp.core import stage_files
+from crisp.core.errors import fail
+from crisp.preparation import roi
+
+KINDS = {"rgb": "frames", "flow": "flow", "mask": "roi", "pose": "pose"}  # stage of each array of a region
+OPEN_FILES = 192  # kept open per process; a data set of trimmed clips has more than a process may open
+
+
+@functools.lru_cache(maxsize=OPEN_FILES)
+def _opened(path: Path, kind: str, *_: int) -> h5py.File:
+    """An open stage file; the rest of the key tells processes and replaced files apart."""
+    cv2.setNumThreads(1)  # loader workers are the parallelism, and threads do not survive a fork
+    return stage_files.open_stage(path, kind)
+
+
+def close_files() -> None:
+    """Close the stage files that this process holds open, so that deleting them frees their room."""
+    _opened.cache_clear()
+
+
+class Facts(NamedTuple):
+    """What all regions of a video have in common.
+
+    Parameters
+    ----------
+    frames : int
+    picture : (height, width)
+        px.
+    scale : float
+        px per unit of the flow.
+    identities : dict of str to str
+        Of each array, and of the ``places`` of crops, what tells its content apart.
+    """
+
+    frames: int
+    picture: tuple[int, int]
+    scale: float
+    identities: dict[str, str]
+
+
+class ClipReader:
+    """Reads clips of one video, opening its stage files in the process that reads.
+
+    Parameters
+    ----------
+    folder : path
+        Of the video's stage files: ``frames.h5``, ``flow/<method>.h5``, ``roi/<method>.h5``, ``pose.h5``.
+    streams : iterable of {"rgb", "flow", "pose"}
+        What :meth:`clip` gives; the files of other streams need not exist.
+    method : str
+        Flow method of the flow stream and of the ROI.
+    pose_norm : {"crop", "image"}
+        What places of joints are divided by: the size of the crop, or of the working image.
+    """
+
+    def __init__(
+        self, folder: str | Path, streams: Iterable[str], method: str, pose_norm: str = "crop"
+    ) -> None:
+        folder = Path(folder)
+        self.pose_norm = pose_norm
+        self.streams = tuple(streams)
+        self._paths = {"roi": folder / "roi" / f"{method}.h5"}
+        if "rgb" in self.streams:
+            self._paths["frames"] = folder / "frames.h5"
+        if "flow" in self.streams:
+            self._paths["flow"] = folder / "flow" / f"{method}.h5"
+        if "pose" in self.streams:
+            self._paths["pose"] = folder / "pose.h5"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """The video's (frames, height, width) at working size."""
+        return self._dataset("roi", "mask").shape
+
+    @property
+    def fps(self) -> float:
+        """The video's frame rate, working frames per second."""
+        return float(self._dataset("roi", "mask").file.attrs["fps"])
+
+    def centres(self) -> np.ndarray:
+        """The video's smoothed ROI centres (x, y), unclamped, (N, 2) float64, px of the working size."""
+        stored = self._dataset("roi", "roi")
+        return roi.read_centres(stored.file, 0, len(stored))
+
+    @functools.cached_property
+    def facts(self) -> Facts:
+        """What all regions have in common, as it is when first asked for."""
+        return self._facts()
+
+    def _facts(self) -> Facts:
+        stored = self._datasets()
+        count, height, width = stored["mask"].shape
+        identities = {kind: stage_files.identity(path, kind) for kind, path in self._paths.items()}
+        places = identities["roi"]
+        return Facts(
+            count,
+            (height, width),
+            float(stored["flow"].attrs["scale"]) if "flow" in stored else 1.0,
+            {
+                "places": places,
+                **{name: places + identities[KINDS[name]] for name in self._arrays(stored)},
+            },
+        )
+
+    def confirm(self) -> None:
+        """Check that the stage files are still those of :attr:`facts`.
+
+        Raises
+        ------
+        CrispError
+            If one has been replaced.
+        """
+        then, now = self.facts.identities, self._facts().identities
+        for name in then:
+            if then[name] != now.get(name):
+                raise fail(
+                    self._paths[KINDS.get(name, "roi")],
+                    "another file than when this training began",
+                    "volumes that stay as they are",
+                    "other values",
+                    "run snakemake again: it trains afresh from the new volumes",
+                )
+
+    @staticmethod
+    def _arrays(stored: Iterable[str]) -> list[str]:
+        """The arrays of a region; flow alone is seen through the mask."""
+        return [name for name in KINDS if name in stored and (name != "mask" or "flow" in stored)]
+
+    def _dataset(self, kind: str, name: str) -> h5py.Dataset:
+        path = self._paths[kind]
+        if not path.exists():
+            stage_files.open_stage(path, kind)  # tells what is missing
+        status = path.stat()
+        file = _opened(path, kind, os.getpid(), status.st_ino, status.st_mtime_ns)
+        try:
+            return file[name]
+        except KeyError as error:
+            raise stage_files.damaged(path, kind, error, f"dataset {name}") from None
+
+    def _datasets(self) -> dict[str, h5py.Dataset]:
+        """What the streams are read from: `mask` and `roi`, and `rgb`, `flow` and `pose` as asked for."""
+        datasets = {name: self._dataset("roi", name) for name in ("mask", "roi")}
+        for kind, name, axes in (("frames", "rgb", 3), ("flow", "flow", 3), ("pose", "pose", 1)):
+            if kind in self._paths:
+                datasets[name] = self._dataset(kind, name)
+                if datasets[name].shape[:axes] != datasets["mask"].shape[:axes]:
+                    raise fail(
+                        self._paths["roi"],
+                        f"ROI does not belong to {self._paths[kind]}",
+                        f"{('frames', 'height', 'width')[:axes]} = {datasets[name].shape[:axes]}",
+                        datasets["mask"].shape[:axes],
+                        f"make the ROI again: {stage_files.remake(self._paths['roi'], 'roi')}",
+                    )
+        return datasets
+
+    def clip(
+        self, draw: Draw, size: tuple[int, int, int], normalised: Normalisation | None = None
+    ) -> dict[str, np.ndarray]:
+        """The clip of a draw.
+
+        Frames outside the video repeat its first or last one; a repeated frame has no flow.
+        Without augmentation a frame's crop depends on that frame alone: the clip of a whole
+        stroke holds all of its windows as slices along time.
+
+        Parameters
+        ----------
+        draw : Draw
+        size : (frames, height, width)
+        normalised : Normalisation, optional
+            Of the flow; None leaves it in px per frame.
+
+        Returns
+        -------
+        dict of str to ndarray, float32
+            By stream: ``rgb`` in [0, 1] and ``flow`` (dx, dy), each (C, T, H, W), and ``pose`` (42, T), see
+            :func:`crisp.clips.pose_stream.channels`.
+
+        Raises
+        ------
+        CrispError
+            If a stage file is missing, damaged or does not belong to the others.
+        """
+        region = self.region(draw.begin, draw.begin + size[0], size)
+        return transforms_cpu.clip(region, draw, size, normalised, self.pose_norm)
+
+    def region(
+        self, begin: int, end: int, size: tuple[int, int, int], reach: tuple[int, int] | None = None
+    ) -> Region:
+        """Those of the frames ``[begin, end)`` that exist, of a video of which clips of `size` are taken.
+
+        Parameters
+        ----------
+        begin, end : int
+            May lie outside the video, whose first or last frame is there in any case.
+        size : (frames, height, width)
+            Of the clips.
+        reach : (x, y), optional
+            How far from a crop's centre pixels are needed, from :func:`crisp.clips.regions.reach`;
+            None = all.
+
+        Raises
+        ------
+        CrispError
+            As for :meth:`clip`.
+        """
+        stored = self._datasets()
+        count, height, width = stored["mask"].shape
+        first, last = (int(np.clip(frame, 0, count - 1)) for frame in (begin, end - 1))
+        taken = {name: stage_files.read_rows(stored[name], first, last + 1) for name in self._arrays(stored)}
+        followed = roi.read_centres(stored["roi"].file, first, last + 1)
+        centres = np.floor(roi.clamp(followed, size[1:], width, height))
+        if "mask" in taken:
+            taken["mask"] = np.stack([roi.dilate(mask) for mask in taken["mask"]])
+        reach = reach or (width, height)
+        corners = regions.origins(centres, reach, (height, width))
+        shape = regions.shape(reach, (height, width))
+        if shape != (height, width):
+            for name in taken.keys() & set(regions.PER_PIXEL):
+                taken[name] = regions.cut(taken[name], corners, shape)
+        scale = float(stored["flow"].attrs["scale"]) if "flow" in stored else 1.0
+        return Region(first, count, (height, width), centres, corners, taken, scale)
+
+
+class RegionRequest(NamedTuple):
+    """Frames ``[begin, end)`` of a video, as for :meth:`crisp.clips.reader.ClipReader.region`."""
+
+    reader: ClipReader
+    begin: int
+    end: int
+    size: tuple[int, int, int]
+    reach: tuple[int, int]
+
+    def read(self) -> Region:
+        """The region from the stage files."""
+        return self.reader.region(self.begin, self.end, self.size, self.reach)

@@ -1,0 +1,134 @@
+"""Regions: the part of a video's frames that any clip of a sample can show.
+
+A crop follows the region of interest, so far from it nothing is ever seen, however a clip is augmented.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from crisp.clips import augmentation
+
+PER_PIXEL = ("rgb", "flow", "mask")
+
+
+@dataclass(frozen=True)
+class Region:
+    """Successive frames of a video, as stored, each cut about its crop's centre.
+
+    Parameters
+    ----------
+    first : int
+        Number of the frame in row 0.
+    frames : int
+        Frames of the whole video.
+    picture : (height, width)
+        Of the whole frames, px.
+    centres : ndarray, (n, 2) float64
+        (x, y) of the crop's centre in each frame, whole px of the frame.
+    origins : ndarray, (n, 2) int64
+        (x, y) of the region's first pixel in each frame.
+    arrays : dict of str to ndarray
+        Of the streams that are needed: ``rgb`` (n, h, w, 3) uint8; ``flow`` (n, h, w, 2) int16 and the mask
+        it is seen through, dilated, ``mask`` (n, h, w) uint8; ``pose`` (n, 14, 3) float32, px of the frame.
+    scale : float
+        px per unit of the flow.
+    """
+
+    first: int
+    frames: int
+    picture: tuple[int, int]
+    centres: np.ndarray
+    origins: np.ndarray
+    arrays: dict[str, np.ndarray]
+    scale: float = 1.0
+
+    def stored(self) -> dict[str, np.ndarray]:
+        """All arrays by name, the centres and origins as ``places`` (n, 2, 2) float64."""
+        return {"places": np.stack([self.centres, self.origins], axis=1), **self.arrays}
+
+    def rows(self, begin: int, end: int) -> Region:
+        """The same of frames ``[begin, end)`` alone, which must be among these; nothing is copied."""
+        part = slice(begin - self.first, end - self.first)
+        return replace(
+            self,
+            first=begin,
+            centres=self.centres[part],
+            origins=self.origins[part],
+            arrays={name: array[part] for name, array in self.arrays.items()},
+        )
+
+
+def reach(size: tuple[int, int, int], augment: bool) -> tuple[int, int]:
+    """How far from its centre, (x, y) in px, pixels can take part in a crop, under any draw or none.
+
+    One pixel more than the crop's for the blur of the flow, and one for the interpolation.
+
+    Parameters
+    ----------
+    size : (frames, height, width)
+        Of the clips.
+    augment : bool
+    """
+    _, height, width = size
+    if not augment:
+        return width // 2 + 1, height // 2 + 1
+    angle = math.radians(augmentation.ANGLE)
+    x, y = (
+        (side / 2 + 1) / (1 - augmentation.ZOOM) + side // augmentation.SHIFT  # of a crop that is not turned
+        for side in (width, height)
+    )
+    turned = (
+        x * math.cos(angle) + y * math.sin(angle),
+        y * math.cos(angle) + x * math.sin(angle),
+    )
+    return math.ceil(turned[0]) + 2, math.ceil(turned[1]) + 2
+
+
+def shape(reach: tuple[int, int], picture: tuple[int, int]) -> tuple[int, int]:
+    """(height, width) of the regions of pictures (height, width), alike in all frames."""
+    return min(2 * reach[1] + 1, picture[0]), min(2 * reach[0] + 1, picture[1])
+
+
+def origins(centres: np.ndarray, reach: tuple[int, int], picture: tuple[int, int]) -> np.ndarray:
+    """Where regions begin, (n, 2) int64 (x, y), for crops about centres (n, 2).
+
+    A region at the border of its picture is moved inside, as nothing is to be seen beyond.
+    """
+    height, width = shape(reach, picture)
+    corners = np.floor(centres) - reach
+    return np.clip(corners, 0, (picture[1] - width, picture[0] - height)).astype(np.int64)
+
+
+def cut(frames: np.ndarray, origins: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """The regions (n, h, w, …) of whole frames (n, H, W, …)."""
+    height, width = shape
+    return np.stack(
+        [frame[y : y + height, x : x + width] for frame, (x, y) in zip(frames, origins, strict=True)]
+    )
+
+
+def span(begin: int, end: int, frames: int, spread: float, augment: bool) -> tuple[int, int]:
+    """First frame, and the one past the last, of all clips that a sample ``[begin, end)`` may give.
+
+    Parameters
+    ----------
+    begin, end : int
+    frames : int
+        Of a clip.
+    spread : float
+        As for :func:`crisp.clips.augmentation.draw`.
+    augment : bool
+    """
+    middle = augmentation.centred(begin, end, frames).begin
+    if not augment:
+        return middle, middle + frames
+    if spread:
+        far = spread * (end - begin) / 2
+        first = math.floor((begin + end - frames) / 2 - far + 0.5)
+        last = math.floor((begin + end - frames) / 2 + far + 0.5)
+        return first, last + frames
+    return min(begin, middle), max(end, middle + frames)

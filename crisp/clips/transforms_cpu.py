@@ -1,0 +1,116 @@
+"""Clips from regions, frame by frame: the reference of what a model sees."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from crisp.clips import augmentation, normalisation, pose_stream
+from crisp.clips.augmentation import Draw
+from crisp.clips.normalisation import Normalisation
+from crisp.clips.regions import Region
+from crisp.preparation import roi
+
+
+def rows(draw: Draw, frames: int, region: Region) -> tuple[np.ndarray, np.ndarray]:
+    """The region's row of each frame of a clip, and whether it is shown there for the first time.
+
+    Frames outside the video repeat its first or last one.
+    """
+    wanted = np.arange(draw.begin, draw.begin + frames)
+    index = np.clip(wanted, 0, region.frames - 1)
+    return index - region.first, wanted == index
+
+
+def clip(
+    region: Region,
+    draw: Draw,
+    size: tuple[int, int, int],
+    normalised: Normalisation | None = None,
+    pose_norm: str = "crop",
+) -> dict[str, np.ndarray]:
+    """The clip of a draw from a region that holds its frames.
+
+    Parameters
+    ----------
+    region : Region
+    draw : Draw
+    size : (frames, height, width)
+    normalised : Normalisation, optional
+        Of the flow; None leaves it in px per frame.
+    pose_norm : {"crop", "image"}
+        As for :class:`crisp.clips.reader.ClipReader`.
+
+    Returns
+    -------
+    dict of str to ndarray, float32
+        As :meth:`crisp.clips.reader.ClipReader.clip`.
+    """
+    shown, moving = rows(draw, size[0], region)
+    centres = region.centres - region.origins
+    maps = augmentation.matrices(draw, centres, size)
+    result = {}
+    # Arrays of a frame are used again for the next: new memory costs more than what is computed in it.
+    if "rgb" in region.arrays:
+        # OpenCV takes half the time for four channels of what it takes for three, for the same digits.
+        planes, crop = np.empty((3, *size), np.float32), np.empty((*size[1:], 4), np.uint8)
+        wide = np.empty((*region.arrays["rgb"].shape[1:3], 4), np.uint8)
+        for position, row in enumerate(shown):
+            cv2.cvtColor(region.arrays["rgb"][row], cv2.COLOR_RGB2RGBA, dst=wide)
+            warp(wide, draw, centres[row], crop, maps[row])
+            np.divide(np.moveaxis(crop[..., :3], -1, 0), np.float32(255), out=planes[:, position])
+        result["rgb"] = planes
+    if "flow" in region.arrays:
+        planes, flow = np.zeros((2, *size), np.float32), region.arrays["flow"]
+        scratch, plane = np.empty((3, *flow.shape[1:]), np.float32), np.empty(flow.shape[1:3], np.float32)
+        part = (region.scale * augmentation.linear(draw)).astype(np.float32)
+        for position in np.flatnonzero(moving).tolist():
+            row = int(shown[position])
+            field = roi.seen(flow[row], region.arrays["mask"][row], scratch)
+            for axis in (0, 1):  # one by one, as OpenCV rounds places to 1/32 px for two channels
+                np.copyto(plane, field[..., axis])
+                warp(plane, draw, centres[row], planes[axis, position], maps[row])
+            x, y = planes[:, position]
+            x[...], y[...] = (line[0] * x + line[1] * y for line in part)
+        result["flow"] = normalisation.apply(planes, normalised, out=planes) if normalised else planes
+    if "pose" in region.arrays:
+        result["pose"] = poses(region, draw, size, pose_norm)
+    return result
+
+
+def poses(region: Region, draw: Draw, size: tuple[int, int, int], pose_norm: str) -> np.ndarray:
+    """The pose stream of a clip, (42, T) float32, see :func:`crisp.clips.pose_stream.channels`."""
+    shown, _ = rows(draw, size[0], region)
+    divisor = size[:0:-1] if pose_norm == "crop" else region.picture[::-1]
+    return pose_stream.channels(region.arrays["pose"][shown], region.centres[shown], draw, size, divisor)
+
+
+def warp(
+    image: np.ndarray, draw: Draw, centre: np.ndarray, out: np.ndarray, matrix: np.ndarray | None = None
+) -> None:
+    """Write a frame's crop into `out`: bilinear, zero outside the image.
+
+    Parameters
+    ----------
+    image : ndarray, (H, W) or (H, W, C) uint8 or float32
+    draw : Draw
+    centre : (x, y)
+        ROI centre, whole px.
+    out : ndarray, (h, w) or (h, w, C), contiguous, dtype of `image`
+    matrix : ndarray, (2, 3), optional
+        Of :func:`crisp.clips.augmentation.matrices`, where it is known.
+    """
+    height, width = out.shape[:2]
+    if not draw.is_copy:
+        if matrix is None:
+            matrix = augmentation.matrix(draw, centre, (height, width))
+        cv2.warpAffine(image, matrix, (width, height), dst=out)
+        return
+    left = int(centre[0]) - draw.shift[0] - width // 2
+    top = int(centre[1]) - draw.shift[1] - height // 2
+    inside = image[max(0, top) : max(0, top + height), max(0, left) : max(0, left + width)]
+    y, x = max(0, -top), max(0, -left)
+    out[...] = 0
+    out[y : y + inside.shape[0], x : x + inside.shape[1]] = inside
+    if draw.flip:
+        out[...] = out[:, ::-1].copy()

@@ -1,0 +1,88 @@
+"""Reading JSON by a schema: everything that is wrong with a file is told before anything is made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema.validators import extend
+
+from crisp.core import files, plain_text
+from crisp.core.errors import CrispError, Fault
+from crisp.core.json_schema import VALIDATOR
+
+MOST = 20  # faults that are told
+LONGEST = 300  # characters of a fault; some quote all that is at fault
+
+# Unlike JSON Schema, Python cannot count to 40.0.
+STRICT = extend(
+    VALIDATOR,
+    type_checker=VALIDATOR.TYPE_CHECKER.redefine(
+        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+    ),
+)
+
+
+@cache
+def schema(name: str) -> dict[str, Any]:
+    """One of the schemas of this package, by its name."""
+    path = Path(__file__).parents[1] / "schemas" / f"{name}.schema.yaml"
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def read(
+    path: str | Path,
+    schema: dict[str, Any],
+    name: str,
+    remedy: str,
+    by_hand: str = "",
+    expected: str = "JSON",
+) -> Any:
+    """Read a JSON file that is as its schema says, of texts without control characters.
+
+    Parameters
+    ----------
+    path : of the file.
+    schema : JSON schema.
+    remedy : what to do about a file that is not so.
+    name, by_hand, expected : as for :func:`crisp.core.files.read_json`.
+
+    Raises
+    ------
+    CrispError
+        If it is missing, damaged, or not as its schema says; lists all faults.
+    """
+    content = files.read_json(path, name, by_hand, expected)
+    errors = sorted(STRICT(schema).iter_errors(content), key=lambda error: list(map(str, error.path)))
+    refuse(path, ((error.json_path, error.message) for error in errors), remedy)
+    refuse(path, _odd_texts(content), remedy)
+    return content
+
+
+def _odd_texts(content: Any) -> Iterator[tuple[str, str]]:
+    for place, text in plain_text.faulty(content):
+        yield place, f"text with control characters: {text!r}"
+
+
+def refuse(path: str | Path, found: Iterable[tuple[str, str]], remedy: str) -> None:
+    """Raise one error for all faults of a file, each its place in it and what is wrong; for none do nothing.
+
+    Raises
+    ------
+    CrispError
+        For any fault.
+    """
+    faults = [Fault(f"{path}, {_shown(where)}", _shown(what), remedy=remedy) for where, what in found]
+    if len(faults) > MOST:
+        faults[MOST:] = [Fault(str(path), f"{len(faults) - MOST} more faults", remedy=remedy)]
+    if faults:
+        raise CrispError(*faults)
+
+
+def _shown(text: str) -> str:
+    """A text as a message can show it, its middle left out where it is long."""
+    text = text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
+    return text if plain_text.is_plain(text) else repr(text)

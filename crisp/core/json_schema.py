@@ -1,0 +1,29 @@
+"""The JSON-schema validator of all files that CRISP reads."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.validators import extend
+
+LARGEST = sys.float_info.max
+
+
+def _is_finite(_: object, value: object) -> bool:
+    """Whether a value is a number that a float can hold; NaN and infinity would pass the schema's bounds."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
+
+
+def _is_whole(checker: object, value: Any) -> bool:
+    """Whether a value is a whole number; bounds hold for what is a number alone."""
+    return _is_finite(checker, value) and float(value).is_integer()
+
+
+VALIDATOR = extend(
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {"number": _is_finite, "integer": _is_whole}
+    ),
+)

@@ -1,0 +1,131 @@
+"""What the stage files hold: checked before any of it is read, as a file may come from anybody."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+
+from crisp.core.limits import LARGEST_SIDE, MOST_FPS, MOST_FRAMES
+
+LARGEST_CHUNK = 2**31  # bytes; a chunk is read as a whole
+SIDE = -1  # in a shape: any size of a picture
+
+
+class Layout(NamedTuple):
+    """A dataset of a stage file.
+
+    Attributes
+    ----------
+    dtype : of its values.
+    row : shape of a row (frame).
+    least : rows there are at least.
+    needed : whether it has to be there.
+    scaled : whether its attribute `scale` is what values are multiplied by.
+    """
+
+    dtype: str
+    row: tuple[int, ...]
+    least: int = 1
+    needed: bool = True
+    scaled: bool = False
+
+    def __str__(self) -> str:
+        sides = iter(("height", "width"))
+        axes = ", ".join(str(size) if size != SIDE else next(sides) for size in self.row)
+        return f"(frames, {axes}) of {self.dtype}"
+
+
+LAYOUTS: dict[str, dict[str, Layout]] = {
+    "frames": {"rgb": Layout("uint8", (SIDE, SIDE, 3))},
+    "flow": {"flow": Layout("int16", (SIDE, SIDE, 2), least=0, scaled=True)},  # a part may have none
+    "roi": {
+        "mask": Layout("uint8", (SIDE, SIDE)),
+        "roi": Layout("float32", (2,)),
+        "roi_raw": Layout("float32", (2,), needed=False),
+        "flow_stats": Layout("float32", (6,), needed=False),
+    },
+    "pose": {"pose": Layout("float32", (14, 3))},
+    "volume": {},
+}
+
+
+def faults(file: h5py.File, kind: str) -> Iterator[tuple[str, str, str]]:
+    """What is wrong with the datasets and the attributes of a stage file: place, expected and found."""
+    layouts = LAYOUTS[kind]
+    if layouts:
+        fps = file.attrs.get("fps")
+        if not is_number(fps) or not 0 < fps <= MOST_FPS:
+            yield "attribute fps", f"a number above 0, at most {MOST_FPS:g}", str(fps)[:50]
+    lengths = set()
+    for name, layout in layouts.items():
+        found = _dataset(file, name)
+        if isinstance(found, str):
+            if layout.needed or found != "nothing":
+                yield name, str(layout), found
+            continue
+        lengths.add(len(found) if found.shape else None)
+        yield from ((f"dataset {name}", *fault) for fault in _faults(found, layout))
+    if len(lengths) > 1:
+        yield "datasets", "as many frames in each", ", ".join(map(str, lengths))
+
+
+def is_number(value: object) -> bool:
+    """Whether an attribute is one finite number."""
+    try:
+        return np.ndim(value) == 0 and math.isfinite(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return False
+
+
+def outside(dataset: h5py.Dataset) -> bool:
+    """Whether HDF5 takes values of a dataset from other files."""
+    return bool(dataset.external) or dataset.is_virtual
+
+
+def _dataset(file: h5py.File, name: str) -> h5py.Dataset | str:
+    """A dataset of the file's own, or what is there instead."""
+    link = file.get(name, getlink=True)
+    if link is None:
+        return "nothing"
+    if not isinstance(link, h5py.HardLink):
+        return "a link"
+    found = file[name]
+    return found if isinstance(found, h5py.Dataset) else type(found).__name__.lower()
+
+
+def _faults(dataset: h5py.Dataset, layout: Layout) -> Iterator[tuple[str, str]]:
+    rows, *row = dataset.shape or (0,)
+    fits = len(row) == len(layout.row) and all(
+        size == wanted or (wanted == SIDE and 1 <= size <= LARGEST_SIDE)
+        for size, wanted in zip(row, layout.row, strict=True)
+    )
+    if dataset.dtype != layout.dtype or not fits:
+        yield str(layout), f"{dataset.shape} of {dataset.dtype}"
+    elif not layout.least <= rows <= MOST_FRAMES:
+        yield f"{layout.least} to {MOST_FRAMES} frames", str(rows)
+    elif outside(dataset):
+        yield "values in the file itself", "values in another file"
+    elif dataset.chunks and math.prod(dataset.chunks) * dataset.dtype.itemsize > LARGEST_CHUNK:
+        yield f"chunks of at most {LARGEST_CHUNK} bytes", f"chunks of {dataset.chunks}"
+    elif not _is_written(dataset):
+        yield "all that its shape declares", "chunks that were never written"
+    if not isinstance(dataset.attrs.get("sha256"), str):
+        yield "attribute sha256, text", str(dataset.attrs.get("sha256"))[:50]
+    if layout.scaled:
+        scale = dataset.attrs.get("scale")
+        if not is_number(scale) or not 0 < scale <= 1:
+            yield "attribute scale, above 0, at most 1", str(scale)[:50]
+
+
+def _is_written(dataset: h5py.Dataset) -> bool:
+    """Whether the file has all of a dataset; of what was never written HDF5 makes up zeros, without end."""
+    if not dataset.size:
+        return True
+    if dataset.chunks is None:
+        return dataset.id.get_storage_size() >= dataset.nbytes
+    pairs = zip(dataset.shape, dataset.chunks, strict=True)
+    return dataset.id.get_num_chunks() == math.prod(-(-size // chunk) for size, chunk in pairs)

@@ -1,0 +1,451 @@
+"""Stage files: the HDF5 file that one rule makes for one video, verified when written and when read."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import hdf5plugin
+import numpy as np
+
+from crisp import __version__
+from crisp.core import hdf5, layouts
+from crisp.core.errors import CrispError, Fault, fail
+from crisp.core.files import ELSEWHERE, digest, replacing, spare
+from crisp.core.unreadable import ERRORS, check_finite, explained, made_by_workflow, reason
+from crisp.core.versions import STAGES
+
+# The files that a volume links to, which lie beside it.
+BESIDE = r"(frames|pose|(flow|roi)/[a-z0-9]+)\.h5"
+SCHEMA = 1  # of the stage files as a whole; a reader refuses any other
+TYPES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+class _Disk(io.FileIO):
+    """File that HDF5 writes to, which keeps the disk's error to itself and drops all that follows.
+
+    HDF5 cannot take a failed write: it crashes the process later, when it closes the file.
+    """
+
+    error: OSError | None = None
+
+    def write(self, data: Any, /) -> int:
+        """Write all of `data`, or keep the error."""
+        rest = memoryview(data).cast("B")
+        while len(rest) and self.error is None:
+            try:
+                rest = rest[super().write(rest) :]
+            except OSError as error:
+                self.error = error
+        return len(data)
+
+    def truncate(self, size: int | None = None, /) -> int:
+        """Set the size, or keep the error."""
+        if self.error is None:
+            try:
+                return super().truncate(size)
+            except OSError as error:
+                self.error = error
+        return size or 0
+
+    def check(self) -> None:
+        """Raise the error that was kept, if there is one."""
+        if self.error:
+            raise self.error
+
+
+class Writer(h5py.File):
+    """Stage file open for writing; `disk.check()` tells whether all was written so far."""
+
+    def __init__(self, disk: _Disk) -> None:
+        # From version 1.10 on HDF5 protects its own structures with checksums as well. Chunks are written
+        # whole, so none waits in a cache: their order in the file is then that of the calls.
+        super().__init__(disk, "w", libver="v110", rdcc_nbytes=0)
+        self.disk = disk
+
+
+def compression(bitshuffle: bool) -> dict[str, Any]:
+    """The filter that chunks are compressed with, as h5py takes it.
+
+    Zstandard on the chunk as a whole finds what frames share; it and the first Blosc are read twice as fast
+    as Blosc2, which cuts a chunk along all of its axes, the last one of two or three components as well.
+    """
+    if bitshuffle:
+        return dict(hdf5plugin.Blosc(cname="zstd", clevel=5, shuffle=hdf5plugin.Blosc.BITSHUFFLE))
+    return {"shuffle": True, **hdf5plugin.Zstd(clevel=3)}  # bytes by their place in a number
+
+
+class Appender:
+    """One dataset of a stage file that grows along time and is written a whole chunk at a time.
+
+    A chunk that is written twice would be compressed twice and change the file's bytes with the
+    size of the blocks that arrive, so rows wait here until a chunk is full.
+
+    Parameters
+    ----------
+    file : Writer
+        From :func:`create`.
+    name : str
+        Dataset name.
+    row : tuple of int
+        Shape of one row (frame).
+    dtype : str
+    chunk : int
+        Rows per chunk.
+    bitshuffle : bool
+        Shuffle bits before compression (better for small integers).
+    """
+
+    def __init__(
+        self,
+        file: Writer,
+        name: str,
+        row: tuple[int, ...],
+        dtype: str,
+        chunk: int,
+        bitshuffle: bool = False,
+    ) -> None:
+        self.dataset = file.create_dataset(
+            name,
+            shape=(0, *row),
+            maxshape=(None, *row),
+            dtype=dtype,
+            chunks=(chunk, *row),
+            fletcher32=True,
+            **compression(bitshuffle),
+        )
+        self._disk = file.disk
+        self._chunk = chunk
+        self._waiting = np.empty((0, *row), dtype)
+        self._sha = hashlib.sha256()
+
+    def append(self, rows: np.ndarray) -> None:
+        """Add rows of shape (n, \\*row)."""
+        self._waiting = np.concatenate([self._waiting, rows.astype(self._waiting.dtype, copy=False)])
+        full = len(self._waiting) - len(self._waiting) % self._chunk
+        self._write(full)
+
+    def _write(self, count: int) -> None:
+        if count:
+            begin = len(self.dataset)
+            self.dataset.resize(begin + count, axis=0)
+            self.dataset[begin:] = self._waiting[:count]
+            self._sha.update(self._waiting[:count].tobytes())
+            self._waiting = self._waiting[count:]
+            self._disk.check()
+
+    def copy(self, dataset: h5py.Dataset) -> None:
+        """Add all rows of a dataset of the same layout by copying its compressed chunks.
+
+        Only where whole chunks came before, so that chunks stay aligned. Rows that an earlier version
+        compressed in another way are compressed anew.
+        """
+        alike = _filters(dataset) == _filters(self.dataset)
+        if len(self._waiting) or len(self.dataset) % self._chunk or dataset.chunks != self.dataset.chunks:
+            raise ValueError("chunks do not fit")
+        for first in range(0, len(dataset), self._chunk):
+            rows = read_rows(dataset, first, first + self._chunk)
+            if not alike:
+                self.append(rows)
+                continue
+            begin = len(self.dataset)
+            self.dataset.resize(begin + len(rows), axis=0)
+            rest = (0,) * (dataset.ndim - 1)
+            mask, content = dataset.id.read_direct_chunk((first, *rest))
+            self.dataset.id.write_direct_chunk((begin, *rest), content, mask)
+            self._sha.update(rows.tobytes())
+            self._disk.check()
+
+    def close(self) -> None:
+        """Write what still waits and record the SHA-256 of the dataset's values."""
+        self._write(len(self._waiting))
+        self.dataset.attrs["sha256"] = self._sha.hexdigest()
+
+
+def _filters(dataset: h5py.Dataset) -> list[tuple[int, tuple[int, ...]]]:
+    """The filters of a dataset's chunks, in order, with their settings."""
+    properties = dataset.id.get_create_plist()
+    found = [properties.get_filter(index) for index in range(properties.get_nfilters())]
+    return [(code, settings) for code, _, settings, _ in found]
+
+
+def put(file: h5py.File, name: str, array: np.ndarray) -> None:
+    """Write a small array as a whole, with its checksum."""
+    dataset = file.create_dataset(
+        name, data=array, chunks=array.shape if array.size else None, fletcher32=bool(array.size)
+    )
+    dataset.attrs["sha256"] = hashlib.sha256(array.tobytes()).hexdigest()
+
+
+def group(file: h5py.File, name: str) -> h5py.Group:
+    """A group of the top level, made if it is not there; without the time of its making, as datasets are."""
+    if name in file:
+        return file[name]
+    properties = h5py.h5p.create(h5py.h5p.GROUP_CREATE)
+    properties.set_obj_track_times(False)
+    return h5py.Group(h5py.h5g.create(file.id, name.encode(), gcpl=properties))
+
+
+@contextmanager
+def create(path: str | Path, kind: str, attributes: dict[str, Any]) -> Iterator[Writer]:
+    """Create a stage file: yield it open for writing, then verify every value and put it in place.
+
+    Parameters
+    ----------
+    path : path of the stage file.
+    kind : stage name, a key of :data:`crisp.core.versions.STAGES`.
+    attributes : provenance to record; values must be numbers, strings or JSON-like.
+
+    Raises
+    ------
+    CrispError
+        If another file is in its place, the disk is full or what was written does not read back.
+    """
+    _check_place(path, kind)
+    with replacing(path) as beside:
+        with _Disk(beside, "w+") as disk:
+            with Writer(disk) as file:
+                file.attrs["schema"] = SCHEMA
+                file.attrs["kind"] = kind
+                file.attrs["stage_version"] = STAGES[kind]
+                file.attrs["crisp"] = __version__
+                yield file
+                for key, value in attributes.items():
+                    file.attrs[key] = (
+                        value if isinstance(value, int | float | str) else json.dumps(value, sort_keys=True)
+                    )
+                file.attrs["complete"] = True
+            disk.check()
+        _verify(beside, path)
+
+
+def _check_place(path: str | Path, kind: str) -> None:
+    """Refuse to write over another file, or an input; before the work, which may take hours."""
+    spare(path, "an HDF5 file")
+    if made_by_workflow(path) or not Path(path).exists() or not Path(path).stat().st_size:
+        return
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            found = str(plain(file.attrs.get("kind", "an HDF5 file that CRISP did not make")))
+    except (OSError, RuntimeError) as error:
+        found = f"an HDF5 file that cannot be opened ({str(error)[:100]})"
+    if found != kind:
+        what, expected = "another file is in the place of the output", f"nothing, or a {kind} file"
+        raise fail(path, what, expected, found, ELSEWHERE)
+
+
+def _verify(beside: Path, path: str | Path) -> None:
+    with h5py.File(beside, "r", locking=False) as file:
+        for name, dataset in _datasets(file):
+            if _sha_of_values(dataset) != dataset.attrs["sha256"]:
+                raise fail(
+                    path,
+                    f"dataset {name} does not read back as written",
+                    remedy="check the disk and the memory of this machine, then run again",
+                )
+
+
+def _sha_of_values(dataset: h5py.Dataset) -> str:
+    """SHA-256 of a dataset's values as they read now; empty where a chunk's checksum is wrong."""
+    sha = hashlib.sha256()
+    step = dataset.chunks[0] if dataset.chunks else max(1, len(dataset))
+    try:
+        for begin in range(0, len(dataset), step):
+            sha.update(dataset[begin : begin + step].tobytes())
+    except (OSError, RuntimeError):
+        return ""
+    return sha.hexdigest()
+
+
+def _datasets(file: h5py.File) -> list[tuple[str, h5py.Dataset]]:
+    found: list[tuple[str, h5py.Dataset]] = []
+    file.visititems(lambda name, item: found.append((name, item)) if isinstance(item, h5py.Dataset) else None)
+    return found
+
+
+def open_stage(path: str | Path, kind: str) -> h5py.File:
+    """Open a stage file for reading after checking that it is complete and of a known schema.
+
+    Parameters
+    ----------
+    path : path of the stage file.
+    kind : stage name, as given to :func:`create`.
+
+    Returns
+    -------
+    h5py.File
+        Open read-only without a lock. Open it in the process that reads it, after any fork.
+
+    Raises
+    ------
+    CrispError
+        If the file is missing, not HDF5, incomplete, of another stage or another schema, or does not hold
+        what files of the stage do.
+    """
+    usable = {"schema": SCHEMA, "kind": kind, "complete": True}
+    check_finite(path, "stage file")
+    file = None
+    try:
+        file = hdf5.opened(path, beside=BESIDE if kind == "volume" else "")
+        found = {key: plain(file.attrs.get(key)) for key in ("schema", "kind", "complete")}
+        for _, item in [("", file), *_datasets(file)]:
+            dict(item.attrs)  # so that damage shows here
+        faults = [] if found != usable else list(layouts.faults(file, kind))
+    except ERRORS as error:
+        if file is not None:
+            file.close()
+            raise damaged(path, kind, error) from None
+        expected = f"an HDF5 file, the {kind} of a video"
+        raise explained(path, error, "stage file", expected, kind, f"crisp {kind} makes one") from None
+    if faults:
+        file.close()
+        remedy = remake(path, kind) if made_by_workflow(path) else f"give a file that crisp {kind} made"
+        raise CrispError(
+            *(
+                Fault(
+                    f"{path}, {where}",
+                    "stage file does not hold what its kind does",
+                    expected,
+                    instead,
+                    remedy,
+                )
+                for where, expected, instead in faults
+            )
+        )
+    if found != usable:
+        file.close()
+        if found["kind"] is None:
+            remedy = f"correct the path: this HDF5 file is none of CRISP; crisp {kind} makes one"
+        elif found["kind"] != kind:
+            remedy = f"correct the path: this file holds the {found['kind']} of a video"
+        else:
+            remedy = remake(path, kind)
+        raise fail(
+            path, "not a usable stage file", f"a complete {kind} file of schema {SCHEMA}", found, remedy
+        )
+    return file
+
+
+def remake(path: str | Path, kind: str) -> str:
+    """The remedy for a stage file that cannot be used as it is; only for one that CRISP made."""
+    if made_by_workflow(path):
+        return f"delete it and run snakemake again: the {kind} rule makes it"
+    return "CRISP made this file: delete it, then give the command that made it again"
+
+
+def damaged(path: str | Path, kind: str, error: object, where: str = "") -> CrispError:
+    """The error for a stage file that opens, so that CRISP made it, but is damaged.
+
+    Parameters
+    ----------
+    path : of the file.
+    kind : stage name.
+    error : what reading it raised.
+    where : place in the file.
+    """
+    return fail(
+        f"{path}{f', {where}' if where else ''}",
+        "damaged data",
+        "what was written, with good checksums",
+        str(error)[:120],
+        remake(path, kind),
+    )
+
+
+def plain(value: Any) -> Any:
+    """A NumPy scalar as Python's, so that messages show it as people write it."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def identity(path: str | Path, kind: str) -> str:
+    """Digest of a stage file's values and of what tells readers how to take them.
+
+    Two files with equal identity give equal clips, whichever machine or backend made them.
+    """
+    with open_stage(path, kind) as file:
+        content: dict[str, Any] = {
+            name: [file[name].attrs["sha256"], list(file[name].shape)]
+            for name in layouts.LAYOUTS[kind]
+            if name in file
+        }
+        content["fps"] = float(file.attrs["fps"])
+        return digest(content)
+
+
+def frame_count(path: str | Path) -> int:
+    """Number of frames in a frames stage file."""
+    with open_stage(path, "frames") as file:
+        return len(file["rgb"])
+
+
+def read_rows(dataset: h5py.Dataset, begin: int, end: int) -> np.ndarray:
+    """Rows ``[begin, end)`` of a dataset.
+
+    Raises
+    ------
+    CrispError
+        If the checksum of a chunk is wrong (a damaged disk or an interrupted copy), or a number is
+        NaN or infinite.
+    """
+    try:
+        rows = dataset[begin:end]
+        # Of a joint NaN says that its place is not known.
+        if rows.dtype.kind == "f" and dataset.name != "/pose" and not np.isfinite(rows).all():
+            raise ValueError("NaN or an infinite number")
+        return rows
+    except ERRORS as error:
+        where = f"{dataset.name}, frames {begin} to {end}"
+        raise damaged(dataset.file.filename, _kind(dataset.file), reason(error), where) from None
+
+
+def member(file: h5py.File, name: str) -> h5py.Dataset:
+    """A dataset of an open stage file that not every file of its stage has.
+
+    Raises
+    ------
+    CrispError
+        If this one has none.
+    """
+    if name in file:
+        return file[name]
+    raise damaged(file.filename, _kind(file), "nothing", f"dataset {name}")
+
+
+def facts(file: h5py.File, wanted: Mapping[str, type]) -> dict[str, Any]:
+    """Attributes of an open stage file, as Python's own types.
+
+    Parameters
+    ----------
+    file : from :func:`open_stage`.
+    wanted : mapping of name to type
+        A number is finite and not negative; that of a float may be whole.
+
+    Raises
+    ------
+    CrispError
+        If one is missing or of another type.
+    """
+    found = {name: plain(file.attrs.get(name)) for name in wanted}
+    for name, kind in wanted.items():
+        value = found[name]
+        if not _is_fact(value, kind):
+            told = "nothing" if value is None else repr(value)
+            raise damaged(file.filename, _kind(file), f"{told}, not {TYPES[kind]}", f"attribute {name}")
+    return found
+
+
+def _is_fact(value: Any, kind: type) -> bool:
+    if kind in (str, bool):
+        return isinstance(value, kind)
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return (whole or (kind is float and isinstance(value, float))) and 0 <= value < float("inf")
+
+
+def _kind(file: h5py.File) -> str:
+    return str(plain(file.attrs.get("kind", "")))

@@ -1,0 +1,176 @@
+"""YAML as people mean it, and no more of it than a study needs.
+
+A key that is there twice is a fault, where YAML libraries take the last one. So are aliases that multiply
+what a file holds, nesting without end, and Snakemake's own templates, whose values are Python code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from crisp.core import unreadable
+from crisp.core.errors import CrispError, Fault, fail
+from crisp.core.unreadable import explained, kind_of
+
+LARGEST_FILE = 1024 * 1024  # bytes; a study of 20 classes and as many variants is below 10 kB
+MOST_VALUES = 20_000  # aliases written out
+DEEPEST = 50  # mappings and lists in each other; a study has five
+# PyYAML raises the last four over numbers and dates that are none, as 2026-13-01.
+READING = (OSError, yaml.YAMLError, ValueError, TypeError, AttributeError, OverflowError)
+TEMPLATE = "__use_yte__"  # at the top level: Snakemake then takes values that begin with ? for Python
+
+
+class _Loader(yaml.SafeLoader):
+    """A loader that ends where a file grows out of what it says."""
+
+    def __init__(self, path: str | Path, text: str) -> None:
+        super().__init__(text)
+        self.name = str(path)
+        self._depth = 0
+        self._values = 0
+        self._sizes: dict[yaml.Node, int] = {}  # values in a node that is complete, aliases written out
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Compose a node and those in it, and count them: an alias as all that it stands for."""
+        mark = self.peek_event().start_mark
+        line = f"{mark.name}, line {mark.line + 1}"
+        is_alias = self.check_event(yaml.AliasEvent)
+        self._depth += 1
+        self._values += 1
+        if self._depth > DEEPEST:
+            raise _unlike(line, "nested too deeply", f"at most {DEEPEST} levels", "more")
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        if node is None or (is_alias and node not in self._sizes):
+            raise _unlike(line, "an alias stands for what it is in", "a value that ends", "itself")
+        self._sizes[node] = 1 + sum(map(self._sizes.__getitem__, _inside(node)))
+        if max(self._values, self._sizes[node]) > MOST_VALUES:
+            raise _unlike(
+                line, "holds too many values", f"at most {MOST_VALUES:,}, aliases written out", "more"
+            )
+        return node
+
+
+def read_yaml(path: str | Path) -> Any:
+    """Content of a study file.
+
+    Raises
+    ------
+    CrispError
+        If it is missing, too large, not YAML, a template of Snakemake, without end, or holds a character
+        that no text has; or for each key that a mapping has twice, with its line.
+    """
+    try:
+        loader = _Loader(path, _text(Path(path)))
+        root = loader.get_single_node()
+        # Before the content is made of them: that merges the nodes that `<<` refers to.
+        if faults := list(_faults(root, str(path), set())):
+            raise CrispError(*sorted(faults, key=_line))
+        content = loader.construct_document(root) if root else None
+    except FileNotFoundError:
+        raise fail(
+            path,
+            "study file is missing",
+            "a YAML file",
+            f"nothing{unreadable.counted_from(path)}",
+            "correct the path, or go to the folder that it counts from",
+        ) from None
+    except READING as error:
+        if isinstance(error, OSError) or kind_of(path):
+            raise explained(path, error, "study file", "YAML") from None
+        raise fail(path, "study file cannot be read", "YAML", error, "see config/README.md") from None
+    return content
+
+
+def _text(path: Path) -> str:
+    if path.exists() and not path.is_file():
+        raise explained(path, OSError(), "study file", "YAML")
+    if (size := path.stat().st_size) > LARGEST_FILE:
+        raise fail(
+            path,
+            "study file is too large",
+            f"at most {LARGEST_FILE} bytes",
+            f"{size} bytes",
+            "correct the path",
+        )
+    return path.read_text(encoding="utf-8")
+
+
+def _unlike(where: str, what: str, expected: str, found: str) -> CrispError:
+    remedy = "correct the file; one that somebody gave you, look at before you use it"
+    return fail(where, f"not a study: {what}", expected, found, remedy)
+
+
+def _inside(node: yaml.Node) -> Iterator[yaml.Node]:
+    """The nodes directly in a node; of a mapping its keys, too."""
+    if isinstance(node, yaml.MappingNode):
+        for pair in node.value:
+            yield from pair
+    elif isinstance(node, yaml.SequenceNode):
+        yield from node.value
+
+
+def _faults(node: yaml.Node | None, path: str, seen: set[yaml.Node]) -> Iterator[Fault]:
+    """The faults of a node and of those below it; no node is looked at twice (aliases)."""
+    if node is None or node in seen:
+        return
+    root = not seen
+    seen.add(node)
+    if isinstance(node, yaml.ScalarNode):
+        yield from _no_text(node, path)
+    elif isinstance(node, yaml.MappingNode):
+        if root:
+            yield from _template(node, path)
+        yield from _repeated(node, path)
+    for item in _inside(node):
+        yield from _faults(item, path, seen)
+
+
+def _line(fault: Fault) -> int:
+    return int(fault.where.rsplit(" ", 1)[1])
+
+
+def _template(node: yaml.MappingNode, path: str) -> Iterator[Fault]:
+    for key, _ in node.value:
+        if key.value == TEMPLATE:
+            yield Fault(
+                f"{path}, line {key.start_mark.line + 1}",
+                "this file can run Python code: it asks Snakemake to take it for a template",
+                "a study without templates",
+                TEMPLATE,
+                "write the values out and delete the key; where somebody gave you the file, do not use it",
+            )
+
+
+def _no_text(node: yaml.ScalarNode, path: str) -> Iterator[Fault]:
+    """NUL and lone surrogates, which YAML can escape: no file name and no file can hold them."""
+    if any(sign == "\0" or "\ud800" <= sign <= "\udfff" for sign in node.value):
+        yield Fault(
+            f"{path}, line {node.start_mark.line + 1}",
+            "a character that no text has",
+            "text that can be written as UTF-8, without NUL",
+            repr(node.value),
+            "remove it",
+        )
+
+
+def _repeated(node: yaml.MappingNode, path: str) -> Iterator[Fault]:
+    """A fault for each key that a mapping has twice."""
+    first: dict[Any, int] = {}
+    for key, _ in node.value:
+        line = key.start_mark.line + 1
+        if not isinstance(key, yaml.ScalarNode):
+            continue  # it cannot be a key: constructing the content says so
+        if key.value in first:
+            yield Fault(
+                f"{path}, line {line}",
+                f"key {key.value!r} is there twice",
+                "each key once",
+                f"also in line {first[key.value]}",
+                "delete one of the two",
+            )
+        first.setdefault(key.value, line)

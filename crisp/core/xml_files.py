@@ -1,0 +1,75 @@
+"""XML from other people: read as data alone, and what is wrong with it told in one message."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from xml.etree.ElementTree import Element, ParseError
+
+import defusedxml
+import defusedxml.ElementTree as safe
+
+from crisp.core.errors import CrispError, fail
+from crisp.core.unreadable import WIDE_TEXT, check_finite, explained, kind_of
+
+LARGEST_FILE = 16 * 1024 * 1024  # bytes; an hour of strokes is below 100 kB
+EXPECTED = "XML in UTF-8"
+DECLARED = re.compile(rb"""<\?xml[^>]*\bencoding\s*=\s*["']([^"'>]+)""")
+
+
+def read(path: str | Path, name: str) -> Element:
+    """The root of an XML file.
+
+    Parameters
+    ----------
+    path : of the file.
+    name : what the file is called, for messages.
+
+    Raises
+    ------
+    CrispError
+        If the file is missing, too large, not XML, in an encoding that cannot be read, or holds a DOCTYPE.
+    """
+    path = Path(path)
+    check_finite(path, name, LARGEST_FILE)
+    try:
+        return safe.parse(path, forbid_dtd=True).getroot()
+    except defusedxml.DefusedXmlException:
+        raise fail(
+            path, "XML with a DOCTYPE is refused", "plain elements", "a DOCTYPE", "remove the DOCTYPE"
+        ) from None
+    except ParseError as error:
+        if kind_of(path) not in ("", WIDE_TEXT):  # a video, say: no line of it is to be corrected
+            raise explained(path, error, name, EXPECTED) from None
+        raise _misencoded(path, name) or fail(
+            path, "not well-formed XML", f"a readable {name}", error, "correct the XML at that line"
+        ) from None
+    # Expat raises LookupError and ValueError over an encoding it does not know.
+    except (OSError, LookupError, ValueError, MemoryError) as error:
+        raise (not isinstance(error, OSError) and _misencoded(path, name)) or explained(
+            path, error, name, EXPECTED
+        ) from None
+
+
+def _misencoded(path: Path, name: str) -> CrispError | None:
+    """The error for a file that is not in the encoding it names, or that names one which few readers know.
+
+    None where its encoding is not what is wrong with it.
+    """
+    content = path.read_bytes()
+    declared = DECLARED.match(content.removeprefix(b"\xef\xbb\xbf"))
+    encoding = declared[1].decode("ascii", "replace") if declared else ""
+    found = f"encoding {encoding!r} in its first line"
+    if not encoding and not content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encoding = "utf-8"
+    if encoding.lower() in ("utf-8", "us-ascii", "ascii"):
+        try:
+            content.decode(encoding)
+            return None
+        except UnicodeDecodeError as error:
+            line = content.count(b"\n", 0, error.start) + 1
+            found = f"byte 0x{content[error.start]:02x} in line {line}, text in another encoding"
+    elif not encoding or encoding.lower().startswith(("utf-16", "iso-8859-1")):
+        return None
+    remedy = "save it again as UTF-8" + (", and say so in its first line" if declared else "")
+    return fail(path, f"{name} cannot be read", EXPECTED, found, remedy)

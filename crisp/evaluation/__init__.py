@@ -1,0 +1,1 @@
+"""One model on test samples and test videos."""

@@ -1,0 +1,114 @@
+"""From the windows of a stroke to its class.
+
+A model sees T frames; a stroke is longer. It is scored on every window of T frames inside the stroke
+and one of four rules turns the window probabilities into a class.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from crisp.core.errors import fail
+
+RULES = ("no_window", "vote", "mean", "gaussian")
+
+
+def windows(begin: int, end: int, length: int) -> range:
+    """First frames of the windows of a stroke.
+
+    Parameters
+    ----------
+    begin, end : int
+        Frames ``[begin, end)`` of the stroke.
+    length : int
+        Frames in a window (T).
+
+    Returns
+    -------
+    range
+        ``begin`` to ``end - length`` inclusive, stride 1. A stroke shorter than `length` has the one
+        centred window, which reaches past the stroke and may start below 0.
+    """
+    if end - begin < length:
+        start = (begin + end - length) // 2
+        return range(start, start + 1)
+    return range(begin, end - length + 1)
+
+
+def gaussian_weights(n: int) -> NDArray[np.float64]:
+    """Weights (n,) of `n` consecutive windows, summing to 1 and highest in the middle.
+
+    sigma = 0.3 ((n - 1) / 2 - 1) + 0.8, as OpenCV's ``getGaussianKernel`` chooses it for a kernel of
+    `n` taps.
+    """
+    sigma = 0.3 * ((n - 1) / 2 - 1) + 0.8
+    weights = np.exp(-((np.arange(n) - (n - 1) / 2) ** 2) / (2 * sigma**2))
+    return weights / weights.sum()
+
+
+def scores(probabilities: ArrayLike, rule: str) -> NDArray[np.float64]:
+    """Scores of the classes over a whole stroke, summing to 1.
+
+    Parameters
+    ----------
+    probabilities : array_like
+        (n, N) class probabilities of the stroke's `n` consecutive windows.
+    rule : str
+        ``no_window``: those of the centred window. ``vote``: the share of windows whose best class it
+        is. ``mean`` and ``gaussian``: the average, plain or weighted by `gaussian_weights`.
+
+    Returns
+    -------
+    ndarray
+        (N,) float64.
+
+    Raises
+    ------
+    CrispError
+        If there are no windows, a probability is not a number, or the rule does not exist.
+    """
+    values = _checked(probabilities)
+    n, n_classes = values.shape
+    if rule == "no_window":
+        # Windows start at every frame, so floor((b + e - T) / 2) is always the lower middle one.
+        return values[(n - 1) // 2]
+    if rule == "vote":
+        return np.bincount(values.argmax(axis=1), minlength=n_classes) / n
+    if rule == "mean":
+        return values.mean(axis=0)
+    if rule == "gaussian":
+        return gaussian_weights(n) @ values
+    raise fail("decision", "no such rule", ", ".join(RULES), repr(rule), "choose one of them")
+
+
+def rank(probabilities: ArrayLike, rule: str) -> NDArray[np.intp]:
+    """Class indices (N,), best first; equal scores: the higher mean over windows, then the lower index.
+
+    Parameters and errors as of `scores`.
+    """
+    means = _checked(probabilities).mean(axis=0)
+    # lexsort is stable and its last key counts first.
+    return np.lexsort((-means, -scores(probabilities, rule)))
+
+
+def decide(probabilities: ArrayLike, rule: str) -> tuple[int, NDArray[np.float64]]:
+    """Class index of a stroke, the first of `rank`, and its `scores` (N,)."""
+    return int(rank(probabilities, rule)[0]), scores(probabilities, rule)
+
+
+def _checked(probabilities: ArrayLike) -> NDArray[np.float64]:
+    values = np.asarray(probabilities, dtype=np.float64)
+    if values.ndim != 2 or 0 in values.shape:
+        raise fail(
+            "decision", "no window probabilities", "(windows, classes), one of each at least", values.shape
+        )
+    if not np.isfinite(values).all():
+        raise fail(
+            "decision",
+            "probabilities are not numbers",
+            "finite values",
+            "NaN or infinity",
+            "the training diverged: lower training.learning_rate and train again",
+        )
+    return values

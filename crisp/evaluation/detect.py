@@ -1,0 +1,156 @@
+"""The stage detect: strokes in the untrimmed test videos."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from crisp.clips import normalisation
+from crisp.clips.dataset import clip_readers, read_scale
+from crisp.core.cells import guarded
+from crisp.core.errors import fail
+from crisp.core.files import replacing, write_json
+from crisp.core.progress import progress
+from crisp.core.words import counted
+from crisp.evaluation import decisions, detection_metrics, detection_plot
+from crisp.evaluation.detection import decide_frames, find_strokes, frame_probabilities, stride_frames
+from crisp.evaluation.detection_metrics import Interval
+from crisp.evaluation.trained_model import trained_model
+from crisp.study import samples
+from crisp.study.annotations import read_annotation
+from crisp.study.config import Study, Variant
+from crisp.study.samples import read_samples
+from crisp.study.splits import read_split
+from crisp.training.devices import make_deterministic
+
+COLUMNS = ("video", "begin", "end", "label", "score", "probability")
+
+
+def annotated_strokes(study: Study, kept: samples.Labels | None = None) -> dict[str, list[Interval]]:
+    """The annotated strokes of every video in which strokes are to be found, in working frames.
+
+    Parameters
+    ----------
+    study : Study
+    kept : dict, optional
+        Strokes to take instead of those in the files (see `strokes.labels`).
+    """
+    found: dict[str, list[Interval]] = {}
+    for row in study.detection_rows:
+        known = (kept or {}).get(row.path)
+        actions = read_annotation(study.annotation_file(row)) if known is None else known
+        step = study.videos[row.video].frame_step
+        found.setdefault(row.video, []).extend(
+            Interval(row.video, *samples.working_interval(begin, end, step), label)
+            for begin, end, label in actions
+            if label != study.negative_class
+        )
+    return found
+
+
+def trained_on(study: Study, split: str) -> set[str]:
+    """Groups of videos (or videos without group) with a training or validation sample of a split."""
+    assigned = read_split(study.results / "splits" / f"{split}.tsv")
+    return {
+        study.group_of(sample.video)
+        for sample in read_samples(study.results / "strokes.tsv")
+        if assigned.get(sample.sample) in ("train", "validation")
+    }
+
+
+def detect_strokes(
+    study: Study,
+    variant: Variant,
+    split: str,
+    seed: int,
+    device: str = "auto",
+    kept: samples.Labels | None = None,
+) -> dict[str, Any]:
+    """Find the strokes in a study's untrimmed videos by a trained variant, and compare with the annotation.
+
+    Writes ``detections.csv``, ``detection.json`` and ``detection.png`` beside the model, and returns the
+    figures. A video is left out, with a warning, if it or its group has training or validation samples.
+
+    Raises
+    ------
+    CrispError
+        If the study has no such video, an input is missing, or the model is not the study's.
+    """
+    annotated = annotated_strokes(study, kept)
+    if not annotated:
+        raise fail(
+            study.annotations_table,
+            "no video to find strokes in",
+            "a row of task detection and split test, and negatives.class among the classes",
+            "none",
+            "add one",
+        )
+    make_deterministic(study.training.threads)
+    model = trained_model(study, variant, split, seed, device)
+    seen = trained_on(study, split)
+    left_out = [video for video in annotated if study.group_of(video) in seen]
+    for video in left_out:
+        print(f"warning: {video}: left out, it or its group trains or validates", file=sys.stderr)
+        del annotated[video]
+    scale = read_scale(study, variant, split)
+    normalised = normalisation.from_json(scale) if scale else None
+    found: dict[str, list[Interval]] = {rule: [] for rule in decisions.RULES}
+    frames: dict[str, int] = {}
+    shown = []
+    videos = clip_readers(study, variant, annotated)
+    for video, reader in progress(videos.items(), "videos", variant.name, len(videos)):
+        stride = stride_frames(study.detection.stride, reader.fps)
+        probabilities = frame_probabilities(
+            model, reader, variant.size, normalised, stride, study.training.batch_size
+        )
+        frames[video] = len(probabilities)
+        for rule in decisions.RULES:
+            decided = decide_frames(probabilities, rule, reader.fps, study.detection)
+            shortest = study.detection.shortest * reader.fps
+            runs = find_strokes(video, decided, study.classes, study.negative_class, shortest)
+            found[rule] += runs
+            if rule == study.decision:
+                stroke = 1 - decided.smoothed[:, study.classes.index(study.negative_class)]
+                shown.append(detection_plot.Timeline(video, reader.fps, annotated[video], runs, stroke))
+    actual = [stroke for video in annotated for stroke in annotated[video]]
+    figures = {
+        rule: detection_metrics.detection(actual, found[rule], frames, study.classes, study.negative_class)
+        for rule in decisions.RULES
+    }
+    content = {
+        **figures[study.decision],
+        "videos": list(annotated),
+        "left_out": left_out,
+        "decision": study.decision,
+        "decisions": figures,
+    }
+    folder = study.model_folder(variant.name, split, seed)
+    write_detections(folder / "detections.csv", found[study.decision])
+    detection_plot.plot_timelines(folder / "detection.png", shown, f"{variant.name}, seed {seed}")
+    write_json(folder / "detection.json", content)
+    return content
+
+
+def write_detections(path: str | Path, found: Iterable[Interval]) -> None:
+    """Write ``detections.csv``; scores and probabilities have six decimals."""
+    with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(
+            (*map(guarded, one[:4]), f"{one.score:.6f}", f"{one.probability:.6f}") for one in found
+        )
+
+
+def detections_text(figures: dict[str, Any]) -> str:
+    """The main figures in a line of words."""
+    said = f"{counted(figures['detections'], 'stroke')} found in {counted(len(figures['videos']), 'video')}"
+    if figures["global_iou"] is None or not figures["strokes"]:
+        return f"{said}; none is annotated there"
+    precision = figures["average_precision"]["0.50"]
+    return (
+        f"{said}, {figures['strokes']} annotated; global IoU {figures['global_iou']:.3f} "
+        f"(stroke everywhere: {figures['everywhere']:.3f}), average precision at IoU 0.5 {precision:.3f}"
+    )

@@ -1,0 +1,253 @@
+"""Detection: strokes found in untrimmed videos, from the class probabilities of every frame.
+
+A window's probabilities belong to its centre frame. They are smoothed over time by the rule that decides
+trimmed strokes, and a maximal run of frames whose best class is a stroke is a found stroke.
+
+No window is centred on the first and last half window of frames of a video: they are unknown, NaN in
+every array of probabilities, and belong to no stroke.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import correlate1d
+from torch import nn
+
+from crisp.clips.augmentation import Draw
+from crisp.clips.normalisation import Normalisation
+from crisp.clips.reader import ClipReader
+from crisp.core.errors import fail
+from crisp.core.parallel import ahead
+from crisp.core.progress import progress
+from crisp.core.words import counted
+from crisp.evaluation import decisions
+from crisp.evaluation.detection_metrics import Interval
+from crisp.evaluation.inference import model_rows
+from crisp.study.config import Detection
+
+BLOCK = 64  # frames are read up to a multiple of it, so that no chunk of a stage file is decoded twice
+UNKNOWN = -1  # best class of a frame that no window decides
+
+Probabilities = NDArray[np.float64]
+
+
+class Decided(NamedTuple):
+    """A video under one rule: smoothed probabilities (N, classes) and best class (N,) of its N frames.
+
+    Of an unknown frame the probabilities are NaN and the best class is `UNKNOWN`.
+    """
+
+    smoothed: Probabilities
+    best: NDArray[np.intp]
+
+    @property
+    def known(self) -> tuple[int, int]:
+        """First known frame, and the one after the last: the known ones lie together."""
+        return known_frames(self.smoothed)
+
+
+def frame_probabilities(
+    model: nn.Module,
+    reader: ClipReader,
+    size: tuple[int, int, int],
+    normalised: Normalisation | None,
+    stride: int,
+    batch_size: int,
+    name: str = "",
+) -> Probabilities:
+    """Class probabilities of every frame of a video.
+
+    Windows start every `stride` frames and at the last frame possible; between their centres the
+    probabilities are interpolated linearly, before the first and after the last centre they are unknown.
+    A video no longer than a window has the one centred on it, with its first and last frame repeated: as
+    that window holds all of the video, it stands for every frame.
+
+    Parameters
+    ----------
+    model : Module
+    reader : ClipReader
+    size : (frames, height, width)
+        Of a window.
+    normalised : Normalisation or None
+    stride : int
+    batch_size : int
+        Windows predicted at once; memory depends on it, not on the video's length.
+    name : str
+        What to show the progress of; empty shows none.
+
+    Returns
+    -------
+    ndarray
+        (N, classes), each row summing to 1, or NaN where unknown.
+    """
+    count, length = reader.shape[0], size[0]
+    possible = decisions.windows(0, count, length)
+    starts = [*possible[:-1:stride], possible[-1]]
+    device = next(model.parameters()).device
+    batches = ahead(_batches(reader, size, normalised, starts, batch_size, device))
+    if name:
+        batches = progress(
+            batches, f"blocks of {counted(batch_size, 'window')}", name, -(-len(starts) // batch_size)
+        )
+    rows = np.concatenate([model_rows(model, batch) for batch in batches])
+    centres = np.array(starts) + length // 2
+    frames = np.arange(count)
+    beyond = None if len(possible) == 1 else np.nan
+    return np.stack([np.interp(frames, centres, column, beyond, beyond) for column in rows.T], axis=1)
+
+
+def _batches(
+    reader: ClipReader,
+    size: tuple[int, int, int],
+    normalised: Normalisation | None,
+    starts: Sequence[int],
+    batch_size: int,
+    device: torch.device,
+) -> Iterator[dict[str, torch.Tensor]]:
+    """Batches of windows (B, C, T, …) with these first frames (ascending).
+
+    A frame's crop depends on that frame alone, so each is read and brought to the device once; windows
+    are cut there from the frames that are still needed.
+    """
+    length, *crop = size
+    first = reached = starts[0]  # of the frames held, and the first one not read yet
+    held: dict[str, torch.Tensor] = {}
+    for place in range(0, len(starts), batch_size):
+        batch = starts[place : place + batch_size]
+        if batch[-1] + length > reached:
+            stop = min(-(-(batch[-1] + length) // BLOCK) * BLOCK, starts[-1] + length)
+            clip = reader.clip(Draw(reached), (stop - reached, crop[0], crop[1]), normalised)
+            new = {name: torch.from_numpy(array).to(device) for name, array in clip.items()}
+            done = batch[0] - first
+            held = {
+                name: torch.cat([held[name], frames], dim=1)[:, done:] if held else frames
+                for name, frames in new.items()
+            }
+            first, reached = batch[0], stop
+        yield {
+            name: torch.stack([frames[:, start - first : start - first + length] for start in batch])
+            for name, frames in held.items()
+        }
+
+
+def decide_frames(probabilities: Probabilities, rule: str, fps: float, settings: Detection) -> Decided:
+    """Smooth the class probabilities of a video's frames and find the best class of each.
+
+    The smoothing takes 2 round(x fps / 2) + 1 frames, of which those that are known count; x is
+    `settings.gaussian` for ``gaussian`` and `settings.smoothing` for ``vote`` (share of the frames
+    whose best class it is) and ``mean``. ``no_window`` does not smooth. Of equal classes the best has
+    the higher mean, then the lower index.
+
+    Parameters
+    ----------
+    probabilities : ndarray
+        (N, classes), from `frame_probabilities`.
+    rule : str
+        One of `decisions.RULES`.
+    fps : float
+        Frames per second.
+    settings : Detection
+    """
+    if rule not in decisions.RULES:
+        raise fail("decision", "no such rule", ", ".join(decisions.RULES), repr(rule), "choose one of them")
+    first, end = known_frames(probabilities)
+    rows = probabilities[first:end]
+    smoothed, leading = _smoothed(rows, rule, fps, settings)
+    decided = Decided(np.full_like(probabilities, np.nan), np.full(len(probabilities), UNKNOWN))
+    decided.smoothed[first:end] = smoothed
+    decided.best[first:end] = leading.argmax(axis=1)
+    return decided
+
+
+def _smoothed(
+    rows: Probabilities, rule: str, fps: float, settings: Detection
+) -> tuple[Probabilities, Probabilities]:
+    """Known frames smoothed by a rule, and what the best class has most of, both (n, classes)."""
+    if rule == "no_window":
+        return rows, rows
+    if rule == "gaussian":
+        means = _means(rows, decisions.gaussian_weights(kernel_frames(settings.gaussian, fps)))
+        return means, means
+    ones = np.ones(kernel_frames(settings.smoothing, fps))
+    means = _means(rows, ones)
+    if rule == "mean":
+        return means, means
+    votes = np.eye(rows.shape[1])[rows.argmax(axis=1)]
+    counts = correlate1d(votes, ones, axis=0, mode="constant")  # whole numbers: ties are exact
+    leading = counts == counts.max(axis=1, keepdims=True, initial=0)
+    return counts / counts.sum(axis=1, keepdims=True), np.where(leading, means, -1)
+
+
+def _means(rows: Probabilities, weights: NDArray[np.float64]) -> Probabilities:
+    """Weighted means over time; beyond the first and last row there is nothing to count."""
+    totals = correlate1d(np.ones(len(rows)), weights, mode="constant")
+    return correlate1d(rows, weights, axis=0, mode="constant") / totals[:, None]
+
+
+def known_frames(probabilities: Probabilities) -> tuple[int, int]:
+    """First frame whose class probabilities are known, and the one after the last."""
+    known = np.flatnonzero(~np.isnan(probabilities[:, 0]))
+    return (int(known[0]), int(known[-1]) + 1) if len(known) else (0, 0)
+
+
+def stride_frames(seconds: float, fps: float) -> int:
+    """Frames from a window to the next, at least 1."""
+    return max(1, math.floor(seconds * fps + 0.5))
+
+
+def kernel_frames(seconds: float, fps: float) -> int:
+    """Frames of a smoothing, always odd: 2 round(seconds fps / 2) + 1."""
+    return 2 * math.floor(seconds * fps / 2 + 0.5) + 1
+
+
+def find_strokes(
+    video: str, decided: Decided, classes: Sequence[str], negative: str, shortest: float
+) -> list[Interval]:
+    """The strokes of a video: maximal runs of known frames whose best class is a stroke.
+
+    A run that reaches the first or last known frame ends there, as nobody knows how it goes on.
+
+    Parameters
+    ----------
+    video : str
+    decided : Decided
+    classes : sequence of str
+    negative : str
+        The class that is no stroke.
+    shortest : float
+        Frames of the shortest stroke.
+
+    Returns
+    -------
+    list of Interval
+        In time order. The class has the highest mean smoothed probability of all stroke classes, which is
+        its `probability`; the `score` is the mean of one minus that of the negative class.
+    """
+    rest = list(classes).index(negative)
+    is_stroke = (decided.best != rest) & (decided.best != UNKNOWN)
+    runs = np.flatnonzero(np.diff(is_stroke, prepend=False, append=False)).reshape(-1, 2)
+    found = []
+    for begin, end in runs.tolist():
+        if end - begin < shortest:
+            continue
+        means = decided.smoothed[begin:end].mean(axis=0)
+        score = 1 - means[rest]
+        means[rest] = -1
+        best = int(means.argmax())
+        found.append(Interval(video, begin, end, classes[best], float(score), float(means[best])))
+    return found
+
+
+def cut(stroke: Interval, decided: Decided) -> str:
+    """Which bounds of a found stroke lie where the known frames end: ``begin``, ``end``, ``both`` or none."""
+    first, end = decided.known
+    names = [
+        name for name, reached in (("begin", stroke.begin == first), ("end", stroke.end == end)) if reached
+    ]
+    return "both" if len(names) == 2 else "".join(names)

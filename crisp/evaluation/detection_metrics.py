@@ -1,0 +1,275 @@
+"""Detection figures: found strokes of untrimmed videos against the annotated ones.
+
+Where nothing was found every figure is 0. A figure that is not defined (recall where no stroke is
+annotated, a class that does not occur) is None, which JSON writes as null.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from crisp.evaluation import metrics
+
+THRESHOLDS = tuple(percent / 100 for percent in range(50, 100, 5))  # of the IoU
+
+# For each found stroke the (index, IoU) of the annotated ones it may stand for, in their order.
+Candidates = Sequence[Sequence[tuple[int, float]]]
+
+
+class Interval(NamedTuple):
+    """A stroke, found or annotated: frames ``[begin, end)`` of a video.
+
+    `label` is empty where the class is not known. Of a found one `score` is the probability that there is
+    any stroke, by which found strokes are ranked, and `probability` that of its class.
+    """
+
+    video: str
+    begin: int
+    end: int
+    label: str = ""
+    score: float = 1.0
+    probability: float = 1.0
+
+
+def iou(one: ArrayLike, other: ArrayLike) -> NDArray[np.float64]:
+    """Intersection over union of intervals (n, 2) with others (m, 2), (n, m) in [0, 1]."""
+    a, b = np.reshape(one, (-1, 1, 2)), np.reshape(other, (1, -1, 2))
+    shared = np.minimum(a[..., 1], b[..., 1]) - np.maximum(a[..., 0], b[..., 0])
+    shared = np.maximum(shared, 0)
+    return shared / (np.ptp(a, axis=2) + np.ptp(b, axis=2) - shared)
+
+
+def detection(
+    truth: Sequence[Interval],
+    found: Sequence[Interval],
+    frames: Mapping[str, int],
+    classes: Sequence[str],
+    negative: str,
+) -> dict[str, Any]:
+    """All figures of a detection.
+
+    Parameters
+    ----------
+    truth, found : sequence of Interval
+        The annotated and the found strokes of all videos; of the found ones the order counts in
+        `campaign` only.
+    frames : mapping of str to int
+        Number of frames of every video.
+    classes : sequence of str
+        The N class names.
+    negative : str
+        The class of frames outside strokes.
+
+    Returns
+    -------
+    dict
+        Ready for JSON: `strokes` and `detections` (how many), `frames`, the figures of `frame_figures`,
+        `campaign` and `ranked`, and `classes`.
+    """
+    return {
+        "strokes": len(truth),
+        "detections": len(found),
+        "frames": sum(frames.values()),
+        **frame_figures(truth, found, frames, classes, negative),
+        "campaign_map": campaign(truth, found),
+        "campaign_map_one_to_one": campaign(truth, found, one_to_one=True),
+        **ranked(truth, found, [name for name in classes if name != negative]),
+        "classes": list(classes),
+    }
+
+
+def frame_figures(
+    truth: Iterable[Interval],
+    found: Iterable[Interval],
+    frames: Mapping[str, int],
+    classes: Sequence[str],
+    negative: str,
+) -> dict[str, Any]:
+    """Figures frame by frame, over all videos joined.
+
+    Returns
+    -------
+    dict
+        `global_iou`: frames in both an annotated and a found stroke over frames in either; None if there
+        are none. `everywhere`: its value if every frame were found to be in a stroke, which is the share
+        of stroke frames. `frame_confusion`: counts (N, N), rows = annotated class, of the frames whose
+        class is known.
+    """
+    actual = _painted(truth, frames, classes, negative)
+    chosen = _painted(found, frames, classes, negative)
+    rest = list(classes).index(negative)
+    both = int(((actual != rest) & (chosen != rest)).sum())
+    either = int(((actual != rest) | (chosen != rest)).sum())
+    known = chosen != metrics.UNKNOWN
+    return {
+        "global_iou": both / either if either else None,
+        "everywhere": float((actual != rest).mean()) if actual.size else None,
+        "frame_confusion": metrics.confusion(actual[known], chosen[known], len(classes)).tolist(),
+    }
+
+
+def _painted(
+    strokes: Iterable[Interval], frames: Mapping[str, int], classes: Sequence[str], negative: str
+) -> NDArray[np.intp]:
+    """Class index of every frame of all videos; where strokes overlap that of the later one."""
+    indices = {name: index for index, name in enumerate(classes)}
+    videos = {video: np.full(count, indices[negative], np.intp) for video, count in frames.items()}
+    for stroke in sorted(strokes, key=lambda stroke: (stroke.begin, stroke.end)):
+        videos[stroke.video][stroke.begin : stroke.end] = indices.get(stroke.label, metrics.UNKNOWN)
+    return np.concatenate([*videos.values(), np.empty(0, np.intp)])
+
+
+def campaign(truth: Sequence[Interval], found: Sequence[Interval], one_to_one: bool = False) -> float | None:
+    """The "mAP" that the MediaEval sport task of 2022 ranked by, which is not an average precision.
+
+    The mean over `THRESHOLDS` of precision x recall, whatever the class. The found strokes take annotated
+    ones in the order given, each all that it overlaps by the threshold and no other has taken; one that
+    takes none is false. Scores play no part.
+
+    Parameters
+    ----------
+    truth, found : sequence of Interval
+    one_to_one : bool
+        A found stroke takes only the one that it overlaps most.
+
+    Returns
+    -------
+    float or None
+        None if nothing is annotated.
+    """
+    if not truth:
+        return None
+    candidates = _candidates(truth, found)
+    return fmean(_campaign_at(candidates, threshold, len(truth), one_to_one) for threshold in THRESHOLDS)
+
+
+def _campaign_at(candidates: Candidates, threshold: float, n_truth: int, one_to_one: bool) -> float:
+    taken: set[int] = set()
+    false = 0
+    for each in candidates:
+        free = [(overlap, index) for index, overlap in each if overlap >= threshold and index not in taken]
+        false += not free
+        taken.update(index for _, index in (free if not one_to_one else sorted(free)[-1:]))
+    return len(taken) / (len(taken) + false) * len(taken) / n_truth if taken else 0.0
+
+
+def ranked(truth: Sequence[Interval], found: Sequence[Interval], classes: Sequence[str]) -> dict[str, Any]:
+    """Average precisions at each IoU ("0.50" to "0.95") and their mean ("mean").
+
+    Parameters
+    ----------
+    truth, found : sequence of Interval
+    classes : sequence of str
+        Of strokes.
+
+    Returns
+    -------
+    dict
+        `average_precision`: whatever the class. `per_class`: by name, with the numbers of `strokes` and
+        `detections`; found strokes that mostly overlap one of unknown class are left out.
+        `mean_average_precision`: mean over the classes that are annotated.
+    """
+    known = [stroke for stroke in truth if stroke.label in classes]
+    judged = _without_unknown(truth, found, classes)
+    per_class = {}
+    for name in classes:
+        of_class = [[stroke for stroke in strokes if stroke.label == name] for strokes in (known, judged)]
+        counts = {"strokes": len(of_class[0]), "detections": len(of_class[1])}
+        per_class[name] = {**counts, **_precisions(*of_class)}
+    occurring = [figures for figures in per_class.values() if figures["strokes"]]
+    keys = _precisions([], [])
+    return {
+        "average_precision": _precisions(truth, found),
+        "mean_average_precision": {
+            key: fmean(float(figures[key] or 0) for figures in occurring) if occurring else None
+            for key in keys
+        },
+        "per_class": per_class,
+    }
+
+
+def _without_unknown(
+    truth: Sequence[Interval], found: Sequence[Interval], classes: Sequence[str]
+) -> list[Interval]:
+    """The found strokes but those whose largest overlap is with an annotated one of unknown class."""
+    if all(stroke.label in classes for stroke in truth):
+        return list(found)
+    kept = []
+    for stroke, each in zip(found, _candidates(truth, found, least=0.0), strict=True):
+        nearest = max(each, key=lambda candidate: candidate[1], default=None)
+        if nearest is None or truth[nearest[0]].label in classes:
+            kept.append(stroke)
+    return kept
+
+
+def _precisions(truth: Sequence[Interval], found: Sequence[Interval]) -> dict[str, float | None]:
+    candidates = _candidates(truth, found)
+    scores = [stroke.score for stroke in found]
+    values = [_average_precision(candidates, scores, threshold, len(truth)) for threshold in THRESHOLDS]
+    named = {f"{threshold:.2f}": value for threshold, value in zip(THRESHOLDS, values, strict=True)}
+    return {**named, "mean": fmean(value or 0.0 for value in values) if truth else None}
+
+
+def average_precision(truth: Sequence[Interval], found: Sequence[Interval], threshold: float) -> float | None:
+    """Area under the curve of precision over recall, all points interpolated (as PASCAL VOC from 2010 on).
+
+    From the highest score down each found stroke takes the annotated one that it overlaps most, of those
+    that it overlaps by the threshold and no other has taken; one that takes none is false. Equal scores
+    are one point of the curve, so their order plays no part.
+
+    Parameters
+    ----------
+    truth, found : sequence of Interval
+    threshold : float
+        Least IoU, one of `THRESHOLDS`.
+
+    Returns
+    -------
+    float or None
+        None if nothing is annotated.
+    """
+    return _average_precision(
+        _candidates(truth, found), [stroke.score for stroke in found], threshold, len(truth)
+    )
+
+
+def _average_precision(
+    candidates: Candidates, scores: Sequence[float], threshold: float, n_truth: int
+) -> float | None:
+    if not n_truth:
+        return None
+    best = [max((overlap for _, overlap in each), default=0.0) for each in candidates]
+    order = np.lexsort((-np.array(best), -np.array(scores, dtype=np.float64)))
+    taken: set[int] = set()
+    right = np.zeros(len(order))
+    for place, chosen in enumerate(order):
+        free = [(overlap, i) for i, overlap in candidates[chosen] if overlap >= threshold and i not in taken]
+        if free:
+            taken.add(max(free)[1])
+            right[place] = 1
+    last = np.flatnonzero(np.diff(np.asarray(scores)[order], append=np.nan))
+    hits = right.cumsum()[last]
+    highest = np.maximum.accumulate((hits / (last + 1))[::-1])[::-1]
+    return float((np.diff(hits / n_truth, prepend=0) * highest).sum())
+
+
+def _candidates(
+    truth: Sequence[Interval], found: Sequence[Interval], least: float = THRESHOLDS[0]
+) -> Candidates:
+    """For each found stroke the annotated ones of its video that it overlaps, by `least` at least."""
+    by_video: dict[str, list[int]] = defaultdict(list)
+    for index, stroke in enumerate(truth):
+        by_video[stroke.video].append(index)
+    candidates = []
+    for stroke in found:
+        indices = by_video[stroke.video]
+        overlaps = iou(stroke[1:3], [truth[index][1:3] for index in indices])[0]
+        each = zip(indices, overlaps.tolist(), strict=True)
+        candidates.append([(index, overlap) for index, overlap in each if overlap >= max(least, 1e-9)])
+    return candidates

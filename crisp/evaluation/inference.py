@@ -1,0 +1,61 @@
+"""Inference: window probabilities of samples under a trained model, and a variant's evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import nn
+
+from crisp.clips.augmentation import centred
+from crisp.clips.dataset import ClipDataset
+from crisp.core.errors import fail
+from crisp.study.samples import Sample
+
+
+def window_probabilities(model: nn.Module, clips: ClipDataset, sample: Sample, batch_size: int) -> np.ndarray:
+    """Softmax of every window of a sample, (n, classes) float64.
+
+    The crop follows the ROI frame by frame whatever the window, so the sample's frames are read
+    once and the windows are slices of them.
+    """
+    frames, *crop = clips.variant.size
+    length = max(sample.end - sample.begin, frames)
+    draw = centred(sample.begin, sample.end, length)
+    clip = clips.readers[sample.video].clip(draw, (length, crop[0], crop[1]), clips.normalised)
+    device = next(model.parameters()).device
+    streams = {name: torch.from_numpy(array).to(device) for name, array in clip.items()}
+    rows = [model_rows(model, batch) for batch in _batches(streams, frames, batch_size)]
+    return np.concatenate(rows)
+
+
+def _batches(
+    streams: dict[str, torch.Tensor], frames: int, batch_size: int
+) -> Iterator[dict[str, torch.Tensor]]:
+    """Batches of windows (B, C, T, ...) sliding over streams (C, length, ...)."""
+    sliding = {name: clip.unfold(1, frames, 1).movedim(1, 0).movedim(-1, 2) for name, clip in streams.items()}
+    count = len(next(iter(sliding.values())))
+    for begin in range(0, count, batch_size):
+        yield {name: windows[begin : begin + batch_size].contiguous() for name, windows in sliding.items()}
+
+
+def model_rows(model: nn.Module, streams: dict[str, torch.Tensor]) -> np.ndarray:
+    """Softmax of a batch, (B, classes) float64."""
+    try:
+        with torch.inference_mode():
+            return torch.softmax(model(streams).double(), dim=1).cpu().numpy()
+    except torch.OutOfMemoryError:
+        count = len(next(iter(streams.values())))
+        if count == 1:
+            raise fail(
+                "GPU",
+                "not even one clip fits into its memory",
+                "room for the model and a clip",
+                "none",
+                "free it of other programs, or use --device cpu",
+            ) from None
+    halves = (slice(count // 2), slice(count // 2, count))
+    return np.concatenate(
+        [model_rows(model, {name: clips[half] for name, clips in streams.items()}) for half in halves]
+    )

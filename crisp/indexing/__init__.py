@@ -1,0 +1,1 @@
+"""New videos: their strokes, exports and pages."""

@@ -1,0 +1,76 @@
+"""Files for other software, made from what `crisp.indexing.index` found in a video.
+
+Each module writes one format from the content of an ``index.json``. Bounds in it are frames of the video
+file, ends exclusive; a frame's time is its number over the frame rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from crisp.core import files
+from crisp.core.errors import fail
+from crisp.core.files import read_cache, write_json
+from crisp.indexing.exports import boris, csv_table, elan, ttstroke_xml, webvtt
+
+Index = dict[str, Any]
+
+FORMATS: dict[str, Callable[[Path, Index], None]] = {
+    "strokes.xml": ttstroke_xml.write,
+    "strokes.csv": csv_table.write,
+    "strokes.eaf": elan.write,
+    "strokes.boris": boris.write,
+    "strokes.vtt": webvtt.write,
+}
+OVERLAY = "overlay.mp4"
+RECORD = ".written.json"  # SHA-256 of each file as it was written: people correct them in other software
+
+
+def write_exports(folder: Path, index: Index, overlay: bool) -> None:
+    """Write the formats that a folder lacks, the video with what was found drawn on it only if asked for.
+
+    Parameters
+    ----------
+    folder : path
+    index : dict
+        Content of an ``index.json``.
+    overlay : bool
+
+    Raises
+    ------
+    CrispError
+        If there is no room, or, for the overlay, if the video is gone.
+    """
+    missing = [name for name in FORMATS if not (folder / name).exists()]
+    for name in missing:
+        FORMATS[name](folder / name, index)
+    if missing:
+        written = {name: files.sha256(folder / name) for name in missing}
+        write_json(folder / RECORD, {**read_cache(folder / RECORD), **written})
+    if overlay and not (folder / OVERLAY).exists():
+        from crisp.indexing.exports import overlay_video as drawing
+
+        drawing.write(folder / OVERLAY, index)
+
+
+def spare(folder: Path) -> None:
+    """Refuse to write files anew that a person has changed since they were written.
+
+    Raises
+    ------
+    CrispError
+        If there is one.
+    """
+    for name, digest in read_cache(folder / RECORD).items():
+        path = folder / name
+        if name in FORMATS and path.is_file() and files.sha256(path) != digest:
+            raise fail(
+                path,
+                "was changed since crisp index wrote it, and would be written anew",
+                "the file as it was written",
+                "other content",
+                "move it to another folder, then give the same command again; --annotations takes a corrected"
+                " strokes.xml",
+            )

@@ -1,0 +1,103 @@
+"""BORIS project: one observation of the video, with a state event from begin to end of each stroke.
+
+The project format is 7.0, that of BORIS 7 to 9, as its user guide and its saved projects have it.
+"""
+
+from __future__ import annotations
+
+import string
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from crisp.core.files import write_json
+
+PLAYERS = 8  # that a BORIS observation can have; the video is in the first
+KEYS = string.digits[1:] + string.ascii_lowercase  # that record a class by hand, as long as they last
+
+
+def write(path: Path, index: dict[str, Any]) -> None:
+    """Write the strokes of an index as a BORIS project; the comment of a begin tells how sure it is."""
+    video, model = index["video"], index["model"]
+    classes = [name for name in model["classes"] if name != model["negative"]]
+    now = datetime.now().isoformat(timespec="seconds")
+    write_json(
+        path,
+        {
+            "time_format": "hh:mm:ss",
+            "project_date": now,
+            "project_name": video["id"],
+            "project_description": f"Strokes found by CRISP {index['crisp']}",
+            "project_format_version": "7.0",
+            "subjects_conf": {},
+            "behaviors_conf": {
+                str(number): _behaviour(name, KEYS[number : number + 1])
+                for number, name in enumerate(classes)
+            },
+            "observations": {video["id"]: _observation(index, now)},
+            "behavioral_categories": [],
+            "behavioral_categories_config": {},
+            "independent_variables": {},
+            "coding_map": {},
+            "behaviors_coding_map": [],
+            "converters": {},
+        },
+    )
+
+
+def _behaviour(name: str, key: str) -> dict[str, str]:
+    return {
+        "type": "State event",
+        "key": key,
+        "code": name,
+        "description": "",
+        "color": "",
+        "category": "",
+        "modifiers": "",
+        "excluded": "",
+        "coding map": "",
+    }
+
+
+def _observation(index: dict[str, Any], now: str) -> dict[str, Any]:
+    video = index["video"]
+    media = video["path"]
+    return {
+        "file": {str(player): [media] if player == 1 else [] for player in range(1, PLAYERS + 1)},
+        "type": "MEDIA",
+        "date": now,
+        "description": "",
+        "time offset": 0.0,
+        "events": _events(index["strokes"], video["fps"]),
+        "observation time interval": [0, 0],
+        "independent_variables": {},
+        "visualize_spectrogram": False,
+        "visualize_waveform": False,
+        "media_creation_date_as_offset": False,
+        "media_scan_sampling_duration": 0,
+        "image_display_duration": 1,
+        "close_behaviors_between_videos": False,
+        "media_info": {
+            "length": {media: video["duration"]},
+            "fps": {media: video["fps"]},
+            "hasVideo": {media: True},
+            "hasAudio": {media: False},
+            "offset": {"1": 0.0},
+        },
+    }
+
+
+def _events(strokes: list[dict[str, Any]], fps: float) -> list[list[Any]]:
+    """Time (s), subject, behaviour, modifier, comment and frame of each begin and end.
+
+    BORIS takes the first, third, … event of a behaviour for a begin and the others for ends.
+    """
+    return [
+        [round(frame / fps, 3), "", one["label"], "", comment, frame]
+        for one in strokes
+        for frame, comment in ((one["begin"], _sureness(one)), (one["end"], ""))
+    ]
+
+
+def _sureness(one: dict[str, Any]) -> str:
+    return f"class {one['probability']:.2f}, any stroke {one['score']:.2f}"

@@ -1,0 +1,28 @@
+"""CSV: a row a stroke, in frames and in seconds, for spreadsheets and statistics."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from crisp.core.cells import guarded
+from crisp.core.files import replacing
+from crisp.study.importers.indexed import COLUMNS
+
+
+def write(path: Path, index: dict[str, Any]) -> None:
+    """Write the strokes of an index.
+
+    `probability` is that of the label, ``p:<class>`` that of each class, and `any_stroke` the score.
+    """
+    video, classes = index["video"], index["model"]["classes"]
+    with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([*COLUMNS, *(f"p:{name}" for name in classes)])
+        for one in index["strokes"]:
+            bounds = one["begin"], one["end"]
+            seconds = (f"{frame / video['fps']:.3f}" for frame in bounds)
+            scores = (one["scores"][name] for name in classes)
+            sure = one["probability"], one["score"], one["cut"]
+            writer.writerow([video["id"], *bounds, *seconds, guarded(one["label"]), *sure, *scores])

@@ -1,0 +1,136 @@
+"""ELAN document (EAF 3.0), linked to the video: tiers of strokes, of how sure they are, and of a known truth.
+
+The classes are a controlled vocabulary, so that a label is corrected by choosing another from a list.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+from collections.abc import Iterable
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
+
+from crisp.core.files import replacing
+
+XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
+SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
+LANGUAGE = "und"
+LANGUAGE_URL = "http://cdb.iso.org/lg/CDB-00130975-001"
+STROKE, SCORE = "stroke", "score"  # types of tiers
+SURENESS = {"probability": "probability", "any stroke": "score"}  # of the class and of any stroke, by tier
+
+
+def write(path: Path, index: dict[str, Any]) -> None:
+    """Write the strokes of an index as an ELAN document."""
+    document = Element(
+        "ANNOTATION_DOCUMENT",
+        {
+            "AUTHOR": f"CRISP {index['crisp']}",
+            "DATE": datetime.now().astimezone().isoformat(timespec="seconds"),
+            "FORMAT": "3.0",
+            "VERSION": "3.0",
+            f"{XSI}noNamespaceSchemaLocation": SCHEMA,
+        },
+    )
+    header = SubElement(document, "HEADER", {"MEDIA_FILE": "", "TIME_UNITS": "milliseconds"})
+    _media(header, path, Path(index["video"]["path"]))
+    order = SubElement(document, "TIME_ORDER")
+    numbers = count(1)
+    fps = index["video"]["fps"]
+    found = _tier(document, "strokes", {"LINGUISTIC_TYPE_REF": STROKE})
+    of_strokes = {"LINGUISTIC_TYPE_REF": SCORE, "PARENT_REF": "strokes"}
+    tiers = {tier: _tier(document, tier, of_strokes) for tier in SURENESS}
+    for one in index["strokes"]:
+        name = _aligned(found, order, one, fps, numbers)
+        for tier, key in SURENESS.items():
+            annotation = SubElement(tiers[tier], "ANNOTATION")
+            about = {"ANNOTATION_ID": f"a{next(numbers)}", "ANNOTATION_REF": name}
+            reference = SubElement(annotation, "REF_ANNOTATION", about)
+            SubElement(reference, "ANNOTATION_VALUE").text = f"{one[key]:.2f}"
+    for number, lane in enumerate(_lanes(index["truth"] or []), start=1):
+        row = _tier(document, "truth" if number == 1 else f"truth {number}", {"LINGUISTIC_TYPE_REF": STROKE})
+        for one in lane:
+            _aligned(row, order, one, fps, numbers)
+    order[:] = sorted(order, key=lambda slot: int(slot.attrib["TIME_VALUE"]))
+    SubElement(header, "PROPERTY", {"NAME": "lastUsedAnnotationId"}).text = str(next(numbers) - 1)
+    _types(document, index["model"]["classes"])
+    indent(document)
+    with replacing(path) as beside:
+        ElementTree(document).write(beside, encoding="UTF-8", xml_declaration=True)
+
+
+def _media(header: Element, path: Path, video: Path) -> None:
+    """The link to the video: where it is, and where it is from here, for when both are moved."""
+    relative = Path(os.path.relpath(video, os.path.realpath(path.parent))).as_posix()
+    about = {
+        "MEDIA_URL": video.as_uri(),
+        "MIME_TYPE": mimetypes.guess_type(video.name)[0] or "unknown",
+        "RELATIVE_MEDIA_URL": relative if relative.startswith(".") else f"./{relative}",
+    }
+    SubElement(header, "MEDIA_DESCRIPTOR", about)
+
+
+def _tier(document: Element, name: str, attributes: dict[str, str]) -> Element:
+    return SubElement(document, "TIER", {"TIER_ID": name, **attributes})
+
+
+def _aligned(tier: Element, order: Element, one: dict[str, Any], fps: float, numbers: count) -> str:
+    """Add a stroke with its two times to a tier; the annotation's id."""
+    name = f"a{next(numbers)}"
+    slots = [f"t{name}b", f"t{name}e"]
+    for slot, frame in zip(slots, (one["begin"], one["end"]), strict=True):
+        about = {"TIME_SLOT_ID": slot, "TIME_VALUE": str(round(frame * 1000 / fps))}
+        SubElement(order, "TIME_SLOT", about)
+    about = {"ANNOTATION_ID": name, "TIME_SLOT_REF1": slots[0], "TIME_SLOT_REF2": slots[1]}
+    annotation = SubElement(SubElement(tier, "ANNOTATION"), "ALIGNABLE_ANNOTATION", about)
+    SubElement(annotation, "ANNOTATION_VALUE").text = one["label"]
+    return name
+
+
+def _lanes(strokes: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Strokes in as few tiers as possible: those of a tier must not overlap."""
+    lanes: list[list[dict[str, Any]]] = []
+    for one in sorted(strokes, key=lambda stroke: stroke["begin"]):
+        free = next((lane for lane in lanes if lane[-1]["end"] <= one["begin"]), None)
+        if free is None:
+            lanes.append([one])
+        else:
+            free.append(one)
+    return lanes
+
+
+def _types(document: Element, classes: list[str]) -> None:
+    """What the tiers hold: strokes named from a vocabulary, and numbers for each."""
+    SubElement(
+        document,
+        "LINGUISTIC_TYPE",
+        {
+            "LINGUISTIC_TYPE_ID": STROKE,
+            "TIME_ALIGNABLE": "true",
+            "GRAPHIC_REFERENCES": "false",
+            "CONTROLLED_VOCABULARY_REF": "classes",
+        },
+    )
+    SubElement(
+        document,
+        "LINGUISTIC_TYPE",
+        {
+            "LINGUISTIC_TYPE_ID": SCORE,
+            "TIME_ALIGNABLE": "false",
+            "GRAPHIC_REFERENCES": "false",
+            "CONSTRAINTS": "Symbolic_Association",
+        },
+    )
+    about = {"LANG_ID": LANGUAGE, "LANG_DEF": LANGUAGE_URL, "LANG_LABEL": "undetermined (und)"}
+    SubElement(document, "LANGUAGE", about)
+    about = {"STEREOTYPE": "Symbolic_Association", "DESCRIPTION": "1-1 association with a parent annotation"}
+    SubElement(document, "CONSTRAINT", about)
+    vocabulary = SubElement(document, "CONTROLLED_VOCABULARY", {"CV_ID": "classes"})
+    SubElement(vocabulary, "DESCRIPTION", {"LANG_REF": LANGUAGE})
+    for number, name in enumerate(classes, start=1):
+        entry = SubElement(vocabulary, "CV_ENTRY_ML", {"CVE_ID": f"class-{number}"})
+        SubElement(entry, "CVE_VALUE", {"LANG_REF": LANGUAGE}).text = name

@@ -1,0 +1,80 @@
+"""The video with the region of interest, and each stroke's name and probability, drawn on it (H.264)."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+
+from crisp.core.files import replacing
+from crisp.core.progress import progress
+from crisp.preparation import video
+
+REST, STROKE, TEXT, GROUND = (150, 150, 150), (255, 160, 30), (255, 255, 255), (20, 20, 20)  # RGB
+WEIGHT = 500  # of the letters
+TEXT_SHARE = 24  # the picture is that many letters high
+LARGEST_RATE = 1001  # denominator of a frame rate, as of 30000/1001
+
+
+def write(path: Path, index: dict[str, Any]) -> None:
+    """Write the overlay video of an index: the same frames at the same rate, of even width and height.
+
+    Raises
+    ------
+    CrispError
+        If the video is gone or unreadable, or there is no room.
+    """
+    about = index["video"]
+    size = about["width"] - about["width"] % 2, about["height"] - about["height"] % 2
+    rate = Fraction(about["fps"]).limit_denominator(LARGEST_RATE)
+    places = _places(index)
+    labels = _labels(index)
+    images = progress(video.frames(about["path"]), "frames", f"{about['id']} overlay", about["frames"])
+    with replacing(path) as beside, beside.open("wb") as file, av.open(file, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=rate, options={"preset": "veryfast", "crf": "21"})
+        stream.width, stream.height = size
+        stream.pix_fmt = "yuv420p"
+        for number, image in enumerate(images):
+            picture = video.resize(image, about["width"], about["height"])
+            if number < len(places):
+                _draw(picture, places[number], index["roi_size"], labels.get(number, ""))
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture[: size[1], : size[0]]), "rgb24")
+            frame.pts, frame.time_base = number, 1 / rate
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+def _places(index: dict[str, Any]) -> np.ndarray:
+    """Centre of the region of interest in every frame, (N, 2) px."""
+    known = np.array(index["roi"], np.float64).reshape(-1, 2)
+    at = np.arange(len(known)) * index["roi_stride"]
+    frames = np.arange(index["video"]["frames"])
+    return np.stack([np.interp(frames, at, axis) for axis in known.T], axis=1)
+
+
+def _labels(index: dict[str, Any]) -> dict[int, str]:
+    """What is written on a frame, for those in a stroke."""
+    return {
+        frame: f"{one['label']}  {one['probability']:.0%}"
+        for one in index["strokes"]
+        for frame in range(one["begin"], one["end"])
+    }
+
+
+def _draw(picture: np.ndarray, centre: np.ndarray, size: list[float], label: str) -> None:
+    """Draw the region of interest, and a label in the corner unless it is empty."""
+    height = picture.shape[0]
+    thickness = max(1, height // 240)
+    first, last = (np.round(centre + sign * np.array(size) / 2).astype(int).tolist() for sign in (-1, 1))
+    cv2.rectangle(picture, first, last, STROKE if label else REST, thickness, cv2.LINE_AA)
+    if label:
+        # OpenCV's own letters are ASCII only; this font has those of all alphabets.
+        font, letter = cv2.FontFace("sans"), max(10, height // TEXT_SHARE)
+        place = letter // 2, letter + letter // 2
+        x, y, wide, high = cv2.getTextSize((0, 0), label, place, font, letter, WEIGHT)
+        cv2.rectangle(picture, (0, 0), (x + wide + letter // 2, y + high + 2), GROUND, cv2.FILLED)
+        cv2.putText(picture, label, place, TEXT, font, letter, WEIGHT)

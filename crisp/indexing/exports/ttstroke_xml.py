@@ -1,0 +1,13 @@
+"""Campaign XML: the annotation format of TTStroke-21, which the viewer, the importer and a study read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from crisp.study.annotations import Stroke, write_annotation
+
+
+def write(path: Path, index: dict[str, Any]) -> None:
+    """Write the strokes of an index as an annotation file."""
+    write_annotation(path, [Stroke(one["begin"], one["end"], one["label"]) for one in index["strokes"]])

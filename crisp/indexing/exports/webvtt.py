@@ -1,0 +1,28 @@
+"""WebVTT: the name of each stroke as a subtitle, for any video player and for web pages."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from crisp.core.files import replacing
+
+
+def write(path: Path, index: dict[str, Any]) -> None:
+    """Write the strokes of an index as subtitles: the label, and its probability in percent."""
+    fps = index["video"]["fps"]
+    cues = [
+        f"{number}\n{_time(one['begin'] / fps)} --> {_time(one['end'] / fps)}\n"
+        f"{escape(one['label'], quote=False)} {one['probability']:.0%}\n"
+        for number, one in enumerate(index["strokes"], start=1)
+    ]
+    with replacing(path) as beside:
+        beside.write_text("\n".join(["WEBVTT\n", *cues]), encoding="utf-8", newline="\n")
+
+
+def _time(seconds: float) -> str:
+    """``01:02:03.004``."""
+    milliseconds = round(seconds * 1000)
+    minutes, rest = divmod(milliseconds, 60_000)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d}.{rest % 1000:03d}"

@@ -1,0 +1,269 @@
+"""Indexing: the strokes of new videos, found by a trained model, in one command.
+
+A video is prepared as those of a study are. Its stage files lie in the folder of its results until all is
+written, so that a killed run goes on with those that are finished. Memory is bounded by chunks of frames;
+only a few numbers a frame are kept for the whole video.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from crisp import __version__
+from crisp.clips.reader import close_files
+from crisp.core import files
+from crisp.core.errors import CrispError, fail
+from crisp.core.limits import LEAST_FPS, MOST_FPS
+from crisp.core.versions import INDEX, STAGES
+from crisp.core.words import counted
+from crisp.indexing import exports, viewer
+from crisp.indexing.exports import write_exports
+from crisp.indexing.index_document import build_document, with_annotation
+from crisp.indexing.model import Model, Options
+from crisp.indexing.video_preparation import PREPARATION, frame_step, prepare_video, remove_stages
+from crisp.indexing.viewer import make_viewer
+from crisp.preparation import video
+from crisp.preparation.video import Source
+from crisp.study import index_file
+from crisp.study.annotations import read_annotation
+from crisp.study.importers import video_ids
+
+
+def index_videos(videos: Sequence[Path], model: Model, options: Options) -> None:
+    """Index videos, one after the other; one that fails leaves the others alone.
+
+    Raises
+    ------
+    CrispError
+        If two videos would share a folder, or, after the others are done, if one failed.
+    """
+    names = [video_ids.plain(path.name) for path in videos]
+    twice = [name for name, number in Counter(map(str.lower, names)).items() if number > 1]
+    if twice:
+        raise fail(
+            "videos",
+            "two have the same name",
+            "names that differ by more than their folder, ending, case and special characters",
+            ", ".join(twice),
+            "index them with another --out, or rename one",
+        )
+    if len(videos) > 1 and options.annotated and not options.annotated.is_dir():
+        raise fail(
+            options.annotated,
+            "one annotation file for several videos",
+            "a folder of <video>.xml",
+            "a file",
+            "give the folder, or one video",
+        )
+    failed = []
+    for path, name in zip(videos, names, strict=True):
+        try:
+            index_video(path, name, model, options)
+        except CrispError as error:
+            if len(videos) == 1:
+                raise
+            print(f"crisp: {error}", file=sys.stderr)
+            failed.append(str(path))
+    if failed:
+        raise fail(
+            f"{len(failed)} of {counted(len(videos), 'video')}",
+            "could not be indexed",
+            found=", ".join(failed),
+            remedy="see the messages above; the same command goes on with what is missing",
+        )
+
+
+def index_video(path: Path, name: str, model: Model, options: Options) -> dict[str, Any]:
+    """Index one video: write ``index.json``, a page to look at, and files for other software to its folder.
+
+    What is up to date already is left as it is.
+
+    Returns
+    -------
+    dict
+        The content of ``index.json``.
+
+    Raises
+    ------
+    CrispError
+        If the video or its annotation cannot be read, its folder holds something else or is in use, a person
+        has changed a file that is to be written anew, or there is no room.
+    """
+    folder = options.out / name
+    source = _probed(path)
+    annotation = _annotated(options.annotated, name)
+    _check_folder(folder, source)
+    with _held(folder):
+        return _index(source, folder, annotation, model, options)
+
+
+def _index(
+    source: Source,
+    folder: Path,
+    annotation: tuple[Path | None, list[dict] | None],
+    model: Model,
+    options: Options,
+) -> dict[str, Any]:
+    """As :func:`index`, for a video that was looked at, in a folder of one's own."""
+    began = time.monotonic()
+    name = folder.name
+    annotated, truth = annotation
+    identity = _identity(source, model)
+    content = _current(folder, identity)
+    where = str(annotated.absolute()) if annotated else None
+    if content is not None and (content["truth"], content["annotations"]) != (truth, where):
+        exports.spare(folder)
+        content = with_annotation(content, truth, where)
+        _write(folder, content, options.overlay)
+        print(f"{name}: indexed already, its annotation is renewed", file=sys.stderr)
+    elif content is not None:
+        write_exports(folder, content, options.overlay)
+        if not (folder / viewer.PAGE).exists():
+            _make_page(folder)
+        print(f"{name}: is indexed already", file=sys.stderr)
+    if content is not None:
+        remove_stages(folder, options.keep)
+        return content
+    exports.spare(folder)
+    step, warnings = frame_step(source.fps, model.preparation["fps"])
+    warnings += prepare_video(source, folder, step, model, options)
+    try:
+        content = build_document(source, name, folder, step, model)
+    finally:
+        close_files()
+    warnings = [*content["warnings"], *warnings]
+    content |= {"truth": None, "annotations": None, "warnings": warnings, "digest": identity}
+    content = with_annotation(content, truth, where)
+    for warning in content["warnings"]:
+        print(f"warning: {source.path}: {warning}", file=sys.stderr)
+    _write(folder, content, options.overlay)
+    remove_stages(folder, options.keep)
+    seconds = time.monotonic() - began
+    found, count = len(content["strokes"]), content["video"]["frames"]
+    print(
+        f"{name}: {counted(found, 'stroke') if found else 'no strokes'} found in {counted(count, 'frame')}, "
+        f"{seconds:.1f} s, {count / seconds:.1f} frames/s; to look at: {folder / viewer.PAGE}",
+        file=sys.stderr,
+    )
+    return content
+
+
+def _write(folder: Path, content: dict[str, Any], overlay: bool) -> None:
+    """Write ``index.json`` and all that is made of it; a later run makes good what is cut off."""
+    stale = [*exports.FORMATS, viewer.PAGE]
+    if files.read_cache(folder / index_file.NAME).get("digest") != content["digest"]:
+        stale.append(exports.OVERLAY)  # it takes long, and does not show the annotation
+    for name in (exports.RECORD, *stale):
+        (folder / name).unlink(missing_ok=True)
+    files.write_json(folder / index_file.NAME, content, indent=None)
+    write_exports(folder, content, overlay)
+    _make_page(folder)
+
+
+def _make_page(folder: Path) -> None:
+    """Make the page to look at the video; what its reader may run into is told."""
+    proxy = folder / Path(viewer.PAGE).with_suffix(".mp4")
+    for warning in make_viewer(folder / index_file.NAME, video=proxy if proxy.exists() else None).warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+
+
+def _probed(path: Path) -> Source:
+    """What a video file is, without decoding it.
+
+    Raises
+    ------
+    CrispError
+        If it is no video.
+    """
+    source = video.count_packets(path)
+    if not LEAST_FPS <= source.fps <= MOST_FPS:
+        expected = f"{LEAST_FPS:g} to {MOST_FPS:g} frames per second"
+        raise fail(path, "video tells no frame rate", expected, source.fps, source.remedy)
+    source.sha256 = files.sha256(path)
+    return source
+
+
+def _annotated(given: Path | None, name: str) -> tuple[Path | None, list[dict] | None]:
+    """The annotation file of a video and its strokes; none where there is none for it."""
+    path = given / f"{name}.xml" if given and given.is_dir() else given
+    if path is None or (path != given and not path.exists()):
+        return None, None
+    return path, [stroke._asdict() for stroke in sorted(read_annotation(path))]
+
+
+def _check_folder(folder: Path, source: Source) -> None:
+    """Refuse a folder of another video's results, or of files that are not from here."""
+    if not folder.is_dir():
+        return
+    video = files.read_cache(folder / index_file.NAME).get("video")
+    of = (video if isinstance(video, dict) else files.read_cache(folder / PREPARATION)).get("sha256")
+    if of is None and any(".tmp-" not in path.name for path in folder.iterdir()):
+        raise fail(
+            folder, "folder holds other files", "an empty folder, or none", "files", "choose another --out"
+        )
+    if of not in (None, source.sha256):
+        raise fail(
+            folder,
+            "folder holds the results of another video",
+            f"of {source.path}, SHA-256 {source.sha256}",
+            f"SHA-256 {of}",
+            "choose another --out; or move that folder away if the video was replaced",
+        )
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold a folder, which is made, so that no other command works in it; the end of a process frees it.
+
+    Raises
+    ------
+    CrispError
+        If another command holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(place)
+        raise fail(
+            folder,
+            "another crisp index is at work in this folder",
+            remedy="wait for its end, or choose another --out",
+        ) from None
+    except OSError:  # a file system that knows no locks
+        pass
+    try:
+        yield
+    finally:
+        os.close(place)
+
+
+def _identity(source: Source, model: Model) -> str:
+    """One string for all that an index depends on but the annotation, which is only shown."""
+    return files.digest(
+        [
+            [INDEX, __version__, {stage: STAGES[stage] for stage in ("frames", "flow", "roi", "detect")}],
+            [str(source.path.absolute()), source.sha256],
+            [str(model.path.absolute()), model.sha256, vars(model.settings), model.decision],
+        ]
+    )
+
+
+def _current(folder: Path, identity: str) -> dict[str, Any] | None:
+    """The content of ``index.json``, if it is there and nothing it depends on has changed."""
+    content = files.read_cache(folder / index_file.NAME)
+    if content.get("digest") != identity:
+        return None
+    try:
+        return index_file.read_index(folder / index_file.NAME, whole=True)
+    except CrispError:  # made again, as a damaged one is
+        return None

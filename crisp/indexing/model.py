@@ -1,0 +1,95 @@
+"""A trained model as it is used on new videos."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from crisp.core import files
+from crisp.core.errors import fail
+from crisp.study.config import Detection, Study, Variant
+from crisp.training.checkpoints import load_model
+from crisp.training.devices import choose_device, make_deterministic
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained model and all that its file says about how it is used."""
+
+    path: Path
+    sha256: str
+    network: nn.Module
+    about: dict[str, Any]
+    variant: Variant
+    settings: Detection
+    decision: str
+
+    @property
+    def classes(self) -> list[str]:
+        return self.about["classes"]
+
+    @property
+    def preparation(self) -> dict[str, Any]:
+        return self.about["preparation"]
+
+    @property
+    def temperature(self) -> float:
+        """Of the probabilities that people read."""
+        return self.about["calibration"]["temperature"]
+
+
+def load_trained_model(
+    path: Path, device: str = "auto", study: Study | None = None, workers: int = 1
+) -> Model:
+    """A trained model, on the device.
+
+    Parameters
+    ----------
+    path : of a ``model.pt``.
+    device : ``auto``, ``cpu``, ``cuda``, …
+    study : whose decision rule and detection settings to take; None takes those the model was trained with.
+    workers : threads of the network.
+
+    Raises
+    ------
+    CrispError
+        If it is missing, damaged or of another schema, cannot tell a stroke from none, or needs poses that
+        nothing estimates.
+    """
+    make_deterministic(workers)
+    network, about = load_model(path, choose_device(device))
+    variant = Variant.from_config(about["variant"])
+    if about["negative_class"] not in about["classes"]:
+        raise fail(
+            path,
+            "model has no class for no stroke",
+            f"{about['negative_class'] or 'Negative'!r} among its classes",
+            ", ".join(about["classes"]),
+            "train one with negatives.class among the classes",
+        )
+    if "pose" in variant.streams and not about["preparation"]["pose_estimator"]:
+        raise fail(
+            path,
+            "model takes poses, and those it was trained on came from files",
+            "a model without poses, or one trained with preparation.pose.estimator",
+            f"model {variant.model}",
+            "choose another model",
+        )
+    settings = study.detection if study else Detection(**about["detection"])
+    decision = study.decision if study else about["decision"]
+    return Model(path, files.sha256(path), network, about, variant, settings, decision)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How videos are indexed: `annotated` is an annotation file, or a folder of ``<video id>.xml``."""
+
+    out: Path
+    annotated: Path | None = None
+    overlay: bool = False
+    keep: bool = False
+    workers: int = 1
+    backend: str = ""  # of the flow; empty is that of the model's study

@@ -1,0 +1,128 @@
+"""Stage files of a new video."""
+
+from __future__ import annotations
+
+import math
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import torch
+
+from crisp.core import files, stage_files
+from crisp.core.errors import CrispError
+from crisp.core.versions import STAGES
+from crisp.indexing.model import Model, Options
+from crisp.preparation import flow, frames, pose_estimation, roi, volume
+from crisp.preparation.deepflow import DeviceFullError
+from crisp.preparation.video import Source
+
+PREPARATION = "preparation.json"  # what the stage files beside it were made from, and how
+PART = 4096  # frames of flow that a killed run loses at most
+SAME_RATE = 0.01  # frame rates that differ by less are the same, as 29.97 and 30
+
+
+def frame_step(fps: float, working: float) -> tuple[int, list[str]]:
+    """Every how many frames one is taken for a model's working frame rate, and what to warn of.
+
+    Rates that do not divide are brought as near as whole steps can; a model may not know its own.
+    """
+    if not working:
+        return 1, ["the model does not tell its frame rate: every frame is taken"]
+    step = max(1, math.floor(fps / working + 0.5))
+    if abs(fps / step - working) <= SAME_RATE * working:
+        return step, []
+    return step, [
+        f"{fps:g} frames per second, taken at {fps / step:g}; the model was trained at {working:g}, so it "
+        f"sees all motion {working * step / fps:.3g} times as fast as it learnt it: expect more errors"
+    ]
+
+
+def prepare_video(source: Source, folder: Path, step: int, model: Model, options: Options) -> list[str]:
+    """Make the stage files that are missing; what is unusual about the video."""
+    prepared = {
+        **model.preparation,
+        "frame_step": step,
+        "flow": model.variant.flow,
+        "flow_backend": options.backend or _available(model.preparation["flow_backend"]),
+        "versions": {stage: STAGES[stage] for stage in ("frames", "flow", "roi", "pose")},
+    }
+    asked = {"sha256": source.sha256, "prepared": prepared}
+    if files.read_cache(folder / PREPARATION) != asked:
+        remove_stages(folder)
+        files.write_json(folder / PREPARATION, asked)
+    images, motion = folder / "frames.h5", folder / "flow" / f"{model.variant.flow}.h5"
+    region = folder / "roi" / motion.name
+    if not _usable(images, "frames"):
+        frames.extract_frames(
+            source.path,
+            images,
+            prepared["width"],
+            prepared["upscale"],
+            step,
+            source.sha256,
+            source.packets,
+        )
+    if not _usable(motion, "flow"):
+        _flow(images, motion, prepared["flow_backend"], options.workers)
+    if not _usable(region, "roi"):
+        settings = (prepared[f"roi_{key}"] for key in ("alpha", "threshold", "power"))
+        roi.extract_roi(images, motion, region, *settings)
+    if "pose" in model.variant.streams and not _usable(folder / "pose.h5", "pose"):
+        pose_estimation.estimate_poses(images, region, folder / "pose.h5")
+    told = frames.described(images)
+    source.width, source.height = told.width, told.height
+    source.claimed, source.decoded = told.claimed, told.decoded
+    source.broken, source.resized, source.variable_rate = told.broken, told.resized, told.variable_rate
+    return source.warnings()
+
+
+def _available(backend: str) -> str:
+    """The backend of the flow that a model was trained with, or another where there is no GPU for it."""
+    if backend != "gpu" or torch.cuda.is_available():
+        return backend
+    print("warning: the model's flow was computed on a GPU; there is none: a CPU does it", file=sys.stderr)
+    return "auto"
+
+
+def _usable(path: Path, kind: str) -> bool:
+    """Whether a stage file is there and can be opened; a damaged one goes, as the folder is CRISP's own."""
+    try:
+        stage_files.open_stage(path, kind).close()
+    except CrispError:
+        path.unlink(missing_ok=True)
+        return False
+    return True
+
+
+def _flow(images: Path, target: Path, backend: str, workers: int) -> None:
+    """Compute the flow, of a long video in parts, so that little of it is lost by a kill."""
+    number = -(-stage_files.frame_count(images) // PART)
+    if number == 1:
+        flow.extract_flow(images, target, target.stem, backend, workers)
+        return
+    parts = [target.with_suffix(f".part-{part}-of-{number}.h5") for part in range(1, number + 1)]
+    try:
+        for part, path in enumerate(parts, start=1):
+            if not _usable(path, "flow"):
+                flow.extract_flow(images, path, target.stem, backend, workers, (part, number))
+    except DeviceFullError as error:  # no file is of two backends
+        for path in parts:
+            path.unlink(missing_ok=True)
+        print(f"warning: {error}\n    instead another backend computes {target}", file=sys.stderr)
+        _flow(images, target, "auto", workers)
+        return
+    flow.gather(images, parts, target)
+    for path in parts:
+        path.unlink()
+
+
+def remove_stages(folder: Path, keep: bool = False) -> None:
+    """Delete the stage files of a folder, and the record of their making after them."""
+    if keep or not (folder / PREPARATION).exists():
+        return
+    volume.remove_from(folder, "", "frames")
+    (folder / PREPARATION).unlink(missing_ok=True)
+    for name in ("flow", "roi"):
+        with suppress(OSError):  # not there, or somebody keeps other files in it
+            (folder / name).rmdir()

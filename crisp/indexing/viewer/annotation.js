@@ -1,0 +1,134 @@
+// The annotation: strokes that can be corrected, each step undone, and kept until they are saved.
+// A stroke {id, begin, end, label} is never changed, only replaced; end is exclusive.
+const annotation = (() => {
+  let numbers = 0;
+  const numbered = ([begin, end, label]) => ({ id: `stroke-${numbers++}`, begin, end, label });
+  const plain = (strokes) => strokes.map(({ begin, end, label }) => [begin, end, label]);
+  const same = (one, other) => JSON.stringify(plain(one)) === JSON.stringify(plain(other));
+  const byTime = (one, other) =>
+    one.begin - other.begin || one.end - other.end || (one.label < other.label ? -1 : Number(one.label > other.label));
+
+  const loaded = (DATA.truth ?? DATA.strokes).map(numbered).sort(byTime);
+  let strokes = loaded;
+  let saved = loaded;
+  let wasSaved = false;
+  let past = [];
+  let future = [];
+  const changed = new Set(); // of functions to call
+
+  const key = `crisp-viewer:${DATA.key}`;
+  let keeps = true;
+
+  function keep() {
+    try {
+      if (same(strokes, loaded) && !wasSaved) localStorage.removeItem(key);
+      else {
+        const content = { strokes: plain(strokes), saved: wasSaved ? plain(saved) : null, when: Date.now() };
+        localStorage.setItem(key, JSON.stringify(content));
+      }
+    } catch {
+      keeps = false;
+    }
+  }
+
+  // What this browser kept of an earlier visit; null where there is nothing.
+  function restore() {
+    try {
+      const kept = JSON.parse(localStorage.getItem(key));
+      if (!kept) return null;
+      strokes = kept.strokes.map(numbered);
+      wasSaved = kept.saved !== null;
+      saved = wasSaved ? kept.saved.map(numbered) : loaded;
+      return { when: new Date(kept.when), unsaved: !same(strokes, saved) };
+    } catch {
+      keeps = false;
+      return null;
+    }
+  }
+
+  function commit(next, words) {
+    past.push({ strokes, words });
+    future = [];
+    set([...next].sort(byTime));
+    return words;
+  }
+
+  function set(next) {
+    strokes = next;
+    keep();
+    for (const tell of changed) tell();
+  }
+
+  function travel(from, to) {
+    const step = from.pop();
+    if (!step) return "";
+    to.push({ strokes, words: step.words });
+    set(step.strokes);
+    return step.words;
+  }
+
+  return {
+    get strokes() { return strokes; },
+    get loaded() { return loaded; },
+    get unsaved() { return !same(strokes, saved); },
+    get keeps() { return keeps; },
+    get undoes() { return past.at(-1)?.words; },
+    get redoes() { return future.at(-1)?.words; },
+    onChange: (tell) => changed.add(tell),
+    restore,
+    find: (id) => strokes.find((stroke) => stroke.id === id),
+    // The stroke that holds a frame.
+    at: (frame) => strokes.find(({ begin, end }) => begin <= frame && frame < end),
+    // The first of the other strokes that share a frame with one.
+    beside: ({ id, begin, end }) => strokes.find((other) => other.id !== id && other.begin < end && begin < other.end),
+
+    change(id, parts) {
+      const before = this.find(id);
+      const after = { ...before, ...parts };
+      // A bound that comes alone stops at the other.
+      after.begin = clamp(after.begin, 0, ("end" in parts ? FRAMES : before.end) - 1);
+      after.end = clamp(after.end, after.begin + 1, FRAMES);
+      if (same([before], [after])) return "";
+      const what = before.label !== after.label ? `class ${named(after.label)}`
+        : `frames ${after.begin} to ${after.end}`;
+      return commit(strokes.map((stroke) => (stroke.id === id ? after : stroke)), `Stroke set to ${what}`);
+    },
+
+    add(begin, end, label, without = []) {
+      const stroke = numbered([begin, end, label]);
+      const rest = strokes.filter((other) => !without.includes(other.id));
+      commit([...rest, stroke], `Stroke added at frame ${begin}`);
+      return stroke.id;
+    },
+
+    remove(id) {
+      const { begin } = this.find(id);
+      return commit(strokes.filter((stroke) => stroke.id !== id), `Stroke at frame ${begin} deleted`);
+    },
+
+    discard: () => {
+      wasSaved = false;
+      saved = loaded;
+      return commit(loaded, "Corrections discarded");
+    },
+    undo: () => travel(past, future),
+    redo: () => travel(future, past),
+
+    markSaved() {
+      saved = strokes;
+      wasSaved = true;
+      keep();
+      for (const tell of changed) tell();
+    },
+
+    // As crisp.study.annotations.write has it, to the byte.
+    xml() {
+      const escapes = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
+      const escaped = (text) => text.replace(/[&<>"]/g, (sign) => escapes[sign]);
+      const actions = strokes.map(({ begin, end, label }) =>
+        `  <action begin="${begin}" end="${end}"${label ? ` move="${escaped(label)}"` : ""} />\n`);
+      const content = actions.length ? `<video>\n${actions.join("")}</video>` : "<video />";
+      return `<?xml version='1.0' encoding='UTF-8'?>\n${content}`;
+    },
+  };
+})();

@@ -1,0 +1,158 @@
+"""Pages of the viewer for the labels that may be wrong, and the list that leads to them.
+
+A page shows an annotation file as it is now beside what models that never saw its samples predict, so
+that it is corrected there and put back into the study.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from crisp import __version__
+from crisp.core.errors import fail
+from crisp.core.files import write_json
+from crisp.core.unreadable import made_by_workflow
+from crisp.core.versions import INDEX
+from crisp.indexing.viewer import make_viewer
+from crisp.preparation import frames
+from crisp.report import label_errors
+from crisp.report.label_errors import Ranking, Suspect, write_label_errors, write_label_errors_page
+from crisp.study.annotations import read_annotation
+from crisp.study.config import Study
+from crisp.study.samples import working_interval
+from crisp.study.tables import Annotation
+
+TABLE = "label_errors.tsv"
+MOST_POINTS = 4000  # of a curve: more than a screen has pixels
+
+
+class LabelErrorPages(NamedTuple):
+    """The list's page, the address of each sample in it relative to its folder, and what is to be told."""
+
+    page: Path
+    links: dict[str, str]
+    warnings: list[str]
+
+
+def make_label_error_pages(study: Study, ranking: Ranking, folder: Path, study_file: str) -> LabelErrorPages:
+    """Write the table, the list and a page for each annotation file that has one of the list's samples.
+
+    Parameters
+    ----------
+    study : Study
+    ranking : Ranking
+    folder : to write to.
+    study_file : of the study, for the commands that are told.
+
+    Raises
+    ------
+    CrispError
+        If the folder holds other files, or an annotation file or a stage file is missing or damaged.
+    """
+    table = folder / TABLE
+    _spare(table)
+    write_label_errors(table, ranking.suspects)  # first: it tells a later call whose folder this is
+    links: dict[str, str] = {}
+    warnings: list[str] = []
+    listed = {one.sample for one in ranking.suspects[: label_errors.MOST_ROWS]}
+    for video in dict.fromkeys(one.video for one in ranking.suspects if one.sample in listed):
+        of_video = [one for one in ranking.suspects if one.video == video]
+        for number, (row, suspects) in enumerate(_by_file(study, video, of_video).items(), start=1):
+            if listed.isdisjoint(one.sample for one in suspects):
+                continue
+            path = folder / (f"{video}.json" if number == 1 else f"{video}.{number}.json")
+            write_json(path, index(study, row, suspects, ranking.variant), indent=None)
+            made = make_viewer(path, path.with_suffix(".html"))
+            warnings += made.warnings
+            step = study.videos[video].frame_step
+            links |= {one.sample: f"{made.page.name}#frame={one.begin * step}" for one in suspects}
+    page = folder / "index.html"
+    note = (
+        "Each time leads to the sample in the viewer: correct the annotation there, save it, put it in the "
+        f"place of the one in the study, and run the study again ({study_file})."
+    )
+    write_label_errors_page(page, study, ranking, note, links)
+    return LabelErrorPages(page, links, warnings)
+
+
+def _spare(table: Path) -> None:
+    """Refuse a folder of other files, some of which may have the names of pages and be written over."""
+    folder = table.parent
+    if made_by_workflow(table) or table.exists() or not folder.is_dir() or not any(folder.iterdir()):
+        return
+    expected = f"a new or empty folder, or one of before with its {TABLE}"
+    raise fail(folder, "folder holds other files", expected, "other files", "choose another --out")
+
+
+def _by_file(study: Study, video: str, suspects: Sequence[Suspect]) -> dict[Annotation, list[Suspect]]:
+    """The suspects of a video by the annotation file that holds them; what none holds is by the first."""
+    step = study.videos[video].frame_step
+    rows = [row for row in study.annotations if row.video == video and row.task == "classification"]
+    files: dict[Annotation, list[Suspect]] = {row: [] for row in rows}
+    holders = {
+        working_interval(stroke.begin, stroke.end, step): row
+        for row in rows
+        for stroke in read_annotation(study.annotation_file(row))
+    }
+    for one in suspects if rows else ():  # there are none where the table has changed since
+        files[holders.get((one.begin, one.end), rows[0])].append(one)
+    return files
+
+
+def index(study: Study, row: Annotation, suspects: Sequence[Suspect], variant: str) -> dict[str, Any]:
+    """What the viewer shows of an annotation file and the predictions of its samples.
+
+    A stroke that is predicted to be none is among the strokes of the model, as the negative class; a
+    negative that is predicted as such is not.
+    """
+    path = study.annotation_file(row)
+    step = study.videos[row.video].frame_step
+    source = frames.described(study.stage_file(row.video, "frames"))
+    truth = sorted(read_annotation(path))
+    strokes = [one for one in suspects if one.kind == "stroke"]
+    warnings = []
+    if len(strokes) < len(truth):
+        warnings.append(
+            f"{len(truth) - len(strokes)} of the {len(truth)} annotated strokes were judged by no model: "
+            "their class is unknown, or the models were trained or validated on them"
+        )
+    return {
+        "schema": INDEX,
+        "crisp": __version__,
+        "video": {
+            "id": row.video,
+            "path": str(study.source(row.video).absolute()),
+            **source.timing(),
+        },
+        "model": {"variant": variant, "classes": list(study.classes), "negative": study.negative_class},
+        "strokes": [
+            {
+                "begin": one.begin * step,
+                "end": min(one.end * step, source.decoded),
+                "label": one.predicted,
+                "probability": max(one.probabilities),
+                "score": 1 - shares.get(study.negative_class, 0.0),
+                "scores": shares,
+            }
+            for one in sorted(suspects, key=lambda one: one.begin)
+            for shares in [dict(zip(study.classes, one.probabilities, strict=True))]
+            if one.kind == "stroke" or one.predicted != study.negative_class
+        ],
+        "truth": [stroke._asdict() for stroke in truth],
+        "annotations": str(path.absolute()),
+        "probabilities": _curves(suspects, study.classes, step, source.decoded),
+        "warnings": warnings,
+    }
+
+
+def _curves(suspects: Sequence[Suspect], classes: Sequence[str], step: int, count: int) -> dict[str, Any]:
+    """The class probabilities of each sample over its frames, 0 where none was judged, for the viewer."""
+    stride = max(1, -(-count // MOST_POINTS))
+    values = np.zeros((-(-count // stride), len(classes)))
+    for one in suspects:
+        values[-(-one.begin * step // stride) : -(-one.end * step // stride)] = one.probabilities
+    return {"stride": stride, "first": 0, "classes": list(classes), "values": values.round(3).tolist()}

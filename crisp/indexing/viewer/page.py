@@ -1,0 +1,138 @@
+"""The page as one text: template files and packed data, nothing fetched from elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path, PurePath
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from crisp.core.errors import fail
+from crisp.core.files import digest
+
+TITLE, HEAD = b"<title>CRISP viewer</title>", 1000  # which stands in so many first bytes of a page
+TEMPLATES = Path(__file__).parent
+# In the order in which they use each other.
+SCRIPTS = (
+    "data.js",
+    "places.js",
+    "annotation.js",
+    "comparison.js",
+    "player.js",
+    "view.js",
+    "curves.js",
+    "timeline.js",
+    "pointing.js",
+    "layout.js",
+    "strokes.js",
+    "fields.js",
+    "acts.js",
+    "keys.js",
+    "page.js",
+)
+
+
+class Links(NamedTuple):
+    """Addresses in a page: of its video, its index, and the video to copy where the index has another."""
+
+    video: str
+    source: str = "index.json"
+    moved: str = ""
+
+
+def build(index: dict[str, Any], links: Links) -> str:
+    """The HTML of an index."""
+    parts = {
+        "css": _template("page.css"),
+        "js": "\n".join(map(_template, SCRIPTS)),
+        # A label may hold anything, even </script>.
+        "data": json.dumps(packed(index, links), ensure_ascii=False, separators=(",", ":")).replace(
+            "<", "\\u003c"
+        ),
+    }
+    before, *rest = _template("page.html").split("{{")
+    return before + "".join(parts[name] + text for name, text in (part.split("}}", 1) for part in rest))
+
+
+def spare(path: Path) -> None:
+    """Refuse to write a page over a file that is none.
+
+    Raises
+    ------
+    CrispError
+        If it is one, as an annotation that was named by mistake.
+    """
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    if head and TITLE not in head:
+        expected, remedy = "nothing, or a page of the viewer", "choose another --out; the file is as it was"
+        raise fail(path, "another file is in the place of the page", expected, "another file", remedy)
+
+
+def _template(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def packed(index: dict[str, Any], links: Links) -> dict[str, Any]:
+    """What the page needs of an index, small."""
+    facts, model = index["video"], index["model"]
+    truth = index.get("truth")
+    given = PurePath(index.get("annotations") or "").name
+    return {
+        # Of the truth, not of the strokes found: corrections outlive a better model.
+        "key": digest([facts["id"], facts["frames"], facts.get("sha256"), truth])[:16],
+        "index": links.source,
+        "moved": links.moved,
+        "file": given or f"{facts['id']}.xml",
+        "video": {
+            "src": links.video,
+            **{key: facts[key] for key in ("id", "fps", "frames", "width", "height")},
+            "variable": facts.get("variable_rate", False),
+        },
+        "model": model.get("variant", ""),
+        "classes": model["classes"],
+        "negative": model.get("negative", "Negative"),
+        "strokes": [
+            [
+                stroke["begin"],
+                stroke["end"],
+                stroke["label"],
+                _class_probability(stroke),
+                round(stroke["score"], 3),
+                stroke.get("cut", ""),
+                [round(stroke.get("scores", {}).get(name, 0), 3) for name in model["classes"]],
+            ]
+            for stroke in index["strokes"]
+        ],
+        "truth": truth and [[stroke["begin"], stroke["end"], stroke["label"]] for stroke in truth],
+        "annotated": truth is not None,
+        "warnings": index.get("warnings", []),
+        "probabilities": _probabilities(index.get("probabilities")),
+        "roi": {
+            "stride": index.get("roi_stride", 1),
+            "size": index.get("roi_size"),
+            "points": np.round(np.asarray(index.get("roi") or [], float)).astype(int).ravel().tolist(),
+        },
+    }
+
+
+def _class_probability(stroke: dict[str, Any]) -> float | None:
+    """Of the stroke's class; an index of schema 1 has it among those of all classes, or not at all."""
+    found = stroke.get("probability", stroke.get("scores", {}).get(stroke["label"]))
+    return None if found is None else round(found, 3)
+
+
+def _probabilities(given: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Probabilities as bytes of 1/255, one class after the other, in base 64."""
+    if not given or not given["values"]:
+        return None
+    values = np.rint(np.asarray(given["values"], float).T * 255).astype(np.uint8)
+    return {
+        **{key: given[key] for key in ("stride", "first", "classes")},
+        "count": values.shape[1],
+        "bytes": base64.b64encode(values.tobytes()).decode(),
+    }

@@ -1,0 +1,88 @@
+"""Videos that browsers do not play, or not to the frame, and a copy that they do."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+
+from crisp.core.errors import fail
+from crisp.core.files import replacing
+from crisp.core.progress import progress
+from crisp.preparation import video
+
+PLAYED = ("h264", "vp8", "vp9", "av1")
+CONTAINERS = ("mp4", "matroska", "webm")
+LARGEST_WIDTH = 1280  # px
+OURS = "made by CRISP, to be watched"  # comment in a copy
+KEY_FRAMES = 10  # frames from one to the next: a step back decodes at most that many
+
+
+def doubts(path: Path, facts: dict[str, Any]) -> str:
+    """Why a browser may not play a video well, in words; empty where it should."""
+    if facts.get("variable_rate"):
+        return "its frame rate varies, so that the browser shows other frames than those counted"
+    try:
+        with path.open("rb") as file, video.container_of(file) as container:
+            streams = container.streams.video
+            codec = streams[0].codec_context if streams else None
+            name = codec.name if codec else "no video"
+            depth = (codec.pix_fmt or "") if codec else ""
+            if name not in PLAYED:
+                return f"many browsers do not play {name}"
+            if name == "h264" and depth not in ("yuv420p", "yuvj420p"):
+                return f"many browsers do not play H.264 of {depth}"
+            if not any(kind in container.format.name.split(",") for kind in CONTAINERS):
+                return f"browsers do not open files of the kind {container.format.name}"
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        return f"not a video that can be opened ({error})"
+    return ""
+
+
+def make_proxy(source: Path, out: Path, facts: dict[str, Any]) -> Path:
+    """Copy a video as H.264 of constant frame rate, at most 1280 px wide, frame for frame.
+
+    Raises
+    ------
+    CrispError
+        If the video cannot be decoded, or the copy would take the place of the video or of another file.
+    """
+    if os.path.realpath(out) == os.path.realpath(source):
+        raise fail(out, "the copy would replace the video", "another name", out, "choose another --out")
+    if out.exists() and not (out.is_file() and _is_copy(out)):
+        raise fail(out, "another file has the name of the copy", "none", "a file", "choose another --out")
+    rate = Fraction(facts["fps"]).limit_denominator(1001)
+    with replacing(out) as beside, beside.open("wb") as file, av.open(file, "w", format="mp4") as container:
+        container.metadata["comment"] = OURS
+        stream = container.add_stream("libx264", rate=rate, options={"preset": "veryfast", "crf": "21"})
+        stream.pix_fmt = "yuv420p"
+        # No frame refers to a later one: the first is shown at 0 s in every browser.
+        stream.codec_context.max_b_frames = 0
+        stream.codec_context.gop_size = KEY_FRAMES
+        for number, image in enumerate(progress(video.frames(source), "frames", "proxy", facts["frames"])):
+            if number == 0:
+                stream.width, stream.height = _size(image.shape[1], image.shape[0])
+            frame = av.VideoFrame.from_ndarray(
+                video.resize(image, stream.width, stream.height), format="rgb24"
+            )
+            frame.pts, frame.time_base = number, 1 / rate
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return out
+
+
+def _is_copy(path: Path) -> bool:
+    try:
+        with path.open("rb") as file, video.container_of(file) as container:
+            return container.metadata.get("comment") == OURS
+    except (av.error.FFmpegError, OSError, ValueError):
+        return False
+
+
+def _size(width: int, height: int) -> tuple[int, int]:
+    """Even sizes, as H.264 of 4:2:0 wants them."""
+    shrunk = min(1.0, LARGEST_WIDTH / width)
+    return max(2, int(width * shrunk) // 2 * 2), max(2, int(height * shrunk) // 2 * 2)

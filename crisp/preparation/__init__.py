@@ -1,0 +1,1 @@
+"""Videos become frames, flow, regions of interest, poses and volumes."""

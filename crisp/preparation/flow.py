@@ -1,0 +1,310 @@
+"""Dense optical flow by method, and stage `flow`: a video's flow as quantised HDF5 volume.
+
+Frame n's flow goes from frame n-1 to frame n, (dx, dy) in px per frame; frame 0 has none, so
+its row is zero.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import cv2
+import h5py
+import numpy as np
+
+from crisp.core import stage_files
+from crisp.core.errors import CrispError, fail
+from crisp.core.files import parts_record, replacing
+from crisp.core.parallel import ordered_map
+from crisp.core.progress import progress
+from crisp.core.unreadable import made_by_workflow
+from crisp.preparation.deepflow import DeviceFullError
+
+CHUNK = 8  # frames per chunk
+SCALE = 1 / 128  # px per unit of the stored int16: an error of at most 1/256 px, a range of +-255 px
+METHODS = ("deepflow", "dis", "farneback", "tvl1", "pcaflow")
+BACKENDS = ("auto", "opencv", "cpu", "gpu")
+GPU_BLOCK = 256  # frames that a GPU is given at once; a multiple of CHUNK
+SOLVED_WITH = {"cpu": "numba", "gpu": "torch"}  # packages that decide the last bits, by backend
+PROVENANCE = {"fps": float, "method": str, "backend": str, "frames_sha256": str, "versions": str}
+PCAFLOW_LEAST = (56, 72)  # height, width in px: below, OpenCV writes past the end of its arrays
+
+
+# A new solver for every pair of frames: DIS keeps settings that it chose for the pair before.
+SOLVERS: dict[str, Callable[[], cv2.DenseOpticalFlow]] = {
+    "deepflow": cv2.optflow.createOptFlow_DeepFlow,
+    "dis": lambda: cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM),
+    "farneback": cv2.FarnebackOpticalFlow.create,
+    "tvl1": cv2.optflow.createOptFlow_DualTVL1,
+    "pcaflow": cv2.optflow.createOptFlow_PCAFlow,
+}
+
+
+def _solve(method: str, backend: str, previous: np.ndarray, current: np.ndarray) -> np.ndarray:
+    """Flow (H, W, 2) float32 between two successive grey frames (H, W) uint8."""
+    try:
+        if backend == "cpu":
+            from crisp.preparation.deepflow import cpu  # numba takes a second to load
+
+            return cpu.solve(previous, current)
+        return SOLVERS[method]().calc(previous, current, None)  # type: ignore[call-overload]
+    except cv2.error as error:
+        if method == "pcaflow" and error.code != cv2.Error.StsNoMem:
+            return np.zeros((*previous.shape, 2), np.float32)  # it fails where it can track no point
+        raise _unfit(method, previous.shape, f"OpenCV: {error.err or error}") from None
+
+
+def _unfit(method: str, size: tuple[int, ...], found: str) -> CrispError:
+    height, width = size
+    return fail(
+        "flow",
+        f"{method} fails on frames of {width}x{height} px",
+        "frames that the method can take",
+        found,
+        "choose another flow method, or a greater working width with upscale",
+    )
+
+
+def resolve_backend(backend: str, method: str = "deepflow") -> str:
+    """The backend that computes a method: OpenCV has all of them, the others DeepFlow alone.
+
+    `auto` never stands for `gpu`: the head of a run on a cluster cannot see what its nodes have, and all
+    videos of a data set are to be computed alike.
+    """
+    if backend not in BACKENDS:
+        raise fail("flow", "unknown backend", ", ".join(BACKENDS), backend)
+    if method != "deepflow":
+        return "opencv"
+    return "cpu" if backend == "auto" else backend
+
+
+def _versions(backend: str) -> str:
+    used = {"opencv": cv2.__version__}
+    if backend in SOLVED_WITH:
+        used[SOLVED_WITH[backend]] = version(SOLVED_WITH[backend])
+    if backend == "gpu":  # another kind rounds otherwise
+        import torch
+
+        if torch.cuda.is_available():
+            used["on"] = torch.cuda.get_device_name()
+    return ", ".join(f"{name} {number}" for name, number in used.items())
+
+
+def compute(frames: np.ndarray, method: str = "deepflow", backend: str = "auto") -> np.ndarray:
+    """Optical flow between successive frames.
+
+    Parameters
+    ----------
+    frames : ndarray, (N, H, W) uint8
+        Grey frames, in order.
+    method : {"deepflow", "dis", "farneback", "tvl1", "pcaflow"}
+        `deepflow` is the variational coarse-to-fine solver of Weinzaepfel et al. (ICCV 2013)
+        without its matching stage, as in OpenCV's contrib module.
+    backend : {"auto", "opencv", "cpu", "gpu"}
+        What computes `deepflow`: OpenCV, or our own solver on one core, which is faster (``auto``), or
+        ours on a GPU. OpenCV computes the other methods whatever this says.
+
+    Returns
+    -------
+    ndarray, (N, H, W, 2) float32
+        (dx, dy) in px per frame, from frame n-1 to n; row 0 is zero.
+
+    Raises
+    ------
+    CrispError
+        For an unknown method or backend, frames of another shape or dtype or too small for the method, or
+        a GPU that is missing, full or broken.
+    """
+    if frames.ndim != 3 or frames.dtype != np.uint8:
+        raise fail(
+            "flow", "bad frames", "(N, H, W) uint8", f"{frames.shape} {frames.dtype}", "convert to grey bytes"
+        )
+    backend = resolve_backend(backend, method)
+    if method not in SOLVERS:
+        raise fail("flow", "unknown flow method", ", ".join(METHODS), method)
+    if method == "pcaflow" and any(np.less(frames.shape[1:], PCAFLOW_LEAST)):
+        raise _unfit(method, frames.shape[1:], "at least 72x56 px are needed")
+    cv2.setNumThreads(1)
+    flow = np.zeros((*frames.shape, 2), np.float32)
+    if backend == "gpu":
+        from crisp.preparation.deepflow import gpu  # torch takes seconds to import
+
+        flow[1:] = gpu.solve(frames)
+        return flow
+    for index in range(1, len(frames)):
+        flow[index] = _solve(method, backend, frames[index - 1], frames[index])
+    return flow
+
+
+def grey(rgb: np.ndarray) -> np.ndarray:
+    """Grey frames (N, H, W) uint8 of RGB frames (N, H, W, 3) uint8."""
+    if len(rgb) == 0:
+        return rgb[..., 0]
+    return np.stack([cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in rgb])
+
+
+def quantise(flow: np.ndarray) -> np.ndarray:
+    """Flow in px as the int16 that is stored; beyond +-255 px it saturates."""
+    limit = np.iinfo(np.int16)
+    return np.clip(np.floor(flow / SCALE + 0.5), limit.min + 1, limit.max).astype(np.int16)
+
+
+def _blocks(path: str | Path, ranges: Sequence[tuple[int, int]]) -> Iterator[tuple[np.ndarray, int]]:
+    """Grey frames of successive ranges ``[begin, end)`` of a frames stage file, each read once.
+
+    Before them the frame that their flow comes from; the number tells whether there is one.
+    """
+    with stage_files.open_stage(path, "frames") as file:
+        first = ranges[0][0] if ranges else 0
+        before = grey(stage_files.read_rows(file["rgb"], max(0, first - 1), first))
+        for begin, end in ranges:
+            frames = np.concatenate([before, grey(stage_files.read_rows(file["rgb"], begin, end))])
+            yield frames, len(before)
+            before = frames[-1:]
+
+
+def _block(method: str, backend: str, block: tuple[np.ndarray, int]) -> np.ndarray:
+    """Quantised flow of a block from :func:`_blocks`."""
+    frames, before = block
+    return quantise(compute(frames, method, backend))[before:]
+
+
+def extract_flow(
+    frames: str | Path,
+    target: str | Path,
+    method: str = "deepflow",
+    backend: str = "auto",
+    workers: int = 1,
+    part: tuple[int, int] = (1, 1),
+) -> None:
+    """Compute a video's flow stage file from its frames stage file.
+
+    Dataset `flow`: (N, H, W, 2) int16 with attribute `scale` (px per unit).
+
+    Parameters
+    ----------
+    frames, target : stage files.
+    method, backend : as for :func:`compute`.
+    workers : threads that share the work; the file does not depend on their number.
+    part : (k, n) computes only the k-th of n parts of the video, for :func:`gather`.
+
+    Raises
+    ------
+    CrispError
+        If the frames file is missing or damaged, there is no such part, or there is no GPU or it fails.
+
+    Notes
+    -----
+    A video for which a GPU has too little memory is computed by what `auto` stands for, as a whole, and
+    its attribute `backend` says so. A part of a video is not: all parts are to be of one backend.
+    """
+    backend = resolve_backend(backend, method)
+    try:
+        _extract(frames, target, method, backend, workers, part)
+    except DeviceFullError as error:
+        if part != (1, 1):
+            raise
+        instead = resolve_backend("auto", method)
+        print(f"warning: {error}\n    instead {instead} computes {target}", file=sys.stderr)
+        _extract(frames, target, method, instead, workers, part)
+
+
+def _extract(
+    frames: str | Path, target: str | Path, method: str, backend: str, workers: int, part: tuple[int, int]
+) -> None:
+    """As :func:`extract`, by one backend."""
+    with stage_files.open_stage(frames, "frames") as file:
+        count, height, width = file["rgb"].shape[:3]
+        attributes = {
+            "fps": float(file.attrs["fps"]),
+            "method": method,
+            "backend": backend,
+            "frames_sha256": str(file["rgb"].attrs["sha256"]),
+            "versions": _versions(backend),
+        }
+    parts_record(target).unlink(missing_ok=True)
+    begin, end = part_bounds(count, *part)
+    size = GPU_BLOCK if backend == "gpu" else CHUNK
+    ranges = [(first, min(first + size, end)) for first in range(begin, end, size)]
+    work = functools.partial(_block, method, backend)
+    with _create(target, (height, width), attributes) as flow:
+        name = f"{Path(frames).parent.name} {method}" + (f" part {part[0]} of {part[1]}" * (part[1] > 1))
+        blocks = ordered_map(work, _blocks(frames, ranges), workers)
+        for block in progress(blocks, f"blocks of {size} frames", name, len(ranges)):
+            flow.append(block)
+
+
+@contextmanager
+def _create(
+    target: str | Path, size: tuple[int, int], attributes: dict[str, Any]
+) -> Iterator[stage_files.Appender]:
+    """Create a flow stage file of frames of `size` (height, width)."""
+    with stage_files.create(target, "flow", attributes) as file:
+        flow = stage_files.Appender(file, "flow", (*size, 2), "i2", CHUNK, bitshuffle=True)
+        flow.dataset.attrs["scale"] = SCALE
+        yield flow
+        flow.close()
+
+
+def part_bounds(count: int, part: int, parts: int) -> tuple[int, int]:
+    """Frames ``[begin, end)`` of the `part`-th (from 1) of `parts` nearly equal parts, in whole chunks.
+
+    Raises
+    ------
+    CrispError
+        If there is no such part.
+    """
+    if not 1 <= part <= parts:
+        raise fail("flow", "no such part of a video", f"1 to {parts}", part)
+    chunks = -(-count // CHUNK)
+    return chunks * (part - 1) // parts * CHUNK, min(count, chunks * part // parts * CHUNK)
+
+
+def gather(frames: str | Path, parts: Sequence[str | Path], target: str | Path) -> None:
+    """Join the parts of a video's flow, in order, into the file that one job would have written.
+
+    Compressed chunks are copied as they are.
+
+    Raises
+    ------
+    CrispError
+        If a part is missing or damaged, of other frames, another method or another backend, or if the
+        parts do not make up the video.
+    """
+    with stage_files.open_stage(frames, "frames") as file:
+        count, height, width = file["rgb"].shape[:3]
+        source = file["rgb"].attrs["sha256"]
+    with ExitStack() as stack:
+        files = [stack.enter_context(stage_files.open_stage(path, "flow")) for path in parts]
+        attributes = stage_files.facts(files[0], PROVENANCE)
+        for number, (path, file) in enumerate(zip(parts, files, strict=True), start=1):
+            found = stage_files.facts(file, PROVENANCE) | {"frames": len(file["flow"])}
+            begin, end = part_bounds(count, number, len(parts))
+            expected = {**attributes, "frames_sha256": source, "frames": end - begin}
+            if found != expected:
+                raise fail(
+                    path,
+                    "does not fit the other parts of this video's flow",
+                    str(expected),
+                    found,
+                    "give all parts of one flow, in order, or make them again with crisp flow --part"
+                    if not made_by_workflow(path)
+                    else "delete the parts and run snakemake again",
+                )
+        with replacing(parts_record(target)) as beside:
+            beside.write_text(f"{len(parts)}\n")
+        with _create(target, (height, width), attributes) as flow:
+            for file in files:
+                flow.copy(file["flow"])
+
+
+def read(file: h5py.File, begin: int, end: int) -> np.ndarray:
+    """Flow of frames ``[begin, end)`` of an open flow stage file, (n, H, W, 2) float32 in px per frame."""
+    dataset = file["flow"]
+    return stage_files.read_rows(dataset, begin, end).astype(np.float32) * np.float32(dataset.attrs["scale"])

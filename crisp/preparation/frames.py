@@ -1,0 +1,147 @@
+"""Stage `frames`: a video's frames at working size, as an HDF5 volume of RGB bytes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import av
+import cv2
+
+from crisp.core import files, stage_files
+from crisp.core.errors import fail
+from crisp.core.limits import LEAST_FPS, MOST_FPS
+from crisp.core.progress import progress
+from crisp.preparation import video
+
+CHUNK = 16  # frames per chunk; the unit of memory of every preparation job
+FACTS = {  # attributes of a stage file that tell of the video
+    "fps": float,
+    "frame_step": int,
+    "source": str,
+    "source_sha256": str,
+    "source_width": int,
+    "source_height": int,
+    "claimed_frames": int,
+    "decoded_frames": int,
+    "broken_packets": int,
+    "resized_frames": int,
+    "variable_frame_rate": bool,
+}
+
+
+def working_size(width: int, height: int, working_width: int, upscale: bool = False) -> tuple[int, int]:
+    """Working (width, height) in px: the aspect ratio kept, never enlarged unless asked."""
+    if working_width >= width and not upscale:
+        return width, height
+    return working_width, max(1, height * working_width // width)
+
+
+def described(path: str | Path) -> video.Source:
+    """What a frames stage file tells of the video it was decoded from.
+
+    Raises
+    ------
+    CrispError
+        If it is missing or damaged.
+    """
+    with stage_files.open_stage(path, "frames") as file:
+        told = stage_files.facts(file, FACTS)
+    return video.Source(
+        Path(told["source"]),
+        told["source_sha256"],
+        told["source_width"],
+        told["source_height"],
+        told["fps"] * told["frame_step"],
+        claimed=told["claimed_frames"],
+        decoded=told["decoded_frames"],
+        broken=told["broken_packets"],
+        resized=told["resized_frames"],
+        variable_rate=told["variable_frame_rate"],
+    )
+
+
+def extract_frames(
+    path: str | Path,
+    target: str | Path,
+    width: int = 320,
+    upscale: bool = False,
+    frame_step: int = 1,
+    sha256: str = "",
+    expected: int | None = None,
+) -> video.Source:
+    """Decode a video into its frames stage file.
+
+    Dataset `rgb`: (N, H, W, 3) uint8, N the number of frames that really decode (every
+    `frame_step`-th of them).
+
+    Parameters
+    ----------
+    path : of the video.
+    target : of the stage file.
+    width : working width, px; the height follows from the first frame's aspect ratio.
+    upscale : whether frames narrower than `width` are enlarged.
+    frame_step : keep every `frame_step`-th frame.
+    sha256 : expected SHA-256 of the file; empty = any.
+    expected : about how many frames the file holds, to tell the time left.
+
+    Returns
+    -------
+    crisp.preparation.video.Source
+        What was found in the file.
+
+    Raises
+    ------
+    CrispError
+        If the video is missing, unreadable, without a single decodable frame or a frame rate, or
+        another file than the one scanned; for a width or step below 1.
+    """
+    for name, number in (("width", width), ("frame_step", frame_step)):
+        if number < 1:
+            raise fail("frames", f"bad {name}", "a whole number of at least 1", number)
+    cv2.setNumThreads(1)
+    found = files.sha256(path) if Path(path).is_file() and os.access(path, os.R_OK) else ""
+    if sha256 and found and found != sha256:
+        raise fail(
+            path,
+            "video is not the one that was scanned",
+            f"SHA-256 {sha256}",
+            found,
+            "run crisp scan, then run again",
+        )
+    # A study has scanned its videos; by hand there need be no table of any.
+    remedy = video.IN_STUDY if sha256 else video.BY_HAND
+    source = video.Source(Path(path), sha256=found, remedy=remedy)
+    size = None
+    with stage_files.create(target, "frames", {}) as file:
+        rgb = None
+        images = progress(video.frames(path, source), "frames", Path(path).name, expected)
+        for index, image in enumerate(images):
+            if index % frame_step:
+                continue
+            if not LEAST_FPS <= source.fps <= MOST_FPS:
+                rates = f"{LEAST_FPS:g} to {MOST_FPS:g} frames per second"
+                raise fail(path, "video tells no frame rate", rates, source.fps, "convert it to MP4")
+            if size is None or rgb is None:
+                size = working_size(image.shape[1], image.shape[0], width, upscale)
+                rgb = stage_files.Appender(file, "rgb", (size[1], size[0], 3), "u1", CHUNK)
+            rgb.append(video.resize(image, *size)[None])
+        assert rgb is not None
+        rgb.close()
+        file.attrs["fps"] = source.fps / frame_step
+        for key, value in {
+            "frame_step": frame_step,
+            "source": Path(path).name,
+            "source_size": Path(path).stat().st_size,
+            "source_sha256": found,
+            "source_width": source.width,
+            "source_height": source.height,
+            "claimed_frames": source.claimed,
+            "decoded_frames": source.decoded,
+            "broken_packets": source.broken,
+            "resized_frames": source.resized,
+            "variable_frame_rate": source.variable_rate,
+            "versions": f"av {av.__version__}, opencv {cv2.__version__}",
+        }.items():
+            file.attrs[key] = value
+    return source

@@ -1,0 +1,233 @@
+"""Stage `pose`: where the player's joints are in each frame, of all people that a pose file tells of.
+
+Martin et al. take the person nearest to the region of interest, and the region's centre where there is none.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from crisp.core import stage_files
+from crisp.core.errors import fail
+from crisp.core.skeleton import POINTS
+from crisp.core.unreadable import made_by_workflow
+from crisp.core.words import counted
+from crisp.preparation import poses
+from crisp.preparation import roi as roi_stage
+from crisp.preparation.frames import FACTS as FRAMES
+from crisp.preparation.poses import read_poses
+from crisp.preparation.poses.people import People
+
+CHUNK = 256  # frames a chunk
+FACTS = {key: FRAMES[key] for key in ("fps", "frame_step", "decoded_frames", "source_width", "source_height")}
+OUTSIDE = 0.5  # share of points beyond the picture, by a tenth of its side, from which the file is refused
+
+
+def rescaled(points: np.ndarray, factor: float) -> np.ndarray:
+    """Points (..., 3) of pictures of another size, in px of pictures `factor` times as large.
+
+    The origin is the centre of the first pixel, in both.
+    """
+    result = points.copy()
+    result[..., :2] = (points[..., :2] + 0.5) * factor - 0.5
+    return result
+
+
+def known(points: np.ndarray) -> np.ndarray:
+    """Whether points (..., 3) are known: finite, with a score above 0."""
+    return np.isfinite(points).all(axis=-1) & (points[..., 2] > 0)
+
+
+def with_centre(points: np.ndarray) -> np.ndarray:
+    """People (..., 14, 3), their centre where it is not known the mean of the known joints, scores too."""
+    result = points.copy()
+    seen = known(points[..., 1:, :])
+    count = seen.sum(axis=-1, keepdims=True)
+    total = np.where(seen[..., None], points[..., 1:, :], 0).sum(axis=-2)
+    mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    result[..., 0, :] = np.where(known(points[..., 0, :])[..., None], points[..., 0, :], mean)
+    return result
+
+
+def nearest(people: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """The person of each frame whose centre is nearest to the region of interest.
+
+    Parameters
+    ----------
+    people : ndarray, (N, P, 14, 3)
+        From :func:`with_centre`.
+    centres : ndarray, (N, 2)
+        ROI centres in the same px.
+
+    Returns
+    -------
+    ndarray, (N, 14, 3)
+        NaN in frames without a person.
+    """
+    if people.shape[1] == 0:
+        return np.full((len(people), len(POINTS), 3), np.nan)
+    distance = np.linalg.norm(people[..., 0, :2] - centres[:, None], axis=-1)
+    chosen = np.where(np.isnan(distance), np.inf, distance).argmin(axis=1)
+    return people[np.arange(len(people)), chosen]
+
+
+def filled(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Poses (N, 14, 3) with unknown points at the ROI centre (N, 2) of their frame and with score 0."""
+    absent = np.concatenate([centres, np.zeros((len(centres), 1))], axis=1)
+    return np.where(known(points)[..., None], points, absent[:, None])
+
+
+class Video(NamedTuple):
+    """What is known of a video from its stage files.
+
+    Attributes
+    ----------
+    shape : (height, width) of its frames, px.
+    sha256 : of their values.
+    about : their attributes.
+    centres : ndarray, (N, 2) float64, ROI centres, px.
+    method : flow method of the ROI.
+    """
+
+    shape: tuple[int, int]
+    sha256: str
+    about: dict[str, Any]
+    centres: np.ndarray
+    method: str
+
+    @classmethod
+    def read(cls, frames: str | Path, roi: str | Path) -> Video:
+        """From the stage files of frames and ROI.
+
+        Raises
+        ------
+        CrispError
+            If one is missing or damaged, or they are not of one video.
+        """
+        with stage_files.open_stage(frames, "frames") as images, stage_files.open_stage(roi, "roi") as region:
+            rgb = images["rgb"]
+            count, *shape = rgb.shape[:3]
+            about = stage_files.facts(images, FACTS)
+            sha256 = str(rgb.attrs["sha256"])
+            centres = roi_stage.read_centres(region, 0, len(region["roi"]))
+            method = str(region.attrs.get("method", ""))
+        if len(centres) != count:
+            what = f"ROI does not belong to {frames}"
+            remedy = "give the ROI of these frames; crisp roi makes it"
+            if made_by_workflow(roi):
+                remedy = stage_files.remake(roi, "roi")
+            raise fail(roi, what, counted(count, "frame"), len(centres), remedy)
+        return cls((shape[0], shape[1]), sha256, about, centres, method)
+
+
+def extract_pose(
+    frames: str | Path,
+    roi: str | Path,
+    source: str | Path,
+    target: str | Path,
+    width: float = 0,
+    joints: Mapping[str, str] | None = None,
+) -> None:
+    """Write a video's pose stage file from a pose file.
+
+    Dataset `pose`: (N, 14, 3) float32, (x, y, score) of `crisp.core.skeleton.POINTS` in px of the working
+    size. A point that is not known is at the ROI centre, with score 0.
+
+    Parameters
+    ----------
+    frames, roi : stage files of the video.
+    source : pose file; see `crisp.preparation.poses`.
+    target : stage file to write.
+    width : of the pictures that the poses were found in, px; 0 = what the file tells, else the video's.
+    joints : as for `crisp.preparation.poses.read_poses`.
+
+    Raises
+    ------
+    CrispError
+        If a stage file is missing or damaged, or the pose file is damaged, of another video, or lacks joints.
+    """
+    video = Video.read(frames, roi)
+    found = read_poses(source, video.about["decoded_frames"], joints)
+    _same_shape(source, found, video.about)
+    height, working_width = video.shape
+    pictured = width or found.size[0] or video.about["source_width"]
+    people = with_centre(rescaled(found.points[:: video.about["frame_step"]], working_width / pictured))
+    _plausible(source, people, working_width, height, pictured)
+    attributes = {
+        "source": Path(source).name,
+        "source_sha256": poses.digest(Path(source)),
+        "source_picture_width": float(pictured),
+        "joints": dict(joints or {}),
+    }
+    write_pose(target, video, people, source, attributes)
+
+
+def write_pose(
+    target: str | Path, video: Video, people: np.ndarray, source: str | Path, attributes: dict[str, Any]
+) -> None:
+    """Write the pose stage file of the player among `people` (N, P, 14, 3), in working px."""
+    points = filled(nearest(people, video.centres), video.centres)
+    empty = int((points[:, 1:, 2] == 0).all(axis=1).sum())
+    if empty:
+        print(f"{source}: nobody in {empty} of {counted(len(points), 'frame')}", file=sys.stderr)
+    attributes = {
+        **attributes,
+        "fps": video.about["fps"],
+        "frames_sha256": video.sha256,
+        "roi_method": video.method,
+        "points": list(POINTS),
+        "frames_without_person": empty,
+        "versions": f"numpy {np.__version__}",
+    }
+    with stage_files.create(target, "pose", attributes) as file:
+        rows = stage_files.Appender(file, "pose", (len(POINTS), 3), "f4", CHUNK)
+        rows.append(points)
+        rows.close()
+
+
+def _same_shape(source: str | Path, found: People, about: Mapping[str, float]) -> None:
+    """Refuse poses of pictures of another shape than the video's."""
+    width, height = found.size
+    if not width or not height:
+        return
+    if abs(width / height * about["source_height"] / about["source_width"] - 1) > 0.02:
+        raise fail(
+            source,
+            "poses of pictures of another shape than the video's",
+            f"the shape of {about['source_width']}x{about['source_height']}",
+            f"{width:g}x{height:g}",
+            "is it the pose file of this video?",
+        )
+
+
+def _plausible(source: str | Path, people: np.ndarray, width: int, height: int, pictured: float) -> None:
+    """Refuse infinite places, negative scores, and poses that mostly lie outside the picture."""
+    if np.isinf(people).any() or (people[..., 2] < 0).any():
+        frame = int(np.argwhere(np.isinf(people) | (people < 0) & (np.arange(3) == 2))[0][0])
+        raise fail(f"{source}, frame {frame}", "bad place or score", "finite px, scores of 0 or more")
+    seen = known(people)
+    if people.shape[1] and not seen.any():
+        raise fail(
+            source,
+            "not one point is known",
+            "numbers, with scores above 0",
+            "NaN or score 0 throughout",
+            "export it again",
+        )
+    places = people[seen][:, :2]
+    outside = ((places < -0.1 * np.array([width, height])) | (places > 1.1 * np.array([width, height]))).any(
+        axis=1
+    )
+    if len(places) and outside.mean() > OUTSIDE:
+        raise fail(
+            source,
+            "most points lie outside the picture",
+            f"px of pictures {pictured:g} px wide",
+            f"{100 * outside.mean():.0f} % outside",
+            "set preparation.pose.width, or is it the pose file of another video?",
+        )

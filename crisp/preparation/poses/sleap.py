@@ -1,0 +1,96 @@
+"""The analysis files that SLEAP writes: HDF5 of all tracks, or CSV with a row for each instance."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from crisp.core import hdf5
+from crisp.core.errors import fail
+from crisp.core.unreadable import ERRORS, explained, reading
+from crisp.preparation.poses.people import People, ordered, places, stacked
+
+AXES = ("frame", "track", "node", "xy")
+LAYOUT = ("track", "xy", "node", "frame")  # of files that do not tell
+
+
+def is_analysis(path: Path) -> bool:
+    """Whether an HDF5 file is one of SLEAP's."""
+    with reading(path, "pose file", "an HDF5 file"), hdf5.opened(path, hdf5.GZIP) as file:
+        return "tracks" in file and "node_names" in file
+
+
+def read_h5(path: Path, joints: Mapping[str, str]) -> People:
+    """Everyone in each frame; see `crisp.preparation.poses.read_poses`."""
+    try:
+        with hdf5.opened(path, hdf5.GZIP) as file:
+            tracks, scores = hdf5.dataset(file, "tracks"), hdf5.dataset(file, "point_scores")
+            names = [name.decode() for name in hdf5.dataset(file, "node_names")[:]]
+            axes = tuple(json.loads(tracks.attrs["dims"])) if "dims" in tracks.attrs else LAYOUT
+            places_ = np.transpose(tracks[:], [axes.index(axis) for axis in AXES])
+            left = [axis for axis in axes if axis != "xy"]
+            certainty = np.transpose(scores[:], [left.index(axis) for axis in AXES[:3]])
+        points = np.concatenate([places_, certainty[..., None]], axis=3, dtype=float)
+        if points.shape[2:] != (len(names), 3):
+            raise ValueError(f"tracks {tracks.shape}, {len(names)} nodes")
+    except PermissionError as error:
+        raise explained(path, error, "pose file") from None
+    except ERRORS as error:
+        raise fail(
+            path,
+            "not an analysis file of SLEAP",
+            "tracks, point_scores, node_names",
+            error,
+            "export it again",
+        ) from None
+    return People(ordered(_scored(points), places(names, joints, path)))
+
+
+def read_csv(path: Path, frames: int, joints: Mapping[str, str]) -> People:
+    """Everyone in each frame; see `crisp.preparation.poses.read_poses`.
+
+    Frames without a row have nobody in them.
+    """
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(path)
+        names = [name.removesuffix(".x") for name in table.columns if name.endswith(".x")]
+        columns = [[f"{name}.{part}" for part in ("x", "y", "score")] for name in names]
+        points = np.stack([table[each].to_numpy(float) for each in columns], axis=1)
+        moments = table["frame_idx"].to_numpy()
+        if moments.dtype.kind not in "iu":
+            raise ValueError(f"frame_idx of type {moments.dtype}")
+    except PermissionError as error:
+        raise explained(path, error, "pose file") from None
+    except ERRORS as error:
+        raise fail(
+            path,
+            "not an analysis CSV of SLEAP",
+            "frame_idx, and x, y, score of each node",
+            error,
+            "export it again",
+        ) from None
+    if len(moments) and not 0 <= moments.min() <= moments.max() < frames:
+        raise fail(
+            path,
+            "poses of frames that the video does not have",
+            f"frames 0 to {frames - 1}",
+            f"{moments.min()} to {moments.max()}",
+            "is it the pose file of this video?",
+        )
+    where = places(names, joints, path)
+    people: list[list[np.ndarray]] = [[] for _ in range(frames)]
+    for moment, person in zip(moments, ordered(_scored(points), where), strict=True):
+        people[moment].append(person)
+    return People(stacked(people, path))
+
+
+def _scored(points: np.ndarray) -> np.ndarray:
+    """Points with score 1 where a person placed them: SLEAP gives those no score."""
+    placed = np.isfinite(points[..., :2]).all(axis=-1) & np.isnan(points[..., 2])
+    points[..., 2] = np.where(placed, 1, points[..., 2])
+    return points

@@ -1,0 +1,268 @@
+"""Decoding a video file in order, whatever its container claims about itself."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import av
+import cv2
+import numpy as np
+from av.video.reformatter import VideoReformatter
+
+from crisp.core.errors import CrispError, fail
+from crisp.core.unreadable import PLAYLIST, denied, kind_of
+from crisp.core.words import counted
+
+# What to do about a video that cannot be used: by hand, and where it is one of a study's.
+BY_HAND = "give a video file that plays on this machine, or convert it: ffmpeg -i VIDEO new.mp4"
+IN_STUDY = "replace the file, then run crisp scan; or set use=no for this video in videos.tsv"
+
+# Kinds of files (FFmpeg's demuxers) that hold their pictures themselves. Others, such as playlists and
+# descriptions of streams, name files or addresses, which FFmpeg would open.
+SELF_CONTAINED = (
+    "mov,matroska,webm,avi,mpegts,mpegtsraw,mpeg,mpegvideo,m4v,flv,live_flv,asf,ogg,mxf,gxf,nut,nuv,nsv,ivf,"
+    "ivr,rm,wtv,dv,dhav,kux,lmlm4,pva,ty,vc1,vc1test,h261,h263,h264,hevc,vvc,evc,av1,obu,apv,avs,avs2,avs3,"
+    "cavsvideo,dirac,dnxhd,mjpeg,mjpeg_2000,mpjpeg,yuv4mpegpipe,gif,apng,amv,cine,ser,mlv,r3d"
+)
+# Of a video that names other files, as MOV may, nothing else is opened: no protocol is there to do it.
+ALONE = {"format_whitelist": SELF_CONTAINED, "protocol_whitelist": "none"}
+
+REORDERED = 16  # frames; no codec displays a frame later than that after it has decoded it
+
+
+@dataclass
+class Source:
+    """What is known of a video file. `decoded` and the counts grow while its frames are read.
+
+    Attributes
+    ----------
+    path : of the file.
+    sha256 : of the file's bytes, where it was computed.
+    width, height : of the first frame as displayed (rotation applied), px.
+    fps : mean frame rate, frames per second.
+    claimed : frame count the container claims; 0 = none.
+    packets : video packets read so far.
+    decoded : frames decoded so far.
+    broken : packets that failed to decode so far.
+    resized : frames whose size differed from the first one's.
+    variable_rate : whether time stamps are unevenly spaced.
+    remedy : what to do where the file cannot be used.
+    """
+
+    path: Path
+    sha256: str = ""
+    width: int = 0
+    height: int = 0
+    fps: float = 0.0
+    claimed: int = 0
+    packets: int = 0
+    decoded: int = 0
+    broken: int = 0
+    resized: int = 0
+    variable_rate: bool = False
+    remedy: str = BY_HAND
+
+    def warnings(self) -> list[str]:
+        """What is unusual about the file, in words; none for a sound one."""
+        found = []
+        if self.claimed != self.decoded:
+            found.append(f"claims {counted(self.claimed, 'frame')}, {self.decoded} decoded")
+        if self.broken:
+            found.append(f"skipped {counted(self.broken, 'damaged packet')}")
+        if self.resized:
+            others = f"{counted(self.resized, 'frame')} {'has' if self.resized == 1 else 'have'}"
+            found.append(f"{others} another size than the first; all are brought to one size")
+        if self.variable_rate:
+            found.append("variable frame rate: frames are taken in order, at the mean rate")
+        return found
+
+    def timing(self) -> dict[str, Any]:
+        """Rate, count and size of the frames as an index gives them; duration in seconds."""
+        return {
+            "fps": self.fps,
+            "frames": self.decoded,
+            "width": self.width,
+            "height": self.height,
+            "duration": round(self.decoded / self.fps, 3),
+            "variable_rate": self.variable_rate,
+        }
+
+
+def count_packets(path: str | Path, remedy: str = BY_HAND) -> Source:
+    """Read a file's packets without decoding them: a cheap count of its frames, and its rate.
+
+    Raises
+    ------
+    CrispError
+        If the file is missing, empty, not a video, or has no packet.
+    """
+    source = Source(Path(path), remedy=remedy)
+    with _opened(source) as file:
+        for _ in _packets(file, source):
+            pass
+    if source.packets == 0:
+        raise fail(path, "video holds no frames", "at least one video packet", "none", remedy)
+    return source
+
+
+def frames(path: str | Path, source: Source | None = None) -> Iterator[np.ndarray]:
+    """Decode a video's frames in display order.
+
+    Decoding goes on after a damaged packet and ends where the data end, so the loop is bounded
+    by the file, never by a count from its header.
+
+    Parameters
+    ----------
+    path : of the video file, under any name.
+    source : Source, optional
+        Filled in along the way.
+
+    Yields
+    ------
+    ndarray, (H, W, 3) uint8
+        RGB, upright. H and W may change in mid-file.
+
+    Raises
+    ------
+    CrispError
+        If the file is missing, empty, not a video, or yields not one frame.
+    """
+    source = source if source is not None else Source(Path(path))
+    source.path = Path(path)
+    stamps: list[Fraction] = []
+    to_rgb = VideoReformatter()  # one for all frames: a frame's own is set up anew each time
+    with _opened(source) as file:
+        for packet in _packets(file, source):
+            try:
+                decoded = packet.decode()
+            except av.error.FFmpegError:
+                source.broken += 1
+                continue
+            for frame in decoded:
+                pixels = to_rgb.reformat(frame, format="rgb24", threads=1).to_ndarray()
+                image = np.rot90(pixels, round(frame.rotation / 90))
+                if source.decoded == 0:
+                    source.height, source.width = image.shape[:2]
+                source.decoded += 1
+                source.resized += image.shape[:2] != (source.height, source.width)
+                if frame.pts is not None and frame.time_base is not None:
+                    heapq.heappush(stamps, frame.pts * frame.time_base)
+                    if len(stamps) > REORDERED:
+                        source.variable_rate |= _uneven(stamps, source.fps)
+                yield np.ascontiguousarray(image)
+    while len(stamps) > 1:
+        source.variable_rate |= _uneven(stamps, source.fps)
+    if source.decoded == 0:
+        raise fail(
+            path,
+            "no frame of this video decodes",
+            "at least one frame",
+            f"0 of {source.claimed} claimed",
+            source.remedy,
+        )
+
+
+def _opened(source: Source) -> BinaryIO:
+    path = source.path
+    try:
+        if path.exists() and not path.is_file():  # to open a pipe would wait for ever
+            raise OSError(None, "a folder, pipe or device")
+        return open(path, "rb")
+    except FileNotFoundError:
+        remedy = "correct the path" if source.remedy == BY_HAND else source.remedy
+        raise fail(path, "video file is missing", "a video", "nothing", remedy) from None
+    except PermissionError:
+        found, remedy = denied(path)
+        raise fail(path, "video file cannot be opened", "a readable file", found, remedy) from None
+    except OSError as error:
+        raise fail(
+            path, "video file cannot be opened", "a regular, readable file", error.strerror, source.remedy
+        ) from None
+
+
+def _unreadable(source: Source, error: OSError) -> CrispError:
+    what = "video file cannot be read to its end"
+    return fail(source.path, what, "a readable file", error.strerror, source.remedy)
+
+
+def _uneven(stamps: list[Fraction], fps: float) -> bool:
+    """Take the least stamp (s) off a heap: whether the next is off the mean spacing by over half a frame.
+
+    Sorted, because an AVI file stores no display times: FFmpeg guesses them in the order of decoding.
+    """
+    first = heapq.heappop(stamps)
+    return fps > 0 and abs(float(stamps[0] - first) * fps - 1) > 0.5
+
+
+def container_of(file: BinaryIO) -> av.container.InputContainer:
+    """An open file as a video: its own bytes alone are read, whatever other files or addresses it names.
+
+    Raises
+    ------
+    av.error.FFmpegError, OSError or ValueError
+        If it is none, or a file of another kind that names others.
+    """
+    return av.open(file, mode="r", metadata_errors="ignore", options=ALONE)
+
+
+def _packets(file: BinaryIO, source: Source) -> Iterator[av.Packet]:
+    """The video packets of an open file, ending with the empty one that flushes the decoder.
+
+    FFmpeg gets the open file and never its name, so that no name (``%04d``, a leading dash, a
+    protocol) can mislead it.
+    """
+    try:
+        container = container_of(file)
+    except (av.error.FFmpegError, OSError, ValueError) as error:  # OSError: a seek in an empty file
+        found = f"{source.path.stat().st_size} bytes; {error}"
+        with contextlib.suppress(OSError):
+            found = kind_of(source.path) or found
+        remedy = "give the video itself" if found == PLAYLIST else source.remedy
+        raise fail(source.path, "not a video", "a file FFmpeg can open", found, remedy) from None
+    with container:
+        stream = _picture_stream(container)
+        if stream is None:
+            raise fail(source.path, "file has no video stream", "moving pictures", "none", source.remedy)
+        stream.thread_type = "NONE"
+        source.fps = float(stream.average_rate or stream.guessed_rate or 0)
+        seconds = (container.duration or 0) / av.time_base
+        source.claimed = stream.frames or int(seconds * source.fps + 0.5)
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except (av.error.FFmpegError, OSError) as error:
+                if not isinstance(error, av.error.FFmpegError) and error.errno != errno.EINVAL:
+                    raise _unreadable(source, error) from None  # the disk's error: its frames exist
+                # The data are damaged, or (EINVAL) point beyond the end of a cut-off file.
+                source.broken += 1
+                last = av.Packet()  # an empty one flushes the decoder, which holds back some frames
+                last.stream = stream
+                yield last
+                return
+            if packet is None:
+                return
+            source.packets += packet.size > 0
+            yield packet
+
+
+def _picture_stream(container: av.container.InputContainer) -> av.VideoStream | None:
+    """The first video stream that is not a cover picture."""
+    for stream in container.streams.video:
+        if not stream.disposition & av.stream.Disposition.attached_pic:
+            return stream
+    return None
+
+
+def resize(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Resize to the working size by area averaging (INTER_AREA); (H, W, 3) uint8 in and out."""
+    if image.shape[:2] == (height, width):
+        return image
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)

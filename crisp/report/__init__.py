@@ -1,0 +1,1 @@
+"""A whole study in figures, pictures and pages."""

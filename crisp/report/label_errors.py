@@ -1,0 +1,244 @@
+"""Label errors: samples ranked by how little a model that never saw them believes their annotation.
+
+Confident learning, after C. G. Northcutt, L. Jiang and I. L. Chuang, "Confident learning: estimating
+uncertainty in dataset labels", Journal of Artificial Intelligence Research 70, 2021.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from crisp.core.csv_table import write_table
+from crisp.core.html_table import Link, write_page
+from crisp.core.words import counted
+from crisp.evaluation.predictions import Prediction, read_predictions
+from crisp.study.config import Study
+from crisp.study.samples import read_samples
+
+MOST_ROWS = 100  # of the page; the table holds all
+
+
+class Suspect(NamedTuple):
+    """A row of ``label_errors.tsv``: frames ``[begin, end)`` of the volume, annotated as `label`.
+
+    `kind` is ``stroke`` or ``negative``, `predicted` the class with the highest mean probability over
+    `models` models; the columns after it are those of `Doubt`. `probabilities` (N,), by class, are in no
+    column.
+    """
+
+    rank: int
+    sample: str
+    video: str
+    begin: int
+    end: int
+    kind: str
+    label: str
+    predicted: str
+    self_confidence: float
+    margin: float
+    likely: bool
+    models: int
+    probabilities: tuple[float, ...]
+
+
+class Doubt(NamedTuple):
+    """How far n labels are believed.
+
+    `self_confidence` (n,) is the probability of the given label, `margin` (n,) that minus the highest
+    probability of another class, `likely` (n,) whether the label is an error by confident learning.
+    """
+
+    self_confidence: NDArray[np.float64]
+    margin: NDArray[np.float64]
+    likely: NDArray[np.bool_]
+
+
+class Ranking(NamedTuple):
+    """The suspects by a variant, the least believed first; `samples` counts the study's labelled ones."""
+
+    variant: str
+    suspects: list[Suspect]
+    samples: int
+
+    @property
+    def scope(self) -> str:
+        """Which samples are ranked, in words."""
+        ranked, likely = len(self.suspects), sum(one.likely for one in self.suspects)
+        said = f"{ranked} of {counted(self.samples, 'sample')}, by {self.variant}; likely errors: {likely}"
+        if ranked < self.samples:
+            said += (
+                ". The others trained or validated the models that would judge them: with split.folds, or "
+                "split.method leave_one_group_out, every sample is ranked"
+            )
+        return said
+
+
+def doubts(labels: ArrayLike, probabilities: ArrayLike) -> Doubt:
+    """Judge labels by probabilities of models that did not train on them.
+
+    A label is a likely error where another class than it is the most probable of those whose probability
+    reaches their threshold, the mean probability of a class over the samples labelled as it (equations 1
+    and 2 of the paper). A class that no sample is labelled as has none to reach.
+
+    Parameters
+    ----------
+    labels : array_like
+        (n,) class indices.
+    probabilities : array_like
+        (n, N) out-of-sample class probabilities.
+
+    Returns
+    -------
+    Doubt
+    """
+    given, values = np.asarray(labels, dtype=np.intp), np.asarray(probabilities, dtype=np.float64)
+    every = np.arange(len(given))
+    confidence = values[every, given]
+    others = values.copy()
+    others[every, given] = -np.inf
+    thresholds = np.array(
+        [
+            confidence[given == index].mean() if (given == index).any() else np.inf
+            for index in range(values.shape[1])
+        ]
+    )
+    confident = np.where(values >= thresholds, values, -np.inf)
+    likely = np.isfinite(confident.max(axis=1)) & (confident.argmax(axis=1) != given)
+    return Doubt(confidence, confidence - others.max(axis=1), likely)
+
+
+def rank_label_errors(study: Study, variant: str = "") -> Ranking:
+    """Rank the labelled samples that models of a variant predicted without having seen them.
+
+    Parameters
+    ----------
+    study : Study
+        Evaluated. Of a cross-validation every sample was tested once a seed, of one split the test samples.
+        The probabilities are the mean over the seeds, by the study's decision rule.
+    variant : str
+        Its name; empty: the one with the most correct predictions.
+
+    Raises
+    ------
+    CrispError
+        If the study has no such variant, or predictions or samples are missing or damaged.
+    """
+    names = [study.variant(variant).name] if variant else [one.name for one in study.variants]
+    found = {name: _labelled(study, name) for name in names}
+    name = max(found, key=lambda one: _accuracy(found[one]))
+    kinds = {sample.sample: sample for sample in read_samples(study.results / "strokes.tsv")}
+    labelled = sum(sample.label in study.classes for sample in kinds.values())
+    # Not what was annotated anew since, nor a video taken out of use.
+    known = [
+        predictions
+        for sample, predictions in found[name].items()
+        if sample in kinds
+        and kinds[sample].label == predictions[0].label
+        and kinds[sample].video in study.used
+    ]
+    if not known:
+        return Ranking(name, [], labelled)
+    means = np.array([np.mean([one.scores for one in predictions], axis=0) for predictions in known])
+    labels = [study.classes.index(predictions[0].label) for predictions in known]
+    doubt = doubts(labels, means)
+    order = sorted(
+        range(len(known)), key=lambda index: (doubt.self_confidence[index], doubt.margin[index], index)
+    )
+    suspects = []
+    for place, index in enumerate(order, start=1):
+        first = known[index][0]
+        suspects.append(
+            Suspect(
+                place,
+                first.sample,
+                first.video,
+                first.begin,
+                first.end,
+                kinds[first.sample].kind,
+                first.label,
+                study.classes[int(means[index].argmax())],
+                round(float(doubt.self_confidence[index]), 6),
+                round(float(doubt.margin[index]), 6),
+                bool(doubt.likely[index]),
+                len(known[index]),
+                tuple(means[index].round(6).tolist()),
+            )
+        )
+    return Ranking(name, suspects, labelled)
+
+
+def _labelled(study: Study, variant: str) -> dict[str, list[Prediction]]:
+    """The predictions of each labelled sample, one a seed."""
+    found: dict[str, list[Prediction]] = {}
+    for split in study.split_names:
+        for seed in study.seeds:
+            path = study.model_folder(variant, split, seed) / "predictions.csv"
+            for one in read_predictions(path, study.classes):
+                if one.correct is not None:
+                    found.setdefault(one.sample, []).append(one)
+    return found
+
+
+def _accuracy(found: Mapping[str, Sequence[Prediction]]) -> float:
+    every = [bool(one.correct) for predictions in found.values() for one in predictions]
+    return sum(every) / len(every) if every else 0.0
+
+
+def write_label_errors(path: str | Path, suspects: Iterable[Suspect]) -> None:
+    """Write ``label_errors.tsv``."""
+    write_table(path, Suspect._fields[:-1], (one[:-1] for one in suspects))
+
+
+def write_label_errors_page(
+    path: str | Path, study: Study, ranking: Ranking, note: str, links: Mapping[str, str] | None = None
+) -> None:
+    """Write the first `MOST_ROWS` as a page of HTML.
+
+    Parameters
+    ----------
+    path : of the page.
+    study : Study
+    ranking : Ranking
+    note : what to do about them, for people.
+    links : addresses of pages at which to look at a sample, by sample.
+    """
+    headings = [
+        "Rank",
+        "Video",
+        "Time",
+        "Frames",
+        "Annotated",
+        "Predicted",
+        "P(annotated)",
+        "Margin",
+        "Likely error",
+    ]
+    body = []
+    for one in ranking.suspects[:MOST_ROWS]:
+        begin = f"{one.begin / study.videos[one.video].working_fps:.2f} s"
+        target = (links or {}).get(one.sample)
+        body.append(
+            [
+                str(one.rank),
+                one.video,
+                Link(begin, target) if target else begin,
+                f"{one.begin} to {one.end}",
+                one.label,
+                one.predicted,
+                f"{one.self_confidence:.3f}",
+                f"{one.margin:+.3f}",
+                "yes" if one.likely else "",
+            ]
+        )
+    about = (
+        f"{ranking.scope}. The least believed labels come first: P(annotated) is the probability that models "
+        "which never saw the sample give its class, margin that minus the highest of another class. Likely "
+        "errors are those of confident learning (Northcutt et al., 2021). A negative that looks like a "
+        f"stroke may be one that nobody annotated. {note}"
+    )
+    write_page(path, "Labels that may be wrong", about, headings, body)

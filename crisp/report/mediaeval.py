@@ -1,0 +1,334 @@
+"""Campaign files: predictions as the MediaEval task wants them, checked before they are written.
+
+The folder that is written has the layout of the data set it answers, ``classificationTask/test`` or
+``detectionTask/test``, and can be imported like it.
+"""
+
+from __future__ import annotations
+
+import csv
+import uuid
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
+
+from crisp.core import json_file
+from crisp.core.cells import plain
+from crisp.core.errors import CrispError, Fault, fail
+from crisp.core.files import replacing
+from crisp.core.limits import LARGEST_TEXT
+from crisp.core.signals import provisional
+from crisp.core.unreadable import reading
+from crisp.core.words import counted
+from crisp.study import samples
+from crisp.study.annotations import Stroke, annotation_element, is_unknown, read_annotation
+from crisp.study.checks.labels import frame_count
+from crisp.study.config import Study
+from crisp.study.importers.discovery import stem
+from crisp.study.overlaps import colliding
+from crisp.study.splits import read_split
+
+FORMS = ("2020", "2022")  # of the classification task: an XML a video, or one list of trimmed clips
+LARGEST_IOU = 0.5  # of two detections of a video
+LOOKED_INTO = {  # schema of what is read of a detection.json
+    "type": "object",
+    "required": ["videos"],
+    "properties": {"videos": {"type": "array", "items": {"type": "string"}}},
+}
+CLIPS = Path("classificationTask/test.xml")
+
+
+class Clip(NamedTuple):
+    """A test stroke: its video, its bounds as annotated, and the class that is predicted for it."""
+
+    video: str
+    stroke: Stroke
+
+
+def classification(
+    study: Study, split: str, predictions: str | Path, form: str = "auto"
+) -> dict[Path, Element]:
+    """The files that answer the classification task.
+
+    Parameters
+    ----------
+    study : Study
+    split : str
+        Name of the split whose test strokes are answered: those that annotation files hold, as the
+        negatives that were cut from the gaps are no part of the task.
+    predictions : path
+        A ``predictions.csv``.
+    form : str
+        ``2020`` (an XML a video), ``2022`` (one list of clips), or ``auto``: the latter if every test
+        stroke is a whole video.
+
+    Returns
+    -------
+    dict
+        Content by path in the folder of the submission.
+
+    Raises
+    ------
+    CrispError
+        Listing everything that would make the submission invalid.
+    """
+    if form not in ("auto", *FORMS):
+        raise fail("form", "no such form", f"auto, {', '.join(FORMS)}", form, "choose one of them")
+    faults: list[Fault] = []
+    clips = _predicted(study, split, Path(predictions), faults)
+    for video, own in _by_video(clips).items():
+        faults += _outside(study, video, own)
+    trimmed = not (parts := _not_whole(study, clips))
+    faults += parts if form == "2022" else []
+    faults += _same_names(study, {clip.video for clip in clips})
+    if not clips and not faults:
+        faults.append(Fault(f"split {split}", "no test stroke", "at least one annotated stroke", "none"))
+    if faults:
+        raise CrispError(*faults)
+    if form == "2022" or (form == "auto" and trimmed):
+        root = Element("videos")
+        for video, stroke in clips:
+            SubElement(root, "video", {"name": Path(study.videos[video].path).name, "class": stroke.label})
+        return {CLIPS: root}
+    return {
+        Path("classificationTask/test", f"{_name(study, video)}.xml"): annotation_element(own)
+        for video, own in _by_video(clips).items()
+    }
+
+
+def detection(study: Study, detections: str | Path) -> dict[Path, Element]:
+    """The files that answer the detection task, one for each test video, empty where nothing was detected.
+
+    Test videos are those with a detection row of the split ``test`` in ``annotations.tsv``; if there are
+    none, the videos of `detections`. Detections of others are left out.
+
+    Parameters
+    ----------
+    study : Study
+    detections : path
+        A ``detections.csv``: columns `video`, `begin` and `end`, in frames of the volume.
+
+    Returns
+    -------
+    dict
+        Content by path in the folder of the submission.
+
+    Raises
+    ------
+    CrispError
+        Listing everything that would make the submission invalid.
+    """
+    faults: list[Fault] = []
+    found = _detections(study, Path(detections), faults)
+    tested = {row.video for row in study.annotations if row.task == "detection" and row.split == "test"}
+    videos = [video for video in study.used if video in (tested or found)]
+    faults += _not_looked_into(Path(detections), videos)
+    for video in videos:
+        faults += _outside(study, video, found.get(video, []), str(detections))
+        faults += _alike(f"{detections}, video {video}", found.get(video, []))
+    faults += _same_names(study, videos)
+    if not videos and not faults:
+        faults.append(Fault(str(detections), "no test video", "at least one detection or test video", "none"))
+    if faults:
+        raise CrispError(*faults)
+    return {
+        Path("detectionTask/test", f"{_name(study, video)}.xml"): annotation_element(found.get(video, []))
+        for video in videos
+    }
+
+
+def write_submission(out: str | Path, files: Mapping[Path, Element]) -> None:
+    """Write a submission's files to a new folder: all of them or none.
+
+    Raises
+    ------
+    CrispError
+        If there is something at `out` already.
+    """
+    out = Path(out)
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise fail(
+            out, "folder of the submission is not empty", "a new folder", "other files", "choose another"
+        )
+    beside = out.with_name(f"{out.name}.tmp-{uuid.uuid4().hex[:8]}")
+    with provisional(beside):
+        for path, root in files.items():
+            indent(root)
+            with replacing(beside / path) as file:
+                ElementTree(root).write(file, encoding="UTF-8", xml_declaration=True)
+        beside.replace(out)
+
+
+def _predicted(study: Study, split: str, path: Path, faults: list[Fault]) -> list[Clip]:
+    """The test strokes of the annotation files with their predicted classes."""
+    parts = read_split(study.results / "splits" / f"{split}.tsv")
+    predicted = _predictions(path, faults)
+    clips = []
+    for row in study.annotations:
+        if row.task != "classification":
+            continue
+        step = study.videos[row.video].frame_step
+        for stroke in sorted(read_annotation(study.annotation_file(row))):
+            begin, end = samples.working_interval(stroke.begin, stroke.end, step)
+            sample = f"{row.video}:{begin}-{end}"
+            where = f"{path}, sample {sample}"
+            # An unlabelled stroke is in no fold but the one that tests it.
+            if sample not in parts and (split == "main" or not is_unknown(stroke.label)):
+                what = "stroke is not a sample of the split"
+                faults.append(Fault(where, what, "as annotated", "another annotation", "run snakemake again"))
+            if parts.get(sample) != "test":
+                continue
+            label = predicted.get(sample, "")
+            if not label:
+                what = "test stroke has no prediction"
+                faults.append(Fault(where, what, "one", "none", "run snakemake again"))
+            elif label not in study.classes:
+                faults.append(Fault(where, "unknown class", ", ".join(study.classes), repr(label)))
+            clips.append(Clip(row.video, stroke._replace(label=label)))
+    return clips
+
+
+def _predictions(path: Path, faults: list[Fault]) -> dict[str, str]:
+    """Predicted class of each sample."""
+    rows = [(row["sample"], plain(row["prediction"])) for _, row in _table(path, ("sample", "prediction"))]
+    faults += [
+        Fault(f"{path}, sample {sample}", "is there more than once", "one row", counted(count, "row"))
+        for sample, count in Counter(sample for sample, _ in rows).items()
+        if count > 1
+    ]
+    return dict(rows)
+
+
+def _detections(study: Study, path: Path, faults: list[Fault]) -> dict[str, list[Stroke]]:
+    """Detections by video, in frames of the file."""
+    found: dict[str, list[Stroke]] = {}
+    for line, row in _table(path, ("video", "begin", "end")):
+        where = f"{path}, line {line}"
+        try:
+            begin, end = int(row["begin"]), int(row["end"])
+        except ValueError:
+            bounds = f"{row['begin']!r} and {row['end']!r}"
+            faults.append(Fault(where, "bad begin or end", "two frame numbers", bounds))
+            continue
+        if row["video"] not in study.used:
+            faults.append(
+                Fault(where, "no such video in use", f"an id of {study.videos_table}", row["video"])
+            )
+            continue
+        step, frames = study.videos[row["video"]].frame_step, frame_count(study, row["video"])[0]
+        last = end * step
+        # The last frame that is kept stands for those after it, which may be fewer than `step`.
+        last = frames if frames < last < frames + step else last
+        found.setdefault(row["video"], []).append(Stroke(begin * step, last))
+    return found
+
+
+def _not_looked_into(detections: Path, videos: Collection[str]) -> list[Fault]:
+    """Test videos that the detection left out: no file of theirs may say that nothing was found.
+
+    What it looked into stands in the ``detection.json`` beside its ``detections.csv``; a table from
+    elsewhere has none.
+    """
+    figures = detections.with_name("detection.json")
+    looked_into = set(videos)
+    if figures.exists():
+        remedy = "give those of crisp detect"
+        looked_into = set(json_file.read(figures, LOOKED_INTO, "file of detection figures", remedy)["videos"])
+    return [
+        Fault(
+            f"{figures}, video {video}",
+            "no strokes were looked for in this test video",
+            "a video of whose group nothing trains or validates",
+            "left out",
+            "put its group into the test split, or leave the video out of use",
+        )
+        for video in videos
+        if video not in looked_into
+    ]
+
+
+def _table(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+    with (
+        reading(path, "table of predictions", f"columns {', '.join(columns)}", largest=LARGEST_TEXT),
+        path.open(encoding="utf-8", newline="") as file,
+    ):
+        reader = csv.DictReader(file, restval="")
+        rows = [(reader.line_num, row) for row in reader]
+        names = reader.fieldnames or ()
+    if missing := [name for name in columns if name not in names]:
+        raise fail(
+            path, "missing columns", ", ".join(columns), f"no {', '.join(missing)}", "correct the header"
+        )
+    return rows
+
+
+def _by_video(clips: Iterable[Clip]) -> dict[str, list[Stroke]]:
+    found: dict[str, list[Stroke]] = {}
+    for video, stroke in clips:
+        found.setdefault(video, []).append(stroke)
+    return found
+
+
+def _outside(study: Study, video: str, intervals: Iterable[Stroke], where: str = "") -> list[Fault]:
+    frames, source = frame_count(study, video)
+    return [
+        Fault(
+            f"{where or 'submission'}, video {video}",
+            "bad interval",
+            f"0 <= begin < end <= {frames} ({source})",
+            f"begin={one.begin} end={one.end}",
+        )
+        for one in intervals
+        if not 0 <= one.begin < one.end <= frames
+    ]
+
+
+def _alike(where: str, intervals: Iterable[Stroke]) -> list[Fault]:
+    """Detections that overlap an earlier one too much."""
+    sound = [one for one in intervals if one.begin < one.end]
+    return [
+        Fault(
+            where,
+            "two detections of the same stroke",
+            f"IoU <= {LARGEST_IOU} of every two",
+            f"IoU {_iou(one, other):.2f} of {one.begin}-{one.end} and {other.begin}-{other.end}",
+            "keep the one with the higher score",
+        )
+        for one, other in colliding(sound, lambda one: one, lambda *both: _iou(*both) > LARGEST_IOU)
+    ]
+
+
+def _iou(one: Stroke, other: Stroke) -> float:
+    """Intersection over union of two that overlap, the first to begin first."""
+    return (min(one.end, other.end) - other.begin) / (max(one.end, other.end) - one.begin)
+
+
+def _not_whole(study: Study, clips: Sequence[Clip]) -> list[Fault]:
+    """Videos that are not one trimmed clip."""
+    return [
+        Fault(
+            f"submission, video {video}",
+            "form 2022 lists trimmed clips",
+            f"one stroke, begin=0 end={frame_count(study, video)[0]}",
+            ", ".join(f"begin={one.begin} end={one.end}" for one in own[:5]),
+            "use form 2020",
+        )
+        for video, own in _by_video(clips).items()
+        if [one[:2] for one in own] != [(0, frame_count(study, video)[0])]
+    ]
+
+
+def _name(study: Study, video: str) -> str:
+    """Name of a video's XML: that of its file."""
+    return stem(Path(study.videos[video].path).name)
+
+
+def _same_names(study: Study, videos: Iterable[str]) -> list[Fault]:
+    names = Counter(_name(study, video) for video in videos)
+    return [
+        Fault(f"submission, {name}.xml", "several test videos have this file name", "one", str(count))
+        for name, count in names.items()
+        if count > 1
+    ]

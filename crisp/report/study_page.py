@@ -1,0 +1,66 @@
+"""What a study's results were made with: versions, videos left out, and every key of its config."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from crisp import __version__
+from crisp.core.html_table import write_page
+from crisp.study.config import Study
+
+PACKAGES = (
+    "torch",
+    "numpy",
+    "scipy",
+    "opencv-contrib-python",
+    "opencv-contrib-python-headless",
+    "av",
+    "h5py",
+    "hdf5plugin",
+    "numba",
+    "matplotlib",
+    "snakemake",
+)
+NOTE = (
+    "Versions on the machine that made this summary, and the config with every default filled in. A key that "
+    "changes no result, such as a backend or the number of workers, stands as it did when the summary was "
+    "made."
+)
+
+
+def versions() -> dict[str, str]:
+    """Versions of CRISP, Python and the packages that results depend on, those that are installed."""
+    found = {"crisp": __version__, "Python": platform.python_version(), "system": platform.platform()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def flattened(part: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Keys with dots and values as JSON; an item of a list of objects has its `name` or number as key."""
+    if isinstance(part, Mapping) and part:
+        for key, value in part.items():
+            yield from flattened(value, f"{prefix}.{key}" if prefix else str(key))
+    elif isinstance(part, list) and part and all(isinstance(item, Mapping) for item in part):
+        for number, item in enumerate(part):
+            yield from flattened(item, f"{prefix}.{item.get('name', number)}")
+    else:
+        yield prefix, part if isinstance(part, str) else json.dumps(part, ensure_ascii=False)
+
+
+def write_study_page(path: str | Path, study: Study) -> None:
+    """Write it as a page of HTML that needs no other file."""
+    rows = [["Version", *item] for item in versions().items()]
+    left_out = [row for row in study.videos.values() if not row.use]
+    rows.append(["Videos", "in use", f"{len(study.used)} of {len(study.videos)}"])
+    rows += [["Videos", f"left out: {row.video}", row.note or "no reason is noted"] for row in left_out]
+    rows += [["Config", *item] for item in flattened(study.config)]
+    write_page(path, f"Study {study.name}", NOTE, ["Part", "Key", "Value"], rows)

@@ -1,0 +1,379 @@
+"""Summary of a study: one row a run and decision rule, mean and spread over seeds and folds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean, stdev
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from crisp.core import json_file
+from crisp.core.csv_table import write_table
+from crisp.core.html_table import WORDS, Table, write_tables
+from crisp.core.unreadable import remade
+from crisp.core.words import percent
+from crisp.evaluation.decisions import RULES
+from crisp.evaluation.metrics import interval
+from crisp.training.history import never_learned, read_history
+
+HEADINGS = (
+    "Variant",
+    "Split",
+    "Decision",
+    "Seeds",
+    "Samples",
+    "Accuracy",
+    "Mean class recall",
+    "Majority",
+    "Parameters",
+)
+
+
+class Run(NamedTuple):
+    """A trained model; `folder` holds its ``metrics.json`` and ``history.csv``."""
+
+    variant: str
+    split: str
+    seed: int
+    folder: Path
+    double_softmax: bool = False
+
+
+class Row(NamedTuple):
+    """A row of ``summary.tsv``: a run judged by one decision rule. None: not defined, or not known.
+
+    `configured` marks the rule the study asks for; `low` and `high` bound the 95 % interval of the
+    accuracy; `majority` is the accuracy of always predicting the commonest training class; `learned` is
+    False for a training that `never_learned`; `super_classes` holds the accuracy by each set of them,
+    `by_class` how many samples of each class are right, and how many there are.
+    """
+
+    variant: str
+    split: str
+    seed: int
+    decision: str
+    configured: bool
+    accuracy: float | None
+    mean_class_recall: float | None
+    n: int
+    low: float | None
+    high: float | None
+    majority: float | None
+    epochs: int
+    best_epoch: int | None
+    parameters: int | None
+    learned: bool
+    super_classes: Mapping[str, float | None] = MappingProxyType({})
+    by_class: Mapping[str, tuple[int, int]] = MappingProxyType({})
+
+
+class Mean(NamedTuple):
+    """Mean of a figure over the seeds, and the standard deviations (ddof 1) over seeds and folds.
+
+    The figure of a seed is that of the samples of all folds together, as if one model had predicted them;
+    `seeds` is the deviation of these figures, `folds` that of the means of each fold over the seeds; None
+    where there is only one.
+    """
+
+    value: float | None
+    seeds: float | None = None
+    folds: float | None = None
+
+    def __str__(self) -> str:
+        """In per cent."""
+        text = percent(self.value)
+        text += "" if self.seeds is None else f" ± {100 * self.seeds:.1f}"
+        return text + ("" if self.folds is None else f" (folds ± {100 * self.folds:.1f})")
+
+
+class Average(NamedTuple):
+    """The runs of a variant, by the configured rule; those of all folds of a cross-validation together.
+
+    `split` is its name, or how many folds; `n` counts the samples of all folds, `seeds` the seeds;
+    `super_classes` holds the accuracy by each set of super-classes, `rules` that by each decision rule.
+    """
+
+    variant: str
+    split: str
+    decision: str
+    seeds: int
+    n: int
+    accuracy: Mean
+    mean_class_recall: Mean
+    majority: float | None
+    parameters: int | None
+    remarks: tuple[str, ...]
+    super_classes: Mapping[str, Mean]
+    rules: Mapping[str, Mean]
+
+
+def collect_rows(runs: Iterable[Run]) -> list[Row]:
+    """Read the figures of all runs: four rows each, one a decision rule, in the order given.
+
+    Raises
+    ------
+    CrispError
+        If a ``metrics.json`` or ``history.csv`` is missing, damaged or of another version.
+    """
+    return [row for run in runs for row in _rows(run)]
+
+
+def _metrics(path: Path) -> dict[str, Any]:
+    remedy = remade(path, "evaluate", "crisp evaluate makes one")
+    metrics = json_file.read(path, json_file.schema("metrics"), "file of metrics", remedy)
+    size = len(metrics["classes"])
+    json_file.refuse(
+        path,
+        (
+            (f"$.decisions.{rule}.confusion", f"not a row and a column for each of {size} classes")
+            for rule, figures in metrics["decisions"].items()
+            if [len(row) for row in figures["confusion"]] != [size] * size
+        ),
+        remedy,
+    )
+    return metrics
+
+
+def _rows(run: Run) -> list[Row]:
+    metrics = _metrics(run.folder / "metrics.json")
+    history = read_history(run.folder / "history.csv")
+    best = [int(epoch["epoch"]) for epoch in history if epoch["best"] == 1]
+    learned = not never_learned(history, len(metrics["classes"]), run.double_softmax)
+    rows = []
+    for rule in RULES:
+        figures = metrics["decisions"][rule]
+        low, high = figures["interval"] or (None, None)
+        rows.append(
+            Row(
+                variant=run.variant,
+                split=run.split,
+                seed=run.seed,
+                decision=rule,
+                configured=rule == metrics["decision"],
+                accuracy=figures["accuracy"],
+                mean_class_recall=figures["mean_class_recall"],
+                n=figures["n"],
+                low=low,
+                high=high,
+                majority=metrics["majority"],
+                epochs=len(history),
+                best_epoch=best[-1] if best else None,
+                parameters=metrics.get("parameters"),
+                learned=learned,
+                super_classes={name: of["accuracy"] for name, of in figures["super_classes"].items()},
+                by_class={
+                    name: (counts[index], sum(counts))
+                    for index, (name, counts) in enumerate(
+                        zip(metrics["classes"], figures["confusion"], strict=True)
+                    )
+                },
+            )
+        )
+    return rows
+
+
+def by_variant(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
+    """The rows of the configured rule by variant and split, all folds as one split, in order."""
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        if row.configured:
+            split = "folds" if row.split.startswith("fold-") else row.split
+            groups.setdefault((row.variant, split), []).append(row)
+    return groups
+
+
+def averages(rows: Iterable[Row]) -> list[Average]:
+    """Mean and spread over seeds and folds of each variant, by the configured rule, in order."""
+    rows = list(rows)
+    by_rule = {
+        rule: by_variant(row._replace(configured=True) for row in rows if row.decision == rule)
+        for rule in RULES
+    }
+    return [
+        _average(group, {rule: groups[key] for rule, groups in by_rule.items() if key in groups})
+        for key, group in by_variant(rows).items()
+    ]
+
+
+def _average(rows: Sequence[Row], by_rule: Mapping[str, Sequence[Row]]) -> Average:
+    first = rows[0]
+    folds = list(dict.fromkeys(row.split for row in rows))
+    return Average(
+        variant=first.variant,
+        split=first.split if len(folds) == 1 else f"{len(folds)} folds",
+        decision=first.decision,
+        seeds=len({row.seed for row in rows}),
+        n=sum(row.n for row in rows if row.seed == first.seed),
+        accuracy=_mean(rows, _accuracy),
+        mean_class_recall=_mean(rows, _recall),
+        majority=_mean(rows, lambda some: _share(some, lambda row: row.majority)).value,
+        parameters=first.parameters,
+        remarks=_remarks(rows),
+        super_classes={name: _mean(rows, _by(name)) for name in first.super_classes},
+        rules={rule: _mean(group, _accuracy) for rule, group in by_rule.items()},
+    )
+
+
+Figure = Callable[[Sequence[Row]], float | None]
+
+
+def _share(rows: Sequence[Row], figure: Callable[[Row], float | None]) -> float | None:
+    """A share of the samples of all rows together."""
+    known = [(row.n, value) for row in rows if (value := figure(row)) is not None]
+    total = sum(n for n, _ in known)
+    return sum(n * value for n, value in known) / total if total else None
+
+
+def _accuracy(rows: Sequence[Row]) -> float | None:
+    return _share(rows, lambda row: row.accuracy)
+
+
+def _by(name: str) -> Figure:
+    return lambda rows: _share(rows, lambda row: row.super_classes[name])
+
+
+def _recall(rows: Sequence[Row]) -> float | None:
+    """Mean recall, over the samples of all rows together, of the classes that occur."""
+    counts = [np.array([row.by_class[name] for row in rows]).sum(axis=0) for name in rows[0].by_class]
+    recalls = [right / total for right, total in counts if total]
+    return fmean(recalls) if recalls else None
+
+
+def _mean(rows: Sequence[Row], figure: Figure) -> Mean:
+    """Mean of a figure over the seeds; see `Mean`."""
+    of_seeds = [value for some in _grouped(rows, lambda row: row.seed) if (value := figure(some)) is not None]
+    of_folds = [
+        fmean(values)
+        for some in _grouped(rows, lambda row: row.split)
+        if (values := [value for row in some if (value := figure([row])) is not None])
+    ]
+    return Mean(fmean(of_seeds) if of_seeds else None, _spread(of_seeds), _spread(of_folds))
+
+
+def _grouped(rows: Iterable[Row], key: Callable[[Row], Hashable]) -> list[list[Row]]:
+    groups: dict[Hashable, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(key(row), []).append(row)
+    return list(groups.values())
+
+
+def _spread(values: Sequence[float]) -> float | None:
+    return stdev(values) if len(values) > 1 else None
+
+
+def _remarks(rows: Sequence[Row]) -> tuple[str, ...]:
+    """What a reader has to know before believing the figures, in words."""
+    remarks = []
+    seeds = {row.seed: [one for one in rows if one.seed == row.seed] for row in rows}
+    unlearned = {row.seed: None for row in rows if not row.learned}
+    if unlearned:
+        remarks.append(f"never learned: training loss stayed at chance ({_seeds(unlearned, seeds)})")
+    beaten = {seed: None for seed, folds in seeds.items() if _within_baseline(folds)}
+    if beaten:
+        remarks.append(f"not clearly above the majority baseline ({_seeds(beaten, seeds)})")
+    if not any(row.n for row in rows):
+        remarks.append("no labelled strokes to score")
+    return tuple(remarks)
+
+
+def _within_baseline(rows: Iterable[Row]) -> bool:
+    """Whether the 95 % interval of the accuracy over all folds does not clear the majority baseline."""
+    known = [(row.n, row.accuracy, row.majority) for row in rows]
+    counts = [(n, n * share, n * most) for n, share, most in known if share is not None and most is not None]
+    n, correct, majority = np.sum(counts, axis=0) if counts else (0, 0, 0)
+    bounds = interval(round(correct), int(n))
+    return bounds is not None and bounds[0] <= majority / n
+
+
+def _seeds(some: Collection[int], seeds: Collection[int]) -> str:
+    if len(some) == len(seeds):
+        return "every seed" if len(seeds) > 1 else f"seed {next(iter(some))}"
+    return f"seed{'s' if len(some) > 1 else ''} {', '.join(map(str, some))}"
+
+
+def write_summary(path: str | Path, rows: Iterable[Row]) -> None:
+    """Write ``summary.tsv``: shares with six decimals, yes or no, an empty cell for None.
+
+    The accuracy by each set of super-classes is a last column ``accuracy:<set>``.
+    """
+    rows = list(rows)
+    names = list(rows[0].super_classes) if rows else []
+    plain = Row._fields.index("super_classes")
+    columns = [*Row._fields[:plain], *(f"accuracy:{name}" for name in names)]
+    write_table(path, columns, ((*row[:plain], *(row.super_classes[name] for name in names)) for row in rows))
+
+
+def summary_text(rows: Iterable[Row]) -> str:
+    """The averages as a table for the terminal, remarks below it."""
+    found = averages(rows)
+    headings = _headings(found)
+    table = [headings, *(_cells(average) for average in found)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = []
+    for cells in table:
+        padded = [
+            cell.ljust(width) if name in WORDS else cell.rjust(width)
+            for name, cell, width in zip(headings, cells, widths, strict=True)
+        ]
+        lines.append("  ".join(padded).rstrip())
+    lines += [
+        f"{average.variant}, {average.split}: {remark}" for average in found for remark in average.remarks
+    ]
+    return "\n".join(lines)
+
+
+def _headings(found: Sequence[Average]) -> list[str]:
+    """`HEADINGS`, and the sets of super-classes."""
+    return [*HEADINGS, *(f"Super-class {name}" for name in (found[0].super_classes if found else ()))]
+
+
+def _cells(average: Average) -> list[str]:
+    """The cells under `_headings`."""
+    return [
+        average.variant,
+        average.split,
+        average.decision,
+        str(average.seeds),
+        str(average.n),
+        str(average.accuracy),
+        str(average.mean_class_recall),
+        percent(average.majority),
+        "–" if average.parameters is None else f"{average.parameters:,}",
+        *map(str, average.super_classes.values()),
+    ]
+
+
+def mean_spread(values: Iterable[float | None]) -> tuple[float | None, float | None]:
+    """Mean and standard deviation (ddof 1) of the values that are known."""
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None, stdev(known) if len(known) > 1 else None
+
+
+def write_summary_page(path: str | Path, rows: Iterable[Row]) -> None:
+    """Write the averages as a page of HTML that needs no other file, remarks below their variants."""
+    found = averages(rows)
+    plain = len(HEADINGS)
+    headings, cells = _headings(found), [_cells(average) for average in found]
+    named = [line[:2] for line in cells]
+    tables = [
+        Table(HEADINGS, [line[:plain] for line in cells], ["; ".join(average.remarks) for average in found])
+    ]
+    if len(headings) > plain:
+        rest = [[*names, *line[plain:]] for names, line in zip(named, cells, strict=True)]
+        tables.append(Table([*HEADINGS[:2], *headings[plain:]], rest, caption="Accuracy by super-class"))
+    by_rule = [
+        [*names, *(str(average.rules.get(rule, "–")) for rule in RULES)]
+        for names, average in zip(named, found, strict=True)
+    ]
+    tables.append(Table([*HEADINGS[:2], *RULES], by_rule, caption="Accuracy by each decision rule"))
+    note = (
+        "Accuracies and recalls in %, by the decision rule of the study: mean ± standard deviation over "
+        "the seeds. In a cross-validation the figure of a seed is that of the test samples of all folds "
+        "together, as in the differences between the variants; (folds ± …) is the standard deviation between "
+        "the folds. Majority: always predicting the commonest training class. Super-classes of TTStroke-21 "
+        "are hand (forehand or backhand) and type (serve, offensive or defensive)."
+    )
+    write_tables(path, "Accuracy of the variants", note, tables)

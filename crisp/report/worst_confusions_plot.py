@@ -1,0 +1,141 @@
+"""Picture of the worst confusions of a variant, with frames of strokes that were confused."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from textwrap import fill, wrap
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.figure import SubFigure
+
+from crisp.core import stage_files
+from crisp.core.plotting import GREY, ORANGE, picture, shortened
+from crisp.evaluation.predictions import Prediction
+from crisp.study.config import Study
+
+MOST = 5  # confusions shown
+EXAMPLES = 3  # strokes of each
+FRAMES = 3  # frames of each stroke
+WIDTH = 12.4  # inches
+TEXT = 2.35
+COLUMNS = 30  # letters of a line of text
+LINE = 0.17
+LONGEST = 40  # letters of a sample's name above its frames
+
+
+class Confusion(NamedTuple):
+    """`times` of the `total` predictions of strokes of a class that say another one, and some of them.
+
+    `examples` are one prediction a stroke, those of the highest score first.
+    """
+
+    label: str
+    predicted: str
+    times: int
+    total: int
+    examples: list[Prediction]
+
+
+def worst(predictions: Iterable[Prediction], classes: Sequence[str]) -> list[Confusion]:
+    """The `MOST` confusions that happen most often, over all predictions given (of several seeds and folds).
+
+    Of equally many the one that is a larger share of its class comes first.
+    """
+    totals: dict[str, int] = defaultdict(int)
+    wrong: dict[tuple[str, str], list[Prediction]] = defaultdict(list)
+    for one in predictions:
+        if one.correct is not None:
+            totals[one.label] += 1
+        if one.correct is False:
+            wrong[one.label, one.prediction].append(one)
+    found = []
+    for (label, predicted), confused in wrong.items():
+        column = classes.index(predicted)
+        ordered = sorted(confused, key=lambda one: (-one.scores[column], one.sample))
+        examples = list({one.sample: one for one in reversed(ordered)}.values())[::-1]
+        found.append(Confusion(label, predicted, len(confused), totals[label], examples[:EXAMPLES]))
+    return sorted(found, key=lambda one: (-one.times, one.total, one.label, one.predicted))[:MOST]
+
+
+def plot_worst_confusions(
+    path: str | Path, study: Study, variant: str, confusions: Sequence[Confusion]
+) -> None:
+    """Draw confusions, a row each.
+
+    Parameters
+    ----------
+    path : path
+        PNG file to write.
+    study : Study
+        Prepared.
+    variant : str
+        Whose confusions they are.
+    confusions : sequence of Confusion
+
+    Raises
+    ------
+    CrispError
+        If a stage file is missing or damaged.
+    """
+    frames = {
+        one.sample: _frames(study.stage_file(one.video, "frames"), one)
+        for confusion in confusions
+        for one in confusion.examples
+    }
+    shapes = [images[0].shape for images in frames.values()]
+    tallest = max((shape[0] / shape[1] for shape in shapes), default=0.5)
+    lines = max((len(_lines(confusion)) for confusion in confusions), default=0)
+    block = max(1.1, (WIDTH - TEXT) / (EXAMPLES * FRAMES) * tallest + 0.46, 0.36 + LINE * lines + 0.1)
+    with picture(path, WIDTH, 0.5 + block * max(1, len(confusions)), constrained=False) as figure:
+        heights = [0.5, *[block] * max(1, len(confusions))]
+        top, *parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
+        title = fill(f"{variant}: the worst confusions", 100)
+        top.text(0.01, 0.5, title, fontsize=11, weight="bold", va="center")
+        if not confusions:
+            parts[0].text(0.01, 0.7, "no labelled test sample was taken for another class", color=GREY)
+        for part, confusion in zip(parts, confusions, strict=False):
+            _row(part, confusion, frames, block)
+
+
+def _frames(path: Path, one: Prediction) -> np.ndarray:
+    """Frames spread evenly over a stroke, (FRAMES, H, W, 3) uint8."""
+    with stage_files.open_stage(path, "frames") as file:
+        count = len(file["rgb"])
+        places = [one.begin + (one.end - one.begin) * (2 * k + 1) // (2 * FRAMES) for k in range(FRAMES)]
+        chosen = [min(max(place, 0), count - 1) for place in places]
+        return np.concatenate([stage_files.read_rows(file["rgb"], at, at + 1) for at in chosen])
+
+
+def _lines(confusion: Confusion) -> list[tuple[str, str]]:
+    """What was confused with what and how often: texts and their colours."""
+    share = 100 * confusion.times / confusion.total
+    return [
+        *((line, "black") for line in wrap(confusion.label, COLUMNS)),
+        *((line, ORANGE) for line in wrap(f"\u2192 {confusion.predicted}", COLUMNS)),
+        (f"{confusion.times} of {confusion.total} ({share:.0f} %)", GREY),
+    ]
+
+
+def _row(part: SubFigure, confusion: Confusion, frames: dict[str, np.ndarray], block: float) -> None:
+    """The text of a confusion, and frames of its examples."""
+    for number, (line, colour) in enumerate(_lines(confusion)):
+        part.text(0.01, 1 - (0.36 + LINE * number) / block, line, color=colour, va="top", fontsize=8.5)
+    cells = part.subplots(1, EXAMPLES * FRAMES, squeeze=False)[0]
+    part.subplots_adjust(left=TEXT / WIDTH, right=0.995, bottom=0.03, top=1 - 0.36 / block, wspace=0.04)
+    for cell in cells:
+        cell.set_axis_off()
+    for number, one in enumerate(confusion.examples):
+        place = cells[number * FRAMES : (number + 1) * FRAMES]
+        for cell, image in zip(place, frames[one.sample], strict=True):
+            cell.imshow(image)
+            cell.set_anchor("N")
+        place[0].set_title(
+            f"{shortened(one.sample, LONGEST)}, score {one.scores.max():.2f}",
+            fontsize=7.5,
+            weight="normal",
+            loc="left",
+            pad=2,
+        )

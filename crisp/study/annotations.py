@@ -1,0 +1,152 @@
+"""Annotation files: one XML per video, in the layout of TTStroke-21.
+
+``<video><action begin="144" end="276" move="Defensive Forehand Push"/>…</video>``: half-open
+intervals of 0-based frames; ``move`` is absent where only the bounds are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
+
+from crisp.core import xml_files
+from crisp.core.errors import CrispError, Fault, fail
+from crisp.core.files import replacing
+from crisp.core.limits import MOST_FRAMES
+from crisp.core.plain_text import is_plain
+
+LONGEST_NUMBER = len(str(MOST_FRAMES))  # digits; thousands of them are no number to Python
+MOST_ACTIONS = 50_000  # of a file: a stroke a second for 14 hours
+
+
+class Stroke(NamedTuple):
+    """An annotated interval ``[begin, end)`` in frames; ``label`` is empty where none is given."""
+
+    begin: int
+    end: int
+    label: str = ""
+
+
+class Action(NamedTuple):
+    """An action as its file has it: a bound that is no frame number is None, and `faults` are all it has."""
+
+    begin: int | None
+    end: int | None
+    label: str
+    faults: tuple[Fault, ...] = ()
+
+    @property
+    def stroke(self) -> Stroke | None:
+        """The stroke that it is, if it has no fault."""
+        if self.faults or self.begin is None or self.end is None:
+            return None
+        return Stroke(self.begin, self.end, self.label)
+
+
+def is_unknown(label: str) -> bool:
+    """Whether a label says "not annotated" (TTStroke-21 test sets write ``Unknown`` in any case)."""
+    return label.lower() == "unknown"
+
+
+def read_annotation(path: str | Path) -> list[Stroke]:
+    """Read the strokes of one annotation file, in file order.
+
+    Parameters
+    ----------
+    path : path to the XML file.
+
+    Returns
+    -------
+    list of Stroke
+        As written: possibly unsorted or overlapping (``crisp check`` judges that).
+
+    Raises
+    ------
+    CrispError
+        If the file is missing, too large, not XML, of too many strokes, holds a DOCTYPE, or an action has no
+        frame numbers for bounds or an empty or negative interval. All faults are listed.
+    """
+    found = read_actions(path)
+    faults = [fault for action in found for fault in action.faults]
+    if faults:
+        raise CrispError(*faults)
+    return [action.stroke for action in found if action.stroke]
+
+
+def read_actions(path: str | Path) -> list[Action]:
+    """Read all actions of an annotation file, in file order, those with faults too.
+
+    Raises
+    ------
+    CrispError
+        If the file is missing, too large, not XML, of too many strokes, or holds a DOCTYPE.
+    """
+    root = xml_files.read(path, "annotation file")
+    if root.tag != "video":
+        raise fail(path, "not an annotation file", "root element <video>", f"<{root.tag}>", "correct the XML")
+    actions = list(root.iter("action"))
+    if len(actions) > MOST_ACTIONS:
+        raise fail(
+            path,
+            "too many strokes",
+            f"at most {MOST_ACTIONS:,} a video",
+            f"{len(actions):,}",
+            "check that this is an annotation file",
+        )
+    return [_action(f"{path}, action {number}", action) for number, action in enumerate(actions, start=1)]
+
+
+def _action(where: str, found: Element) -> Action:
+    faults = []
+    bounds: list[int | None] = []
+    for name in ("begin", "end"):
+        text = found.get(name)
+        bounds.append(_frame(text))
+        if bounds[-1] is None:
+            value = "nothing" if text is None else repr(text)
+            expected = f"a frame number, 0 to {MOST_FRAMES}"
+            faults.append(Fault(where, f"bad {name}", expected, value[:50], "correct the XML"))
+    begin, end = bounds
+    if begin is not None and end is not None and begin >= end:
+        interval = f"begin={begin} end={end}"
+        faults.append(Fault(where, "empty or negative interval", "begin < end", interval, "correct the XML"))
+    label = " ".join(found.get("move", "").split())
+    if not is_plain(label):
+        expected = "a class without control characters"
+        faults.append(Fault(where, "bad move", expected, repr(label)[:50], "correct the XML"))
+    return Action(begin, end, label, tuple(faults))
+
+
+def _frame(text: str | None) -> int | None:
+    """The frame number that an attribute holds, if it is one."""
+    digits = (text or "").strip()
+    if not digits.isdecimal() or len(digits.lstrip("0")) > LONGEST_NUMBER or int(digits) > MOST_FRAMES:
+        return None
+    return int(digits)
+
+
+def annotation_element(strokes: Iterable[Stroke]) -> Element:
+    """The content of an annotation file, sorted by time."""
+    root = Element("video")
+    for stroke in sorted(strokes):
+        attributes = {"begin": str(stroke.begin), "end": str(stroke.end)}
+        if stroke.label:
+            attributes["move"] = stroke.label
+        SubElement(root, "action", attributes)
+    return root
+
+
+def write_annotation(path: str | Path, strokes: list[Stroke]) -> None:
+    """Write an annotation file that a person can edit, sorted by time.
+
+    Parameters
+    ----------
+    path : path to write.
+    strokes : list of Stroke
+    """
+    root = annotation_element(strokes)
+    indent(root)
+    with replacing(path) as beside:
+        ElementTree(root).write(beside, encoding="UTF-8", xml_declaration=True)

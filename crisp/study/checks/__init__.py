@@ -1,0 +1,1 @@
+"""The checks of a study, each of one kind of input."""

@@ -1,0 +1,270 @@
+"""The part of the check that looks at annotation files: bounds, labels, repeated and overlapping strokes."""
+
+from __future__ import annotations
+
+import difflib
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cache
+from operator import itemgetter
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+
+from crisp.core.errors import CrispError, Fault
+from crisp.core.unreadable import ERRORS
+from crisp.core.words import counted, few
+from crisp.study.annotations import Action, Stroke, is_unknown, read_actions
+from crisp.study.config import Study
+from crisp.study.overlaps import colliding
+from crisp.study.tables import Annotation
+
+MOST_ACTIONS = 20  # numbers in one message
+MOST_GUESSES = 20  # misspelt labels that the nearest class is looked for: of thousands it would take minutes
+LARGEST_OVERLAP = 0.25  # of the shorter stroke; neighbours in TTStroke-21 overlap by up to that
+
+
+@dataclass(frozen=True)
+class Placed:
+    """An action with its place: the row and file it is from, and its number there (from 1)."""
+
+    row: Annotation
+    path: Path
+    number: int
+    action: Action
+
+    @property
+    def where(self) -> str:
+        """The place, for messages."""
+        return f"{self.path}, action {self.number}"
+
+    @property
+    def interval(self) -> str:
+        """Its bounds as they stand there, for messages."""
+        return f"begin={self.action.begin} end={self.action.end}"
+
+
+class Checked(NamedTuple):
+    """What the check of the annotation files found.
+
+    Attributes
+    ----------
+    faults, warnings : list of Fault
+    strokes : dict of str to list of Stroke
+        Those without faults of their own, by the path of their file in ``annotations.tsv``.
+    labels : list of (Annotation, str)
+        Row and label of each action of the classification rows, those with faults too.
+    counts : dict of str to int
+        Working frames by video, as far as they are known yet; 0 where they are not.
+    unread : bool
+        Whether a file could not be read at all.
+    """
+
+    faults: list[Fault]
+    warnings: list[Fault]
+    strokes: dict[str, list[Stroke]]
+    labels: list[tuple[Annotation, str]]
+    counts: dict[str, int]
+    unread: bool
+
+
+def check_labels(study: Study) -> Checked:
+    """Check the annotation files of a study's used videos."""
+    faults: list[Fault] = []
+    warnings: list[Fault] = []
+    placed, unread = _read(study, faults)
+    known = {video: frame_count(study, video) for video in study.used}
+    for video in dict.fromkeys(row.video for row in study.annotations):
+        actions = placed.get(video, [])
+        if not actions and video not in unread:
+            warnings.append(Fault(f"{study.annotations_table}, video {video}", "video has no stroke"))
+        faults += _beyond(actions, *known[video])
+        for task in ("classification", "detection"):
+            of_task = _sound([one for one in actions if one.row.task == task])
+            faults += _twice(of_task)
+            warnings += _overlaps(of_task)
+    everything = [one for actions in placed.values() for one in actions]
+    strokes: dict[str, list[Stroke]] = {row.path: [] for row in study.annotations}
+    for row_actions in _by_file(placed):
+        faults += _labels(study, row_actions)
+        strokes[row_actions[0].row.path] = [stroke for _, stroke in _sound(row_actions)]
+    return Checked(
+        faults,
+        warnings,
+        strokes,
+        [(one.row, one.action.label) for one in everything if one.row.task == "classification"],
+        {video: -(-count // study.videos[video].frame_step) for video, (count, _) in known.items()},
+        bool(unread),
+    )
+
+
+def _read(study: Study, faults: list[Fault]) -> tuple[dict[str, list[Placed]], set[str]]:
+    """Actions by video, and the videos of which a file could not be read."""
+    placed: dict[str, list[Placed]] = defaultdict(list)
+    unread: set[str] = set()
+    seen: set[tuple[str, str, str]] = set()
+    for row in study.annotations:
+        if (row.video, row.path, row.task) in seen:
+            faults.append(
+                Fault(
+                    f"{study.annotations_table}, video {row.video}",
+                    "row is there twice",
+                    f"{row.path} once for {row.task}",
+                    remedy="delete one of the two rows",
+                )
+            )
+            continue
+        seen.add((row.video, row.path, row.task))
+        path = study.annotation_file(row)
+        try:
+            actions = read_actions(path)
+        except CrispError as error:
+            faults += error.faults
+            unread.add(row.video)
+            continue
+        faults += [fault for action in actions for fault in action.faults]
+        placed[row.video] += [Placed(row, path, number, one) for number, one in enumerate(actions, start=1)]
+    return placed, unread
+
+
+def _sound(actions: list[Placed]) -> list[tuple[Placed, Stroke]]:
+    """Those whose bounds are an interval."""
+    return [(one, stroke) for one in actions if (stroke := one.action.stroke)]
+
+
+def _by_file(placed: dict[str, list[Placed]]) -> list[list[Placed]]:
+    by_row: dict[Annotation, list[Placed]] = defaultdict(list)
+    for actions in placed.values():
+        for one in actions:
+            by_row[one.row].append(one)
+    return list(by_row.values())
+
+
+def _beyond(actions: list[Placed], count: int, source: str) -> list[Fault]:
+    return [
+        Fault(
+            one.where,
+            "stroke ends after the video",
+            f"end <= {count} ({source})",
+            one.interval,
+            "correct the XML",
+        )
+        for one in actions
+        if count and one.action.end is not None and one.action.end > count
+    ]
+
+
+def frame_count(study: Study, video: str) -> tuple[int, str]:
+    """Frames of a video file, and where that is known from: as decoded, else as in ``videos.tsv``."""
+    row = study.videos[video]
+    path = study.stage_file(video, "frames")
+    if path.exists():
+        try:
+            # Two attributes are read, not all that open_stage looks at: thousands of files are opened.
+            with h5py.File(path, "r", locking=False) as file:
+                # The stage file may still be that of a video which has been replaced and scanned since.
+                if file.attrs["source_sha256"] == row.sha256:
+                    return int(file.attrs["decoded_frames"]), "frames decoded"
+        except ERRORS:
+            pass  # a damaged stage file is the frames job's to tell
+    return row.frames, f"frames in {study.videos_table}"
+
+
+def _twice(strokes: list[tuple[Placed, Stroke]]) -> list[Fault]:
+    """Intervals annotated twice for a task: they would be one sample with two labels."""
+    first: dict[tuple[int, int], tuple[Placed, Stroke]] = {}
+    faults = []
+    for one, stroke in strokes:
+        other, before = first.setdefault(stroke[:2], (one, stroke))
+        if other is not one:
+            same = before.label == stroke.label
+            faults.append(
+                Fault(
+                    one.where,
+                    "stroke is annotated twice" if same else "interval has two labels",
+                    f"{one.interval} once",
+                    f"{stroke.label!r} here, {before.label!r} at {other.where}",
+                    "delete one of the two",
+                )
+            )
+    return faults
+
+
+def _overlaps(strokes: list[tuple[Placed, Stroke]]) -> list[Fault]:
+    def too_much(one: tuple[Placed, Stroke], other: tuple[Placed, Stroke]) -> bool:
+        (_, first), (_, second) = one, other
+        return _shared(first, second) > LARGEST_OVERLAP * _shorter(first, second)
+
+    distinct = {stroke[:2]: (one, stroke) for one, stroke in reversed(strokes)}  # `_twice` tells of others
+    return [
+        Fault(
+            other.where,
+            f"overlaps another stroke by {counted(_shared(first, second), 'frame')}",
+            f"at most {LARGEST_OVERLAP:.0%} of the shorter one ({counted(_shorter(first, second), 'frame')})",
+            f"{other.interval}; {one.where}: {one.interval}",
+        )
+        for (one, first), (other, second) in colliding(distinct.values(), itemgetter(1), too_much)
+    ]
+
+
+def _shared(first: Stroke, second: Stroke) -> int:
+    """Frames of both, the first to begin first."""
+    return min(first.end, second.end) - second.begin
+
+
+def _shorter(first: Stroke, second: Stroke) -> int:
+    return min(stroke.end - stroke.begin for stroke in (first, second))
+
+
+def _labels(study: Study, actions: list[Placed]) -> list[Fault]:
+    """Faults of the labels in one classification file, one per label."""
+    row, path = actions[0].row, actions[0].path
+    if row.task != "classification":
+        return []
+    numbers: dict[str, list[str]] = defaultdict(list)
+    for one in actions:
+        numbers[one.action.label].append(str(one.number))
+    faults: list[Fault] = []
+    for label, at in numbers.items():
+        where = f"{path}, action {few(at, MOST_ACTIONS)}"
+        if not label:
+            faults.append(
+                Fault(
+                    where,
+                    "no label",
+                    'move="<class>"',
+                    "nothing",
+                    "label it, or give the row the task detection",
+                )
+            )
+        elif is_unknown(label):
+            if study.split_method == "given" and row.split in ("train", "validation"):
+                faults.append(
+                    Fault(
+                        where,
+                        f"unlabelled stroke in the {row.split} split",
+                        "a class",
+                        repr(label),
+                        "label it, delete it, or move the row to the test split",
+                    )
+                )
+        elif label not in study.classes:
+            close = _close(label, study.classes) if len(faults) < MOST_GUESSES else []
+            faults.append(
+                Fault(
+                    where,
+                    "unknown class",
+                    "a class of the study",
+                    repr(label),
+                    f"did you mean {close[0]!r}?" if close else "correct the label, or add it to classes",
+                )
+            )
+    return faults
+
+
+@cache
+def _close(label: str, classes: tuple[str, ...]) -> list[str]:
+    if len(label) > 2 * max(map(len, classes)):
+        return []  # no misspelling
+    return difflib.get_close_matches(label, classes, n=1)

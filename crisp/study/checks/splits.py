@@ -1,0 +1,229 @@
+"""The part of the check that makes samples and splits as the rules will, from the labels as they are now."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from crisp.core.errors import CrispError, Fault
+from crisp.core.words import counted
+from crisp.study import samples as strokes
+from crisp.study import splits
+from crisp.study.checks.labels import Checked
+from crisp.study.config import Study
+from crisp.study.samples import Sample, collect_samples
+from crisp.study.tables import SPLITS, Annotation
+
+# Samples times splits; more would take minutes. Of a thousand splits the first ones are made.
+MOST = 500_000
+
+
+def check_splits(study: Study, study_file: str | Path, found: Checked) -> tuple[list[Fault], list[Fault]]:
+    """Check whether every split of a study can be trained and tested.
+
+    Parameters
+    ----------
+    study : Study
+    study_file : named where a remedy is in the study.
+    found : Checked
+        What the annotation files hold. Where one could not be read nothing is known of any split; where a
+        stroke is at fault, it may be of any class.
+
+    Returns
+    -------
+    faults, warnings : list of Fault
+    """
+    faults = _no_split(study) + _too_few_groups(study, study_file)
+    if found.unread:
+        return faults, []
+    faults += _empty_splits(study, found.labels)
+    faults += _trimmed_by_video(study, study_file, found)
+    strokeless, missing = _classes_without_stroke(study, study_file, found.labels)
+    splittable = not faults
+    faults += missing
+    if not all(found.counts.values()):
+        return faults, []  # a video was never scanned
+    if _negatives_are_cut(study, found.labels):
+        spaceless = _no_room_for_negatives(study, study_file, found)
+        faults += spaceless
+        strokeless |= {study.negative_class} if spaceless else set()
+    if found.faults or not splittable:
+        return faults, []
+    more, warnings = _made(study, study_file, found, strokeless)
+    return faults + more, warnings
+
+
+def _no_split(study: Study) -> list[Fault]:
+    return [
+        Fault(
+            f"{study.annotations_table}, {row.path}",
+            "no split is given",
+            ", ".join(SPLITS),
+            "nothing",
+            "fill in the column split, or choose another split.method",
+        )
+        for row in study.annotations
+        if study.split_method == "given" and row.task == "classification" and not row.split
+    ]
+
+
+def _too_few_groups(study: Study, study_file: str | Path) -> list[Fault]:
+    """Whether folds of whole groups would leave a fold, or its training or validation, without any."""
+    if study.split_names == ("main",) or study.split_method == "stratified":
+        return []
+    annotated = [row.video for row in study.annotations if row.task == "classification"]
+    groups = len(set(map(study.group_of, annotated)))
+    needed = (
+        4 if study.split_folds == 2 else max(3, study.split_folds)
+    )  # two halves, each of two groups or more
+    if groups >= needed:
+        return []
+    return [
+        Fault(
+            f"{study_file}, split",
+            "too few groups for the folds",
+            f"{needed} groups of annotated videos in use: beside those tested, one to train, one to validate",
+            str(groups),
+            f"fewer split.folds, split.method stratified, or more groups in {study.videos_table}",
+        )
+    ]
+
+
+def _empty_splits(study: Study, labels: Sequence[tuple[Annotation, str]]) -> list[Fault]:
+    if study.split_method != "given":
+        return []
+    return [
+        Fault(
+            str(study.annotations_table),
+            f"the {split} split has no stroke",
+            "at least one stroke",
+            "none",
+            "annotate some, or move rows to that split, or choose another split.method",
+        )
+        for split in SPLITS
+        if not any(row.split == split for row, _ in labels)
+    ]
+
+
+def _classes_without_stroke(
+    study: Study, study_file: str | Path, labels: Sequence[tuple[Annotation, str]]
+) -> tuple[set[str], list[Fault]]:
+    given = study.split_method == "given"
+    trained = {label for row, label in labels if not given or row.split == "train"}
+    # The negative class needs no annotated stroke where its samples are cut from the gaps.
+    cut = {study.negative_class} if study.negative_share else set()
+    missing = [label for label in study.classes if label not in trained | cut]
+    faults = [
+        Fault(
+            f"{study_file}, classes",
+            f"class {label!r} has no {'training ' if given else ''}stroke",
+            "at least one",
+            "none",
+            "annotate some, or remove it from classes" + (", or change the column split" if given else ""),
+        )
+        for label in missing
+    ]
+    return set(missing), faults
+
+
+def _trimmed_by_video(study: Study, study_file: str | Path, found: Checked) -> list[Fault]:
+    """Whether a split by video would part clips that may be of one recording."""
+    clips = {row.video for row, _ in found.labels}
+    if study.split_method not in ("by_video", "leave_one_group_out"):
+        return []
+    if len(clips) < 2 or len(clips) < len(found.labels):
+        return []
+    for row, _ in found.labels:
+        video, known = study.videos[row.video], found.strokes[row.path]
+        if video.group or not known or known[0].begin > 0 or known[0].end < video.frames:
+            return []
+    return [
+        Fault(
+            f"{study_file}, split.method",
+            f"{study.split_method} on trimmed clips: clips cut from one recording would fall into different "
+            "splits",
+            f"a column group in {study.videos_table} that names each clip's source video or player",
+            f"{counted(len(clips), 'video')} of exactly one whole-length stroke, without group",
+            "fill in the column group, or choose split.method given or stratified",
+        )
+    ]
+
+
+def _negatives_are_cut(study: Study, labels: Sequence[tuple[Annotation, str]]) -> bool:
+    """Whether the negative class has to come from the gaps alone."""
+    annotated = any(label == study.negative_class for _, label in labels)
+    return bool(study.negative_share) and study.negative_class in study.classes and not annotated
+
+
+def _no_room_for_negatives(study: Study, study_file: str | Path, found: Checked) -> list[Fault]:
+    """Whether no gap is long enough for a negative. A stroke at fault could only make gaps shorter."""
+    busy: dict[str, list[tuple[int, int]]] = {}
+    for row in study.annotations:
+        step = study.videos[row.video].frame_step
+        intervals = [strokes.working_interval(one.begin, one.end, step) for one in found.strokes[row.path]]
+        busy[row.video] = busy.get(row.video, []) + intervals
+    longest, of = 0.0, ""
+    for video in dict.fromkeys(row.video for row in study.annotations if row.task == "classification"):
+        gaps = strokes.gaps(sorted(busy[video]), found.counts[video])
+        length = max((end - begin for begin, end in gaps), default=0)
+        if length >= strokes.negative_length(study, video):
+            return []
+        fps = study.videos[video].working_fps
+        if fps and length / fps > longest:
+            longest, of = length / fps, video
+    drop = f"set negatives.share: 0 and remove {study.negative_class!r} from classes"
+    return [
+        Fault(
+            f"{study_file}, negatives.seconds",
+            f"class {study.negative_class!r} has no sample: no gap between strokes is as long as one",
+            f"a gap of at least {study.negative_seconds:.3g} s in a video of task classification",
+            f"the longest is {longest:.3g} s, in {of}" if of else "no gap",
+            # Rounded down: the value has to fit into the gap.
+            f"negatives.seconds of at most {math.floor(longest * 100) / 100:g}, or {drop}"
+            if longest >= 0.01
+            else drop,
+        )
+    ]
+
+
+def _made(
+    study: Study, study_file: str | Path, found: Checked, known: set[str]
+) -> tuple[list[Fault], list[Fault]]:
+    """What the samples and splits lack once they are made; of `known` classes it is told already."""
+    try:
+        samples = collect_samples(study, found.counts, found.strokes)
+    except CrispError as error:  # frame_step may make one interval of two
+        return list(error.faults), []
+    lacking = {}
+    left_out: set[str] | None = None
+    for name in study.split_names[: max(1, MOST // max(1, len(samples)))]:
+        split = splits.assigned(study, samples, name)
+        parts, classes = splits.lacking(study, samples, split)
+        lacking[name] = splits.Lacking(parts, tuple(label for label in classes if label not in known))
+        trains = _not_searched(study, samples, split)
+        left_out = trains if left_out is None else left_out & trains
+    warnings = [
+        Fault(
+            f"{study.annotations_table}, video {video}",
+            "no strokes will be looked for in this untrimmed video",
+            "a video that neither trains nor validates, nor any of its group",
+            "training or validation samples",
+            f"give its classification rows, and those of its group, to test, or correct {study.videos_table}",
+        )
+        for video in sorted(left_out or ())
+    ]
+    return splits.shortages(study, f"{study_file}, split", lacking), warnings
+
+
+def _not_searched(study: Study, samples: list[Sample], split: dict[str, str]) -> set[str]:
+    """The untrimmed test videos that detection leaves out: they, or their groups, are trained on."""
+    wanted = {row.video for row in study.detection_rows}
+    if not wanted:
+        return wanted
+    trained = {
+        study.group_of(sample.video)
+        for sample in samples
+        if split.get(sample.sample) in ("train", "validation")
+    }
+    return {video for video in wanted if study.group_of(video) in trained}

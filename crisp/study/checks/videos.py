@@ -1,0 +1,226 @@
+"""The part of the check that looks at video files: there, unchanged, scanned, of one frame rate."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crisp.core import unreadable
+from crisp.core.errors import CrispError, Fault
+from crisp.core.progress import progress
+from crisp.core.unreadable import denied
+from crisp.core.words import counted
+from crisp.study.checks import video_sources
+from crisp.study.config import Study
+from crisp.study.tables import Video
+
+if TYPE_CHECKING:
+    from crisp.preparation import video
+
+TOLERANCE = 0.01  # relative difference up to which frame rates count as one (29.97 and 30)
+
+
+def check_videos(
+    study: Study, study_file: str | Path, decode: bool = False, look: bool = False
+) -> tuple[list[Fault], list[Fault]]:
+    """Check the video files of a study.
+
+    Parameters
+    ----------
+    study : Study
+    study_file : named in the command that a remedy gives.
+    decode : also decode every frame of every used video (slow).
+    look : decode the first frame of each.
+
+    Returns
+    -------
+    faults, warnings : list of Fault
+    """
+    command = f"crisp scan --study {shlex.quote(str(study_file))}"
+    faults: list[Fault] = []
+    warnings: list[Fault] = []
+    if study.data.is_dir():
+        faults += _files(study, command)
+        if decode:
+            _decode(study, command, faults, warnings)
+        elif look and not study.generate:
+            faults += _undecodable(study)
+    elif not study.generate:
+        faults.append(
+            Fault(
+                str(study.data),
+                "folder of the raw videos is missing",
+                "a folder, or a link to one",
+                "a broken link"
+                if study.data.is_symlink()
+                else f"nothing{unreadable.counted_from(study.data)}",
+                f"ln -sfn /path/to/the/videos {study.data}",
+            )
+        )
+    faults += _unscanned(study, command)
+    faults += _mixed_rates(study)
+    return faults, warnings
+
+
+def _files(study: Study, command: str) -> list[Fault]:
+    """Missing and replaced files. A generated video is made anew where it is missing."""
+    if study.generate:
+        return []
+    known = video_sources.read_cache(study)
+    seen = dict(known)
+    faults = []
+    for row in study.used.values():
+        path = study.source(row.video)
+        try:
+            if path.exists() and not path.is_file():
+                raise OSError(None, "not a regular file")
+            found = video_sources.found_instead(study, row, known) if row.sha256 else ""
+            now = video_sources.stamp(study, row)
+        except OSError as error:
+            faults.append(_missing(study, row, error))
+            continue
+        if not os.access(path, os.R_OK):
+            why, remedy = denied(path)
+            faults.append(Fault(str(path), "video file cannot be opened", "a readable file", why, remedy))
+        elif found:
+            expected = f"{row.size} bytes" if found.endswith("bytes") else f"SHA-256 {row.sha256}"
+            what = f"video {row.video} was replaced"
+            faults.append(Fault(str(path), what, expected, found, f"if that is meant, type: {command}"))
+        elif row.sha256:
+            seen[row.video] = now
+    if seen != known:
+        video_sources.write_cache(study, seen)
+    return faults
+
+
+def _undecodable(study: Study) -> list[Fault]:
+    """Files of which not even the first frame decodes."""
+    # Here, as a run starts on login nodes that may not be able to load OpenCV.
+    from crisp.preparation import video
+
+    faults: list[Fault] = []
+    rows = [row for row in study.used.values() if _is_readable(study.source(row.video))]
+    for row in rows:
+        path = study.source(row.video)
+        try:
+            next(video.frames(path, video.Source(path, remedy=video.IN_STUDY)))
+        except CrispError as error:
+            faults += error.faults
+    return faults
+
+
+def _is_readable(path: Path) -> bool:
+    return path.is_file() and os.access(path, os.R_OK)
+
+
+def _missing(study: Study, row: Video, error: OSError) -> Fault:
+    return Fault(
+        str(study.source(row.video)),
+        f"video {row.video} is missing",
+        f"a video file, as {study.videos_table} says",
+        error.strerror or str(error),
+        "restore the file, correct its path, or set use=no for this video",
+    )
+
+
+def _unscanned(study: Study, command: str) -> list[Fault]:
+    """Rows without what a scan fills in. The bytes of a generated video differ between machines."""
+    needed = ("frames", "fps") if study.generate else ("size", "frames", "sha256", "fps")
+    return [
+        Fault(
+            f"{study.videos_table}, video {row.video}",
+            "video was never scanned",
+            ", ".join(needed),
+            f"no {', '.join(missing)}",
+            command,
+        )
+        for row in study.used.values()
+        if (missing := [name for name in needed if not getattr(row, name)])
+    ]
+
+
+def _mixed_rates(study: Study) -> list[Fault]:
+    """All clips of a study have to show the same time per frame."""
+    clusters: list[list[Video]] = []
+    for row in sorted(study.used.values(), key=lambda row: row.working_fps):
+        if not row.fps:
+            continue
+        if clusters and row.working_fps <= clusters[-1][0].working_fps * (1 + TOLERANCE):
+            clusters[-1].append(row)
+        else:
+            clusters.append([row])
+    if len(clusters) < 2:
+        return []
+    most = max(clusters, key=len)
+    found = [
+        f"{cluster[0].working_fps:g} fps: "
+        + (
+            f"the other {len(cluster)}"
+            if cluster is most and len(cluster) > 1
+            else ", ".join(row.video for row in cluster)
+        )
+        for cluster in clusters
+    ]
+    return [
+        Fault(
+            f"{study.videos_table}, column fps",
+            "videos of different frame rates",
+            "one frame rate (fps / frame_step) in all used videos",
+            "; ".join(found),
+            _rate_remedy(clusters),
+        )
+    ]
+
+
+def _rate_remedy(clusters: list[list[Video]]) -> str:
+    slowest = clusters[0][0].working_fps
+    steps = []
+    for cluster in clusters[1:]:
+        ratio = cluster[0].working_fps / slowest
+        if abs(ratio / round(ratio) - 1) > TOLERANCE:
+            return "set use=no for the videos of other rates, or make a data set of each rate"
+        for step in sorted({row.frame_step for row in cluster}):
+            steps.append(f"frame_step {step * round(ratio)} for those of {cluster[0].fps:g} fps")
+    return f"in a column frame_step write {', '.join(steps)} (1 elsewhere), or set use=no"
+
+
+def _decode(study: Study, command: str, faults: list[Fault], warnings: list[Fault]) -> None:
+    # Here, as a run starts on login nodes that may not be able to load OpenCV.
+    from crisp.preparation import video
+
+    rows = [row for row in study.used.values() if _is_readable(study.source(row.video))]
+    for row in progress(rows, "videos", "decode", len(rows)):
+        path = study.source(row.video)
+        source = video.Source(path, remedy=video.IN_STUDY)
+        try:
+            for _ in video.frames(path, source):
+                pass
+        except CrispError as error:
+            faults += error.faults
+            continue
+        if source.decoded != row.frames:
+            faults.append(
+                Fault(
+                    f"{study.videos_table}, video {row.video}",
+                    "number of frames is not what decodes",
+                    counted(source.decoded, "frame"),
+                    str(row.frames),
+                    f"{command} --decode",
+                )
+            )
+        warnings += _oddities(path, source)
+
+
+def _oddities(path: Path, source: video.Source) -> list[Fault]:
+    found = []
+    if source.decoded < source.claimed:
+        claim = f"{counted(source.claimed, 'frame')} claimed"
+        found.append(Fault(str(path), "video is shorter than it claims", claim, f"{source.decoded} decode"))
+    if source.broken:
+        found.append(Fault(str(path), "damaged packets", "0", str(source.broken)))
+    if source.variable_rate:
+        what = "variable frame rate; frames are taken as evenly spaced"
+        found.append(Fault(str(path), what, f"{source.fps:g} fps throughout", "uneven time stamps"))
+    return found

@@ -1,0 +1,174 @@
+"""Importing a folder of videos and labels: tables, annotation files and a study to start from."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from crisp.core.errors import CrispError, Fault, fail
+from crisp.study.importers import indexed, presets, stroke_table, ttstroke20, ttstroke22, writer
+from crisp.study.importers.discovery import Found
+from crisp.study.importers.presets import CostOf, Machine
+from crisp.study.importers.writer import Report
+from crisp.study.tables import ID_PATTERN
+
+
+class Layout(NamedTuple):
+    """How a data set lies in its folder; `text` is for people."""
+
+    text: str
+    matches: Callable[[Path], bool]
+    read: Callable[[Path], Found]
+
+
+# In this order: a folder of the first also has what makes the later ones match.
+LAYOUTS = {
+    "ttstroke20": Layout(
+        "videos/*.mp4 and {classification,detection}Task/<split>/<video>.xml",
+        ttstroke20.matches,
+        ttstroke20.read,
+    ),
+    "ttstroke22": Layout("both of the next two", ttstroke22.matches_both, ttstroke22.read_both),
+    "ttstroke22-classification": Layout(
+        "classificationTask/{train,validation}/<Class>/<id>.mp4, .../test/<id>.mp4, .../test.xml",
+        ttstroke22.matches_classification,
+        ttstroke22.read_classification,
+    ),
+    "ttstroke22-detection": Layout(
+        "detectionTask/<split>/<id>.mp4 and <id>.xml", ttstroke22.matches_detection, ttstroke22.read_detection
+    ),
+    "index": Layout(
+        "strokes.csv and index.json, as crisp index writes them, or a folder of such folders",
+        indexed.matches,
+        indexed.read,
+    ),
+    "csv": Layout(
+        "a CSV with columns video, begin, end (or begin_seconds, end_seconds), label and perhaps split",
+        stroke_table.matches,
+        stroke_table.read,
+    ),
+}
+
+
+def detect_layout(folder: str | Path) -> str:
+    """Name of the layout of a folder (or of a CSV file).
+
+    Raises
+    ------
+    CrispError
+        If the folder is missing or has none of the layouts.
+    """
+    folder = Path(folder)
+    if not folder.exists():
+        raise fail(folder, "source folder is missing", "a folder of videos", "nothing", "correct the path")
+    if folder.is_file():
+        return "index" if indexed.matches(folder) else "csv"
+    for name, layout in LAYOUTS.items():
+        if layout.matches(folder):
+            return name
+    known = "; ".join(f"{name}: {layout.text}" for name, layout in LAYOUTS.items())
+    inside = ", ".join(sorted(path.name for path in folder.iterdir())[:10]) or "an empty folder"
+    remedy = "give the folder that holds these, or write a CSV of the strokes"
+    raise fail(folder, "layout not recognised", known, inside, remedy)
+
+
+def import_folder(
+    source: str | Path,
+    dataset: str,
+    config_folder: str | Path = "config",
+    layout: str = "auto",
+    decode: bool = False,
+    data_folder: str | Path = "data",
+    preset: str = presets.AUTO,
+    *,
+    machine: Callable[[], Machine],
+    cost: CostOf,
+) -> Report:
+    """Import a folder: tables, annotation files, a study, and the link to the videos.
+
+    What exists is never overwritten: importing again adds what is new. The source is only read.
+
+    Parameters
+    ----------
+    source : folder of the raw data, or a CSV of strokes in it.
+    dataset : name of the data set; tables go to ``<config_folder>/<dataset>``.
+    config_folder : as the study shall name it (relative to the folder in which snakemake runs).
+    layout : a key of :data:`LAYOUTS`, or ``auto``.
+    decode : count decoded frames (slow) instead of packets.
+    data_folder : where the link ``<dataset>`` to the source is made.
+    preset : one of :data:`crisp.study.importers.presets.PRESETS`, or ``auto``: by the machine and the data.
+    machine, cost : where the study will run, and what one costs there.
+
+    Returns
+    -------
+    Report
+        What was added, kept, and has to be looked at.
+
+    Raises
+    ------
+    CrispError
+        Before anything is written, if the source, its paths or the names cannot be used, or no video can.
+    """
+    source = Path(source)
+    if not re.fullmatch(ID_PATTERN, dataset):
+        expected = "letters, digits, _ and -, at most 100"
+        raise fail("data set", "bad name", expected, repr(dataset), "choose another name")
+    if layout not in ("auto", *LAYOUTS):
+        raise fail("layout", "no such layout", f"auto, {', '.join(LAYOUTS)}", layout, "choose one of them")
+    if preset not in (presets.AUTO, *presets.PRESETS):
+        known = ", ".join([presets.AUTO, *presets.PRESETS])
+        raise fail("preset", "no such preset", known, preset, "choose one of them")
+    name = detect_layout(source) if layout == "auto" else layout
+    if not source.exists():
+        raise fail(source, "source folder is missing", "a folder of videos", "nothing", "correct the path")
+    found = LAYOUTS[name].read(source)
+    folder = found.folder or (source.parent if source.is_file() else source)
+    faults = [fault for video in found.videos if (fault := _bad_path(folder, video.path))]
+    if not found.videos:
+        faults.append(Fault(str(source), f"no video in layout {name}", LAYOUTS[name].text, "none"))
+    if faults:
+        raise CrispError(*faults)
+    link = Path(data_folder, dataset)
+    report = Report(name, source)
+    _check_link(link, folder)
+    writer.write_dataset(
+        found, folder, Path(config_folder, dataset), link, decode, preset, machine, cost, report
+    )
+    if link.exists():
+        report.kept.append(str(link))
+    else:
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(os.path.realpath(folder), target_is_directory=True)
+        report.added.append(f"{link} -> {os.path.realpath(folder)}")
+    return report
+
+
+def _bad_path(folder: Path, path: str) -> Fault | None:
+    """A table has a row per line, tabs between cells, and is UTF-8."""
+    try:
+        path.encode()
+        good = not re.search(r"[\x00-\x1f]", path)
+    except UnicodeEncodeError:
+        good = False
+    if good:
+        return None
+    what = "path cannot be written to a table"
+    # repr, for both places: a raw line break would tear the message apart.
+    return Fault(
+        repr(str(folder / path)),
+        what,
+        "UTF-8 without tab or line break (or other control character)",
+        repr(path),
+        "rename the file",
+    )
+
+
+def _check_link(link: Path, folder: Path) -> None:
+    if link.is_symlink() or link.exists():
+        target, wanted = os.path.realpath(link), os.path.realpath(folder)
+        if target != wanted:
+            remedy = "choose another data set name"
+            raise fail(link, "data set name is taken", f"a link to {wanted}", target, remedy)

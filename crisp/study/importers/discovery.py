@@ -1,0 +1,99 @@
+"""What an importer finds in a folder, before any file is written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from crisp.core.errors import Fault
+from crisp.study.tables import SPLITS
+
+# Files that lie beside videos. Everything else is taken for a video, whatever its name: one that
+# cannot be read gets a row that says so, instead of being passed over in silence.
+OTHER_FILES = re.compile(
+    r"\.(bib|csv|docx?|html|ini|jpe?g|json|md|pdf|png|py|tsv|txt|xlsx?|xml|ya?ml|zip)", re.IGNORECASE
+)
+SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}")
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A labelled interval in frames, or, with `seconds`, in seconds."""
+
+    begin: float
+    end: float
+    label: str
+    seconds: bool = False
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The strokes of a video for one task and split.
+
+    At most one of these holds: `xml` is a file to copy; `whole` is the class of the whole video;
+    `intervals` are the strokes. If none does, nothing is annotated.
+    """
+
+    task: str
+    split: str = ""
+    xml: Path | None = None
+    whole: str = ""
+    intervals: tuple[Interval, ...] = ()
+
+
+@dataclass
+class FoundVideo:
+    """A video of the source folder.
+
+    Attributes
+    ----------
+    path : relative to the source folder, with forward slashes.
+    hints : words that tell it from another video of the same name (its split, its task).
+    labels : what is annotated in it.
+    sha256 : of the file that the labels were made for; empty if not known.
+    """
+
+    path: str
+    hints: tuple[str, ...] = ()
+    labels: list[Labels] = field(default_factory=list)
+    sha256: str = ""
+
+
+@dataclass
+class Found:
+    """All videos of a source folder, in order, and what could not be made sense of.
+
+    `folder` is what the videos' paths are relative to, where that is not the source folder itself.
+    """
+
+    videos: list[FoundVideo] = field(default_factory=list)
+    problems: list[Fault] = field(default_factory=list)
+    folder: Path | None = None
+
+
+def stem(name: str) -> str:
+    """A file's name without its suffix; a dot in the name itself (``10.05.2020``) ends nothing."""
+    suffix = Path(name).suffix
+    return name.removesuffix(suffix) if SUFFIX.fullmatch(suffix) else name
+
+
+def video_files(folder: Path) -> Iterator[Path]:
+    """The files of a folder that may be videos, broken links too, sorted by name."""
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or OTHER_FILES.fullmatch(path.suffix):
+            continue
+        if path.is_file() or (path.is_symlink() and not path.exists()):
+            yield path
+
+
+def folders(folder: Path) -> list[Path]:
+    """The folders in a folder, sorted by name; none if it is not there."""
+    return [path for path in sorted(folder.iterdir()) if path.is_dir()] if folder.is_dir() else []
+
+
+def split_folders(task: Path) -> list[tuple[str, Path]]:
+    """Split names and their folders in a task's folder, ``valid`` read as ``validation``."""
+    named = {"validation" if path.name == "valid" else path.name: path for path in folders(task)}
+    return [(split, named[split]) for split in SPLITS if split in named]

@@ -1,0 +1,124 @@
+"""Strokes that ``crisp index`` found: ``strokes.csv`` with ``index.json`` beside it, of one or many videos.
+
+The video is where ``index.json`` says, or beside the table. Labels that were corrected in the table count.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from crisp.core.errors import CrispError, Fault, fail
+from crisp.study import index_file
+from crisp.study.importers import stroke_table
+from crisp.study.importers.discovery import Found, Interval
+
+TABLE = "strokes.csv"
+MOST = 5  # missing videos that a message names
+
+
+class Indexed(NamedTuple):
+    """An indexed video: its table of strokes, and what ``index.json`` says about it."""
+
+    table: Path
+    path: Path
+    id: str
+    sha256: str
+
+
+def matches(source: Path) -> bool:
+    """Whether this is what an index wrote: a folder of a video, a folder of such folders, or a table."""
+    return bool(_tables(source))
+
+
+def _tables(source: Path) -> list[Path]:
+    if source.is_file():
+        paths = [source]
+    else:
+        paths = [source / TABLE] if (source / TABLE).is_file() else sorted(source.glob(f"*/{TABLE}"))
+    return [
+        path
+        for path in paths
+        if path.with_name(index_file.NAME).is_file() and stroke_table.header(path) >= set(COLUMNS)
+    ]
+
+
+def read(source: Path) -> Found:
+    """The indexed videos and the strokes found in them.
+
+    Raises
+    ------
+    CrispError
+        If an ``index.json`` or a table is damaged, no video is where it was indexed or beside its
+        table, or the videos have no folder in common.
+    """
+    indexed = [_indexed(path) for path in _tables(source)]
+    if not indexed:
+        raise fail(
+            source,
+            "nothing that crisp index wrote",
+            f"{TABLE} and {index_file.NAME}",
+            "none",
+            "name their folder",
+        )
+    places = {one.table: place for one in indexed if (place := _place(one))}
+    missing = [_missing(one) for one in indexed if one.table not in places]
+    if not places:
+        raise CrispError(*missing[:MOST])
+    folder = Path(os.path.commonpath([path.parent for path in places.values()]))
+    if folder == Path(folder.anchor):
+        apart = ", ".join(sorted({str(path.parent) for path in places.values()})[:MOST])
+        raise fail(
+            source,
+            "the videos have no folder in common",
+            "videos below one folder",
+            apart,
+            "import those of one folder at a time, under a name of their own",
+        )
+    found = Found(problems=missing, folder=folder)
+    for one in indexed:
+        if one.table in places:
+            path = places[one.table].relative_to(folder).as_posix()
+            video = stroke_table.found_video(path, _strokes(one))
+            video.sha256 = one.sha256
+            found.videos.append(video)
+    return found
+
+
+def _indexed(table: Path) -> Indexed:
+    video = index_file.read_index(table.with_name(index_file.NAME))["video"]
+    return Indexed(table, Path(video["path"]), video["id"], video.get("sha256", ""))
+
+
+def _place(one: Indexed) -> Path | None:
+    """Where the video is: where it was indexed, else beside the table or beside its folder."""
+    near = [one.table.parent / one.path.name, one.table.parent.parent / one.path.name]
+    return next((path.absolute() for path in [one.path, *near] if path.is_file()), None)
+
+
+def _missing(one: Indexed) -> Fault:
+    return Fault(
+        str(one.table),
+        "the video of these strokes is missing",
+        str(one.path),
+        "nothing there, nor beside the table",
+        f"bring the video back, or put {one.path.name} beside the table",
+    )
+
+
+def _strokes(one: Indexed) -> dict[str, list[Interval]]:
+    """The strokes of the table, all of one video, by split."""
+    by_split: dict[str, list[Interval]] = {}
+    for video, splits in stroke_table.strokes(one.table).items():
+        if Path(video).name not in (one.id, one.path.name):
+            raise fail(one.table, "strokes of another video", one.id, video, f"keep only those of {one.id}")
+        for split, intervals in splits.items():
+            by_split.setdefault(split, []).extend(intervals)
+    return by_split
+
+
+COLUMNS = (
+    *("video", "begin", "end", "begin_seconds", "end_seconds", "label"),
+    *("probability", "any_stroke", "cut"),
+)

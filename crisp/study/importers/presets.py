@@ -1,0 +1,182 @@
+"""How large an imported study is: ``quick`` ends in minutes, ``standard`` in hours, ``published`` in days.
+
+Which one is taken, and how far ``quick`` has to be cut down, is decided by what the study costs on this
+machine, which the caller tells (`crisp.workflow.importing`).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from crisp.study import schema, tables
+from crisp.study.importers.fitting import Labels
+from crisp.study.importers.study_template import MODELS, variants
+
+AUTO = "auto"
+PRESETS = ("quick", "standard", "published")
+SMALL = 200  # labelled strokes; with fewer the published size has nothing to learn from
+BUDGET = 0.5  # hours that a quick study may take before it is cut down
+RATE = 30.0  # frames per second, where no video tells
+CLIPS = 2000  # that a quick training sees, in 30 to 100 epochs
+
+
+class Machine(NamedTuple):
+    """What a study would run on."""
+
+    cores: int
+    gpu: bool
+
+    def __str__(self) -> str:
+        cores = "1 core" if self.cores == 1 else f"{self.cores} cores"
+        return f"{cores}, {'a GPU' if self.gpu else 'no GPU'}"
+
+
+class Cost(NamedTuple):
+    """Work of a study, and about how long it takes on a machine; all in hours."""
+
+    core: float
+    gpu: float
+    wall: float
+
+    def __str__(self) -> str:
+        gpu = f" and {self.gpu:.1f} GPU-hours" if self.gpu >= 0.05 else ""
+        return f"about {_duration(self.wall)} ({self.core:,.1f} core-hours{gpu})"
+
+
+# What a study costs, by its content, the rows of its videos, its strokes and the machine; None where the data
+# allow no split yet.
+CostOf = Callable[[dict[str, Any], Sequence[tables.Video], Labels, Machine], Cost | None]
+
+
+class Choice(NamedTuple):
+    """A preset, why it was taken, the machine that it is for, and what a study costs there."""
+
+    preset: str
+    why: str
+    machine: Machine
+    cost: CostOf
+
+
+class Size(NamedTuple):
+    """Labelled `strokes`, samples that `train`, and a short stroke's `length` in working frames."""
+
+    strokes: int
+    train: int
+    length: int
+
+
+def choose(wanted: str, strokes: int, machine: Machine, cost: CostOf) -> Choice:
+    """The preset to take on a machine for so many labelled strokes."""
+    if wanted != AUTO:
+        return Choice(wanted, f"as asked for ({machine})", machine, cost)
+    if not machine.gpu:
+        return Choice("quick", f"as this machine has no GPU ({machine})", machine, cost)
+    if strokes < SMALL:
+        return Choice("quick", f"as {strokes} labelled strokes are few (fewer than {SMALL})", machine, cost)
+    return Choice(
+        "standard", f"as this machine has a GPU, and there are {strokes} labelled strokes", machine, cost
+    )
+
+
+def candidates(name: str, data: Size, cores: int) -> Iterator[dict[str, Any]]:
+    """Keys that a preset sets in a study, the largest first; of ``published`` none."""
+    if name == "published":
+        yield {}
+    elif name == "standard":
+        frames = _frames(data.length, 24)
+        yield _keys(192, frames, "deepflow", MODELS, {"epochs": 100, "patience": 20}, cores)
+    else:
+        frames = _frames(data.length, 16)
+        epochs = min(100, max(30, math.ceil(CLIPS / max(1, data.train))))
+        training = {"epochs": epochs, "batch_size": 5, "learning_rate": 0.005}
+        yield _keys(128, frames, "deepflow", MODELS, training, cores)
+        yield _keys(96, frames, "deepflow", MODELS, training, cores)
+        yield _keys(96, frames, "dis", ("twin",), training, cores)
+        yield _keys(96, frames, "dis", ("twin",), training | {"epochs": 10}, cores)
+
+
+def _frames(length: int, most: int) -> int:
+    """Frames of a clip: a bit under a short stroke, in steps of 4."""
+    return max(8, min(most, length // 4 * 4))
+
+
+def _keys(
+    width: int, frames: int, flow: str, models: Sequence[str], training: dict[str, Any], cores: int
+) -> dict[str, Any]:
+    side = width * 3 // 8  # as published: 120 of 320 px
+    return {
+        "preparation": {"width": width, **({"flow_methods": [flow]} if flow != "deepflow" else {})},
+        "defaults": {"size": [frames, side, side], **({"flow": flow} if flow != "deepflow" else {})},
+        "variants": variants(models),
+        "training": {**training, **({"threads": 1} if cores == 1 else {})},
+    }
+
+
+def affordable(
+    choice: Choice, content: dict[str, Any], size: Size, rows: Sequence[tables.Video], kept: Labels
+) -> tuple[dict[str, Any], Cost | None]:
+    """The first of a preset's candidates that is within the budget, or the last, and what it costs.
+
+    Parameters
+    ----------
+    choice : the preset, the machine and its costs.
+    content : of the study, to which a candidate's keys are added.
+    size : of the data.
+    rows : of ``videos.tsv``.
+    kept : usable strokes by path.
+
+    Returns
+    -------
+    keys : dict
+    cost : Cost or None
+        None where the data allow no split yet.
+    """
+    keys: dict[str, Any] = {}
+    found = None
+    for keys in candidates(choice.preset, size, choice.machine.cores):
+        found = choice.cost({**content, **keys}, rows, kept, choice.machine)
+        if choice.preset != "quick" or found is None or found.wall <= BUDGET:
+            break
+    return keys, found
+
+
+def marks(content: dict[str, Any], name: str) -> dict[str, str]:
+    """What the study file says beside each key that is not as usual: the published value, or the default."""
+    found = {}
+    for part in ("preparation", "defaults", "training"):
+        usual = _variant() if part == "defaults" else schema.defaults(part)
+        for key, value in content.get(part, {}).items():
+            if value != usual[key]:
+                found[f"{part}.{key}"] = f"preset {name}; published: {json.dumps(usual[key])}"
+    if len(content["variants"]) < len(MODELS):
+        found["variants"] = f"preset {name}; published: rgb, flow and twin"
+    for part in ("negatives", "split"):
+        usual = schema.defaults(part)
+        for key, value in content[part].items():
+            if value != usual[key]:
+                found[f"{part}.{key}"] = f"for these data; default: {json.dumps(usual[key])}"
+    return found
+
+
+def _variant() -> dict[str, Any]:
+    keys = schema.schema()["$defs"]["variant"]["properties"]
+    return {key: rule["default"] for key, rule in keys.items() if "default" in rule}
+
+
+def text(keys: dict[str, Any]) -> str:
+    """The size of a preset's study on one line."""
+    width = (schema.defaults("preparation") | keys.get("preparation", {}))["width"]
+    epochs = (schema.defaults("training") | keys.get("training", {}))["epochs"]
+    clip = "x".join(map(str, (_variant() | keys.get("defaults", {}))["size"]))
+    models = ", ".join(one["name"] for one in keys.get("variants", [])) or ", ".join(MODELS)
+    return f"{models} for {epochs} epochs, clips of {clip} (frames, height, width), videos {width} px wide"
+
+
+def _duration(hours: float) -> str:
+    if hours < 1.5:
+        minutes = max(1, math.ceil(hours * 60))
+        return f"{minutes} minute{'s' if minutes > 1 else ''}"
+    return f"{hours:,.0f} hours" if hours < 48 else f"{hours / 24:,.0f} days"

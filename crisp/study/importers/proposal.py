@@ -1,0 +1,177 @@
+"""The study that an import proposes: classes, negatives and split by the labels, size by a preset."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from crisp.core.errors import Fault
+from crisp.study import tables
+from crisp.study.annotations import Stroke, is_unknown
+from crisp.study.importers import fitting, presets, study_template
+from crisp.study.importers.presets import Choice
+
+WHOLE = 0.9  # of a clip is its stroke, where the clip was cut out around it
+USUAL = 1.0  # s, a stroke's length where none is labelled
+
+
+@dataclass(frozen=True)
+class Data:
+    """What is known of a data set.
+
+    Attributes
+    ----------
+    folder : of the tables; its name is that of the data set.
+    link : leads to the videos.
+    labels : rows of ``annotations.tsv``.
+    strokes : of every annotation file, by its path.
+    videos : rows of ``videos.tsv`` by id.
+    """
+
+    folder: Path
+    link: Path
+    labels: list[tables.Annotation]
+    strokes: Mapping[str, list[Stroke]]
+    videos: Mapping[str, tables.Video]
+
+    @cached_property
+    def classification(self) -> list[tables.Annotation]:
+        """The rows of classification whose videos are in use."""
+        return [row for row in self.labels if row.task == "classification" and self.videos[row.video].use]
+
+    @cached_property
+    def usable(self) -> dict[str, list[Stroke]]:
+        """The strokes that a study can use, by path."""
+        frames = {row.path: self.videos[row.video].frames for row in self.labels}
+        return fitting.usable(self.strokes, frames)
+
+    @cached_property
+    def labelled(self) -> list[tuple[tables.Video, Stroke]]:
+        """The strokes with a class, each with its video."""
+        return [
+            (self.videos[row.video], stroke)
+            for row in self.classification
+            for stroke in self.usable[row.path]
+            if stroke.label and not is_unknown(stroke.label)
+        ]
+
+    @cached_property
+    def classes(self) -> list[str]:
+        """Their classes, Negative first, the others by name."""
+        found = {stroke.label for _, stroke in self.labelled}
+        return sorted(found, key=lambda name: (name != fitting.NEGATIVE, name))
+
+    @cached_property
+    def trimmed(self) -> bool:
+        """Whether every labelled video is a clip of one stroke."""
+        by_video: dict[str, list[Stroke]] = {}
+        for row in self.classification:
+            by_video.setdefault(row.video, []).extend(self.usable[row.path])
+        return bool(by_video) and all(
+            len(strokes) == 1 and strokes[0].end - strokes[0].begin >= WHOLE * self.videos[video].frames
+            for video, strokes in by_video.items()
+        )
+
+    @property
+    def short(self) -> float:
+        """Length of a short stroke: three in four are as long or longer; s."""
+        lengths = sorted((stroke.end - stroke.begin) / video.fps for video, stroke in self.labelled)
+        return lengths[len(lengths) // 4] if lengths else USUAL
+
+
+class Proposed(NamedTuple):
+    """The text of a study file, `notes` about it for people, and `faults`: what it still lacks."""
+
+    text: str
+    notes: list[str]
+    faults: list[Fault]
+
+
+def propose(
+    data: Data, rows: Sequence[tables.Video], choice: Choice, source: Path, study_file: Path
+) -> Proposed:
+    """A study for a data set whose tables are written.
+
+    Parameters
+    ----------
+    data : the data set.
+    rows : of its ``videos.tsv``.
+    choice : the preset, and the machine.
+    source : what was imported, for the command that imports it with another preset.
+    study_file : where the text will be, for messages.
+    """
+    content = study_template.content(data.folder, data.link, data.classes, _method(data))
+    train, notes, faults = 0, list[str](), list[Fault]()
+    if data.classes:
+        classes = len({fitting.NEGATIVE, *data.classes})
+        share = 0.1 if choice.preset == "published" else max(0.1, round(1 / classes, 2))
+        keys, train, notes, faults = fitting.fit(content, data.usable, data.trimmed, share)
+        content |= keys
+    if len(content["classes"]) < 2:
+        faults = [_too_few_classes(data, study_file)]
+        content |= {"classes": sorted({fitting.NEGATIVE, "Stroke", *data.classes})}
+    size = presets.Size(len(data.labelled), train, _frames(data, rows))
+    keys, cost = presets.affordable(choice, content, size, rows, data.usable)
+    content |= keys
+    lines = [
+        f"preset: {choice.preset}, {choice.why}: {presets.text(keys)}",
+        f"cost: {cost or 'not known before the warnings are mended'}; see crisp plan",
+    ]
+    if choice.preset != "published":
+        lines += _published(data, rows, choice, content, source)
+    steps = {row.frame_step for row in rows if row.use}
+    if steps != {1}:
+        rates = sorted({f"{row.working_fps:.4g}" for row in rows if row.use})
+        lines.append(
+            f"frame_step: {' to '.join(rates)} frames per second are kept, see {data.folder}/videos.tsv"
+        )
+    text = study_template.text(content, presets.marks(content, choice.preset), lines)
+    return Proposed(text, [f"note: {note}" for note in notes] + lines, faults)
+
+
+def _method(data: Data) -> str:
+    if data.classification and all(row.split for row in data.classification):
+        return "given"
+    return "stratified" if data.trimmed else "by_video"
+
+
+def _too_few_classes(data: Data, study_file: Path) -> Fault:
+    if not data.classes:
+        what, expected = "no labelled stroke found", "strokes with a class"
+    else:
+        what, expected = "strokes of one class only, and no time without strokes", "two classes or more"
+    return Fault(
+        f"{study_file}, classes",
+        what,
+        expected,
+        ", ".join(data.classes) or "none",
+        "label strokes of other classes, or clips without a stroke as Negative, then put the classes in",
+    )
+
+
+def _frames(data: Data, rows: Sequence[tables.Video]) -> int:
+    """Working frames of a short stroke."""
+    rate = next((row.working_fps for row in rows if row.use and row.fps), presets.RATE)
+    return math.floor(data.short * rate + 0.5)
+
+
+def _published(
+    data: Data,
+    rows: Sequence[tables.Video],
+    choice: Choice,
+    content: dict[str, Any],
+    source: Path,
+) -> list[str]:
+    """How to get the published settings, and what they cost here."""
+    shrunk = ("preparation", "defaults", "training", "variants")
+    full = {key: value for key, value in content.items() if key not in shrunk}
+    full["variants"] = study_template.variants()
+    cost = choice.cost(full, [replace(row, frame_step=1) for row in rows], data.usable, choice.machine)
+    name = f"{data.folder.name}-published"
+    command = f"crisp import {shlex.quote(str(source))} --name {name} --preset published"
+    return [f"published settings: {cost or 'of unknown cost'}; type: {command}"]

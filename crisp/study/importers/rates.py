@@ -1,0 +1,69 @@
+"""Every how many frames one is kept, so that all videos of a study show the same time per frame."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+from crisp.core.errors import Fault
+from crisp.core.words import few
+from crisp.study.checks.videos import TOLERANCE
+from crisp.study.tables import Video
+
+USUAL = 30.0  # frames per second that show a stroke well enough for clips of few frames
+LEAST = 16  # frames that a stroke keeps
+
+
+def working_rate(new: Sequence[Video], old: Sequence[Video], thinned: bool, seconds: float) -> float:
+    """Frame rate that the videos of a data set are brought to.
+
+    Parameters
+    ----------
+    new, old : rows to add to the table, and rows in it, whose rate is kept to.
+    thinned : whether to keep no more frames than needed, of fast cameras.
+    seconds : length of a short stroke, which is to keep enough frames; s.
+
+    Returns
+    -------
+    float
+        The rate that most rates are multiples of, or a whole part of it; 0 if none is known.
+    """
+    known = [row.working_fps for row in old if row.use and row.fps]
+    if known:
+        return Counter(known).most_common(1)[0][0]
+    rates = sorted(row.fps for row in new if row.use and row.fps)
+    if not rates:
+        return 0.0
+    base = max(rates, key=lambda rate: (sum(_multiple(other, rate) for other in rates), -rate))
+    if not thinned:
+        return base
+    most = max(1, math.floor(seconds * base / LEAST))
+    return base / min(most, max(1, math.floor(base / USUAL + 0.5)))
+
+
+def _multiple(rate: float, base: float) -> bool:
+    return abs(rate / base / max(1, round(rate / base)) - 1) <= TOLERANCE
+
+
+def step(row: Video, rate: float) -> int:
+    """`frame_step` that brings a video nearest to a working rate."""
+    return max(1, math.floor(row.fps / rate + 0.5)) if row.fps and rate else 1
+
+
+def odd(videos_table: object, rows: Sequence[Video], rate: float) -> list[Fault]:
+    """The warning that some videos cannot be brought to the working rate, if there are any."""
+    others = [row for row in rows if row.use and row.fps and not _multiple(row.fps, rate)]
+    if not others:
+        return []
+    counts = Counter(f"{row.fps:g}" for row in others)
+    found = ", ".join(f"{count} of {fps} fps" for fps, count in counts.items())
+    return [
+        Fault(
+            f"{videos_table}, column fps",
+            "videos of different frame rates",
+            f"{rate:g} fps or a multiple, as most of the videos have",
+            f"{found}: {few([row.video for row in others], 5)}",
+            "set use=no for them, or import the videos of each rate under a name of their own",
+        )
+    ]

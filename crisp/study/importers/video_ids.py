@@ -1,0 +1,54 @@
+"""Video ids from file names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import count
+from pathlib import PurePosixPath
+
+from crisp.study.importers.discovery import FoundVideo, stem
+from crisp.study.tables import RESERVED
+
+LONGEST = 100  # characters, as crisp.study.tables.ID_PATTERN says
+
+
+def assign(videos: list[FoundVideo], taken: dict[str, str]) -> dict[str, str]:
+    """Give each video an id.
+
+    Parameters
+    ----------
+    videos : in order: of two with the same name the first gets the plain id, the other one's
+        split, task or a number is appended.
+    taken : ids that exist, by path; they stay.
+
+    Returns
+    -------
+    dict
+        Path to id, those of `taken` included.
+    """
+    ids = dict(taken)
+    used = {*RESERVED, *(video.lower() for video in taken.values())}
+    for video in videos:
+        if video.path not in ids:
+            ids[video.path] = next(name for name in _candidates(video) if name.lower() not in used)
+            used.add(ids[video.path].lower())
+    return ids
+
+
+def plain(name: str) -> str:
+    """The id of a file name by itself: its stem, all but letters, digits, ``_`` and ``-`` as ``-``."""
+    return re.sub(r"[^A-Za-z0-9_-]", "-", stem(name)).strip("-_")[:LONGEST] or "video"
+
+
+def _candidates(video: FoundVideo) -> Iterator[str]:
+    base = plain(PurePosixPath(video.path).name)
+    yield base
+    endings = [re.sub(r"[^A-Za-z0-9_-]", "-", hint) for hint in video.hints]
+    yield from (_appended(base, ending) for ending in endings)
+    yield from (_appended(base, "-".join([*endings[:1], str(number)])) for number in count(2))
+
+
+def _appended(base: str, ending: str) -> str:
+    ending = f"-{ending[:40]}"
+    return base[: LONGEST - len(ending)] + ending

@@ -1,0 +1,309 @@
+"""Writing what was found into a data set's folder, without overwriting anything that is there."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from crisp.core.errors import CrispError, Fault
+from crisp.core.files import replacing
+from crisp.core.progress import progress
+from crisp.core.words import counted, few
+from crisp.study import tables
+from crisp.study.annotations import Stroke, read_annotation, write_annotation
+from crisp.study.importers import presets, proposal, rates, video_ids
+from crisp.study.importers.discovery import Found, FoundVideo, Interval, Labels
+from crisp.study.importers.presets import CostOf, Machine
+from crisp.study.scan import measure
+
+MOST = 5  # files that one message names
+
+
+@dataclass
+class Report:
+    """What an import did.
+
+    Attributes
+    ----------
+    layout : name of the layout that was read.
+    source : what was imported.
+    added, kept : what was written, and what was there and left as it was.
+    notes : what the study is like, and why.
+    warnings : what a person should look at.
+    """
+
+    layout: str
+    source: Path
+    added: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    warnings: list[Fault] = field(default_factory=list)
+
+    def note(self, path: Path, added: int, kept: int, unit: str) -> None:
+        """Note how many of a table's rows were added and kept."""
+        if added:
+            self.added.append(f"{path}: {counted(added, unit)}")
+        if kept:
+            self.kept.append(f"{path}: {counted(kept, unit)}")
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the lines to print, without the warnings."""
+        yield f"layout: {self.layout}"
+        yield from (f"added: {text}" for text in self.added)
+        yield from (f"kept: {text}" for text in self.kept)
+        yield from self.notes
+
+
+def write_dataset(
+    found: Found,
+    source: Path,
+    folder: Path,
+    link: Path,
+    decode: bool,
+    preset: str,
+    machine: Callable[[], Machine],
+    cost: CostOf,
+    report: Report,
+) -> None:
+    """Write tables, annotation files and study of a data set; what is there stays.
+
+    Parameters
+    ----------
+    found : the videos and their labels.
+    source : folder that the videos' paths are relative to.
+    folder : of the tables; its name is that of the data set.
+    link : through which the study finds `source`.
+    decode : count decoded frames instead of packets.
+    preset : of the study, or ``auto``.
+    machine, cost : where the study will run, and what one costs there.
+    report : filled with what was done.
+
+    Raises
+    ------
+    CrispError
+        Before anything is written, if no video can be used.
+    """
+    videos_table = folder / "videos.tsv"
+    old = tables.read_videos(videos_table) if videos_table.exists() else []
+    names = video_ids.assign(found.videos, {row.path: row.video for row in old})
+    known = {row.video for row in old}
+    by_id = {row.video: row for row in old}
+    new = [video for video in found.videos if names[video.path] not in known]
+    for video in progress(new, "videos", "import", len(new)):
+        row, fault = _row(names[video.path], source, video, decode)
+        by_id[row.video] = row
+        report.warnings += _measured(source / row.path, row, video, fault, videos_table)
+    if not any(row.use for row in by_id.values()):
+        raise CrispError(*(report.warnings[:MOST] or [_none_in_use(videos_table)]))
+
+    report.note(videos_table, len(new), len(old), "video")
+    pairs = [(by_id[names[video.path]], label) for video in found.videos for label in video.labels]
+    labels = _annotations(folder, source, pairs, report)
+    report.warnings += found.problems
+    study_file = folder / "study.yaml"
+    data = proposal.Data(folder, link, labels, _strokes(folder, labels, report), by_id)
+    choice = None if study_file.exists() else presets.choose(preset, len(data.labelled), machine(), cost)
+    thinned = choice is not None and choice.preset != "published"
+    measured = [row for row in by_id.values() if row.video not in known]
+    rate = rates.working_rate(measured, old, thinned, data.short)
+    added = [replace(row, frame_step=rates.step(row, rate)) for row in measured]
+    report.warnings += rates.odd(videos_table, added, rate)
+    rows = [*old, *added]
+    if added:
+        tables.write_videos(videos_table, rows)
+    if choice is None:
+        _kept(study_file, data, preset, report)
+        return
+    proposed = proposal.propose(data, rows, choice, report.source, study_file)
+    with replacing(study_file) as beside:
+        beside.write_text(proposed.text, encoding="utf-8")
+    report.added.append(str(study_file))
+    report.notes += proposed.notes
+    report.warnings += proposed.faults
+
+
+def _row(name: str, source: Path, video: FoundVideo, decode: bool) -> tuple[tables.Video, Fault | None]:
+    """The row of a video, and what is wrong with the file."""
+    try:
+        found = measure(source / video.path, decode)
+    except CrispError as error:
+        fault = error.faults[0]
+        note = " ".join(f"{fault.what}: {fault.found}".split())[:200]
+        return tables.Video(name, video.path, use=False, note=note), fault
+    return tables.Video(name, video.path, found.size, found.frames, found.sha256, found.fps), None
+
+
+def _measured(
+    path: Path, row: tables.Video, video: FoundVideo, fault: Fault | None, videos_table: Path
+) -> list[Fault]:
+    """What there is to say of a video: not usable, or not the one that its labels were made for."""
+    if fault:
+        remedy = fault.remedy or "replace the file by one that plays, or convert it"
+        again = f"{remedy}; then set use=yes in {videos_table} and type crisp scan"
+        return [Fault(str(path), f"video is not used: {fault.what}", fault.expected, fault.found, again)]
+    if video.sha256 not in ("", row.sha256):
+        what = "video is not the file that was indexed, so its strokes may be elsewhere"
+        return [
+            Fault(str(path), what, f"SHA-256 {video.sha256}", row.sha256, "index this file, or look at it")
+        ]
+    return []
+
+
+def _none_in_use(videos_table: Path) -> Fault:
+    return Fault(
+        str(videos_table), "no video is in use", "use=yes in a row", "use=no in all", "set use=yes for some"
+    )
+
+
+def _annotations(
+    folder: Path, source: Path, pairs: list[tuple[tables.Video, Labels]], report: Report
+) -> list[tables.Annotation]:
+    """Write the annotation files that are not there yet, and their table; all rows of it."""
+    table = folder / "annotations.tsv"
+    before = tables.read_annotations(table) if table.exists() else []
+    known = {(row.video, row.path, row.task) for row in before}
+    added, same, other = list[tables.Annotation](), 0, list[Fault]()
+    for row, label in pairs:
+        path = Path("annotations", label.task, label.split, f"{row.video}.xml")
+        if (folder / path).exists():
+            difference = _difference(folder / path, row, label)
+            same += difference is None
+            other += [difference] if difference else []
+        elif moved := _moved(folder, [one for one in before if one.video == row.video], row, label):
+            report.warnings.append(moved)
+            continue
+        elif problem := _annotation_file(folder / path, row, label):
+            where, what = str(source / row.path), "video has no annotation file"
+            report.warnings.append(
+                Fault(where, what, found=problem, remedy="mend the video, then import again")
+            )
+            continue
+        if (row.video, path.as_posix(), label.task) not in known:
+            added.append(tables.Annotation(row.video, path.as_posix(), label.task, label.split))
+    if added or not table.exists():
+        tables.write_annotations(table, [*before, *added])
+    report.note(table, len(added), len(before), "row")
+    if same:
+        report.kept.append(f"{_files(same)} as in the source")
+    if other:
+        report.kept.append(f"{_files(len(other))} that differ{'s' * (len(other) == 1)} from the source")
+        report.warnings += other[:MOST]
+    if len(other) > MOST:
+        what = f"{_files(len(other) - MOST)} more that differ from the source, not overwritten"
+        report.warnings.append(Fault(str(folder / "annotations"), what))
+    return [*before, *added]
+
+
+def _files(count: int) -> str:
+    return "1 annotation file" if count == 1 else f"{count} annotation files"
+
+
+def _difference(path: Path, row: tables.Video, label: Labels) -> Fault | None:
+    """What an annotation file that is kept has otherwise than the source, if anything."""
+    try:
+        theirs = _of_source(row, label)
+        ours = set(read_annotation(path))
+    except (CrispError, ValueError):
+        return None  # crisp check says what is wrong with the file
+    if ours == theirs:
+        return None
+    return Fault(
+        str(path),
+        "differs from the source, not overwritten",
+        _named(theirs - ours) + " (source)",
+        _named(ours - theirs) + " (here)",
+        "if the source is right, move this file away and import again; a correction made here stays as it is",
+    )
+
+
+def _of_source(row: tables.Video, label: Labels) -> set[Stroke]:
+    """The strokes of a label; CrispError or ValueError where they cannot be known."""
+    return set(read_annotation(label.xml) if label.xml is not None else _labelled(row, label))
+
+
+def _moved(folder: Path, before: list[tables.Annotation], row: tables.Video, label: Labels) -> Fault | None:
+    """Whether a label is another row's, but for its split: in both it would be two samples."""
+    try:
+        theirs = _of_source(row, label)
+        same = [
+            one
+            for one in before
+            if one.task == label.task and set(read_annotation(folder / one.path)) == theirs
+        ]
+    except (CrispError, ValueError):
+        return None  # crisp check says what is wrong with the file
+    if not theirs or not same:
+        return None
+    return Fault(
+        f"{folder / 'annotations.tsv'}, video {row.video}",
+        "split differs from the source, not changed",
+        f"{label.split or 'none'} (source)",
+        f"{same[0].split or 'none'} (here)",
+        "if the source is right, correct the column split",
+    )
+
+
+def _named(strokes: set[Stroke]) -> str:
+    """The first strokes of a set, for messages."""
+    texts = [f"{one.begin} to {one.end} {one.label!r}" for one in sorted(strokes)]
+    return few(texts, 3) or "no such stroke"
+
+
+def _annotation_file(path: Path, row: tables.Video, label: Labels) -> str:
+    """Write one annotation file; the reason if that is impossible."""
+    if label.xml is not None:
+        with replacing(path) as beside:
+            beside.write_bytes(label.xml.read_bytes())
+        return ""
+    try:
+        write_annotation(path, _labelled(row, label))
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _labelled(row: tables.Video, label: Labels) -> list[Stroke]:
+    """The strokes of a label that is no file; ValueError where the video does not say enough."""
+    if label.whole and not row.frames:
+        raise ValueError("the number of frames is not known")
+    if any(interval.seconds for interval in label.intervals) and not row.fps:
+        raise ValueError("the frame rate is not known")
+    whole = [Stroke(0, row.frames, label.whole)] if label.whole else []
+    return [*whole, *(_stroke(interval, row.fps) for interval in label.intervals)]
+
+
+def _stroke(interval: Interval, fps: float) -> Stroke:
+    begin, end = (
+        math.floor(bound * fps + 0.5) if interval.seconds else int(bound)
+        for bound in (interval.begin, interval.end)
+    )
+    return Stroke(begin, max(end, begin + 1), interval.label)
+
+
+def _strokes(folder: Path, labels: list[tables.Annotation], report: Report) -> dict[str, list[Stroke]]:
+    """The strokes of every annotation file by its path; of one that cannot be read none."""
+    found = {}
+    for row in labels:
+        try:
+            found[row.path] = read_annotation(folder / row.path)
+        except CrispError as error:
+            report.warnings += error.faults
+            found[row.path] = []
+    return found
+
+
+def _kept(study_file: Path, data: proposal.Data, preset: str, report: Report) -> None:
+    """Say what a study that is there keeps, and what it lacks."""
+    report.kept.append(f"{study_file}, not overwritten; classes found: {', '.join(data.classes)}")
+    if preset != presets.AUTO:
+        report.warnings.append(
+            Fault(
+                str(study_file),
+                f"preset {preset} is not applied: the study is there and is kept",
+                remedy=f"crisp import {shlex.quote(str(report.source))} --name {data.folder.name}-{preset} "
+                f"--preset {preset}",
+            )
+        )

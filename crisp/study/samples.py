@@ -1,0 +1,324 @@
+"""Samples of a study: the annotated strokes of its videos and negatives cut from the gaps."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from crisp.core import json_file
+from crisp.core.cells import guarded, plain
+from crisp.core.errors import CrispError, Fault
+from crisp.core.files import digest, replacing
+from crisp.core.limits import LARGEST_TEXT, frame_bounds
+from crisp.core.unreadable import reading, remade
+from crisp.study.annotations import Stroke, read_annotation
+from crisp.study.config import Study
+from crisp.study.groups import kept_apart
+from crisp.study.tables import SPLITS, Annotation
+
+# Strokes, (begin, end, label), by their file's path in ``annotations.tsv``.
+Labels = Mapping[str, Sequence[Any]]
+
+
+class Sample(NamedTuple):
+    """A row of ``strokes.tsv``: frames ``[begin, end)`` of a video, after its `frame_step`.
+
+    `kind` is ``stroke`` or ``negative``, `sample` a unique id, `given` the split that
+    ``annotations.tsv`` gives (or empty).
+    """
+
+    video: str
+    begin: int
+    end: int
+    label: str
+    kind: str
+    sample: str
+    given: str = ""
+
+
+def read_samples(path: str | Path, rule: str = "strokes") -> list[Sample]:
+    """Read a ``strokes.tsv``, or another table of its form, which this rule makes.
+
+    Raises
+    ------
+    CrispError
+        If it is missing or damaged.
+    """
+    with reading(
+        path, "table of samples", f"columns {', '.join(Sample._fields)}", rule, largest=LARGEST_TEXT
+    ):
+        with open(path, encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+            rows: list[dict[str, Any]] = list(reader)
+        if missing := [name for name in ("video", "begin", "end") if name not in (reader.fieldnames or ())]:
+            raise ValueError(f"no column {', '.join(missing)}")
+        bounds = [frame_bounds(row["begin"], row["end"]) for row in rows]
+        return [
+            Sample(**{**row, "begin": begin, "end": end, "label": plain(row["label"])})
+            for row, (begin, end) in zip(rows, bounds, strict=True)
+        ]
+
+
+def write_samples(path: str | Path, samples: Iterable[Sample]) -> None:
+    """Write a ``strokes.tsv``."""
+    with replacing(path) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_NONE, quotechar=None)
+        writer.writerow(Sample._fields)
+        writer.writerows(map(guarded, sample) for sample in samples)
+
+
+def labels(study: Study) -> Labels:
+    """The strokes of every annotation file, as they are now."""
+    return {row.path: read_annotation(study.annotation_file(row)) for row in study.annotations}
+
+
+def read_labels(path: str | Path) -> Labels:
+    """Read :func:`labels` as a run kept them at its start.
+
+    Raises
+    ------
+    CrispError
+        If the file is missing or damaged.
+    """
+    remedy = remade(path, by_hand="a run of the study writes one")
+    kept = json_file.read(path, json_file.schema("labels"), "file of labels", remedy)
+    found = (
+        (f"$[{name!r}][{number}]", "empty or negative interval")
+        for name, strokes in kept.items()
+        for number, (begin, end, _) in enumerate(strokes)
+        if begin >= end
+    )
+    json_file.refuse(path, found, remedy)
+    return kept
+
+
+def labels_digest(parsed: Iterable[tuple[Annotation, object]]) -> str:
+    """One string that changes when a label, bound or split of a used video does, and only then.
+
+    White space, comments and the files' dates play no part.
+
+    Parameters
+    ----------
+    parsed : iterable of (Annotation, strokes)
+        As `parsed_labels` returns them.
+    """
+    return digest([(row.video, row.task, row.split, found) for row, found in parsed])
+
+
+def parsed_labels(study: Study) -> list[tuple[Annotation, list[Stroke] | str]]:
+    """The sorted strokes of every annotation row, as its file is now; of a bad file the message."""
+    return [(row, _parsed(study, row)) for row in study.annotations]
+
+
+def annotated(study: Study, video: str, kept: Labels | None = None) -> list[Stroke]:
+    """The annotated strokes of a video, whatever their task, in frames of the volume and in time order.
+
+    An interval that several rows annotate is there once, with its class if any of them tells it.
+
+    Parameters
+    ----------
+    study : Study
+    video : str
+    kept : dict
+        Strokes to take instead of those in the files (see `labels`).
+
+    Raises
+    ------
+    CrispError
+        If an annotation file is bad.
+    """
+    step = study.videos[video].frame_step
+    found: dict[tuple[int, int], str] = {}
+    for row in study.annotations:
+        if row.video != video:
+            continue
+        given = (kept or {}).get(row.path)
+        for stroke in (
+            read_annotation(study.annotation_file(row)) if given is None else map(Stroke._make, given)
+        ):
+            interval = working_interval(stroke.begin, stroke.end, step)
+            found[interval] = stroke.label or found.get(interval, "")
+    return sorted(Stroke(begin, end, label) for (begin, end), label in found.items())
+
+
+def _parsed(study: Study, row: Annotation) -> list[Stroke] | str:
+    """The strokes of a file; of one that cannot be read the message (the check stops the run)."""
+    try:
+        return sorted(read_annotation(study.annotation_file(row)))
+    except CrispError as error:
+        return str(error)
+
+
+def collect_samples(study: Study, frames: dict[str, int], kept: Labels | None = None) -> list[Sample]:
+    """All samples of a study, by video and time.
+
+    Parameters
+    ----------
+    study : Study
+    frames : dict
+        Number of working frames of each used video (as decoded).
+    kept : dict
+        Strokes to take instead of those in the files (see `labels`).
+
+    Returns
+    -------
+    list of Sample
+        The strokes of the classification rows, and negatives: the gaps between all annotated
+        strokes of a video (from 0 and to its end, too) cut into consecutive blocks, as many as
+        the study's share asks for beside the strokes that are annotated as negative, in such a way that
+        no label of a test video changes a training sample. A video
+        without a classification row has none: nobody has said that nothing happens in its gaps.
+
+    Raises
+    ------
+    CrispError
+        If an annotation file is bad, a stroke ends after its video, or an interval is given twice.
+    """
+    samples: list[Sample] = []
+    faults: list[Fault] = []
+    share = _Share(study)
+    for video, rows in _by_video(study).items():
+        strokes, busy = _video_strokes(study, video, rows, frames[video], kept or {}, faults)
+        samples += strokes
+        given = next((row.split for row in rows if row.task == "classification"), None)
+        if study.negative_class and study.negative_share and given is not None:
+            blocks = _negatives(study, video, frames[video], busy, strokes, given)
+            samples += share.take(strokes, blocks)
+    if faults:
+        raise CrispError(*faults)
+    order = {video: position for position, video in enumerate(study.videos)}
+    return sorted(samples, key=lambda sample: (order[sample.video], sample.begin, sample.end))
+
+
+def _by_video(study: Study) -> dict[str, list[Annotation]]:
+    rows: dict[str, list[Annotation]] = {video: [] for video in study.used}
+    for row in study.annotations:
+        rows[row.video].append(row)
+    return rows
+
+
+def _video_strokes(
+    study: Study, video: str, rows: list[Annotation], count: int, kept: Labels, faults: list[Fault]
+) -> tuple[list[Sample], list[tuple[int, int]]]:
+    """The samples of a video's classification rows, and every annotated interval of any row."""
+    step = study.videos[video].frame_step
+    strokes: dict[str, Sample] = {}
+    busy = []
+    for row in rows:
+        path = study.annotation_file(row)
+        for stroke in map(Stroke._make, kept[row.path]) if row.path in kept else read_annotation(path):
+            begin, end = working_interval(stroke.begin, stroke.end, step)
+            busy.append((begin, end))
+            where = f"{path}, action begin={stroke.begin} end={stroke.end}"
+            if end > count:
+                faults.append(
+                    Fault(
+                        where,
+                        "stroke ends after the video",
+                        f"end <= {count * step}",
+                        str(stroke.end),
+                        "correct the XML",
+                    )
+                )
+            if row.task != "classification":
+                continue
+            sample = f"{video}:{begin}-{end}"
+            if sample in strokes:
+                among = f" among the frames that frame_step {step} keeps" if step > 1 else ""
+                faults.append(
+                    Fault(
+                        where,
+                        f"interval is annotated twice{among}",
+                        "one label",
+                        remedy="delete one of the two",
+                    )
+                )
+            kind = "negative" if stroke.label == study.negative_class else "stroke"
+            strokes[sample] = Sample(video, begin, end, stroke.label, kind, sample, row.split)
+    return list(strokes.values()), sorted(busy)
+
+
+def working_interval(begin: int, end: int, step: int) -> tuple[int, int]:
+    """Frames of the volume inside the video's ``[begin, end)``: its frame i is the video's i * `step`.
+
+    A stroke so short that it lies between two of them has the earlier one.
+    """
+    last = -(-end // step)
+    return min(-(-begin // step), last - 1), last
+
+
+def _negatives(
+    study: Study, video: str, count: int, busy: list[tuple[int, int]], strokes: list[Sample], given: str
+) -> list[Sample]:
+    """Cut the gaps of a video into negative blocks, in the seeded order in which they are taken.
+
+    `given` is the split of those of a video that is annotated to hold no stroke.
+    """
+    length = negative_length(study, video)
+    blocks = []
+    for begin, end in gaps(busy, count):
+        for start in range(begin, end - length + 1, length):
+            name = f"{video}:{start}-{start + length}"
+            part = _nearest(strokes, start) if strokes else given
+            blocks.append(Sample(video, start, start + length, study.negative_class, "negative", name, part))
+    return sorted(blocks, key=lambda block: digest([study.split_seed, block.sample]))
+
+
+class _Share:
+    """How many negatives are still to be taken, as videos come in the order of the table.
+
+    Targets are cumulative, so that the share holds over the table and a new last row changes no other. Sets
+    and folds that the table of videos makes count apart, and a sample of a given set counts for that and the
+    later ones (train, validation, test) only: no label of a test video changes a training sample.
+    """
+
+    def __init__(self, study: Study) -> None:
+        self.study, self.parts = study, kept_apart(study)
+        self.wanted: dict[str, float] = defaultdict(float)
+        self.there: dict[str, int] = defaultdict(int)
+
+    def take(self, strokes: list[Sample], blocks: list[Sample]) -> list[Sample]:
+        """Choose from the blocks of a video with these strokes."""
+        ratio = self.study.negative_share / (1 - self.study.negative_share)
+        for stroke in strokes:
+            for part in self._counting(stroke):
+                self.wanted[part] += 0 if stroke.kind == "negative" else ratio
+                self.there[part] += stroke.kind == "negative"
+        chosen = []
+        for block in blocks:
+            own, *_ = counting = self._counting(block)
+            if math.floor(self.wanted[own] - self.there[own] + 0.5) > 0:
+                chosen.append(block)
+                for part in counting:
+                    self.there[part] += 1
+        return chosen
+
+    def _counting(self, sample: Sample) -> tuple[str, ...]:
+        """The part of a sample, and those for which it counts as well."""
+        if self.study.split_method != "given":
+            return (self.parts.get(self.study.group_of(sample.video), ""),)
+        return SPLITS[SPLITS.index(sample.given) :] if sample.given in SPLITS else (sample.given,)
+
+
+def negative_length(study: Study, video: str) -> int:
+    """Working frames of a negative of a video."""
+    return max(1, math.floor(study.negative_seconds * study.videos[video].working_fps + 0.5))
+
+
+def gaps(busy: list[tuple[int, int]], count: int) -> list[tuple[int, int]]:
+    """Intervals of ``[0, count)`` that no interval of `busy` (sorted by begin) touches."""
+    free, reached = [], 0
+    for begin, end in [*busy, (count, count)]:
+        if begin > reached:
+            free.append((reached, begin))
+        reached = max(reached, end)
+    return free
+
+
+def _nearest(strokes: list[Sample], frame: int) -> str:
+    """The given split of the stroke nearest to a frame: a video's strokes may be in several."""
+    return min(strokes, key=lambda stroke: abs(stroke.begin - frame)).given

@@ -1,0 +1,153 @@
+"""Scanning: what ``videos.tsv`` says about each video file, brought up to date from the files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from crisp.core import files
+from crisp.core.errors import CrispError, Fault, fail
+from crisp.core.progress import progress
+from crisp.preparation import video
+from crisp.study import tables
+
+MEASURED = ("size", "frames", "sha256", "fps")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What scanning finds in a video file.
+
+    Attributes
+    ----------
+    size : bytes.
+    frames : packets, or decoded frames.
+    sha256 : of the file's bytes.
+    fps : mean frame rate, frames per second.
+    variable_rate : whether time stamps are unevenly spaced (known only after decoding).
+    """
+
+    size: int
+    frames: int
+    sha256: str
+    fps: float
+    variable_rate: bool = False
+
+
+def measure(path: str | Path, decode: bool = False) -> Measure:
+    """Read a video file from beginning to end.
+
+    Parameters
+    ----------
+    path : of the video file.
+    decode : count the frames that really decode (slow) instead of the packets.
+
+    Raises
+    ------
+    CrispError
+        If the file is missing, unreadable, not a video, or has no frame or no frame rate.
+    """
+    if decode:
+        source = video.Source(Path(path), remedy=video.IN_STUDY)
+        for _ in video.frames(path, source):
+            pass
+    else:
+        source = video.count_packets(path, video.IN_STUDY)
+    if source.fps <= 0:
+        raise fail(path, "video tells no frame rate", "frames per second", source.fps, "convert it to MP4")
+    try:
+        return Measure(
+            size=Path(path).stat().st_size,
+            frames=source.decoded if decode else source.packets,
+            sha256=files.sha256(path),
+            fps=float(f"{source.fps:.6g}"),  # as the table keeps it, so that a second scan changes nothing
+            variable_rate=source.variable_rate,
+        )
+    except OSError as error:
+        raise fail(path, "video file cannot be read", "a readable file", error.strerror) from None
+
+
+def scan_videos(
+    videos_table: str | Path, data_folder: str | Path, decode: bool = False, only: Iterable[str] = ()
+) -> list[str]:
+    """Update size, frames, sha256 and fps of the rows of a ``videos.tsv`` from the files.
+
+    Parameters
+    ----------
+    videos_table : path of the table; written only if something changed.
+    data_folder : folder that the table's paths are relative to.
+    decode : decode every frame (slow) instead of counting packets.
+    only : ids to scan, whether in use or not; empty = all rows with use=yes.
+
+    Returns
+    -------
+    list of str
+        One line per changed row, and one per warning.
+
+    Raises
+    ------
+    CrispError
+        Listing unknown ids of `only` (nothing is scanned then), or every video that is missing,
+        not a video or without a frame (the other rows have been updated then).
+    """
+    rows = tables.read_videos(videos_table)
+    wanted = _wanted(rows, set(only), videos_table)
+    updated: dict[str, Measure] = {}
+    lines: list[str] = []
+    faults: list[Fault] = []
+    try:
+        for row in progress(wanted, "videos", "scan", len(wanted)):
+            try:
+                found = measure(Path(data_folder) / row.path, decode)
+            except CrispError as error:
+                faults += [
+                    replace(fault, where=f"video {row.video}, {fault.where}") for fault in error.faults
+                ]
+                continue
+            if change := _change(row, found):
+                updated[row.video] = found
+                lines.append(f"{row.video}: {change}")
+            if found.variable_rate:
+                lines.append(f"{row.video}: warning: variable frame rate; frames are taken as evenly spaced")
+    finally:
+        # Also when interrupted: a scan of many videos takes hours.
+        _store(videos_table, updated)
+    if faults:
+        raise CrispError(*faults)
+    return lines
+
+
+def _store(videos_table: str | Path, updated: dict[str, Measure]) -> None:
+    """Put what was measured into the table as it is now: somebody may have edited it meanwhile."""
+    if updated:
+        rows = tables.read_videos(videos_table)
+        tables.write_videos(videos_table, [_measured(row, updated.get(row.video)) for row in rows])
+
+
+def _measured(row: tables.Video, found: Measure | None) -> tables.Video:
+    return replace(row, **{name: getattr(found, name) for name in MEASURED}) if found else row
+
+
+def _wanted(rows: list[tables.Video], only: set[str], videos_table: str | Path) -> list[tables.Video]:
+    unknown = sorted(only - {row.video for row in rows})
+    if unknown:
+        raise fail(
+            videos_table,
+            "no such video",
+            "ids of the column video",
+            ", ".join(unknown),
+            "correct the id, or add a row for the video",
+        )
+    return [row for row in rows if (row.video in only if only else row.use)]
+
+
+def _change(row: tables.Video, found: Measure) -> str:
+    """What differs, hashes shortened; empty if nothing does."""
+    changes = []
+    for name in MEASURED:
+        before, after = getattr(row, name), getattr(found, name)
+        if before != after:
+            before, after = (str(value)[:8] if name == "sha256" else value for value in (before, after))
+            changes.append(f"{name} {before or '(none)'} -> {after}")
+    return ", ".join(changes)

@@ -1,0 +1,103 @@
+"""The JSON schema of a study file: defaults and validation."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from crisp.core.errors import Fault
+
+# Numbers that arrive as texts: PyYAML follows YAML 1.1 and takes 1e-3 for one, and Snakemake's
+# --config takes all members of a list for texts.
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """The JSON schema of a study."""
+    path = Path(__file__).parents[1] / "schemas" / "study.schema.yaml"
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def defaults(key: str) -> dict[str, Any]:
+    """The schema's defaults of an object of the study, those inside it included."""
+    config: dict[str, Any] = {key: {}}
+    fill_defaults(schema(), config)
+    return config[key]
+
+
+def fill_defaults(part: dict[str, Any], config: dict[str, Any]) -> None:
+    """Set the defaults of a schema's properties, nested objects included, lists not."""
+    for key, rule in part.get("properties", {}).items():
+        rule = _followed(rule)
+        if "default" in rule:
+            config.setdefault(key, copy.deepcopy(rule["default"]))
+        if isinstance(config.get(key), dict):
+            fill_defaults(rule, config[key])
+
+
+def _followed(rule: dict[str, Any]) -> dict[str, Any]:
+    """A part of the schema with what it refers to."""
+    if "$ref" not in rule:
+        return rule
+    return {**schema()["$defs"][rule["$ref"].rsplit("/", 1)[1]], **rule}
+
+
+def parse_numbers(part: dict[str, Any], value: Any) -> Any:
+    """`value` with numbers as the schema means them: ``1e-3`` as 0.001, a whole ``10.0`` as 10."""
+    rule = _followed(part)
+    if isinstance(value, dict):
+        properties = rule.get("properties", {})
+        return {key: parse_numbers(properties.get(key, {}), item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [parse_numbers(rule.get("items", {}), item) for item in value]
+    if rule.get("type") in ("number", "integer") and isinstance(value, str) and NUMBER.fullmatch(value):
+        value = float(value)
+    if rule.get("type") == "integer" and isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def schema_faults(where: str, error: Any) -> list[Fault]:
+    place = ".".join(str(part) for part in error.path) or "top level"
+    if error.validator == "additionalProperties" and "properties" in error.schema:
+        known = list(error.schema["properties"])
+        return [
+            Fault(f"{where}, {place}", "unknown key", ", ".join(known), key, _meant(key, known))
+            for key in sorted(map(str, set(error.instance) - set(known)))
+        ]
+    if error.validator == "required":
+        return [Fault(f"{where}, {place}", error.message, remedy="add it; see config/README.md")]
+    expected, remedy = f"{error.validator} {error.validator_value}", "see config/README.md"
+    if error.validator == "enum":
+        choices = list(map(str, error.validator_value))
+        expected, remedy = ", ".join(choice or "''" for choice in choices), _meant(error.instance, choices)
+    if error.validator == "pattern":
+        expected = error.schema.get("$comment", expected)
+    return [Fault(f"{where}, {place}", "bad value", expected, repr(error.instance)[:200], remedy)]
+
+
+def _meant(given: object, known: Sequence[str]) -> str:
+    """The remedy for a word that is none of those known: the likely one, or where it is a key."""
+    lower = {word.lower(): word for word in known}
+    if close := difflib.get_close_matches(str(given).lower(), lower, n=1):
+        return f"correct the spelling: {lower[close[0]]}?"
+    if homes := [home for home in _homes(schema(), str(given)) if home]:
+        return f"put it where it belongs: {' or '.join(homes)}"
+    return "correct the spelling; see config/README.md"
+
+
+def _homes(part: dict[str, Any], key: str, place: str = "") -> Iterator[str]:
+    """The places of the schema, as dotted keys, that have a key."""
+    for name, rule in part.get("properties", {}).items():
+        if name == key:
+            yield f"{place}{name}"
+        inner = _followed(rule)
+        yield from _homes(_followed(inner.get("items", inner)), key, f"{place}{name}.")

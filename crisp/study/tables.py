@@ -1,0 +1,318 @@
+"""The two tables of a dataset: ``videos.tsv`` (one row a video) and ``annotations.tsv`` (many).
+
+Read with the csv module: every cluster job parses the Snakefile, hence these tables, again.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from crisp.core.cells import guarded, plain
+from crisp.core.errors import CrispError, Fault, fail
+from crisp.core.files import replacing
+from crisp.core.limits import LARGEST_TEXT, LEAST_FPS, MOST_FPS, MOST_FRAMES
+from crisp.core.plain_text import is_plain
+from crisp.core.unreadable import check_finite, counted_from, explained, kind_of
+
+ID_PATTERN = "[A-Za-z0-9][A-Za-z0-9_-]{0,99}"
+RESERVED = ("frames", "pose")  # stage files have these names, and the volume is <video>/<video>.h5
+TASKS = ("classification", "detection")
+SPLITS = ("train", "validation", "test")
+LARGEST = {"size": 2**63, "frames": MOST_FRAMES, "frame_step": MOST_FRAMES}  # of the columns of numbers
+
+
+@dataclass(frozen=True)
+class Video:
+    """A row of ``videos.tsv``.
+
+    Attributes
+    ----------
+    video : id, unique ignoring case; names the folder of the video's stage files.
+    path : of the video file, relative to the data folder.
+    size : of the file, bytes.
+    frames : video frames the file holds, as counted by ``crisp scan`` (packets, or decoded ones).
+    sha256 : of the file's bytes; decides whether the video is the same.
+    fps : mean frame rate, frames per second.
+    group : source video or player; empty: the video is a group by itself.
+    use : False leaves the video out; `note` then says why.
+    frame_step : keep every `frame_step`-th frame (to bring mixed frame rates together).
+    """
+
+    video: str
+    path: str
+    size: int = 0
+    frames: int = 0
+    sha256: str = ""
+    fps: float = 0.0
+    group: str = ""
+    use: bool = True
+    note: str = ""
+    frame_step: int = 1
+
+    @property
+    def working_fps(self) -> float:
+        """Frame rate after `frame_step`, frames per second."""
+        return self.fps / self.frame_step
+
+    @property
+    def working_frames(self) -> int:
+        """Number of frames after `frame_step`."""
+        return -(-self.frames // self.frame_step)
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """A row of ``annotations.tsv``: the strokes of `video` for a task, and the split they belong to.
+
+    `path` is relative to the folder of the table, or else to the data folder.
+    """
+
+    video: str
+    path: str
+    task: str = "classification"
+    split: str = ""
+
+
+def read_videos(path: str | Path) -> list[Video]:
+    """Read ``videos.tsv``.
+
+    Raises
+    ------
+    CrispError
+        If the table is missing, lacks a column, or has malformed, repeated or empty cells. All
+        faults are listed, each with its line.
+    """
+    required = ["video", "path", "size", "frames", "sha256", "fps", "group", "use", "note"]
+    rows = _read(path, required, optional=["frame_step"])
+    videos: list[Video] = []
+    faults: list[Fault] = []
+    seen: dict[str, int] = {}
+    for line, row in rows:
+        where = f"{path}, line {line}"
+        if not re.fullmatch(ID_PATTERN, row["video"]):
+            faults.append(
+                Fault(
+                    where,
+                    "bad video id",
+                    "letters, digits, _ and -, at most 100",
+                    repr(row["video"]),
+                    "rename the id",
+                )
+            )
+        if row["video"].lower() in RESERVED:
+            faults.append(
+                Fault(
+                    where,
+                    "video id is the name of a stage file",
+                    "another id",
+                    repr(row["video"]),
+                    "rename the id",
+                )
+            )
+        if first := seen.get(row["video"].lower()):
+            faults.append(
+                Fault(
+                    where,
+                    "video id is taken (ignoring case)",
+                    "unique ids",
+                    f"{row['video']!r}, also line {first}",
+                    "rename one",
+                )
+            )
+        seen[row["video"].lower()] = line
+        if not row["path"]:
+            faults.append(
+                Fault(
+                    where, "empty path", "a path relative to the data folder", "nothing", "fill in the cell"
+                )
+            )
+        try:
+            videos.append(_video(row))
+        except ValueError as error:
+            faults.append(Fault(where, "bad value", *error.args))
+    if faults:
+        raise CrispError(*faults)
+    return videos
+
+
+def _video(row: dict[str, str]) -> Video:
+    return Video(
+        video=row["video"],
+        path=row["path"],
+        size=_number(row, "size", 0),
+        frames=_number(row, "frames", 0),
+        sha256=row["sha256"],
+        fps=_rate(row["fps"]),
+        group=row["group"],
+        use=_yes(row["use"]),
+        note=row["note"],
+        frame_step=_number(row, "frame_step", 1) if row.get("frame_step") else 1,
+    )
+
+
+def _number(row: dict[str, str], column: str, least: int) -> int:
+    text = row[column] or "0"
+    most = LARGEST[column]
+    if not text.isdecimal() or len(text) > len(str(most)) or not least <= int(text) <= most:
+        expected = f"{column}: a whole number, {least} to {most}"
+        raise ValueError(expected, repr(text)[:50], "correct the cell or run crisp scan")
+    return int(text)
+
+
+def _rate(text: str) -> float:
+    try:
+        value = float(text or 0)
+    except ValueError:
+        value = -1.0
+    if value != 0 and not LEAST_FPS <= value <= MOST_FPS:
+        expected = f"fps: frames per second, {LEAST_FPS:g} to {MOST_FPS:g}, or 0 where unknown"
+        raise ValueError(expected, repr(text)[:50], "correct the cell or run crisp scan")
+    return value
+
+
+def _yes(text: str) -> bool:
+    if text not in ("yes", "no", ""):
+        raise ValueError("use: yes or no", repr(text), "correct the cell")
+    return text != "no"
+
+
+def read_annotations(path: str | Path) -> list[Annotation]:
+    """Read ``annotations.tsv``.
+
+    Raises
+    ------
+    CrispError
+        If the table is missing, lacks a column, or has an unknown task or split.
+    """
+    faults, found = [], []
+    for line, row in _read(path, ["video", "path", "task", "split"]):
+        where = f"{path}, line {line}"
+        split = "validation" if row["split"] == "valid" else row["split"]
+        if row["task"] not in TASKS:
+            faults.append(
+                Fault(where, "unknown task", " or ".join(TASKS), repr(row["task"]), "correct the cell")
+            )
+        if split not in (*SPLITS, ""):
+            faults.append(
+                Fault(
+                    where, "unknown split", ", ".join(SPLITS) + " or empty", repr(split), "correct the cell"
+                )
+            )
+        if not row["path"]:
+            faults.append(
+                Fault(where, "empty path", "the path of an annotation XML", "nothing", "fill in the cell")
+            )
+        found.append(Annotation(row["video"], row["path"], row["task"], split))
+    if faults:
+        raise CrispError(*faults)
+    return found
+
+
+def _read(
+    path: str | Path, required: list[str], optional: Iterable[str] = ()
+) -> list[tuple[int, dict[str, str]]]:
+    """Rows of a tab-separated table with their line numbers."""
+    check_finite(path, "table", LARGEST_TEXT)
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+            lines = [(reader.line_num, row) for row in reader if any(row)]
+    except FileNotFoundError:
+        raise fail(
+            path,
+            "table is missing",
+            "a tab-separated table",
+            f"nothing{counted_from(path)}",
+            "correct the path, or go to the folder that it counts from; crisp import writes the tables",
+        ) from None
+    except (OSError, ValueError, MemoryError, csv.Error) as error:
+        if not isinstance(error, UnicodeDecodeError | csv.Error) or kind_of(path):
+            raise explained(path, error, "table", "tab-separated UTF-8 text") from None
+        raise fail(
+            path,
+            "table cannot be read",
+            "tab-separated UTF-8 text",
+            error,
+            "restore the table, or save it again as UTF-8 text",
+        ) from None
+    header = [name.strip() for name in lines[0][1]] if lines else []
+    missing = [name for name in required if name not in header]
+    unknown = [name for name in header if name not in {*required, *optional}]
+    if missing or unknown or len(set(header)) != len(header):
+        raise fail(
+            f"{path}, line 1",
+            "wrong columns",
+            "\\t".join(required),
+            "\\t".join(header) or "an empty file",
+            "separate the columns by tabs and name them so",
+        )
+    faults = [
+        Fault(
+            f"{path}, line {line}",
+            "wrong number of cells",
+            str(len(header)),
+            str(len(cells)),
+            "separate by tabs",
+        )
+        for line, cells in lines[1:]
+        if len(cells) != len(header)
+    ]
+    faults += [
+        Fault(
+            f"{path}, line {line}",
+            "cell with control characters",
+            "printable text",
+            repr(cell)[:50],
+            "correct the cell",
+        )
+        for line, cells in lines
+        for cell in cells
+        if not is_plain(cell)
+    ]
+    if faults:
+        raise CrispError(*faults)
+    return [
+        # A file name may begin or end with a space; nothing else may.
+        (
+            line,
+            {
+                name: plain(cell if name == "path" else cell.strip())
+                for name, cell in zip(header, cells, strict=True)
+            },
+        )
+        for line, cells in lines[1:]
+    ]
+
+
+def write_videos(path: str | Path, videos: Iterable[Video]) -> None:
+    """Write ``videos.tsv``; the column `frame_step` only where a video needs it."""
+    rows = list(videos)
+    columns = [field.name for field in fields(Video)]
+    if all(video.frame_step == 1 for video in rows):
+        columns.remove("frame_step")
+    _write(path, columns, ([_cell(getattr(video, name)) for name in columns] for video in rows))
+
+
+def write_annotations(path: str | Path, annotations: Iterable[Annotation]) -> None:
+    """Write ``annotations.tsv``."""
+    columns = [field.name for field in fields(Annotation)]
+    _write(path, columns, ([getattr(row, name) for name in columns] for row in annotations))
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return str(value)
+
+
+def _write(path: str | Path, columns: list[str], rows: Iterable[list[str]]) -> None:
+    with replacing(path) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_NONE, quotechar=None)
+        writer.writerow(columns)
+        writer.writerows(map(guarded, row) for row in rows)

@@ -1,0 +1,76 @@
+"""The samples that a training sees: tables of their own, which no label of a test video changes.
+
+They are made of the labels and not of ``strokes.tsv``: Snakemake repeats all that depends on a table which is
+made anew.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from crisp.study.config import Study
+from crisp.study.samples import Labels, Sample, collect_samples, read_samples, write_samples
+from crisp.study.splits import assign_split, read_split
+
+TRAINING = ("train", "validation")
+
+
+def path(study: Study, split: str, part: str) -> Path:
+    """Path of the table of a split's training or validation samples, in the form of ``strokes.tsv``."""
+    return study.results / "splits" / split / f"{part}.tsv"
+
+
+def write_training_samples(
+    study: Study, split: str, frames: dict[str, int], kept: Labels | None = None
+) -> None:
+    """Write the training and the validation samples of a split.
+
+    Parameters
+    ----------
+    study : Study
+    split : str
+        One of the study's `split_names`.
+    frames : dict
+        Number of working frames of each used video; of the training and validation videos as decoded.
+    kept : dict, optional
+        Strokes to take instead of those in the annotation files (see `crisp.study.samples.labels`).
+
+    Raises
+    ------
+    CrispError
+        As `crisp.study.samples.collect_samples` and `crisp.study.splits.assign_split`.
+    """
+    samples = collect_samples(study, frames, kept)
+    assigned = assign_split(study, samples, split)
+    keep(study, split, samples, assigned)
+
+
+def keep(study: Study, split: str, samples: list[Sample], assigned: dict[str, str]) -> None:
+    """Write those of the samples that are assigned to train and validation.
+
+    Parameters
+    ----------
+    study : Study
+    split : str
+        Name of the split.
+    samples : list of Sample
+    assigned : dict
+        Part of each sample, by its id.
+    """
+    for part in TRAINING:
+        write_samples(path(study, split, part), [one for one in samples if assigned.get(one.sample) == part])
+
+
+def read_training_samples(study: Study, split: str, part: str) -> list[Sample]:
+    """Read the samples of a part (train, validation or test) of a split.
+
+    Raises
+    ------
+    CrispError
+        If a table is missing or damaged.
+    """
+    if part in TRAINING:
+        return read_samples(path(study, split, part), "training_samples")
+    assigned = read_split(study.results / "splits" / f"{split}.tsv")
+    samples = read_samples(study.results / "strokes.tsv")
+    return [sample for sample in samples if assigned.get(sample.sample) == part]

@@ -1,0 +1,110 @@
+"""What is measured of a model when its training has finished: its calibration and its reference.
+
+Clips are the middle of their samples, not augmented. Nothing here changes a weight or a decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from crisp.clips.dataset import ClipDataset
+from crisp.core import stage_files
+from crisp.core.errors import CrispError
+from crisp.core.parallel import ahead
+from crisp.core.progress import progress
+from crisp.study.config import Study, Variant
+from crisp.training import calibration, reference
+
+MOST = 500  # training clips, spread over all of them, that the reference is taken from
+
+
+def measured(
+    study: Study, variant: Variant, model: nn.Module, training: ClipDataset, validation: ClipDataset
+) -> dict[str, Any]:
+    """The `calibration` and `reference` of a model, as its file keeps them: plain types and tensors.
+
+    Parameters
+    ----------
+    study : Study
+    variant : Variant
+    model : Module
+        With the weights that are kept; it is left in evaluation mode.
+    training, validation : ClipDataset
+        Without augmentation.
+    """
+    model.eval()
+    batch = study.training.batch_size
+    spread = np.linspace(0, len(training) - 1, min(MOST, len(training))).astype(int).tolist()
+    of_training, _ = predicted(model, training, spread, batch, f"{variant.name} reference")
+    every = range(len(validation))
+    of_validation, shares = predicted(model, validation, every, batch, f"{variant.name} calibration")
+    return {
+        "calibration": calibration.fit_temperature(shares, validation.labels),
+        "reference": {
+            **_pictures(study, variant, training),
+            "features": reference.features(of_training, of_validation),
+        },
+    }
+
+
+def predicted(
+    model: nn.Module, clips: ClipDataset, indices: Sequence[int], batch_size: int, name: str
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Features (n, D) that the last layer sees of clips, and their class probabilities (n, classes)."""
+    device = next(model.parameters()).device
+    count = -(-len(indices) // batch_size)
+    batches = progress(ahead(_batches(clips, indices, batch_size)), "batches", name, count)
+    seen: list[torch.Tensor] = []
+    with torch.inference_mode(), reference.at_head(model, seen.append):
+        shares = [
+            torch.softmax(model({key: part.to(device) for key, part in streams.items()}).double(), 1).cpu()
+            for streams in batches
+        ]
+        if not shares:
+            return np.empty((0, 0), np.float32), np.empty((0, 0))
+        return torch.cat([features.cpu() for features in seen]).numpy(), torch.cat(shares).numpy()
+
+
+def _batches(
+    clips: ClipDataset, indices: Sequence[int], batch_size: int
+) -> Iterator[dict[str, torch.Tensor]]:
+    for begin in range(0, len(indices), batch_size):
+        items = [clips[index][0] for index in indices[begin : begin + batch_size]]
+        yield {name: torch.stack([item[name] for item in items]) for name in items[0]}
+
+
+def _pictures(study: Study, variant: Variant, training: ClipDataset) -> dict[str, Any]:
+    """The pictures of the training videos: shape, width, and the speeds in the frames of the samples."""
+    shapes, widths, speeds = [], [], []
+    for video, reader in training.readers.items():
+        frames, height, width = reader.shape
+        shapes.append(width / height)
+        widths.append(_source_width(study.stage_file(video, "frames")))
+        inside = np.zeros(frames, bool)
+        for sample in training.samples:
+            if sample.video == video:
+                inside[max(0, sample.begin) : sample.end] = True
+        moving = reference.speeds(study.stage_file(video, "roi", variant.flow))
+        speeds.append(moving[inside[1:]] if len(moving) else moving)
+    known = [width for width in widths if width]
+    return {
+        "shape": [min(shapes), max(shapes)] if shapes else [],
+        "width": min(known, default=0),
+        "motion": reference.motion(speeds),
+    }
+
+
+def _source_width(path: Path) -> int:
+    """Width of a video, px; 0 where it is not known: a training may do without the frames."""
+    try:
+        with stage_files.open_stage(path, "frames") as file:
+            return int(file.attrs.get("source_width", 0))
+    except CrispError:
+        return 0

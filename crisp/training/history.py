@@ -1,0 +1,63 @@
+"""The learning history of a model: ``history.csv``."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from crisp.core.limits import LARGEST_TEXT
+from crisp.core.unreadable import reading
+
+# A run that covered less of the way from chance to the least possible loss has learned nothing.
+LEARNED_SHARE = 0.1
+HISTORY = ("epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "best")
+
+
+def read_history(path: str | Path) -> list[dict[str, float]]:
+    """Read a ``history.csv``: a dict an epoch, with `HISTORY` and what more it has; an empty cell is NaN.
+
+    Raises
+    ------
+    CrispError
+        If it is missing or damaged.
+    """
+    with (
+        reading(path, "training history", f"columns {', '.join(HISTORY)}", "train", largest=LARGEST_TEXT),
+        Path(path).open(encoding="utf-8", newline="") as file,
+    ):
+        reader = csv.DictReader(file, restval="missing cell")
+        if missing := set(HISTORY).difference(reader.fieldnames or ()):
+            raise ValueError(f"no column {', '.join(sorted(missing))}")
+        rows = [{name: float(cell or "nan") for name, cell in row.items()} for row in reader]
+        if not all(row["epoch"].is_integer() for row in rows):
+            raise ValueError("an epoch that is no whole number")
+        return rows
+
+
+def never_learned(
+    history: Iterable[Mapping[str, float]], n_classes: int, double_softmax: bool = False
+) -> bool:
+    """Whether a training never got away from guessing.
+
+    Guessing all N classes alike costs log N, with a softmax before the cross-entropy too. The least
+    possible loss is 0; with that softmax it is log(e + N - 1) - 1, that of scores (1, 0, …, 0), 2.123 at
+    N = 21. A training has learned if, in some epoch, its training loss covered a tenth of the way from
+    the one to the other. Knowing only how common the classes are can be enough for that, so the
+    accuracy has to be compared with the majority baseline as well.
+
+    Parameters
+    ----------
+    history : iterable of mappings
+        The epochs, with `train_loss` (mean over samples, nats); NaN counts as not learned.
+    n_classes : int
+        N.
+    double_softmax : bool
+        Whether the model was trained with `double_softmax`.
+    """
+    chance = math.log(n_classes)
+    floor = math.log(math.e + n_classes - 1) - 1 if double_softmax else 0.0
+    limit = chance - LEARNED_SHARE * (chance - floor)
+    # A comparison with NaN is False: a diverged epoch never counts.
+    return not any(epoch["train_loss"] <= limit for epoch in history)

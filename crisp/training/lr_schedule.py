@@ -1,0 +1,45 @@
+"""The learning rate from epoch to epoch, from the history alone, so that a resume changes nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from crisp.study.config import Training
+
+LOWEST = 1e-5  # below it a restart goes back to the first learning rate
+
+
+class Step(NamedTuple):
+    """What the next epoch begins with; `reload` = with the best weights so far, and without momentum."""
+
+    learning_rate: float
+    reload: bool = False
+
+
+def following(history: Sequence[Mapping[str, float]], settings: Training) -> Step:
+    """The step after the epochs of a history.
+
+    ``constant``: always the same rate. ``cosine``: half a cosine from the configured rate to 0 (Loshchilov
+    and Hutter, ICLR 2017, without restarts). ``restarts``: as published for TTStroke-21, after `patience`
+    epochs without a new least validation loss the best weights come back with a tenth of the rate, and
+    below 1e-5 with the configured one.
+
+    Parameters
+    ----------
+    history : rows of the epochs so far; `learning_rate` and `best` (1 = a new least loss) are read.
+    settings : Training
+    """
+    first = settings.learning_rate
+    if settings.schedule == "cosine":
+        return Step(first * 0.5 * (1 + math.cos(math.pi * len(history) / settings.epochs)))
+    if settings.schedule == "constant" or not history:
+        return Step(first)
+    rate = history[-1]["learning_rate"]
+    waited = next((count for count, row in enumerate(reversed(history)) if row["best"]), len(history))
+    if waited == 0 or waited % settings.patience:
+        return Step(rate)
+    lower = rate / 10
+    # A hundredth more, as 0.01 divided thrice by ten is not 0.00001 to the last digit.
+    return Step(lower if lower * 1.01 > LOWEST else first, reload=True)

@@ -1,0 +1,201 @@
+"""A model and its optimiser: what a batch of clips changes in them."""
+
+from __future__ import annotations
+
+import contextlib
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from crisp import models
+from crisp.clips.dataloader import Batch
+from crisp.core.errors import CrispError, fail
+from crisp.core.words import counted
+from crisp.study.config import Training, Variant
+from crisp.training.devices import use_bfloat16
+from crisp.training.distributed import ALONE, Processes
+
+BFLOAT16_FRAMES = 12  # of which the third convolution sees three (docs/training.md)
+
+
+class TrainStep:
+    """A variant's model, and the steps of SGD that it takes.
+
+    Parameters
+    ----------
+    variant : Variant
+    classes : int
+    settings : Training
+    device : torch.device
+    processes : Processes
+        Those that share each batch.
+
+    Attributes
+    ----------
+    model : the model, without what surrounds it in several processes or compiled.
+    optimizer : of its weights.
+
+    Raises
+    ------
+    CrispError
+        If the variant cannot be trained there.
+    """
+
+    def __init__(
+        self,
+        variant: Variant,
+        classes: int,
+        settings: Training,
+        device: torch.device,
+        processes: Processes = ALONE,
+    ) -> None:
+        self.variant, self.settings, self.device, self.processes = variant, settings, device, processes
+        self.bfloat16 = use_bfloat16(settings.precision, device)
+        self._check_precision()
+        self.model = models.build(variant, classes).to(device)
+        self.exchange: nn.parallel.DistributedDataParallel | None = None  # of gradients
+        self.network = self._network()
+        self.optimizer = torch.optim.SGD(
+            self.model.parameters(),
+            lr=settings.learning_rate,
+            momentum=settings.momentum,
+            weight_decay=settings.weight_decay,
+            nesterov=True,
+            fused=device.type in ("cpu", "cuda"),  # all weights are updated in one pass over them
+        )
+
+    def _check_precision(self) -> None:
+        """On CPUs torch's gradient of a 3-D convolution in bfloat16 is wrong where it sees two frames."""
+        frames = self.variant.size[0]
+        if (
+            self.bfloat16
+            and self.device.type == "cpu"
+            and frames < BFLOAT16_FRAMES
+            and self.variant.model != "pose"
+        ):
+            raise fail(
+                f"variant {self.variant.name}",
+                "clips are too short for bfloat16 on a CPU: torch computes wrong gradients for them",
+                f"at least {BFLOAT16_FRAMES} frames",
+                frames,
+                "set training.precision to float32",
+            )
+
+    def _network(self) -> nn.Module:
+        """What a batch goes through: the model, compiled and in several processes where that is asked for."""
+        network = self.model
+        if self.processes.count > 1:
+            if self.variant.attention:
+                network = self.model = nn.SyncBatchNorm.convert_sync_batchnorm(self.model)
+            network = self.exchange = nn.parallel.DistributedDataParallel(network)
+        if self.settings.compile:
+            network = torch.compile(network)  # type: ignore[assignment]
+        return network
+
+    @property
+    def least(self) -> int:
+        """Clips of the smallest batch: the spread within one is not defined, so attention never sees such."""
+        return 2 if self.variant.attention else 1
+
+    def loss(
+        self, logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Mean cross-entropy; of the softmax's output once more where the variant says so.
+
+        With class `weights` it is the mean over the samples of each one's weighted loss, not divided by
+        the weights of the batch: a batch of rare classes counts more, as it should.
+        """
+        if self.variant.double_softmax:
+            logits = functional.softmax(logits, dim=1)
+        if weights is None:
+            return functional.cross_entropy(logits, labels)
+        return functional.cross_entropy(logits, labels, weights, reduction="sum") / len(labels)
+
+    def step(self, batch: Batch, training: bool, weights: torch.Tensor | None) -> torch.Tensor:
+        """Take a step, or only look, at a batch: (sum of the losses, number correct) over all processes.
+
+        The gradient is that of the mean over the whole batch, in however many parts and processes.
+        """
+        settings, count = self.settings, len(batch.labels)
+        parts = self.parts(batch.total) if training else 1
+        sums = torch.zeros(2, dtype=torch.float64, device=self.device)
+        if training:
+            self.optimizer.zero_grad(set_to_none=True)
+        try:
+            for number, part in enumerate(torch.arange(count).tensor_split(parts), start=1):
+                rows = slice(int(part[0]), int(part[-1]) + 1)
+                labels = batch.labels[rows]
+                with self._together(number == parts):
+                    logits = self._logits({name: clips[rows] for name, clips in batch.streams.items()})
+                    loss = self.loss(logits, labels, weights)
+                    if training:
+                        # Gradients are averaged over the processes, whose shares may differ.
+                        share = batch.counts * len(labels) * self.processes.count / batch.total
+                        (loss * share).backward()
+                if batch.counts:
+                    correct = (logits.argmax(1) == labels).sum()
+                    sums += torch.stack([loss.detach().double() * len(labels), correct.double()])
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if not _memory_is_full(error):
+                raise
+            raise self._too_large(batch) from None
+        if training:
+            if settings.gradient_clip:
+                nn.utils.clip_grad_norm_(self.model.parameters(), settings.gradient_clip)
+            self.optimizer.step()
+        return self.processes.add_up(sums)
+
+    def parts(self, total: int) -> int:
+        """In how many parts a batch of so many clips is learnt, the same in every process."""
+        fewest = total // self.processes.count  # clips of the smallest share
+        return max(1, min(self.settings.accumulate, fewest // self.least))
+
+    def _logits(self, streams: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Logits (B, classes) float32."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
+            return self.network(streams).float()
+
+    def _together(self, last: bool) -> contextlib.AbstractContextManager:
+        """Gradients are exchanged between processes once a batch, with its last part."""
+        if self.exchange is not None and not last:
+            return self.exchange.no_sync()
+        return contextlib.nullcontext()
+
+    def _too_large(self, batch: Batch) -> CrispError:
+        """Which part of a batch would fit into the memory that the batch has overrun."""
+        count = len(batch.labels)
+        fits = count // 2
+        # In several processes a trial of one would wait for the others.
+        while fits and self.processes.count == 1 and not self._fits(batch, fits):
+            fits //= 2
+        self.optimizer.zero_grad(set_to_none=True)
+        tried = self.processes.count == 1
+        room = f"room for {counted(fits, 'clip')}" if fits else "not even one clip fits"
+        found = room if tried else "less"
+        parts = f"training.accumulate to {-(-count // fits)}, which changes no batch, or " if fits else ""
+        return fail(
+            f"training of {self.variant.name} on {self.device}",
+            f"a batch of {counted(count, 'clip')} needs more memory than there is",
+            f"room for {counted(count, 'clip')} and the gradients",
+            found,
+            f"set {parts}training.batch_size to less; or take a device with more memory",
+        )
+
+    def _fits(self, batch: Batch, count: int) -> bool:
+        """Whether gradients of so many of the batch's clips fit into memory."""
+        self.optimizer.zero_grad(set_to_none=True)
+        try:
+            with torch.enable_grad():
+                streams = {name: clips[:count] for name, clips in batch.streams.items()}
+                self.loss(self._logits(streams), batch.labels[:count]).backward()
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if not _memory_is_full(error):
+                raise
+            return False
+        return True
+
+
+def _memory_is_full(error: BaseException) -> bool:
+    """Whether an allocation failed; on a CPU torch says so in the text alone."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)

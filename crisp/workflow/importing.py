@@ -1,0 +1,76 @@
+"""Import a folder of videos as a study of a size that this machine can afford."""
+
+from __future__ import annotations
+
+import copy
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from crisp.core.errors import CrispError
+from crisp.core.signals import provisional
+from crisp.study import load, tables
+from crisp.study.importers import import_folder
+from crisp.study.importers.fitting import Labels
+from crisp.study.importers.presets import AUTO, Cost, Machine
+from crisp.study.importers.writer import Report
+from crisp.workflow.plan import plan_study
+
+
+def this_machine() -> Machine:
+    """The cores that this process may use, and whether torch can compute on a GPU."""
+    from crisp.training.devices import choose_device  # it loads torch
+
+    return Machine(len(os.sched_getaffinity(0)), choose_device().type == "cuda")
+
+
+def study_cost(
+    content: dict[str, Any], rows: Sequence[tables.Video], kept: Labels, machine: Machine
+) -> Cost | None:
+    """What a study costs on a machine with these videos; None where the data allow no split yet."""
+    with tempfile.TemporaryDirectory() as folder, provisional(Path(folder)):
+        videos = Path(folder, "videos.tsv")
+        tables.write_videos(videos, rows)
+        trial = copy.deepcopy(content)
+        trial["dataset"]["videos"] = str(videos)
+        # Where the labels are not fit for the split yet, another costs about the same.
+        for split in (content["split"], {"method": "stratified", "shares": [0.4, 0.3, 0.3]}):
+            try:
+                made = load.resolve_study({**trial, "split": split})
+                planned = plan_study(made, everything=True, kept=kept)
+            except CrispError:
+                continue
+            core, gpu = planned.total("core_hours"), planned.total("gpu_hours")
+            wall = core / machine.cores
+            if machine.gpu:
+                return Cost(core, gpu, wall + gpu)
+            core += planned.core_hours_without_gpu
+            # profiles/local trains one model at a time.
+            models = planned.core_hours_without_gpu / min(machine.cores, made.training.threads)
+            return Cost(core, 0.0, wall + models)
+    return None
+
+
+def import_dataset(
+    source: str | Path,
+    dataset: str,
+    config_folder: str | Path = "config",
+    layout: str = "auto",
+    decode: bool = False,
+    data_folder: str | Path = "data",
+    preset: str = AUTO,
+) -> Report:
+    """Import a folder (see :func:`crisp.study.importers.import_folder`) for this machine."""
+    return import_folder(
+        source,
+        dataset,
+        config_folder,
+        layout,
+        decode,
+        data_folder,
+        preset,
+        machine=this_machine,
+        cost=study_cost,
+    )

@@ -1,0 +1,171 @@
+"""``crisp recover``: what a killed head left is ended, the folder unlocked, and the run goes on.
+
+The record of a head lies among the results, which people pass on. So no command in it is ever executed: the
+command is built anew from the study file that is given and CRISP's own workflow and profiles. Of the recorded
+words only those are taken over that say how much to do at once, or how much of the study.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from crisp.core.errors import CrispError, fail
+from crisp.study.config import Study
+from crisp.workflow import run
+from crisp.workflow import run_record as heads
+from crisp.workflow.run_record import Head, read_record
+
+DEMO = Path("config/config.yaml")  # the study of a command without --configfile
+COUNT = re.compile(r"[0-9]{1,9}|all")
+# Snakemake evaluates values of resources as Python: without brackets and quotes nothing is called.
+RESOURCE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(:[A-Za-z_][A-Za-z0-9_]*)?=[A-Za-z0-9_.:/+-]*")
+TARGET = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./-]*")
+FLAGS = (
+    *("--keep-going -k", "--rerun-incomplete --ri", "--show-failed-logs", "--verbose", "--printshellcmds -p"),
+    *("--nocolor", "--notemp --no-temp --nt", "--force -f", "--forceall -F"),
+)
+COUNTS = (
+    *("--cores -c", "--jobs -j", "--local-cores", "--max-threads", "--retries --restart-times -T"),
+    *("--latency-wait --output-wait -w", "--slurm-init-seconds-before-status-checks"),
+)
+LISTS = {
+    "--until -U": TARGET,
+    "--omit-from -O": TARGET,
+    "--forcerun -R": TARGET,
+    "--rerun-triggers": TARGET,
+    "--quiet -q": TARGET,
+    "--logger": re.compile("crisp"),
+    "--executor -e": re.compile("local|slurm"),
+    "--resources --res": RESOURCE,
+    "--set-resources": RESOURCE,
+    "--set-threads": RESOURCE,
+    "--default-resources --default-res": RESOURCE,
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are an exception, and that takes no abbreviations."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(message)
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="snakemake", add_help=False, allow_abbrev=False)
+    for names in FLAGS:
+        parser.add_argument(*names.split(), action="store_true")
+    for names in COUNTS:
+        parser.add_argument(*names.split(), type=_one_of(COUNT))
+    for names, pattern in LISTS.items():
+        parser.add_argument(*names.split(), nargs="*", type=_one_of(pattern))
+    parser.add_argument("--profile", default="none")
+    parser.add_argument("--configfile", "--configfiles", nargs="+", type=Path, default=[DEMO])
+    parser.add_argument("--snakefile", "-s", type=Path)
+    parser.add_argument("targets", nargs="*", type=_one_of(TARGET))
+    return parser
+
+
+def _one_of(pattern: re.Pattern[str]) -> Callable[[str], str]:
+    def plain(word: str) -> str:
+        if not pattern.fullmatch(word):
+            raise ValueError
+        return word
+
+    return plain
+
+
+def command(head: Head, study_file: Path) -> list[str]:
+    """Build the command that goes on with a killed head's run, of the study file that is given.
+
+    Raises
+    ------
+    CrispError
+        If the run was of another study file or workflow, of a profile that is not CRISP's or the user's, or
+        had an option that is not taken over from a file.
+    """
+    try:
+        given = _parser().parse_intermixed_args(head.arguments)
+    except ValueError as error:
+        raise _by_hand(study_file, "options known to crisp recover", str(error)) from None
+    if [path.resolve() for path in given.configfile] != [study_file.resolve()]:
+        raise _by_hand(study_file, f"--configfile {study_file}", ", ".join(map(str, given.configfile)))
+    root = run.workflow_root()
+    if given.snakefile and given.snakefile.resolve() != (root / "Snakefile").resolve():
+        raise _by_hand(study_file, str(root / "Snakefile"), str(given.snakefile))
+    return run.command(study_file, _profile(given.profile, study_file), None, _words(given))
+
+
+def _profile(name: str, study_file: Path) -> str:
+    """The name of a profile of CRISP's or of the user's; a folder from elsewhere may hold code."""
+    profiles = run.workflow_root() / "profiles"
+    path = Path(name)
+    own = path.name if path.resolve().parent == profiles.resolve() else name
+    if own == "none" or (
+        len(Path(own).parts) == 1 and any((at / own).is_dir() for at in (profiles, *run.PROFILES))
+    ):
+        return own
+    raise _by_hand(study_file, f"a profile in {profiles} or of Snakemake's folders", name)
+
+
+def _words(given: argparse.Namespace) -> list[str]:
+    """The options that are taken over, and that files which killed jobs left incomplete are made again."""
+    words = []
+    for names in FLAGS:
+        name = names.split()[0]
+        if getattr(given, _key(name)) or name == "--rerun-incomplete":
+            words.append(name)
+    for names in (*COUNTS, *LISTS):
+        name = names.split()[0]
+        if (value := getattr(given, _key(name))) is not None:
+            words += [name, *([value] if isinstance(value, str) else value)]
+    return [*words, *(["--", *given.targets] if given.targets else [])]
+
+
+def _key(option: str) -> str:
+    return option.strip("-").replace("-", "_")
+
+
+def _by_hand(study_file: Path, expected: str, found: str) -> CrispError:
+    return fail(
+        f"--study {study_file}",
+        "the command of the run that was cut off is not repeated from its record",
+        expected,
+        found,
+        f"crisp recover --no-run --study {study_file} ends what is left and unlocks; then give your command",
+    )
+
+
+def recover(study: Study, study_file: Path, go_on: bool = True) -> list[str] | None:
+    """End what a killed head of a study left, and unlock the working folder.
+
+    Returns
+    -------
+    list of str or None
+        The command that goes on, empty where it is not asked for; None if no run was cut off.
+
+    Raises
+    ------
+    CrispError
+        If a head is alive here, the killed one was another user's, its command cannot be built anew, or a job
+        of it does not end. Up to the last nothing has been touched.
+    """
+    # Unlocking takes the locks of every study in this folder away, so none may run.
+    for path, other in heads.living(study).items():
+        raise heads.busy(path, other)
+    head = read_record(heads.record(study))
+    if head is None:
+        return None
+    heads.check_own(heads.record(study), head)
+    words = command(head, study_file) if go_on else []
+    ended = heads.end(head)
+    print(f"the run of {head} was cut off; {ended} of its jobs were still there and are ended now")
+    sys.stdout.flush()
+    if run.call(run.command(study_file, "none", 1, ["--unlock"])):
+        raise fail(Path.cwd(), "cannot be unlocked", "snakemake --unlock", "an error, above")
+    heads.record(study).unlink()
+    return words

@@ -1,0 +1,83 @@
+"""What the rules that use labels depend on, as tables and annotations tell before any job runs."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from crisp.core.errors import CrispError
+from crisp.core.files import digest
+from crisp.core.versions import STAGES
+from crisp.study.config import Study
+from crisp.study.samples import Labels, Sample, collect_samples
+from crisp.study.splits import assign_split
+from crisp.study.tables import SPLITS
+from crisp.study.training_samples import TRAINING
+
+
+class SplitSamples:
+    """The samples of each split, with the numbers of frames that ``videos.tsv`` has.
+
+    The strokes rule takes what was really decoded. Digests must not change when that becomes known, and a
+    video that is decoded anew is noticed by its stage files.
+
+    Parameters
+    ----------
+    study : Study
+    kept : dict, optional
+        Strokes to take instead of those in the files (see `crisp.study.samples.labels`).
+    """
+
+    def __init__(self, study: Study, kept: Labels | None = None) -> None:
+        self.study, self.kept = study, kept
+        self._parts: dict[str, dict[str, list[Sample]]] = {}
+        self._videos: dict[tuple[str, ...], list[str]] = {}  # asked for by every job of a split
+
+    @cached_property
+    def samples(self) -> list[Sample]:
+        """All samples of the study."""
+        counts = {video: row.working_frames for video, row in self.study.used.items()}
+        return collect_samples(self.study, counts, self.kept)
+
+    def parts(self, split: str) -> dict[str, list[Sample]]:
+        """The samples of each part (train, validation, test) of a split.
+
+        Raises
+        ------
+        CrispError
+            As `crisp.study.samples.collect_samples` and `crisp.study.splits.assign_split`.
+        """
+        if split not in self._parts:
+            assigned = assign_split(self.study, self.samples, split)
+            parts: dict[str, list[Sample]] = {part: [] for part in SPLITS}
+            for sample in self.samples:
+                if sample.sample in assigned:
+                    parts[assigned[sample.sample]].append(sample)
+            self._parts[split] = parts
+        return self._parts[split]
+
+    def videos(self, split: str, *parts: str) -> list[str]:
+        """List the videos with a sample in some parts of a split; all in use where these cannot be told.
+
+        So it is where single samples are drawn from all videos (``stratified``), and where labels are at
+        fault: the check of the study reports these before the first job.
+        """
+        if (split, *parts) not in self._videos:
+            self._videos[split, *parts] = self._found(split, parts)
+        return self._videos[split, *parts]
+
+    def _found(self, split: str, parts: tuple[str, ...]) -> list[str]:
+        if self.study.split_method == "stratified":
+            return list(self.study.used)
+        try:
+            found = {sample.video for part in parts for sample in self.parts(split)[part]}
+        except CrispError:
+            return list(self.study.used)
+        return [video for video in self.study.used if video in found]
+
+    def training_digest(self, split: str) -> str:
+        """Return a string that changes with the training and validation samples of a split, and no others."""
+        try:
+            rows = {part: [one[:4] for one in self.parts(split)[part]] for part in TRAINING}
+        except CrispError as error:
+            return str(error)
+        return digest([STAGES["strokes"], STAGES["split"], rows])

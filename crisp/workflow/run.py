@@ -1,0 +1,138 @@
+"""``crisp run`` and ``crisp report``: the Snakemake commands that they stand for, printed and then given."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from crisp.core.errors import fail
+from crisp.study.config import Study
+from crisp.workflow import run_record as heads
+from crisp.workflow.run_record import read_record
+
+PROFILE = "local"
+CLONE = Path(__file__).parents[2]
+# Where Snakemake looks for a profile by its name, besides the working folder.
+PROFILES = (
+    Path(os.environ.get("XDG_CONFIG_HOME", "~/.config")).expanduser() / "snakemake",
+    Path("/etc/xdg/snakemake"),
+)
+
+
+def command(
+    study_file: Path,
+    profile: str = PROFILE,
+    cores: int | None = None,
+    options: Sequence[str] = (),
+) -> list[str]:
+    """Build the command of Snakemake that runs a study, as a person would type it.
+
+    Parameters
+    ----------
+    study_file : Path
+    profile : str
+        Name of one of CRISP's profiles, or whatever Snakemake takes as a profile.
+    cores : int, optional
+        By default what the profile says.
+    options : sequence of str
+        More options and targets, as they are.
+
+    Raises
+    ------
+    CrispError
+        If there is no workflow here nor beside the package, or no such profile.
+    """
+    root = workflow_root()
+    words = ["snakemake"]
+    if root != Path():
+        words += ["--snakefile", str(root / "Snakefile")]
+    # Not last: --configfile takes every word up to the next option, and targets may follow.
+    words += ["--configfile", str(study_file), "--profile", _profile(root, profile)]
+    if cores is not None:
+        words += ["--cores", str(cores)]
+    return [*words, *options]
+
+
+def workflow_root() -> Path:
+    """The folder of the workflow: the working folder, or else the clone that holds this package."""
+    for folder in (Path(), CLONE):
+        if (folder / "Snakefile").is_file() and (folder / "workflow/rules/common.smk").is_file():
+            return folder
+    raise fail(
+        Path.cwd() / "Snakefile",
+        "there is no workflow of CRISP here",
+        "the root of a clone of CRISP",
+        f"none here, and the package in {CLONE} lies in no clone",
+        "change to the root of a clone and give the command there",
+    )
+
+
+def _profile(root: Path, name: str) -> str:
+    own = root / "profiles" / name
+    if own.is_dir():
+        return str(own)
+    if name == "none" or Path(name).exists() or any((folder / name).exists() for folder in PROFILES):
+        return name
+    there = ", ".join(sorted(path.name for path in (root / "profiles").iterdir()))
+    raise fail("--profile", "profile is missing", f"{there}, or a folder with a profile.yaml", name)
+
+
+def check_free(study: Study, study_file: Path) -> None:
+    """Refuse to run where a run is under way or was cut off.
+
+    Raises
+    ------
+    CrispError
+        Naming the run, and what to do.
+    """
+    path = heads.record(study)
+    head = read_record(path)
+    if head is None:
+        return
+    if heads.alive(head):
+        raise heads.busy(path, head)
+    raise fail(
+        path,
+        "the last run of this study was cut off",
+        "a run that ended by itself, or none",
+        head,
+        f"crisp recover --study {study_file} ends what is left of it, unlocks and goes on",
+    )
+
+
+def check_begun(study: Study, study_file: Path) -> None:
+    """Refuse to make the report of a study that was never run.
+
+    Raises
+    ------
+    CrispError
+        Naming the command that runs it.
+    """
+    if not (study.results / "study.json").exists():
+        raise fail(
+            study.results,
+            "this study has no results yet",
+            "those of a finished run",
+            "nothing",
+            f"crisp run --study {shlex.quote(str(study_file))}, and then the report",
+        )
+
+
+def become(words: Sequence[str]) -> None:
+    """Print a command of Snakemake and become it, so that its exit code is that of the verb."""
+    _announce(words)
+    os.execvpe(words[0], list(words), heads.environment())
+
+
+def call(words: Sequence[str]) -> int:
+    """Print a command of Snakemake and give it; its exit code."""
+    _announce(words)
+    return subprocess.run(words, env=heads.environment(), check=False).returncode
+
+
+def _announce(words: Sequence[str]) -> None:
+    print(f"$ {shlex.join(words)}", file=sys.stderr, flush=True)

@@ -1,0 +1,154 @@
+"""A plain CSV of strokes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from crisp.core.errors import CrispError
+from crisp.study import importers, load, samples
+from crisp.study.annotations import Stroke, read_annotation
+from crisp.study.tables import read_annotations, read_videos
+from crisp.workflow import importing
+
+MakeVideo = Callable[..., Path]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    make_video(tmp_path / "raw" / "day 1" / "a.mp4", frames=50)
+    make_video(tmp_path / "raw" / "b.mp4", frames=50, seed=1)
+    return tmp_path / "raw"
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_frames(folder: Path, delimiter: str) -> None:
+    lines = ["video,begin,end,label", "day 1/a.mp4,20,30,Hit", "day 1/a.mp4,0,10,Serve", "b.mp4,5,15.0,Hit"]
+    (folder / "strokes.csv").write_text("\n".join(lines).replace(",", delimiter))
+    assert importers.detect_layout(folder) == "csv"
+    importing.import_dataset(folder, "tt")
+    assert [row.path for row in read_videos("config/tt/videos.tsv")] == ["day 1/a.mp4", "b.mp4"]
+    a, b = read_annotations("config/tt/annotations.tsv")
+    assert (a.path, a.task, a.split) == ("annotations/classification/a.xml", "classification", "")
+    assert read_annotation(Path("config/tt", a.path)) == [Stroke(0, 10, "Serve"), Stroke(20, 30, "Hit")]
+    assert read_annotation(Path("config/tt", b.path)) == [Stroke(5, 15, "Hit")]
+    made = load.load_study("config/tt/study.yaml")
+    assert (made.classes, made.split_method) == (("Negative", "Hit", "Serve"), "by_video")
+
+
+def test_seconds_with_decimal_commas_and_splits(folder: Path) -> None:
+    header = "\ufeffvideo;begin_seconds;end_seconds;label;split"
+    lines = [header, 'b.mp4;0,2;0,6;"A; B";train', "b.mp4;1;1,2;Hit;valid", ""]
+    (folder / "strokes.csv").write_bytes("\r\n".join(lines).encode())
+    importing.import_dataset(folder / "strokes.csv", "tt")
+    assert read_annotation(Path("config/tt/annotations/classification/train/b.xml")) == [
+        Stroke(5, 15, "A; B")
+    ]
+    assert read_annotation(Path("config/tt/annotations/classification/validation/b.xml")) == [
+        Stroke(25, 30, "Hit")
+    ]
+    assert load.load_study("config/tt/study.yaml").split_method == "given"
+    assert Path("data/tt").resolve() == folder
+
+
+def test_whole_clips_are_split_stratified(folder: Path) -> None:
+    (folder / "strokes.csv").write_text("video,begin,end,label\nb.mp4,0,50,Hit\nday 1/a.mp4,0,50,Serve\n")
+    importing.import_dataset(folder, "tt")
+    made = load.load_study("config/tt/study.yaml")
+    assert (made.split_method, made.negative_share, made.classes) == ("stratified", 0, ("Hit", "Serve"))
+
+
+def test_missing_video(folder: Path) -> None:
+    lines = ["video,begin_seconds,end_seconds,label", "gone.mp4,0,1,Hit", "b.mp4,0,1,Hit"]
+    (folder / "strokes.csv").write_text("\n".join(lines))
+    report = importing.import_dataset(folder, "tt")
+    assert [row.use for row in read_videos("config/tt/videos.tsv")] == [False, True]
+    told = [(fault.what, fault.found) for fault in report.warnings]
+    assert told[0][0] == "video is not used: video file is missing"
+    assert told[1] == ("video has no annotation file", "the frame rate is not known")
+
+
+def test_no_video_of_a_table_is_there(folder: Path) -> None:
+    rows = [f"gone-{number}.mp4,0,1,Hit\n" for number in range(7)]
+    (folder / "strokes.csv").write_text("video,begin,end,label\n" + "".join(rows))
+    with pytest.raises(CrispError, match=r"no video of this table is there[\s\S]*gone-4.mp4 and 2 more"):
+        importing.import_dataset(folder, "tt")
+    assert not Path("config").exists()
+    assert not Path("data").exists()
+
+
+def test_no_video_can_be_used(folder: Path) -> None:
+    (folder / "b.mp4").write_text("no video")
+    (folder / "strokes.csv").write_text("video,begin,end,label\nb.mp4,0,1,Hit\n")
+    with pytest.raises(CrispError, match=r"b.mp4: video is not used: not a video[\s\S]*remedy"):
+        importing.import_dataset(folder, "tt")
+    assert not Path("config").exists()
+    assert not Path("data").exists()
+
+
+def test_another_split_in_the_source_makes_no_second_row(folder: Path) -> None:
+    table = "video,begin,end,label,split\nb.mp4,0,10,Hit,{}\nday 1/a.mp4,0,10,Push,train\n"
+    (folder / "strokes.csv").write_text(table.format("train"))
+    importing.import_dataset(folder, "tt")
+    (folder / "strokes.csv").write_text(table.format("test"))
+    (warning,) = importing.import_dataset(folder, "tt").warnings
+    assert warning.where == "config/tt/annotations.tsv, video b"
+    assert (warning.expected, warning.found) == ("test (source)", "train (here)")
+    assert [row.split for row in read_annotations("config/tt/annotations.tsv")] == ["train", "train"]
+
+
+def test_videos_by_their_ids(folder: Path, make_video: MakeVideo) -> None:
+    make_video(folder / "my clip.mp4", frames=50, seed=2)
+    (folder / "strokes.csv").write_text("video,begin,end,label\nb,0,10,Hit\nmy-clip,0,10,Hit\n")
+    importing.import_dataset(folder, "tt")
+    assert [row.path for row in read_videos("config/tt/videos.tsv")] == ["b.mp4", "my clip.mp4"]
+
+
+def test_samples_of_a_study_are_no_annotation(folder: Path) -> None:
+    header = "\t".join(samples.Sample._fields)
+    (folder / "strokes.tsv").write_text(f"{header}\nb\t0\t10\tHit\tstroke\tb:0-10\t\n")
+    with pytest.raises(CrispError, match="the samples of a study, not a table of annotated strokes"):
+        importing.import_dataset(folder, "tt")
+
+
+def test_every_bad_line_is_listed_and_nothing_written(folder: Path) -> None:
+    lines = [
+        "video,begin,end,label,split",
+        "b.mp4,9,5,Hit,train",
+        "b.mp4,x,5,Hit,train",
+        "b.mp4,1.5,5,Hit,train",
+        "b.mp4,1,5,,train",
+        "b.mp4,1,5,Hit,training",
+        "/b.mp4,1,5,Hit,train",
+        "../b.mp4,1,5,Hit,train",
+        "b.mp4,1,5",
+        "b.mp4,-1,5,Hit,train",
+    ]
+    (folder / "strokes.csv").write_text("\n".join(lines))
+    with pytest.raises(CrispError) as error:
+        importing.import_dataset(folder, "tt")
+    assert [(fault.where.rsplit(" ")[-1], fault.what) for fault in error.value.faults] == [
+        ("2", "empty or negative interval"),
+        ("3", "bad bound"),
+        ("4", "bad bound"),
+        ("5", "no label"),
+        ("6", "unknown split"),
+        ("7", "bad video"),
+        ("8", "bad video"),
+        ("9", "wrong number of cells"),
+        ("10", "bad bound"),
+    ]
+    assert not Path("config").exists()
+
+
+def test_not_such_a_table(folder: Path) -> None:
+    (folder / "strokes.csv").write_text("file,from,to\n")
+    with pytest.raises(CrispError, match="layout not recognised"):
+        importing.import_dataset(folder, "tt")
+    with pytest.raises(CrispError, match=r"not a table of strokes[\s\S]*file,from,to"):
+        importing.import_dataset(folder / "strokes.csv", "tt")
+    with pytest.raises(CrispError, match="not one table of strokes"):
+        importing.import_dataset(folder, "tt", layout="csv")

@@ -1,0 +1,109 @@
+"""Reading an index.json: each part that would freeze a page or break an export is refused."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crisp.core import json_file, limits
+from crisp.core.errors import CrispError
+from crisp.study import index_file
+from crisp.study.annotations import Stroke
+from tests.indexing.viewer.sample import index
+
+Spoil = Callable[[dict[str, Any]], None]
+
+
+def at(*place: str | int, value: Any) -> Spoil:
+    """A change of one part of an index."""
+
+    def spoil(content: dict[str, Any]) -> None:
+        part: Any = content
+        for key in place[:-1]:
+            part = part[key]
+        part[place[-1]] = value
+
+    return spoil
+
+
+SPOILT = {
+    "1e15 frames": at("video", "frames", value=10**15),
+    "a whole number with a point": at("video", "frames", value=40.0),
+    "no rate": at("video", "fps", value=1e-308),
+    "NaN": at("video", "fps", value=float("nan")),
+    "infinite": at("strokes", 0, "score", value=float("inf")),
+    "more than a float": at("video", "fps", value=10**400),
+    "true for a number": at("video", "width", value=True),
+    "a mile wide": at("video", "width", value=10**9),
+    "another duration": at("video", "duration", value=9.0),
+    "NUL in a path": at("video", "path", value="a\0b"),
+    "line break in an id": at("video", "id", value="a\nb"),
+    "escape in a class": at("model", "classes", 0, value="\x1b[31m"),
+    "control character in a key": at("more", value={"a\x07": 1}),
+    "class twice": at("model", "classes", value=["Hit", "Hit"]),
+    "label of no class": at("strokes", 0, "label", value="Smash"),
+    "scores of other classes": at("strokes", 0, "scores", value={"Smash": 1}),
+    "stroke after the video": at("strokes", 0, "end", value=41),
+    "truth without end": at("truth", 0, "end", value=10**18),
+    "probability": at("strokes", 0, "probability", value=7),
+    "no stride": at("probabilities", "stride", value=0),
+    "rows after the video": at("probabilities", "first", value=39),
+    "row of texts": at("probabilities", "values", 0, value=["0"] * 6),
+    "row of lists": at("probabilities", "values", 0, value=[[0]] * 6),
+    "true for a row": at("roi", value=[[True, True]] * 4),
+    "place far away": at("roi", 0, value=[1e300, 0]),
+    "places after the video": at("roi_stride", value=10**6),
+    "a long text": at("strokes", 0, "label", value="x" * 10**6),
+}
+
+
+def written(folder: Path, spoil: Spoil) -> Path:
+    content = copy.deepcopy(index(folder / "v.mp4", [Stroke(4, 14, "Offensive Forehand Hit")], 40))
+    spoil(content)
+    path = folder / "index.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_good_index(tmp_path: Path) -> None:
+    assert index_file.read_index(written(tmp_path, lambda _: None))["video"]["frames"] == 40
+
+
+@pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT)
+def test_spoilt_index(tmp_path: Path, spoil: Spoil) -> None:
+    path = written(tmp_path, spoil)
+    with pytest.raises(CrispError) as error:
+        index_file.read_index(path)
+    said = str(error.value)
+    assert all(fault.where.startswith(f"{path}, $") for fault in error.value.faults)
+    assert index_file.REMEDY in said
+    assert len(said) < 5000
+    said.encode()  # can be printed
+
+
+def test_many_faults_are_counted(tmp_path: Path) -> None:
+    stroke = {"begin": 5, "end": 1, "label": "Smash", "score": 1}
+    with pytest.raises(CrispError) as error:
+        index_file.read_index(written(tmp_path, at("strokes", value=[stroke] * 50)))
+    assert len(error.value.faults) == json_file.MOST + 1
+    assert error.value.faults[-1].what == "80 more faults"
+
+
+def test_whole_index_has_all_that_other_files_are_made_of(tmp_path: Path) -> None:
+    path = written(tmp_path, lambda _: None)
+    with pytest.raises(CrispError, match="'digest' is a required property"):
+        index_file.read_index(path, whole=True)
+
+
+def test_schema_has_the_limits_of_recordings() -> None:
+    schema = json_file.schema("index")
+    video, parts = schema["properties"]["video"]["properties"], schema["$defs"]
+    assert (video["fps"]["minimum"], video["fps"]["maximum"]) == (limits.LEAST_FPS, limits.MOST_FPS)
+    assert parts["side"]["maximum"] == limits.LARGEST_SIDE
+    frames = (video["frames"], parts["stride"], *parts["interval"]["properties"].values())
+    assert {rule["maximum"] for rule in frames if "maximum" in rule} == {limits.MOST_FRAMES}
