@@ -1,103 +1,130 @@
-"""Memory of the jobs that run models, from the model, its clips and the batch.
+"""What the jobs of each rule ask for: threads, memory, minutes and GPUs.
 
-The Snakefile asks for it at every start, so the weights are counted by formula and torch is not imported.
-What a job is asked for holds some head-room over the measured peaks (docs/cluster.md), and grows with each
-attempt.
+The Snakefile asks for it at every start: no library that takes long is imported.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, Protocol
 
-from crisp.study.config import Variant
+from crisp.study.config import Study
+from crisp.workflow import model_memory
 
-MB = 2**20
-PROGRAM = 800  # MB of Python and its libraries; measured: 430 to 540
-ON_GPU = 3000  # MB of the same with CUDA's libraries
-LOADER = 300  # MB of a process that loads clips
-REGION = 8 * 1.6**2  # bytes a pixel of a clip, of the region that a draw can reach, a side 1.6 times as large
-# As in crisp.models, whose counts the tests compare.
-CHANNELS = {"rgb": 3, "flow": 2}
-POSE_CHANNELS = 42
-FILTERS = (30, 60, 80)
-FEATURES = 500
-# What a clip leaves in memory, in sizes of the largest feature maps: those of its first convolution. Forward
-# and back all streams' maps are kept, with what attention computes; forward alone those of one stream.
-KEPT, KEPT_BY_ATTENTION, PASSING = 2.5, 5, 2
+LONG = 2000  # frames of a flow job beyond which it gets a second thread
+MOST_THREADS = 8
+SECONDS, SECONDS_ON_GPU = 0.5, 0.05  # of a frame of flow; also of a frame to find strokes in, on a GPU
 
 
-def parameters(variant: Variant, classes: int) -> int:
-    """Number of weights of a variant's model, as `crisp.models.table` counts them."""
-    parts = [stream for stream in variant.streams if stream in CHANNELS]
-    count = sum(_trunk(CHANNELS[stream], variant.size, variant.attention) for stream in parts)
-    if "pose" in variant.streams:
-        count += _layers(POSE_CHANNELS, 3) + _dense(variant.size[0] // 8)
-    streams = len(variant.streams)
-    pairs = streams * (streams - 1) // 2
-    return count + ((FEATURES**2 + 1) * classes * pairs if pairs else (FEATURES + 1) * classes)
+class Wildcards(Protocol):
+    """The wildcards of a job, as attributes and as a dictionary."""
+
+    video: str
+    method: str
+    variant: str
+
+    def keys(self) -> Any: ...
+
+    def get(self, key: str, default: Any = None) -> Any: ...
 
 
-def _trunk(channels: int, size: tuple[int, int, int], attention: bool) -> int:
-    frames, height, width = (length // 8 for length in size)
-    count = _layers(channels, 27) + _dense(frames * height * width)
-    return count + (sum(map(_attention, FILTERS)) if attention else 0)
+Amount = Callable[[Wildcards, int], int]  # of a resource, by wildcards and threads
 
 
-def _layers(channels: int, kernel: int) -> int:
-    """Weights of the three convolutions, with biases."""
-    return sum(
-        kernel * before * after + after for before, after in zip((channels, *FILTERS), FILTERS, strict=False)
-    )
-
-
-def _dense(places: int) -> int:
-    return FILTERS[-1] * places * FEATURES + FEATURES
-
-
-def _attention(channels: int) -> int:
-    inner = -(-channels // 4)
-    residual = 2 * channels * inner + 27 * inner**2 + 2 * channels + 4 * inner
-    return 12 * residual + 2 * (channels**2 + 2 * channels)
-
-
-def _maps(variant: Variant) -> float:
-    """MB of the largest feature maps of one clip and stream; poses have none to speak of."""
-    frames, height, width = variant.size
-    return 4 * FILTERS[0] * frames * height * width / MB if variant.model != "pose" else 0.0
-
-
-def training_memory(variant: Variant, classes: int, training: Mapping[str, Any], gpu: bool) -> int:
-    """Megabytes of a training: its processes, and the batches that each of its loaders holds ready.
+class RuleResources:
+    """The resources of a study's rules, as functions that Snakemake calls for each job.
 
     Parameters
     ----------
-    variant : Variant
-    classes : int
-    training : the keys of `training` in a study.
-    gpu : whether it is to run on GPUs, whose own memory then holds the feature maps.
+    study : Study
+    limits : dict
+        The most that a job of a rule can have of a resource, by (rule, resource). It may be filled later:
+        on SLURM it is, once the run has started.
+    on_gpu : callable
+        Whether the jobs of a rule run on a GPU.
     """
-    frames, height, width = variant.size
-    share = -(-training["batch_size"] // training["gpus"])
-    weights = 4 * parameters(variant, classes) / MB
-    if gpu:
-        process = ON_GPU + 3 * weights
-    else:
-        streams = sum(stream in CHANNELS for stream in variant.streams)
-        kept = KEPT + (KEPT_BY_ATTENTION if variant.attention else 0)
-        # Weights, gradients, momentum, and the best weights so far.
-        process = (
-            PROGRAM + 4 * weights + -(-share // training["accumulate"]) * kept * streams * _maps(variant)
+
+    def __init__(
+        self, study: Study, limits: Mapping[tuple[str, str], int], on_gpu: Callable[[str], bool]
+    ) -> None:
+        self.study, self.limits, self.on_gpu = study, limits, on_gpu
+        # Several functions of a job ask, the disk answers once.
+        self.part_count = cache(study.flow_parts)
+
+    def growing(self, resource: str, amount: Amount) -> Callable[..., int]:
+        """Return a resource that grows with each attempt, up to its limit; `amount` is that of the first."""
+
+        def grown(wildcards: Wildcards, attempt: int, rulename: str, threads: int) -> int:
+            wanted = attempt * amount(wildcards, threads)
+            return min(wanted, self.limits.get((rulename, resource), wanted))
+
+        return grown
+
+    def runtime(self, first: int, seconds_per_frame: float = 0.0) -> Callable[..., int]:
+        """Return the minutes of a job: `first`, and more by the length of its video."""
+
+        def amount(wildcards: Wildcards, _: int) -> int:
+            if not seconds_per_frame:
+                return first
+            frames = self.study.used[wildcards.video].working_frames
+            return first + int(seconds_per_frame * frames / 60)
+
+        return self.growing("runtime", amount)
+
+    def memory(self, first: int) -> Callable[..., int]:
+        """Return the megabytes of a job."""
+        return self.growing("mem_mb", lambda wildcards, threads: first)  # noqa: ARG005 Snakemake's names
+
+    def flow_frames(self, wildcards: Wildcards) -> float:
+        """Return how many frames a flow job computes."""
+        if "part" not in wildcards.keys() and self.part_count(wildcards.video, wildcards.method) > 1:  # noqa: SIM118
+            return 0  # it only joins parts
+        return self.study.used[wildcards.video].working_frames / int(wildcards.get("parts", 1))
+
+    def flow_gpus(self, wildcards: Wildcards) -> int:
+        """Return the GPUs of a flow job. Joining parts takes none, and only DeepFlow has a solver for it."""
+        wanted = self.study.flow_backend == "gpu" and wildcards.method == "deepflow"
+        return int(wanted and self.flow_frames(wildcards) > 0)
+
+    def flow_threads(self, wildcards: Wildcards) -> int:
+        """Return one for a short video: such are computed beside each other.
+
+        Two share a GPU, so that one reads and converts frames while it works for the other.
+        """
+        if self.flow_gpus(wildcards):
+            return 2
+        return min(MOST_THREADS, 1 + int(self.flow_frames(wildcards) / LONG))
+
+    def flow_minutes(self, wildcards: Wildcards, _: int) -> int:
+        """Return the minutes of a flow job's first attempt."""
+        seconds = SECONDS_ON_GPU if self.flow_gpus(wildcards) else SECONDS
+        return 10 + int(seconds * self.flow_frames(wildcards) / 60)
+
+    def flow_megabytes(self, wildcards: Wildcards, threads: int) -> int:
+        """Return the megabytes of a flow job's first attempt."""
+        return (5000 if self.flow_gpus(wildcards) else 500) + 500 * threads
+
+    def training_megabytes(self, wildcards: Wildcards, _: int) -> int:
+        """Return the megabytes of a training's first attempt."""
+        variant, classes = self.study.variant(wildcards.variant), len(self.study.classes)
+        return model_memory.training_memory(
+            variant, classes, self.study.config["training"], self.on_gpu("train")
         )
-    clip = REGION * frames * height * width / MB
-    loaders = 2 * training["workers"] * (LOADER + share * clip)  # one for training, one for validation
-    return int(training["gpus"] * (process + loaders + 2 * share * clip))
 
+    def inference_memory(self, rule: str) -> Callable[..., int]:
+        """Return the megabytes of a job of `evaluate` or `detect`."""
 
-def inference_memory(variant: Variant, classes: int, batch_size: int, gpu: bool) -> int:
-    """Megabytes of an evaluation or a detection; see `training_memory` for the parameters."""
-    frames, height, width = variant.size
-    weights = 4 * parameters(variant, classes) / MB
-    clip = REGION * frames * height * width / MB
-    maps = 0.0 if gpu else PASSING * batch_size * _maps(variant)
-    return int((ON_GPU if gpu else PROGRAM) + 2 * weights + maps + batch_size * clip)
+        def amount(wildcards: Wildcards, _: int) -> int:
+            variant, batch_size = self.study.variant(wildcards.variant), self.study.training.batch_size
+            return model_memory.inference_memory(
+                variant, len(self.study.classes), batch_size, self.on_gpu(rule)
+            )
+
+        return self.growing("mem_mb", amount)
+
+    def detection_minutes(self, _wildcards: Wildcards, _: int) -> int:
+        """Return an hour, and 50 ms a frame of the videos to find strokes in."""
+        videos = {row.video for row in self.study.detection_rows}
+        frames = sum(self.study.used[video].working_frames for video in videos)
+        return 60 + int(SECONDS_ON_GPU * frames / 60)

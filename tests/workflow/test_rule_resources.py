@@ -1,102 +1,85 @@
-"""What jobs that run models ask for; the peaks were measured on a CPU (docs/cluster.md)."""
+"""Threads, memory, minutes and GPUs of the rules' jobs; Snakemake asks for them in `test_gpu.py`."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pytest
+from snakemake.iocontainers import Wildcards
 
-from crisp import models
-from crisp.study import config, load
-from crisp.study.config import Variant
-from crisp.workflow import rule_resources
-from tests.trainable import CONTENT
+from crisp.study import tables
+from crisp.study.config import Study
+from crisp.study.load import resolve_study
+from crisp.workflow.rule_resources import RuleResources
+from tests.lab import CONTENT
 
-NAMES = [f"class {number}" for number in range(21)]
-FULL, DEMO = (100, 120, 120), (16, 36, 36)
-
-
-def variant(model: str, size: tuple[int, int, int] = DEMO, attention: bool = False) -> Variant:
-    return Variant.from_config({"name": "v", "model": model, "size": size, "attention": attention})
+FRAMES = {"short": 900, "long": 60_000}
 
 
-def training(**changes: Any) -> dict[str, Any]:
-    return asdict(load.resolve_study(CONTENT).training) | {"batch_size": 10, **changes}
+def job(**values: Any) -> Wildcards:
+    return Wildcards(fromdict={name: str(value) for name, value in values.items()})
 
 
-@pytest.mark.parametrize("size", [FULL, DEMO, (17, 33, 65)])
-@pytest.mark.parametrize(
-    ("model", "attention"),
-    [(model, on) for model in config.STREAMS for on in (False, True) if (model, on) != ("pose", True)],
-)
-def test_weights_are_counted_as_torch_does(model: str, size: tuple[int, int, int], attention: bool) -> None:
-    content = {
-        **CONTENT,
-        "classes": NAMES,
-        "negatives": {"class": "", "share": 0},
-        "variants": [{"name": "v", "model": model, "size": list(size), "attention": attention}],
-    }
-    (row,) = models.table(load.resolve_study(content))
-    assert rule_resources.parameters(variant(model, size, attention), len(NAMES)) == row["parameters"]
+def study(**changes: Any) -> Study:
+    return resolve_study({**CONTENT, **changes})
 
 
-@pytest.mark.parametrize(
-    ("model", "size", "batch_size", "classes", "peak"),
-    [
-        ("twin", DEMO, 5, 6, 539),
-        ("twin", FULL, 1, 21, 3980),
-        ("twin", FULL, 4, 21, 4785),
-        ("twin", (48, 72, 72), 20, 8, 3344),
-    ],
-)
-def test_training_asks_for_more_than_it_took(
-    model: str, size: tuple[int, int, int], batch_size: int, classes: int, peak: int
-) -> None:
-    wanted = rule_resources.training_memory(
-        variant(model, size), classes, training(batch_size=batch_size), False
-    )
-    assert 1.15 * peak < wanted < 2 * peak
+@pytest.fixture(autouse=True)
+def videos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [tables.Video(name, f"{name}.mp4", 1, count, "", 30.0) for name, count in FRAMES.items()]
+    tables.write_videos(CONTENT["dataset"]["videos"], rows)
+
+
+def asked(made: Study) -> RuleResources:
+    return RuleResources(made, {}, bool)
+
+
+def test_requests_grow_with_each_attempt() -> None:
+    memory = asked(study()).memory(1000)
+    assert [memory(job(video="short"), attempt, "frames", 1) for attempt in (1, 2, 3)] == [1000, 2000, 3000]
+
+
+def test_no_request_is_above_the_limit_of_its_rule() -> None:
+    limits = {("frames", "mem_mb"): 1500}
+    memory = RuleResources(study(), limits, bool).memory(1000)
+    assert memory(job(video="short"), 2, "frames", 1) == 1500
+    assert memory(job(video="short"), 2, "flow", 1) == 2000
+    limits["flow", "mem_mb"] = 1200
+    assert memory(job(video="short"), 2, "flow", 1) == 1200
+
+
+def test_minutes_follow_the_length_of_the_video() -> None:
+    runtime = asked(study()).runtime(10, 0.05)
+    assert runtime(job(video="short"), 1, "frames", 1) == 10
+    assert runtime(job(video="long"), 1, "frames", 1) == 10 + 50
+    assert asked(study()).runtime(5)(job(), 2, "summary", 1) == 10
 
 
 @pytest.mark.parametrize(
-    ("size", "batch_size", "classes", "peak"),
-    [(DEMO, 5, 6, 444), ((48, 72, 72), 20, 8, 1594)],
+    ("backend", "video", "gpus", "threads"),
+    [("cpu", "short", 0, 1), ("cpu", "long", 0, 8), ("gpu", "short", 1, 2), ("gpu", "long", 1, 2)],
 )
-def test_inference_asks_for_more_than_it_took(
-    size: tuple[int, int, int], batch_size: int, classes: int, peak: int
-) -> None:
-    assert (
-        1.15 * peak
-        < rule_resources.inference_memory(variant("twin", size), classes, batch_size, False)
-        < 2 * peak
+def test_flow(backend: str, video: str, gpus: int, threads: int) -> None:
+    resources = asked(study(preparation={"flow_backend": backend, "scatter_seconds": 0}))
+    wildcards = job(video=video, method="deepflow")
+    assert resources.flow_gpus(wildcards) == gpus
+    assert resources.flow_threads(wildcards) == threads
+    assert resources.flow_megabytes(wildcards, threads) == (5000 if gpus else 500) + 500 * threads
+    assert resources.flow_gpus(job(video=video, method="dis")) == 0
+    seconds = FRAMES[video] * (0.05 if gpus else 0.5)
+    assert resources.flow_minutes(wildcards, threads) == 10 + int(seconds / 60)
+
+
+def test_joining_parts_takes_next_to_nothing() -> None:
+    resources = asked(study(preparation={"flow_backend": "gpu", "scatter_seconds": 1000}))
+    whole = job(video="long", method="deepflow")
+    part = job(video="long", method="deepflow", part=1, parts=2)
+    assert resources.part_count("long", "deepflow") == 2
+    assert (resources.flow_frames(whole), resources.flow_gpus(whole), resources.flow_threads(whole)) == (
+        0,
+        0,
+        1,
     )
-
-
-@pytest.mark.parametrize("gpu", [False, True])
-@pytest.mark.parametrize("model", ["rgb", "flow", "twin"])
-def test_demo_runs_on_small_nodes(model: str, gpu: bool) -> None:
-    """As the demo's study has them; a node of 4,000 MB is the smallest that clusters have."""
-    small = variant(model)
-    assert rule_resources.training_memory(small, 6, training(batch_size=5), gpu) < 4000
-    assert rule_resources.inference_memory(small, 6, 5, gpu) < 4000
-
-
-def test_memory_follows_model_clip_batch_and_loaders() -> None:
-    def wanted(model: str = "twin", size: tuple[int, int, int] = FULL, **keys: Any) -> int:
-        attention = keys.pop("attention", False)
-        return rule_resources.training_memory(variant(model, size, attention), 21, training(**keys), False)
-
-    base = wanted()
-    assert wanted("rgb") < base
-    assert wanted(size=(50, 120, 120)) < base
-    assert wanted(batch_size=5) < base
-    assert wanted(accumulate=2) < base
-    assert wanted(attention=True) > base
-    assert wanted(workers=2) > base
-    assert wanted(gpus=2) > base
-    full = variant("twin", FULL)
-    assert rule_resources.inference_memory(full, 21, 5, False) < rule_resources.inference_memory(
-        full, 21, 10, False
-    )
-    assert rule_resources.training_memory(full, 21, training(), True) < base
+    assert (resources.flow_frames(part), resources.flow_gpus(part)) == (30_000, 1)

@@ -9,11 +9,12 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from crisp.core import files, names
-from crisp.workflow import rule_resources, run_record
+from crisp.workflow import run_record
 from crisp.study.checks import pose_sources, video_sources
 from crisp.study import load, samples, splits
 from crisp.core.errors import CrispError
 from crisp.workflow.rule_inputs import SplitSamples
+from crisp.workflow.rule_resources import RuleResources
 from crisp.study.config import NO_RESULT
 from crisp.core.versions import STAGES
 
@@ -141,34 +142,16 @@ def version(stage, *parts):
     return files.digest([STAGES[stage], *parts])
 
 
+def on_gpu(rule):
+    """Whether the jobs of a rule run on a GPU; all ask for one, unless the profile says otherwise."""
+    asked = workflow.resource_settings.overwrite_resources.get(rule, {})
+    return "gres" in asked or str(getattr(asked.get("gpu"), "value", asked.get("gpu"))) != "0"
+
+
 # The most that a job of a rule can have of a resource, by (rule, resource); on SLURM, once the run has started.
 LIMITS = {}
-
-
-def growing(resource, amount):
-    """A resource that grows with each attempt, up to its limit; `amount` of the first, by wildcards and threads."""
-
-    def grown(wildcards, attempt, rulename, threads):
-        wanted = attempt * amount(wildcards, threads)
-        return min(wanted, LIMITS.get((rulename, resource), wanted))
-
-    return grown
-
-
-def runtime(first, seconds_per_frame=0.0):
-    """Minutes of a job: `first`, and more by the length of its video."""
-
-    def amount(wildcards, threads):
-        if not seconds_per_frame:
-            return first
-        return first + int(seconds_per_frame * VIDEOS[wildcards.video].working_frames / 60)
-
-    return growing("runtime", amount)
-
-
-def memory(first):
-    """Megabytes of a job."""
-    return growing("mem_mb", lambda wildcards, threads: first)
+ASKED = RuleResources(STUDY, LIMITS, on_gpu)
+memory, runtime, growing = ASKED.memory, ASKED.runtime, ASKED.growing
 
 
 def raw_video(wildcards):
@@ -208,52 +191,14 @@ def pose_source(wildcards):
     return ancient(path.as_posix())
 
 
-@cache
-def part_count(video, method):
-    """In how many parts a flow is computed: several functions of a job ask, the disk answers once."""
-    return STUDY.flow_parts(video, method)
-
-
 def flow_parts(wildcards):
     """The parts that a long video's flow is joined from; none where one job computes it."""
     whole = stage_file(wildcards.video, "flow", wildcards.method)
-    count = part_count(wildcards.video, wildcards.method)
+    count = ASKED.part_count(wildcards.video, wildcards.method)
     parts = [
         f"{whole.removesuffix('.h5')}.part-{part}-of-{count}.h5" for part in range(1, count + 1)
     ]
     return parts if count > 1 else []
-
-
-def flow_frames(wildcards):
-    """How many frames a flow job computes."""
-    if "part" not in wildcards.keys() and part_count(wildcards.video, wildcards.method) > 1:
-        return 0  # it only joins parts
-    return VIDEOS[wildcards.video].working_frames / int(wildcards.get("parts", 1))
-
-
-def flow_gpus(wildcards):
-    """GPUs of a flow job. Joining parts takes none, and only DeepFlow has a solver for it."""
-    wanted = STUDY.flow_backend == "gpu" and wildcards.method == "deepflow"
-    return int(wanted and flow_frames(wildcards) > 0)
-
-
-def flow_threads(wildcards):
-    """One for a short video: such are computed beside each other.
-
-    Two share a GPU, so that one reads and converts frames while it works for the other.
-    """
-    if flow_gpus(wildcards):
-        return 2
-    return min(8, 1 + int(flow_frames(wildcards) / 2000))
-
-
-def flow_minutes(wildcards, threads):
-    seconds = 0.05 if flow_gpus(wildcards) else 0.5
-    return 10 + int(seconds * flow_frames(wildcards) / 60)
-
-
-def flow_megabytes(wildcards, threads):
-    return (5000 if flow_gpus(wildcards) else 500) + 500 * threads
 
 
 def volume_inputs(wildcards):
@@ -368,31 +313,6 @@ def detection_inputs(wildcards):
     return prediction_inputs(wildcards, {row.video: None for row in STUDY.detection_rows})
 
 
-def on_gpu(rule):
-    """Whether the jobs of a rule run on a GPU; all ask for one, unless the profile says otherwise."""
-    asked = workflow.resource_settings.overwrite_resources.get(rule, {})
-    return "gres" in asked or str(getattr(asked.get("gpu"), "value", asked.get("gpu"))) != "0"
-
-
-def training_memory(wildcards, threads):
-    variant = STUDY.variant(wildcards.variant)
-    return rule_resources.training_memory(
-        variant, len(STUDY.classes), STUDY.config["training"], on_gpu("train")
-    )
-
-
-def inference_memory(rule):
-    """Megabytes of a job of `evaluate` or `detect`."""
-
-    def amount(wildcards, threads):
-        variant, batch_size = STUDY.variant(wildcards.variant), STUDY.training.batch_size
-        return rule_resources.inference_memory(
-            variant, len(STUDY.classes), batch_size, on_gpu(rule)
-        )
-
-    return growing("mem_mb", amount)
-
-
 def train_version(wildcards):
     training = {
         key: value for key, value in STUDY.config["training"].items() if key not in NO_RESULT
@@ -402,13 +322,6 @@ def train_version(wildcards):
 
 def training_samples_version(wildcards):
     return version("split", split_samples().training_digest(wildcards.split))
-
-
-def detection_minutes(wildcards, threads):
-    """An hour, and 50 ms a frame of the videos to find strokes in."""
-    videos = {row.video for row in STUDY.detection_rows}
-    frames = sum(VIDEOS[video].working_frames for video in videos)
-    return 60 + int(0.05 * frames / 60)
 
 
 def of_detection(name):

@@ -21,9 +21,9 @@ rule detect:
     threads: STUDY.training.threads
     resources:
         gpu=1,
-        mem_mb=inference_memory("detect"),
+        mem_mb=ASKED.inference_memory("detect"),
         disk_mb=100,
-        runtime=growing("runtime", detection_minutes),
+        runtime=growing("runtime", ASKED.detection_minutes),
     params:
         study=SNAPSHOT,
         labels=LABELS,

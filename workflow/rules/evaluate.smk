@@ -48,7 +48,7 @@ rule evaluate:
     threads: STUDY.training.threads
     resources:
         gpu=1,
-        mem_mb=inference_memory("evaluate"),
+        mem_mb=ASKED.inference_memory("evaluate"),
         disk_mb=100,
         runtime=runtime(120),
     params:

@@ -11,12 +11,12 @@ rule flow:
         f"{TIMES}/flow/{{video}}-{{method}}.tsv"
     conda:
         "../../envs/crisp.yaml"
-    threads: flow_threads
+    threads: ASKED.flow_threads
     resources:
-        gpu=flow_gpus,
-        mem_mb=growing("mem_mb", flow_megabytes),
+        gpu=ASKED.flow_gpus,
+        mem_mb=growing("mem_mb", ASKED.flow_megabytes),
         disk_mb=2000,
-        runtime=growing("runtime", flow_minutes),
+        runtime=growing("runtime", ASKED.flow_minutes),
         # A resource and no parameter: another backend leaves finished flow alone.
         backend=STUDY.flow_backend,
     params:
@@ -37,12 +37,12 @@ rule flow_part:
         f"{TIMES}/flow/{{video}}-{{method}}-{{part}}-of-{{parts}}.tsv"
     conda:
         "../../envs/crisp.yaml"
-    threads: flow_threads
+    threads: ASKED.flow_threads
     resources:
-        gpu=flow_gpus,
-        mem_mb=growing("mem_mb", flow_megabytes),
+        gpu=ASKED.flow_gpus,
+        mem_mb=growing("mem_mb", ASKED.flow_megabytes),
         disk_mb=2000,
-        runtime=growing("runtime", flow_minutes),
+        runtime=growing("runtime", ASKED.flow_minutes),
         backend=STUDY.flow_backend,
     params:
         version=version("flow"),

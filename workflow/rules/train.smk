@@ -20,7 +20,7 @@ rule train:
     threads: (STUDY.training.threads + STUDY.training.workers) * STUDY.training.gpus
     resources:
         gpu=STUDY.training.gpus,
-        mem_mb=growing("mem_mb", training_memory),
+        mem_mb=growing("mem_mb", ASKED.training_megabytes),
         disk_mb=4000,
         runtime=runtime(720),
     params:

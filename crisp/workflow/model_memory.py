@@ -1,0 +1,103 @@
+"""Memory of the jobs that run models, from the model, its clips and the batch.
+
+The Snakefile asks for it at every start, so the weights are counted by formula and torch is not imported.
+What a job is asked for holds some head-room over the measured peaks (docs/cluster.md), and grows with each
+attempt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from crisp.study.config import Variant
+
+MB = 2**20
+PROGRAM = 800  # MB of Python and its libraries; measured: 430 to 540
+ON_GPU = 3000  # MB of the same with CUDA's libraries
+LOADER = 300  # MB of a process that loads clips
+REGION = 8 * 1.6**2  # bytes a pixel of a clip, of the region that a draw can reach, a side 1.6 times as large
+# As in crisp.models, whose counts the tests compare.
+CHANNELS = {"rgb": 3, "flow": 2}
+POSE_CHANNELS = 42
+FILTERS = (30, 60, 80)
+FEATURES = 500
+# What a clip leaves in memory, in sizes of the largest feature maps: those of its first convolution. Forward
+# and back all streams' maps are kept, with what attention computes; forward alone those of one stream.
+KEPT, KEPT_BY_ATTENTION, PASSING = 2.5, 5, 2
+
+
+def parameters(variant: Variant, classes: int) -> int:
+    """Number of weights of a variant's model, as `crisp.models.table` counts them."""
+    parts = [stream for stream in variant.streams if stream in CHANNELS]
+    count = sum(_trunk(CHANNELS[stream], variant.size, variant.attention) for stream in parts)
+    if "pose" in variant.streams:
+        count += _layers(POSE_CHANNELS, 3) + _dense(variant.size[0] // 8)
+    streams = len(variant.streams)
+    pairs = streams * (streams - 1) // 2
+    return count + ((FEATURES**2 + 1) * classes * pairs if pairs else (FEATURES + 1) * classes)
+
+
+def _trunk(channels: int, size: tuple[int, int, int], attention: bool) -> int:
+    frames, height, width = (length // 8 for length in size)
+    count = _layers(channels, 27) + _dense(frames * height * width)
+    return count + (sum(map(_attention, FILTERS)) if attention else 0)
+
+
+def _layers(channels: int, kernel: int) -> int:
+    """Weights of the three convolutions, with biases."""
+    return sum(
+        kernel * before * after + after for before, after in zip((channels, *FILTERS), FILTERS, strict=False)
+    )
+
+
+def _dense(places: int) -> int:
+    return FILTERS[-1] * places * FEATURES + FEATURES
+
+
+def _attention(channels: int) -> int:
+    inner = -(-channels // 4)
+    residual = 2 * channels * inner + 27 * inner**2 + 2 * channels + 4 * inner
+    return 12 * residual + 2 * (channels**2 + 2 * channels)
+
+
+def _maps(variant: Variant) -> float:
+    """MB of the largest feature maps of one clip and stream; poses have none to speak of."""
+    frames, height, width = variant.size
+    return 4 * FILTERS[0] * frames * height * width / MB if variant.model != "pose" else 0.0
+
+
+def training_memory(variant: Variant, classes: int, training: Mapping[str, Any], gpu: bool) -> int:
+    """Megabytes of a training: its processes, and the batches that each of its loaders holds ready.
+
+    Parameters
+    ----------
+    variant : Variant
+    classes : int
+    training : the keys of `training` in a study.
+    gpu : whether it is to run on GPUs, whose own memory then holds the feature maps.
+    """
+    frames, height, width = variant.size
+    share = -(-training["batch_size"] // training["gpus"])
+    weights = 4 * parameters(variant, classes) / MB
+    if gpu:
+        process = ON_GPU + 3 * weights
+    else:
+        streams = sum(stream in CHANNELS for stream in variant.streams)
+        kept = KEPT + (KEPT_BY_ATTENTION if variant.attention else 0)
+        # Weights, gradients, momentum, and the best weights so far.
+        process = (
+            PROGRAM + 4 * weights + -(-share // training["accumulate"]) * kept * streams * _maps(variant)
+        )
+    clip = REGION * frames * height * width / MB
+    loaders = 2 * training["workers"] * (LOADER + share * clip)  # one for training, one for validation
+    return int(training["gpus"] * (process + loaders + 2 * share * clip))
+
+
+def inference_memory(variant: Variant, classes: int, batch_size: int, gpu: bool) -> int:
+    """Megabytes of an evaluation or a detection; see `training_memory` for the parameters."""
+    frames, height, width = variant.size
+    weights = 4 * parameters(variant, classes) / MB
+    clip = REGION * frames * height * width / MB
+    maps = 0.0 if gpu else PASSING * batch_size * _maps(variant)
+    return int((ON_GPU if gpu else PROGRAM) + 2 * weights + maps + batch_size * clip)
