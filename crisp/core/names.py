@@ -6,11 +6,13 @@ import re
 
 from crisp.core.errors import fail
 
+ID = "[A-Za-z0-9][A-Za-z0-9_-]*"
+LONGEST_ID = 100  # characters
 # The workflow's wildcards, and what verbs take by hand.
 PATTERNS = {
-    "video": "[A-Za-z0-9][A-Za-z0-9_-]*",
+    "video": ID,
     "method": "[a-z0-9]+",
-    "variant": "[A-Za-z0-9][A-Za-z0-9_-]*",
+    "variant": ID,
     "split": "[A-Za-z0-9-]+",
     "kind": "normal|max|none",
     "seed": "[0-9]+",
@@ -45,6 +47,11 @@ SNAKEMAKES = re.compile(r"\{.*\}|<.*>", re.DOTALL)
 def plain(path: object) -> bool:
     """Whether Snakemake takes a path as it is; of another it is not told."""
     return not SNAKEMAKES.search(str(path))
+
+
+def is_id(name: str) -> bool:
+    """Whether a name can be the id of a video or the name of a data set."""
+    return len(name) <= LONGEST_ID and re.fullmatch(ID, name) is not None
 
 
 def checked(part: str, name: str) -> str:

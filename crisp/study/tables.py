@@ -6,11 +6,11 @@ Read with the csv module: every cluster job parses the Snakefile, hence these ta
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from crisp.core import names
 from crisp.core.cells import guarded, plain
 from crisp.core.errors import CrispError, Fault, fail
 from crisp.core.files import replacing
@@ -18,7 +18,6 @@ from crisp.core.limits import LARGEST_TEXT, LEAST_FPS, MOST_FPS, MOST_FRAMES
 from crisp.core.plain_text import is_plain
 from crisp.core.unreadable import check_finite, counted_from, explained, kind_of
 
-ID_PATTERN = "[A-Za-z0-9][A-Za-z0-9_-]{0,99}"
 RESERVED = ("frames", "pose")  # stage files have these names, and the volume is <video>/<video>.h5
 TASKS = ("classification", "detection")
 SPLITS = ("train", "validation", "test")
@@ -93,7 +92,7 @@ def read_videos(path: str | Path) -> list[Video]:
     seen: dict[str, int] = {}
     for line, row in rows:
         where = f"{path}, line {line}"
-        if not re.fullmatch(ID_PATTERN, row["video"]):
+        if not names.is_id(row["video"]):
             faults.append(
                 Fault(
                     where,

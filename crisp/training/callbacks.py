@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from crisp.core.errors import fail
-from crisp.core.files import replacing
 from crisp.training import curves
+from crisp.training.history import Row, write_history
 
-HISTORY = (
-    "epoch",
-    "train_loss",
-    "train_accuracy",
-    "validation_loss",
-    "validation_accuracy",
-    "learning_rate",
-    "best",
-)
 SHOWN = {  # name in TensorBoard
     "train_loss": "loss/train",
     "validation_loss": "loss/validation",
@@ -32,7 +22,6 @@ SHOWN = {  # name in TensorBoard
     "learning_rate": "learning rate",
 }
 DRAWN = 10.0  # seconds at least between two drawings of the curves
-Row = Mapping[str, float]
 
 
 class TrainingCallbacks:
@@ -121,11 +110,3 @@ def _writer(folder: Path, done: int) -> Any:
             "pip install 'crisp-sport[tensorboard]', or set training.tensorboard: false",
         ) from None
     return SummaryWriter(folder, purge_step=done + 1)
-
-
-def write_history(path: Path, history: Sequence[Row]) -> None:
-    """Write the history, a row an epoch, floats in full."""
-    with replacing(path) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, HISTORY, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(history)

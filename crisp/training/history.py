@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from crisp.core.files import replacing
 from crisp.core.limits import LARGEST_TEXT
 from crisp.core.unreadable import reading
 
 # A run that covered less of the way from chance to the least possible loss has learned nothing.
 LEARNED_SHARE = 0.1
-HISTORY = ("epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "best")
+HISTORY_COLUMNS = (
+    "epoch",
+    "train_loss",
+    "train_accuracy",
+    "validation_loss",
+    "validation_accuracy",
+    "learning_rate",
+    "best",
+)
+NEEDED = tuple(name for name in HISTORY_COLUMNS if name != "learning_rate")  # earlier versions wrote none
 
 
 def read_history(path: str | Path) -> list[dict[str, float]]:
-    """Read a ``history.csv``: a dict an epoch, with `HISTORY` and what more it has; an empty cell is NaN.
+    """Read a ``history.csv``: a dict an epoch, with `NEEDED` and what more it has; an empty cell is NaN.
 
     Raises
     ------
@@ -24,11 +34,11 @@ def read_history(path: str | Path) -> list[dict[str, float]]:
         If it is missing or damaged.
     """
     with (
-        reading(path, "training history", f"columns {', '.join(HISTORY)}", "train", largest=LARGEST_TEXT),
+        reading(path, "training history", f"columns {', '.join(NEEDED)}", "train", largest=LARGEST_TEXT),
         Path(path).open(encoding="utf-8", newline="") as file,
     ):
         reader = csv.DictReader(file, restval="missing cell")
-        if missing := set(HISTORY).difference(reader.fieldnames or ()):
+        if missing := set(NEEDED).difference(reader.fieldnames or ()):
             raise ValueError(f"no column {', '.join(sorted(missing))}")
         rows = [{name: float(cell or "nan") for name, cell in row.items()} for row in reader]
         if not all(row["epoch"].is_integer() for row in rows):
@@ -61,3 +71,14 @@ def never_learned(
     limit = chance - LEARNED_SHARE * (chance - floor)
     # A comparison with NaN is False: a diverged epoch never counts.
     return not any(epoch["train_loss"] <= limit for epoch in history)
+
+
+Row = Mapping[str, float]
+
+
+def write_history(path: Path, history: Sequence[Row]) -> None:
+    """Write the history, a row an epoch, floats in full."""
+    with replacing(path) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, HISTORY_COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(history)

@@ -29,9 +29,10 @@ from crisp.core.words import counted
 from crisp.study.config import NO_RESULT, Study, Variant
 from crisp.study.samples import Sample
 from crisp.training import checkpoints, curves, finishing, lr_schedule, state_folder, torch_files
-from crisp.training.callbacks import TrainingCallbacks, write_history
+from crisp.training.callbacks import TrainingCallbacks
 from crisp.training.devices import choose_device, make_deterministic
 from crisp.training.distributed import ALONE, Processes, joined, local_rank
+from crisp.training.history import write_history
 from crisp.training.train_step import TrainStep
 
 SAVING = 0.02  # share of the time that saving may take

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crisp.core import names
 from crisp.core.errors import CrispError
 from crisp.study.tables import (
-    ID_PATTERN,
     SPLITS,
     TASKS,
     Annotation,
@@ -25,7 +25,7 @@ from crisp.study.tables import (
 
 HEADER = "video\tpath\tsize\tframes\tsha256\tfps\tgroup\tuse\tnote\n"
 
-ids = st.from_regex(ID_PATTERN, fullmatch=True)
+ids = st.from_regex(names.ID, fullmatch=True).filter(names.is_id)
 cell_text = st.text(st.characters(blacklist_categories=["Cs", "Cc"]))
 notes = cell_text.map(str.strip)
 videos = st.builds(

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from crisp.core import names
 from crisp.core.errors import CrispError, Fault, fail
 from crisp.study.importers import indexed, presets, stroke_table, ttstroke20, ttstroke22, writer
 from crisp.study.importers.discovery import Found
 from crisp.study.importers.presets import CostOf, Machine
 from crisp.study.importers.writer import Report
-from crisp.study.tables import ID_PATTERN
 
 
 class Layout(NamedTuple):
@@ -113,7 +113,7 @@ def import_folder(
         Before anything is written, if the source, its paths or the names cannot be used, or no video can.
     """
     source = Path(source)
-    if not re.fullmatch(ID_PATTERN, dataset):
+    if not names.is_id(dataset):
         expected = "letters, digits, _ and -, at most 100"
         raise fail("data set", "bad name", expected, repr(dataset), "choose another name")
     if layout not in ("auto", *LAYOUTS):

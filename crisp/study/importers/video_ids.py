@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import PurePosixPath
 
+from crisp.core.names import LONGEST_ID
 from crisp.study.importers.discovery import FoundVideo, stem
 from crisp.study.tables import RESERVED
-
-LONGEST = 100  # characters, as crisp.study.tables.ID_PATTERN says
 
 
 def assign(videos: list[FoundVideo], taken: dict[str, str]) -> dict[str, str]:
@@ -38,7 +37,7 @@ def assign(videos: list[FoundVideo], taken: dict[str, str]) -> dict[str, str]:
 
 def plain(name: str) -> str:
     """The id of a file name by itself: its stem, all but letters, digits, ``_`` and ``-`` as ``-``."""
-    return re.sub(r"[^A-Za-z0-9_-]", "-", stem(name)).strip("-_")[:LONGEST] or "video"
+    return re.sub(r"[^A-Za-z0-9_-]", "-", stem(name)).strip("-_")[:LONGEST_ID] or "video"
 
 
 def _candidates(video: FoundVideo) -> Iterator[str]:
@@ -51,4 +50,4 @@ def _candidates(video: FoundVideo) -> Iterator[str]:
 
 def _appended(base: str, ending: str) -> str:
     ending = f"-{ending[:40]}"
-    return base[: LONGEST - len(ending)] + ending
+    return base[: LONGEST_ID - len(ending)] + ending

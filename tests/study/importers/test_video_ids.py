@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crisp.core.names import is_id
 from crisp.study.importers.discovery import FoundVideo
 from crisp.study.importers.video_ids import assign, plain
-from crisp.study.tables import ID_PATTERN
 
 paths = st.text(st.characters(blacklist_characters="/\0", blacklist_categories=["Cs"]), min_size=1).map(
     lambda name: f"videos/{name}"
@@ -41,7 +39,7 @@ def test_plain(name: str, expected: str) -> None:
 def test_ids_are_valid_unique_and_stable(names: list[str], hints: list[str]) -> None:
     videos = [FoundVideo(name, tuple(hints)) for name in names]
     ids = assign(videos, {})
-    assert all(re.fullmatch(ID_PATTERN, name) for name in ids.values())
+    assert all(is_id(name) for name in ids.values())
     assert len({name.lower() for name in ids.values()}) == len(names)
     assert assign(videos, {}) == ids
     # Known ids stay whatever comes before them.
