@@ -402,7 +402,7 @@ def test_interrupted_frames_and_demo_leave_nothing(tmp_path: Path, make_video) -
     assert run("demo", "--out", tmp_path / "demo", "player-01").returncode == 0
 
 
-@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("by", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)])
 def test_ended_frames_and_demo_leave_nothing(tmp_path: Path, make_video, by: signal.Signals) -> None:
     """As by a cluster, or a terminal that is closed."""
     make_video(tmp_path / "v.mp4", frames=2000, size=(640, 480))
@@ -490,7 +490,7 @@ def test_interrupted_index_goes_on(tmp_path: Path, make_video) -> None:
     assert json.loads((tmp_path / "out/game/index.json").read_text())["video"]["frames"] == 1500
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_interrupted_flow_leaves_nothing(tmp_path: Path, make_video, workers: int) -> None:
     frames, out = tmp_path / "frames.h5", tmp_path / "flow.h5"
     video = make_video(tmp_path / "v.mp4", frames=300, size=(320, 240))

@@ -155,6 +155,7 @@ def test_told_to_stop_they_save_in_the_same_place() -> None:
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_a_killed_process_ends_the_training_with_one_error() -> None:
     running = begin(configured(epochs=100), 2, "flow")

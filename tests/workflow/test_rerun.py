@@ -247,6 +247,7 @@ def test_added_flow_method_prepares_it_alone(done: Study) -> None:
     assert planned(done) == {"flow": COUNT, "roi": COUNT}
 
 
+@pytest.mark.slow
 def test_volume_holds_what_is_prepared(done: Study) -> None:
     """The ROI jobs write it, with an added method, too; a deleted one comes back."""
     assert members(done) == ["flow/dis", "flow_stats/dis", "mask", "rgb", "roi/dis", "roi_raw/dis"]
@@ -306,6 +307,7 @@ def test_redo_starts_a_video_from_a_stage(done: Study) -> None:
     assert planned(done)["volume"] == 1
 
 
+@pytest.mark.slow
 def test_pictures_of_videos_are_as_many_as_asked_for(done: Study, study: Study) -> None:
     for count in (0, 1):
         study.configure(report={"videos": count})
