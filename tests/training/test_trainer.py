@@ -25,8 +25,8 @@ from crisp.study.samples import read_samples, write_samples
 from crisp.study.splits import read_split
 from crisp.training import calibration, checkpoints, reference
 from crisp.training import trainer as training
-from crisp.training.callbacks import HISTORY
 from crisp.training.devices import make_deterministic
+from crisp.training.history import HISTORY_COLUMNS
 from crisp.training.train_step import TrainStep
 from crisp.training.trainer import Trainer, train_model
 from tests import stagefiles, trainable
@@ -239,7 +239,7 @@ def test_model_holds_the_weights_of_least_validation_loss(
 def test_history_and_files(small: Study) -> None:
     history, content = trained(small)
     rows = list(csv.DictReader(history.splitlines()))
-    assert tuple(rows[0]) == HISTORY
+    assert tuple(rows[0]) == HISTORY_COLUMNS
     assert [row["epoch"] for row in rows] == ["1", "2", "3", "4"]
     assert {row["learning_rate"] for row in rows} == {"0.02"}
     best = min(rows, key=lambda row: float(row["validation_loss"]))
