@@ -71,8 +71,26 @@ def detect_strokes(
 ) -> dict[str, Any]:
     """Find the strokes in a study's untrimmed videos by a trained variant, and compare with the annotation.
 
-    Writes ``detections.csv``, ``detection.json`` and ``detection.png`` beside the model, and returns the
-    figures. A video is left out, with a warning, if it or its group has training or validation samples.
+    Write ``detections.csv``, ``detection.json`` and ``detection.png`` beside the model. A video is skipped,
+    with a warning, if it or its group has training or validation samples.
+
+    Parameters
+    ----------
+    study : Study
+    variant : Variant
+    split : str
+        Name of the split that the model was trained on.
+    seed : int
+        Of the training.
+    device : str
+        ``auto``, ``cpu``, ``cuda`` or ``cuda:<n>``.
+    kept : dict, optional
+        Strokes to take instead of those in the annotation files, by their path.
+
+    Returns
+    -------
+    dict
+        The figures, as ``detection.json`` has them (`crisp.evaluation.detection_metrics`).
 
     Raises
     ------

@@ -31,9 +31,24 @@ def evaluate_model(
 ) -> dict[str, Any]:
     """Evaluate a trained variant on a split's test samples.
 
-    Writes ``predictions.csv``, ``metrics.json``, ``confusion.png``, ``reliability.png``,
-    ``per_class.html`` and, of a study with super-classes, ``super_confusion.png`` beside the model, and
-    returns the metrics.
+    Write ``predictions.csv``, ``metrics.json``, ``confusion.png``, ``reliability.png``,
+    ``per_class.html`` and, for a study with super-classes, ``super_confusion.png`` beside the model.
+
+    Parameters
+    ----------
+    study : Study
+    variant : Variant
+    split : str
+        Name of the split.
+    seed : int
+        Of the training.
+    device : str
+        ``auto``, ``cpu``, ``cuda`` or ``cuda:<n>``.
+
+    Returns
+    -------
+    dict
+        The metrics, as ``metrics.json`` has them.
 
     Raises
     ------

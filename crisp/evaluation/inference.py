@@ -15,10 +15,25 @@ from crisp.study.samples import Sample
 
 
 def window_probabilities(model: nn.Module, clips: ClipDataset, sample: Sample, batch_size: int) -> np.ndarray:
-    """Softmax of every window of a sample, (n, classes) float64.
+    """Predict every window of a sample.
 
     The crop follows the ROI frame by frame whatever the window, so the sample's frames are read
     once and the windows are slices of them.
+
+    Parameters
+    ----------
+    model : Module
+        In evaluation mode; its inputs are streams of (B, C, T, H, W).
+    clips : ClipDataset
+        Of the sample's part of the split, not augmented.
+    sample : Sample
+    batch_size : int
+        Windows predicted at once.
+
+    Returns
+    -------
+    ndarray
+        Softmax, (windows, classes) float64.
     """
     frames, *crop = clips.variant.size
     length = max(sample.end - sample.begin, frames)

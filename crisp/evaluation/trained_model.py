@@ -15,7 +15,23 @@ from crisp.training.devices import choose_device
 
 
 def trained_model(study: Study, variant: Variant, split: str, seed: int, device: str) -> nn.Module:
-    """The trained model of a variant, on the device.
+    """Load the trained model of a variant.
+
+    Parameters
+    ----------
+    study : Study
+    variant : Variant
+    split : str
+        Name of the split that it was trained on.
+    seed : int
+        Of the training.
+    device : str
+        ``auto``, ``cpu``, ``cuda`` or ``cuda:<n>``.
+
+    Returns
+    -------
+    Module
+        On the device, in evaluation mode.
 
     Raises
     ------
