@@ -22,6 +22,7 @@ from crisp.clips.reader import close_files
 from crisp.core import files
 from crisp.core.errors import CrispError, fail
 from crisp.core.limits import LEAST_FPS, MOST_FPS
+from crisp.core.plain_text import is_plain
 from crisp.core.versions import INDEX, STAGES
 from crisp.core.words import counted
 from crisp.indexing import exports, viewer
@@ -181,8 +182,11 @@ def _probed(path: Path) -> Source:
     Raises
     ------
     CrispError
-        If it is no video.
+        If it is no video, or no file of its index could hold its name.
     """
+    if not is_plain(str(path.absolute())):
+        expected, remedy = "a name in one line, without control characters", "rename it, or link to it: ln -s"
+        raise fail(repr(str(path)), "name of the video cannot be written", expected, "others", remedy)
     source = video.count_packets(path)
     if not LEAST_FPS <= source.fps <= MOST_FPS:
         expected = f"{LEAST_FPS:g} to {MOST_FPS:g} frames per second"

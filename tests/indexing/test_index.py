@@ -822,3 +822,11 @@ def test_folder_with_an_index_of_other_types_is_left_alone(command: Command) -> 
     path.write_text('{"video": [1], "digest": {}}')
     assert "folder holds other files" in command("game.mp4", code=1)
     assert path.read_text() == '{"video": [1], "digest": {}}'
+
+
+@pytest.mark.usefixtures("lab")
+def test_name_that_no_file_of_the_index_could_hold(command: Command) -> None:
+    Path("game.mp4").rename("a\nb.mp4")
+    said = command("a\nb.mp4", code=1)
+    assert r"crisp: 'a\nb.mp4': name of the video cannot be written" in said
+    assert not Path("out").exists()

@@ -63,7 +63,7 @@ def test_a_folder_of_videos(tmp_path: Path, make_video) -> None:
 
 @pytest.mark.slow
 def test_videos_of_any_name(tmp_path: Path, make_video) -> None:
-    names = ("match {final}.mp4", "<results> b.mp4", "$HOME 'c' [a]* %s\ne.mp4")
+    names = ("match {final}.mp4", "<results> b.mp4", "$HOME 'c' [a]* %s e.mp4")
     for number, name in enumerate(names):
         make_video(tmp_path / "videos" / name, frames=20, seed=number)
     model_file(tmp_path / "model.pt")
