@@ -15,7 +15,7 @@ from scipy.optimize import minimize_scalar
 
 LEAST = 20  # minimum number of samples to fit a temperature
 BOUNDS = (0.5, 10.0)  # of the temperature: a few samples, all correct, would otherwise make every prediction certain
-BINS = 10  # of a reliability diagram, equal width
+BINS = 10  # of the temperature: a few correct samples would otherwise give certainty
 
 Probabilities = NDArray[np.float64]
 

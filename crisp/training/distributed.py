@@ -138,7 +138,7 @@ def _launch(count: int, command: list[str], words: Path) -> NoReturn:
     except ChildFailedError as failed:
         _tell(words / "fault")
         for number, one in failed.failures.items():
-            if one.exitcode >= 0 or one.exitcode == -signal.SIGTERM:  # torchrun sends it to the other processes
+            if one.exitcode >= 0 or one.exitcode == -signal.SIGTERM:  # torchrun sends it to the others
                 continue
             raise fail(
                 "training",

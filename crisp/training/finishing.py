@@ -57,7 +57,7 @@ def measured(
 def predicted(
     model: nn.Module, clips: ClipDataset, indices: Sequence[int], batch_size: int, name: str
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Return the input features of the last layer (n, D) and the class probabilities (n, classes) of clips."""
+    """Return the last layer's input features (n, D) and the class probabilities (n, classes) of clips."""
     device = next(model.parameters()).device
     count = -(-len(indices) // batch_size)
     batches = progress(ahead(_batches(clips, indices, batch_size)), "batches", name, count)

@@ -22,7 +22,7 @@ HISTORY_COLUMNS = (
     "learning_rate",
     "best",
 )
-NEEDED = tuple(name for name in HISTORY_COLUMNS if name != "learning_rate")  # missing in files of earlier versions
+NEEDED = tuple(name for name in HISTORY_COLUMNS if name != "learning_rate")  # missing in older files
 
 
 def read_history(path: str | Path) -> list[dict[str, float]]:

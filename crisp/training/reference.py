@@ -28,7 +28,7 @@ LIVELY = 0.9  # quantile of a video's speeds: pauses may be long, but something 
 CLIPS_UNLIKE, CLIPS_FAR = 1.2, 1.5  # ratios of feature distances; held-out videos stay below 1
 AS_ALL = "as nearly all clips it was validated on"
 FAR = 2.0  # multiple of the bound of similar data beyond which results are meaningless
-RATE, SHAPE = 1.5, 1.5  # ratios of frame rates, and of aspect ratios, beyond which a video counts as different
+RATE, SHAPE = 1.5, 1.5  # ratios of frame rates and of aspect ratios beyond which a video counts as different
 VERDICT = "these results are probably meaningless"
 
 

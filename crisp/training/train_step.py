@@ -113,7 +113,7 @@ class TrainStep:
         return functional.cross_entropy(logits, labels, weights, reduction="sum") / len(labels)
 
     def step(self, batch: Batch, training: bool, weights: torch.Tensor | None) -> torch.Tensor:
-        """Run one batch: optimiser step if `training`, forward pass otherwise. Return (sum of losses, number correct).
+        """Run one batch: optimiser step if `training`, forward pass otherwise; return (loss sum, number correct).
 
         The gradient is the mean over the whole batch, independent of the number of parts and processes.
         """
@@ -130,7 +130,7 @@ class TrainStep:
                     logits = self._logits({name: clips[rows] for name, clips in batch.streams.items()})
                     loss = self.loss(logits, labels, weights)
                     if training:
-                        # Gradients are averaged over the processes, which may have different numbers of clips.
+                        # Gradients are averaged over the processes, whose shares may differ.
                         share = batch.counts * len(labels) * self.processes.count / batch.total
                         (loss * share).backward()
                 if batch.counts:

@@ -238,9 +238,8 @@ class Trainer:
 
         Raises
         ------
-        CrispError
-            If `state` holds other files, the loss is no number any more, a batch does not fit into memory, a
-            loader process is killed, a volume is replaced, or the process is told to stop; what was saved is
+        If `state` holds other files, the loss is not finite, a batch does not fit into memory, a loader process
+        is killed, a volume is replaced, or a shutdown is requested; the saved state is kept.
             kept.
         """
         try:
