@@ -120,7 +120,7 @@ def _own(first: str, name: str, place: int) -> os.stat_result | None:
 
 
 def _regular(name: str, place: int) -> os.stat_result | None:
-    """Return the status of a regular file of this user; None for a link, folder, pipe or other users' files."""
+    """Return the status of this user's regular file; None for a link, folder, pipe or other users' files."""
     try:
         found = os.stat(name, dir_fd=place, follow_symlinks=False)
     except FileNotFoundError:  # deleted by another training

@@ -173,7 +173,7 @@ class ClipLoader:
 
 
 def _leave_signals(_: int) -> None:
-    """Ignore shutdown signals in a loader process: clusters signal all processes, and training saves first."""
+    """Ignore shutdown signals in a loader process: clusters signal all, and the training saves first."""
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
 
@@ -193,7 +193,7 @@ def fault_of(error: RuntimeError) -> CrispError | None:
     if "DataLoader worker" not in str(error):
         return None
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # once is enough: the next signal would interrupt this one
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # once is enough: the next would interrupt this one
     return fail(
         "loader process",
         "was killed",

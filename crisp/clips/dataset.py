@@ -29,9 +29,9 @@ UNLABELLED = -1
 class ClipDataset(Dataset):
     """The clips of samples, for a ``torch.utils.data.DataLoader``.
 
-    Item `i` is (dict of stream to float32 tensor, as from `ClipReader.clip`, class index or -1, i). Set `epoch`
-    before each pass: draws depend only on (seed, epoch, i). Indices beyond the length start again at the
-    first sample with other draws, for samples used several times per epoch.
+    Item `i` is (dict of stream to float32 tensor, as from `ClipReader.clip`, class index or -1, i). Set
+    `epoch` before each pass: draws depend only on (seed, epoch, i). Indices beyond the length start again at
+    the first sample with other draws, for samples used several times per epoch.
 
     Parameters
     ----------

@@ -62,7 +62,7 @@ class ClipReader:
     Parameters
     ----------
     folder : path
-        Folder with the video's stage files: ``frames.h5``, ``flow/<method>.h5``, ``roi/<method>.h5``, ``pose.h5``.
+        Folder of the stage files: ``frames.h5``, ``flow/<method>.h5``, ``roi/<method>.h5``, ``pose.h5``.
     streams : iterable of {"rgb", "flow", "pose"}
         Streams that :meth:`clip` returns; the files of other streams need not exist.
     method : str

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 
 LEAST = 20  # minimum number of samples to fit a temperature
-BOUNDS = (0.5, 10.0)  # of the temperature: a few samples, all correct, would otherwise make every prediction certain
+BOUNDS = (0.5, 10.0)  # of the temperature: a few correct samples would otherwise give certainty
 BINS = 10  # of the temperature: a few correct samples would otherwise give certainty
 
 Probabilities = NDArray[np.float64]
@@ -51,7 +51,7 @@ def nll(probabilities: Probabilities, labels: NDArray[np.intp]) -> float:
 
 
 def bins(probabilities: Probabilities, labels: NDArray[np.intp]) -> list[list[float]]:
-    """Return the reliability diagram: number of samples, mean confidence and accuracy per tenth of confidence.
+    """Return the reliability diagram: samples, mean confidence and accuracy per tenth of confidence.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def bins(probabilities: Probabilities, labels: NDArray[np.intp]) -> list[list[fl
 
 
 def calibration_error(reliability: list[list[float]]) -> float:
-    """Return the expected calibration error: the mean gap of confidence and accuracy over samples, from `bins`."""
+    """Return the expected calibration error, the mean gap of confidence and accuracy, from `bins`."""
     total = sum(count for count, _, _ in reliability)
     return sum(count * abs(sure - right) for count, sure, right in reliability) / total if total else 0.0
 
@@ -128,6 +128,6 @@ def fit_temperature(probabilities: ArrayLike, labels: ArrayLike) -> dict[str, An
         options={"xatol": 1e-4},
     )
     temperature = round(float(np.exp(best.x)), 4)
-    if nll(temper(values, temperature), truth) > nll(values, truth):  # only if rounding makes it worse than T = 1
+    if nll(temper(values, temperature), truth) > nll(values, truth):  # rounding can make it worse than T = 1
         temperature = 1.0
     return {"temperature": temperature, "remark": "", **measured(values, truth, temperature)}

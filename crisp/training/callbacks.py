@@ -63,7 +63,7 @@ class TrainingCallbacks:
         self._writer = _writer(events, done) if events else None
 
     def epoch(self, history: Sequence[Row], seconds: float, waited: float) -> None:
-        """Report the last epoch of a history, its duration in seconds, and the time spent waiting for clips."""
+        """Report the last epoch of a history, its duration in seconds, and the time waited for clips."""
         row = history[-1]
         print(self.line(row, seconds, waited), file=sys.stderr)
         write_history(self.folder / "history.csv", history)

@@ -113,7 +113,7 @@ class TrainStep:
         return functional.cross_entropy(logits, labels, weights, reduction="sum") / len(labels)
 
     def step(self, batch: Batch, training: bool, weights: torch.Tensor | None) -> torch.Tensor:
-        """Run one batch: optimiser step if `training`, forward pass otherwise; return (loss sum, number correct).
+        """Run one batch: optimiser step if `training`, forward pass otherwise; return (loss sum, correct).
 
         The gradient is the mean over the whole batch, independent of the number of parts and processes.
         """

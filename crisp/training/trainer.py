@@ -238,8 +238,8 @@ class Trainer:
 
         Raises
         ------
-        If `state` holds other files, the loss is not finite, a batch does not fit into memory, a loader process
-        is killed, a volume is replaced, or a shutdown is requested; the saved state is kept.
+        If `state` holds other files, the loss is not finite, a batch does not fit into memory, a loader
+        process is killed, a volume is replaced, or a shutdown is requested; the saved state is kept.
             kept.
         """
         try:

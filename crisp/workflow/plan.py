@@ -278,14 +278,14 @@ def _strides(study: Study) -> float:
 
 
 def _relative_size(variant: Variant) -> float:
-    """Return the work of a variant's clip relative to the Twin clip of the constants; negligible for poses."""
+    """Return the work of a variant's clip relative to the constants' Twin clip; negligible for poses."""
     voxels = variant.size[0] * variant.size[1] * variant.size[2]
     videos = len([stream for stream in variant.streams if stream != "pose"])
     return videos / 2 * voxels / (CLIP[0] * CLIP[1] * CLIP[2])
 
 
 def _windows(samples: Iterable[strokes.Sample], frames: int) -> int:
-    """Return the number of windows of `frames` frames that evaluation slides over samples, with a stride of 1."""
+    """Return the number of windows of `frames` frames that evaluation slides over samples (stride 1)."""
     return sum(max(1, sample.end - sample.begin - frames + 1) for sample in samples)
 
 

@@ -151,8 +151,8 @@ def recover(study: Study, study_file: Path, go_on: bool = True) -> list[str] | N
     Raises
     ------
     CrispError
-        If a driver is still running here, the killed one was another user's, its command cannot be rebuilt, or
-        a job does not end. Only in the last case has anything been changed.
+        If a driver is still running here, the killed one was another user's, its command cannot be rebuilt,
+        or a job does not end. Only in the last case has anything been changed.
     """
     # Unlocking removes the locks of every study in this folder, so none may run.
     for path, other in heads.living(study).items():

@@ -18,7 +18,7 @@ NOTE = (
 
 
 class Times(NamedTuple):
-    """The jobs of a rule: wall times in seconds; `megabytes` is None if no job ran long enough to be sampled."""
+    """The jobs of a rule: wall times in seconds; `megabytes` is None if no job was long enough to sample."""
 
     rule: str
     jobs: int
