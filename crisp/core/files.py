@@ -142,7 +142,7 @@ def _full(path: Path, number: int) -> CrispError:
 
 
 def _sweep(path: Path) -> list[Path]:
-    """Remove files that killed processes of this machine left beside `path`; return those of other machines."""
+    """Remove files that killed processes of this machine left beside `path`; return other machines' files."""
     others = []
     for leftover in path.parent.glob(f"{escape(path.name)}.tmp-*"):
         named = re.fullmatch(re.escape(path.name) + TEMPORARY, leftover.name)

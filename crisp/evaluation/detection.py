@@ -245,7 +245,7 @@ def find_strokes(
 
 
 def cut(stroke: Interval, decided: Decided) -> str:
-    """Return which bounds of a stroke are limits of the known frames: ``begin``, ``end``, ``both`` or none."""
+    """Return which bounds of a stroke limit the known frames: ``begin``, ``end``, ``both`` or none."""
     first, end = decided.known
     names = [
         name for name, reached in (("begin", stroke.begin == first), ("end", stroke.end == end)) if reached

@@ -51,7 +51,7 @@ def _about_truth(content: dict[str, Any]) -> list[str]:
 
 
 def build_document(source: Source, name: str, folder: Path, step: int, model: Model) -> dict[str, Any]:
-    """Find the strokes of a prepared video; return the content of its ``index.json`` without the annotation."""
+    """Find the strokes of a prepared video; return its ``index.json`` content without the annotation."""
     reader = ClipReader(folder, model.variant.streams, model.variant.flow, model.variant.pose_norm)
     scale, rest = model.about["normalisation"], model.about["negative_class"]
     stride = detection.stride_frames(model.settings.stride, reader.fps)

@@ -86,7 +86,7 @@ def _available(backend: str) -> str:
 
 
 def _usable(path: Path, kind: str) -> bool:
-    """Return whether a stage file exists and opens; a damaged one is deleted, as the folder is CRISP's own."""
+    """Return whether a stage file exists and opens; delete a damaged one, as the folder is CRISP's own."""
     try:
         stage_files.open_stage(path, kind).close()
     except CrispError:

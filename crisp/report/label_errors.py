@@ -49,8 +49,8 @@ class Suspect(NamedTuple):
 class Doubt(NamedTuple):
     """Confidence in n labels.
 
-    `self_confidence` (n,) is the probability of the given label, `margin` (n,) its difference from the highest
-    probability of another class, `likely` (n,) whether confident learning finds an error.
+    `self_confidence` (n,) is the probability of the given label, `margin` (n,) its difference from the
+    highest probability of another class, `likely` (n,) whether confident learning finds an error.
     """
 
     self_confidence: NDArray[np.float64]

@@ -45,7 +45,7 @@ def versions() -> dict[str, str]:
 
 
 def flattened(part: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Flatten to dotted keys with JSON values; an item of a list of objects has its `name` or number as key."""
+    """Flatten to dotted keys with JSON values; the key of an object in a list is its `name` or number."""
     if isinstance(part, Mapping) and part:
         for key, value in part.items():
             yield from flattened(value, f"{prefix}.{key}" if prefix else str(key))

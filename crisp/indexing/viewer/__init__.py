@@ -48,8 +48,8 @@ def make_viewer(
     Raises
     ------
     CrispError
-        If the index is missing, damaged or of another kind, the given video is missing, or another file would be
-        overwritten.
+        If the index is missing, damaged or of another kind, the given video is missing, or another file would
+        be overwritten.
     """
     index = read_index(index_file)
     if out is not None:
