@@ -30,7 +30,7 @@ class Stroke(NamedTuple):
 
 
 class Action(NamedTuple):
-    """An action as in its file: a bound that is not a frame number is None, and `faults` lists all its faults."""
+    """An action as in its file: a bound that is not a frame number is None; `faults` lists all its faults."""
 
     begin: int | None
     end: int | None
@@ -65,8 +65,8 @@ def read_annotation(path: str | Path) -> list[Stroke]:
     Raises
     ------
     CrispError
-        If the file is missing, too large, not XML, has too many strokes or a DOCTYPE, or an action has bounds that
-        are not frame numbers, or an empty or negative interval. All faults are listed.
+        If the file is missing, too large, not XML, has too many strokes or a DOCTYPE, or an action has bounds
+        that are not frame numbers, or an empty or negative interval. All faults are listed.
     """
     found = read_actions(path)
     faults = [fault for action in found for fault in action.faults]

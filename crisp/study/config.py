@@ -276,7 +276,7 @@ class Study:
         )
 
     def stage_file(self, video: str, stage: str, method: str = "") -> Path:
-        """Return the path of a stage file (``frames``, ``pose``, or ``flow`` and ``roi`` with their method)."""
+        """Return the path of a stage file (``frames``, ``pose``, or ``flow`` and ``roi`` with a method)."""
         return self.volumes / video / (f"{stage}/{method}.h5" if method else f"{stage}.h5")
 
     def quality_picture(self, video: str) -> Path:

@@ -168,8 +168,8 @@ def collect_samples(study: Study, frames: dict[str, int], kept: Labels | None = 
     -------
     list of Sample
         The strokes of the classification rows, and negatives: the gaps between all annotated
-        strokes of a video (including those at its start and end), cut into consecutive blocks. Their number follows
-        the study's share, minus strokes annotated as negative, and no label of a test video
+        strokes of a video (including those at its start and end), cut into consecutive blocks. Their number
+        follows the study's share, minus strokes annotated as negative, and no label of a test video
         changes a training sample. A video without a classification row has none:
         nothing is known about its gaps.
 
@@ -271,9 +271,10 @@ def _negatives(
 class _Share:
     """The remaining number of negatives, with videos in table order.
 
-    Targets are cumulative, so that the share holds over the table and a new last row changes no other. Sets
-    and folds assigned from the table of videos are counted separately. A sample of a given set only counts for
-    this and later sets (train, validation, test): no label of a test video changes a training sample.
+    Targets are cumulative, so that the share holds over the table and a new last row changes no other.
+    Sets and folds assigned from the table of videos are counted separately. A sample of a given set only
+    counts for this and later sets (train, validation, test), so that no label of a test video changes a
+    training sample.
     """
 
     def __init__(self, study: Study) -> None:

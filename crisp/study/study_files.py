@@ -25,8 +25,8 @@ def find_study(given: str | Path) -> Path:
     given : str or Path
         A path of a study file or of its folder; or the name of a study in the working directory: `NAME` of
         ``config/NAME/study.yaml`` and ``config/NAME.yaml``, or the key ``study`` of such a file. ``.`` means
-        the only study of the working directory, which is then printed on standard error. Studies with generated
-        videos, such as the demo, are only found by path or name.
+        the only study of the working directory, which is then printed on standard error. Studies with
+        generated videos, such as the demo, are only found by path or name.
 
     Returns
     -------

@@ -24,7 +24,7 @@ def prepare_run(study: Study, study_files: Sequence[str | Path], log: str = "") 
     ----------
     study : Study
     study_files : sequence of path
-        Files that the study was read from; earlier ones take precedence.
+        Files that the study was read from; later ones take precedence.
     log : str
         Snakemake's log file.
 

@@ -16,7 +16,7 @@ Seen = dict[str, list[object]]
 
 
 def read_cache(study: Study) -> Seen:
-    """Read path, size (bytes) and date (ns) by video, as last seen; empty if damaged, which only costs time."""
+    """Read path, size (bytes) and date (ns) by video, as last seen; empty if damaged (only costs time)."""
     return files.read_cache(_cache_file(study))
 
 

@@ -134,7 +134,7 @@ def _frames(made: Study) -> dict[str, int]:
 
 
 def _negatives(content: dict[str, Any], kept: Labels, share: float) -> Iterator[dict[str, Any]]:
-    """Yield settings for negatives that the gaps can hold: longest with enough negatives first, then fewer."""
+    """Yield settings for negatives that the gaps can hold: longest with enough negatives, then fewer."""
     classes = list(dict.fromkeys([NEGATIVE, *content["classes"]]))
     few = []
     for seconds in (0.0, *SECONDS):

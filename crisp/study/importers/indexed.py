@@ -28,7 +28,7 @@ class Indexed(NamedTuple):
 
 
 def matches(source: Path) -> bool:
-    """Return whether this is output of an index: a folder of a video, a folder of such folders, or a table."""
+    """Return whether this is output of an index: a folder of a video, a folder of these, or a table."""
     return bool(_tables(source))
 
 

@@ -63,7 +63,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _dialect(lines: list[str]) -> tuple[str, bool] | None:
-    """Return delimiter, and whether bounds are in seconds; None if the header is not that of a stroke table."""
+    """Return delimiter, and whether bounds are in seconds; None if it is not a stroke table's header."""
     for delimiter in "\t;,":
         columns = _cells(lines, delimiter)
         for seconds, bounds in enumerate(BOUNDS):
