@@ -99,7 +99,7 @@ def _check_content(path: Path) -> None:
 
 
 def _strange(top: int) -> Iterator[str]:
-    """Return an entry that no version of the cache would create."""
+    """Yield entries that no version of the cache would create."""
     for name in _names(top):
         if BEGUN_TAG.fullmatch(name) and _regular(name, top):
             continue

@@ -106,7 +106,7 @@ def _unlike(where: str, what: str, expected: str, found: str) -> CrispError:
 
 
 def _inside(node: yaml.Node) -> Iterator[yaml.Node]:
-    """Return the direct children of a node, including keys of a mapping."""
+    """Yield the direct children of a node, including keys of a mapping."""
     if isinstance(node, yaml.MappingNode):
         for pair in node.value:
             yield from pair
@@ -115,7 +115,7 @@ def _inside(node: yaml.Node) -> Iterator[yaml.Node]:
 
 
 def _faults(node: yaml.Node | None, path: str, seen: set[yaml.Node]) -> Iterator[Fault]:
-    """Return the faults of a node and its descendants; each node is visited once (aliases)."""
+    """Yield the faults of a node and its descendants; each node is visited once (aliases)."""
     if node is None or node in seen:
         return
     root = not seen
@@ -159,7 +159,7 @@ def _no_text(node: yaml.ScalarNode, path: str) -> Iterator[Fault]:
 
 
 def _repeated(node: yaml.MappingNode, path: str) -> Iterator[Fault]:
-    """Return a fault for each duplicate key of a mapping."""
+    """Yield a fault for each duplicate key of a mapping."""
     first: dict[Any, int] = {}
     for key, _ in node.value:
         line = key.start_mark.line + 1

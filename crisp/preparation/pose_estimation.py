@@ -83,7 +83,7 @@ def estimate_poses(frames: str | Path, region: str | Path, target: str | Path) -
 
 @contextmanager
 def _mediapipe() -> Iterator[tuple[Detect, str]]:
-    """Return MediaPipe's detector in image mode, and its version."""
+    """Yield MediaPipe's detector in image mode, and its version."""
     try:
         import mediapipe
     except ModuleNotFoundError:

@@ -218,7 +218,7 @@ def read_centres(file: h5py.File, begin: int, end: int) -> np.ndarray:
 
 
 def statistics(masked_flow: np.ndarray) -> np.ndarray:
-    """Return per frame (max |dx|, mean dx, std dx, max |dy|, mean dy, std dy), (N, 6) float32, px per frame."""
+    """Return (max |dx|, mean dx, std dx, max |dy|, mean dy, std dy) per frame, (N, 6) float32, px/frame."""
     columns = []
     for axis in (0, 1):
         component = masked_flow[..., axis].reshape(len(masked_flow), -1).astype(np.float64)

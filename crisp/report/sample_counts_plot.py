@@ -135,7 +135,7 @@ def _boxes(axes: Axes, lengths: Mapping[str, Sequence[float]]) -> None:
 
 
 def _histogram(axes: Axes, lengths: Sequence[float], frame: float) -> None:
-    """Return bins that cover whole frames of `frame` seconds, so that none is empty by position."""
+    """Draw bars that cover whole frames of `frame` seconds, so that none is empty by position."""
     axes.set_title("Lengths of the strokes")
     axes.grid(axis="x", visible=False)
     if not lengths:

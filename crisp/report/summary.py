@@ -280,7 +280,7 @@ def _remarks(rows: Sequence[Row]) -> tuple[str, ...]:
 
 
 def _within_baseline(rows: Iterable[Row]) -> bool:
-    """Return whether the 95 % interval of the accuracy over all folds includes the majority baseline."""
+    """Return whether the 95 % interval of the accuracy over all folds is not above the majority baseline."""
     known = [(row.n, row.accuracy, row.majority) for row in rows]
     counts = [(n, n * share, n * most) for n, share, most in known if share is not None and most is not None]
     n, correct, majority = np.sum(counts, axis=0) if counts else (0, 0, 0)

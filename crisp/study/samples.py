@@ -110,7 +110,7 @@ def labels_digest(parsed: Iterable[tuple[Annotation, object]]) -> str:
 
 
 def parsed_labels(study: Study) -> list[tuple[Annotation, list[Stroke] | str]]:
-    """Yield the sorted current strokes of every annotation row; the error message for a bad file."""
+    """Return the sorted current strokes of every annotation row; the error message for a bad file."""
     return [(row, _parsed(study, row)) for row in study.annotations]
 
 

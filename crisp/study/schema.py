@@ -95,7 +95,7 @@ def _meant(given: object, known: Sequence[str]) -> str:
 
 
 def _homes(part: dict[str, Any], key: str, place: str = "") -> Iterator[str]:
-    """Return the places of the schema, as dotted keys, that have a key."""
+    """Yield the places of the schema, as dotted keys, that have a key."""
     for name, rule in part.get("properties", {}).items():
         if name == key:
             yield f"{place}{name}"

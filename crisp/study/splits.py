@@ -228,7 +228,7 @@ def _stratified_folds(study: Study, samples: list[Sample]) -> dict[str, int]:
 def _seeded(
     study: Study, samples: list[Sample], salt: str = ""
 ) -> Iterator[tuple[str, list[tuple[float, list[Sample]]]]]:
-    """Return for each class its clusters in the seeded order, each with its centre position in (0, 1)."""
+    """Yield for each class its clusters in the seeded order, each with its centre position in (0, 1)."""
     clusters: dict[str, list[list[Sample]]] = defaultdict(list)
     for cluster in overlapping(samples):
         clusters[cluster[0].label].append(cluster)

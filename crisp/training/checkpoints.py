@@ -122,7 +122,7 @@ def load_model(
         torch_files.check(content, part)
         content = _with_defaults(content)
         variant, weights = Variant.from_config(content["variant"]), content.pop("model")
-        with torch.device("meta"), warnings.catch_warnings():  # what is described may be larger than memory
+        with torch.device("meta"), warnings.catch_warnings():  # the described model may exceed the memory
             warnings.simplefilter("ignore")
             torch_files.check_weights(models.build(variant, len(content["classes"])), weights)
         _check_features(variant, content["reference"].get("features"))

@@ -128,7 +128,7 @@ def at_head(model: nn.Module, take: Callable[[Tensor], object]) -> Iterator[None
 
 @contextmanager
 def watched(model: nn.Module, known: dict[str, Any]) -> Iterator[list[float]]:
-    """Return a list that collects the distances of all predicted windows; empty if there is no reference."""
+    """Yield a list that collects the distances of all predicted windows; empty if there is no reference."""
     found: list[float] = []
     if not known.get("features"):
         yield found

@@ -245,7 +245,7 @@ def _slurm(*command: str) -> str:
 
 
 def processes(head: Head) -> Iterator[psutil.Process]:
-    """Return this user's processes of a driver's run on this machine."""
+    """Yield this user's processes of a driver's run on this machine."""
     if head.host != socket.gethostname():
         return
     for process in psutil.process_iter():

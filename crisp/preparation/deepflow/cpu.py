@@ -432,7 +432,7 @@ def _warp(image: Array, u: Array, v: Array) -> Array:
 
 
 def _masks(width: int) -> tuple[Array, Array]:
-    """Return which pixels of a row are in the frame, and have a right neighbour, for first x = 0 and x = 1."""
+    """Return which pixels of a row are in the frame and have a right neighbour, from x = 0 and from x = 1."""
     blocks = -(-width // (2 * LANES))
     x = 2 * np.arange(blocks * LANES) + np.array([[0], [1]])
     return (x < width).astype(np.float32), (x < width - 1).astype(np.float32)

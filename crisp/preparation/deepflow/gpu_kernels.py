@@ -2,7 +2,7 @@
 
 Their shared arrays are stored by colour, (n, 2, H, ceil(W / 2)): red pixels (x + y even), then black ones,
 each row without the other colour, so that a half-sweep accesses adjacent addresses.
-CUDA builds of torch include Triton; no other module is allowed to import this one.
+CUDA builds of torch include Triton; only the GPU solver imports this module.
 """
 
 from __future__ import annotations

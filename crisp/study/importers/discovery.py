@@ -80,7 +80,7 @@ def stem(name: str) -> str:
 
 
 def video_files(folder: Path) -> Iterator[Path]:
-    """Return the files of a folder that may be videos, including broken links, sorted by name."""
+    """Yield the files of a folder that may be videos, including broken links, sorted by name."""
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or OTHER_FILES.fullmatch(path.suffix):
             continue
