@@ -98,10 +98,16 @@ def pose(
     out: Annotated[Path, typer.Argument(help="The pose stage file to write.")],
     width: Annotated[
         float,
-        typer.Option(min=0, help="Width (px) of the posed images; 0 = from the file, otherwise the video's."),
+        typer.Option(
+            min=0, help="Width (px) of the poses' images; 0 = from the pose file, otherwise the video's."
+        ),
     ] = 0,
     joint: Annotated[
-        list[str] | None, typer.Option(metavar="OURS=THEIRS", help="Map a joint to its name in the file.")
+        list[str] | None,
+        typer.Option(
+            metavar="OURS=THEIRS",
+            help="Map a keypoint to its name in the file, e.g. 'left wrist=hand_l' (repeatable).",
+        ),
     ] = None,
     volume: Joined = None,
 ) -> None:
