@@ -1,6 +1,6 @@
-"""The command line: one verb a piece of work, the same that the workflow's rules call.
+"""The command line: one verb per task, also called by the workflow's rules.
 
-Libraries are imported inside the verbs, so that ``crisp --help`` and the light verbs start at once.
+Libraries are imported inside the verbs, so that ``crisp --help`` and fast verbs start at once.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import sys
 from io import TextIOWrapper
 
-# Each adds its verbs to the app, in the order of the help.
+# Each module adds its verbs to the app, in the order of the help.
 # isort: off
 from crisp.cli import data as data
 from crisp.cli import preparation as preparation
@@ -27,7 +27,7 @@ from crisp.core.unreadable import denied
 
 INPUT = "look into the files that were given to this command; crisp check tells more of those of a study"
 INTERRUPTED = "interrupted; nothing is half-written"
-TOLD = {  # faults of files and folders that a person can mend
+TOLD = {  # file and folder errors that a user can fix
     errno.EACCES,
     errno.EPERM,
     errno.EROFS,
@@ -47,7 +47,7 @@ TOLD = {  # faults of files and folders that a person can mend
     errno.EINVAL,
     errno.EMFILE,
 }
-# Where a reader of files has not told a fault by itself: what only bad input makes, and in which words.
+# Errors that only invalid input causes, with their messages, if a reader has not reported them.
 LAST = (
     (MemoryError, "", "memory ran out", "give the job more memory, or use a smaller batch or width"),
     (RecursionError, "", "input is nested too deeply", INPUT),
@@ -59,14 +59,14 @@ LAST = (
 
 
 def main() -> None:
-    """Run a verb; faults become one message and exit code 1, Ctrl-C 130, SIGTERM 143, SIGHUP 129."""
-    for stream in (sys.stdout, sys.stderr):  # a file's name may be in no encoding
+    """Run a verb; print faults as one message with exit code 1; Ctrl-C 130, SIGTERM 143, SIGHUP 129."""
+    for stream in (sys.stdout, sys.stderr):  # a file name may have an invalid encoding
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
         _refuse_nul(sys.argv)
         with ended_clean():
-            app(prog_name="crisp")  # also of python -m crisp
+            app(prog_name="crisp")  # also for python -m crisp
     except CrispError as error:
         _end(str(error), 1)
     except ImportError as error:
@@ -74,7 +74,7 @@ def main() -> None:
         if fault is None:
             raise
         _end(str(fault), 1)
-    except KeyboardInterrupt:  # while modules are imported; in a verb Typer makes it exit code 130
+    except KeyboardInterrupt:  # during imports; inside a verb Typer returns exit code 130
         _end(INTERRUPTED, 130)
     except SystemExit as ended:
         if ended.code == 130:
@@ -84,7 +84,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
-        # Of a renaming the second name is the one that the person gave.
+        # When renaming, the second name is the one given by the user.
         path = error.filename2 or error.filename
         if error.errno not in TOLD:
             raise

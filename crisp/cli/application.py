@@ -1,4 +1,4 @@
-"""The command line's app, to which each module of verbs adds its own."""
+"""The command-line app to which each module adds its verbs."""
 
 from __future__ import annotations
 

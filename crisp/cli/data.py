@@ -20,11 +20,11 @@ def import_(
     source: Annotated[Path, typer.Argument(help="Folder of the data set, or a CSV of strokes.")],
     name: Annotated[str, typer.Option(help="Name of the data set.")],
     layout: Annotated[str, typer.Option(help="auto, or the name of a layout.")] = "auto",
-    config: Annotated[Path, typer.Option(help="Where the folder of tables goes.")] = Path("config"),
+    config: Annotated[Path, typer.Option(help="Parent folder of the folder of tables.")] = Path("config"),
     preset: Annotated[
         str,
         typer.Option(
-            help="Size of the study: quick (minutes), standard, published; auto = by machine and data."
+            help="Size of the study: quick (minutes), standard, published; auto: by machine and data."
         ),
     ] = "auto",
 ) -> None:
@@ -43,12 +43,12 @@ def import_(
 
 @app.command(rich_help_panel=DATA)
 def scan(
-    videos: Annotated[list[str] | None, typer.Argument(help="Ids of videos; none = all in use.")] = None,
+    videos: Annotated[list[str] | None, typer.Argument(help="Ids of videos; default: all in use.")] = None,
     study: StudyFile = HERE,
     decode: Annotated[bool, typer.Option(help="Count decoded frames instead of packets (slow).")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Bring videos.tsv up to date with the files: size, frames, frame rate and SHA-256.
+    """Update videos.tsv from the files: size, frames, frame rate and SHA-256.
 
     Example: crisp scan --study config/mine/study.yaml 20-04-12_07
     """
@@ -69,7 +69,7 @@ def check(
     decode: Annotated[bool, typer.Option(help="Also decode every video (slow).")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Look for faults in a study's config, tables, annotations and files, and list them all.
+    """Check a study's config, tables, annotations and files, and list all faults.
 
     Example: crisp check --study config/mine/study.yaml --decode
     """
@@ -79,7 +79,7 @@ def check(
     try:
         loaded = load_study(study)
         faults, warnings = check_study(loaded, [study], decode)
-    except CrispError as error:  # the study file itself is at fault
+    except CrispError as error:  # the study file itself is invalid
         if not as_json:
             raise
         faults, warnings = list(error.faults), []
@@ -98,7 +98,7 @@ def demo(
     videos: Annotated[list[str] | None, typer.Argument(help="Ids of demo videos; none = all.")] = None,
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("data/demo"),
 ) -> None:
-    """Make the synthetic table-tennis videos of the demo, and the truth about them.
+    """Make the synthetic table-tennis videos of the demo, with ground truth.
 
     Example: crisp demo --out data/demo player-01
     """

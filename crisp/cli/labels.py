@@ -15,7 +15,7 @@ from crisp.cli.options import HERE, SPLIT, AsJson, Method, StudyFile, choice, na
 @app.command(rich_help_panel=LABELS)
 def strokes(
     study: StudyFile = HERE,
-    labels: Annotated[Path | None, typer.Option(help="Labels as a run kept them at its start.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="Label snapshot from the start of a run.")] = None,
 ) -> None:
     """Collect a study's samples, strokes and negatives, into strokes.tsv.
 
@@ -36,12 +36,12 @@ def strokes(
 def quality(
     video: Annotated[str, typer.Argument(parser=named("video"), metavar="VIDEO", help="Id of a video.")],
     study: StudyFile = HERE,
-    labels: Annotated[Path | None, typer.Option(help="Labels as a run kept them at its start.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="Label snapshot from the start of a run.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="Picture to write.", show_default="in the study's results")
     ] = None,
 ) -> None:
-    """Draw how a prepared video looks: frames with the ROI, flow, motion, strokes and decode warnings.
+    """Plot a quality-control figure of a prepared video: frames with ROI, flow, motion, strokes, warnings.
 
     Example: crisp quality --study config/mine/study.yaml match-7 --out match-7.png
     """
@@ -74,9 +74,9 @@ def split(name: Annotated[str, typer.Argument(**SPLIT)] = "main", study: StudyFi
 def training_samples(
     name: Annotated[str, typer.Argument(**SPLIT)] = "main",
     study: StudyFile = HERE,
-    labels: Annotated[Path | None, typer.Option(help="Labels as a run kept them at its start.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="Label snapshot from the start of a run.")] = None,
 ) -> None:
-    """Write the training and validation samples of a split, as tables of their own.
+    """Write separate tables of the training and validation samples of a split.
 
     Example: crisp training-samples --study config/mine/study.yaml
     """
@@ -88,7 +88,7 @@ def training_samples(
     loaded = load_study(study)
     kept = samples.read_labels(labels) if labels else None
     counts = {}
-    for video, row in loaded.used.items():  # those that are tested may still be under way
+    for video, row in loaded.used.items():  # jobs of test videos may still be running
         frames = loaded.stage_file(video, "frames")
         counts[video] = stage_files.frame_count(frames) if frames.exists() else row.working_frames
     write_training_samples(loaded, name, counts, kept)
@@ -117,13 +117,13 @@ def normalise(
 @app.command("label-errors", rich_help_panel=LABELS)
 def label_errors(
     study: StudyFile = HERE,
-    variant: Annotated[str, typer.Option(help="Judge by this variant; none = the most accurate.")] = "",
+    variant: Annotated[str, typer.Option(help="Variant to use; default: the most accurate.")] = "",
     out: Annotated[
         Path | None, typer.Option(help="Folder to write to.", show_default="label-errors in the results")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Rank the labels that models which never saw them believe least, each a link to look at and correct it.
+    """Rank suspected label errors by out-of-sample confidence, with links to review them in the viewer.
 
     Example: crisp label-errors --study config/mine/study.yaml
     """

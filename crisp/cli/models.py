@@ -41,9 +41,9 @@ def samples(
     study: StudyFile = HERE,
     count: Annotated[int, typer.Option(help="Number of samples.")] = 4,
     seed: Seed = 1,
-    epoch: Annotated[int, typer.Option(min=1, help="Epoch whose augmentation to draw.")] = 1,
+    epoch: Annotated[int, typer.Option(min=1, help="Epoch of the augmentation.")] = 1,
 ) -> None:
-    """Draw training samples as the model sees them: frames, flow and the draw's parameters.
+    """Plot training samples as model input: frames, flow and augmentation parameters.
 
     Example: crisp samples --study config/mine/study.yaml twin --out samples.png
     """
@@ -66,7 +66,7 @@ def train(
     state: Annotated[Path | None, typer.Option(help="Folder of the resume state.")] = None,
     device: Device = "auto",
 ) -> None:
-    """Train a variant; a killed training goes on where it stopped, unless its inputs have changed.
+    """Train a variant; resume a killed training unless its inputs have changed.
 
     Example: crisp train --study config/mine/study.yaml --seed 2 twin
     """
@@ -111,10 +111,10 @@ def detect(
     study: StudyFile = HERE,
     split: Split = "main",
     seed: Seed = 1,
-    labels: Annotated[Path | None, typer.Option(help="Labels as a run kept them at its start.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="Label snapshot from the start of a run.")] = None,
     device: Device = "auto",
 ) -> None:
-    """Find the strokes in the untrimmed test videos, and compare them with the annotated ones.
+    """Find strokes in the untrimmed test videos, and compare them with the annotation.
 
     Example: crisp detect --study config/mine/study.yaml twin
     """
@@ -132,31 +132,31 @@ def detect(
 def index(
     videos: Annotated[list[Path], typer.Argument(metavar="VIDEO...", help="New video files.")],
     model: Annotated[Path, typer.Option(help="A trained model, model.pt.")],
-    out: Annotated[Path, typer.Option(help="Folder of the results; each video gets one in it.")],
+    out: Annotated[Path, typer.Option(help="Folder of the results, with a subfolder per video.")],
     annotations: Annotated[
         Path | None, typer.Option(help="The annotated strokes: an XML, or a folder of <video>.xml.")
     ] = None,
     study: Annotated[
         Path | None,
-        typer.Option(help="Take the decision rule and detection settings of this study.", **STUDY),
+        typer.Option(help="Use the decision rule and detection settings of this study.", **STUDY),
     ] = None,
     overlay: Annotated[
-        bool, typer.Option("--overlay", help="Also write the video with all that was found drawn on it.")
+        bool, typer.Option("--overlay", help="Also write an overlay video of the results.")
     ] = False,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Keep frames, flow and ROI, for another model.")
+        bool, typer.Option("--keep", help="Keep frames, flow and ROI for use with another model.")
     ] = False,
     workers: Annotated[int, typer.Option(min=0, help="Threads; 0 = all cores.")] = 0,
     backend: Annotated[
         str,
         typer.Option(
             **choice("backend", none=""),
-            help="What computes the flow (auto, opencv, cpu or gpu); without it, as in the model's study.",
+            help="Flow backend (auto, opencv, cpu or gpu); default: as in the model's study.",
         ),
     ] = "",
     device: Device = "auto",
 ) -> None:
-    """Find and name the strokes in new videos: one command, from video files to files for other software.
+    """Find and classify the strokes of new videos, and write them for other software.
 
     Example: crisp index match.mp4 --model model.pt --out found
     """
@@ -171,7 +171,7 @@ def index(
 
 @app.command(rich_help_panel=MODELS)
 def summary(study: StudyFile = HERE) -> None:
-    """Compare all variants and seeds: a table, a picture and text.
+    """Compare all variants and seeds in a table, a plot and text.
 
     Example: crisp summary --study config/mine/study.yaml
     """
@@ -230,14 +230,14 @@ def submit(
         str,
         typer.Option(
             **choice("form"),
-            help="Of the classification: 2020 (an XML a video), 2022 (a list of clips) or auto.",
+            help="For classification: 2020 (one XML per video), 2022 (a list of clips) or auto.",
         ),
     ] = "auto",
     predictions: Annotated[
-        Path | None, typer.Option(help="Another predictions.csv or detections.csv than the model's.")
+        Path | None, typer.Option(help="A predictions.csv or detections.csv other than the model's.")
     ] = None,
 ) -> None:
-    """Write a variant's predictions as files for the MediaEval campaign, unless they would be invalid.
+    """Write a variant's predictions as valid files for the MediaEval campaign.
 
     Example: crisp submit twin --study config/mine/study.yaml --task detection --out run-1
     """
@@ -257,19 +257,19 @@ def submit(
 @app.command(rich_help_panel=MODELS)
 def viewer(
     index_file: Annotated[
-        Path, typer.Argument(metavar="INDEX", help="index.json of a video, by crisp index.")
+        Path, typer.Argument(metavar="INDEX", help="index.json of a video, from crisp index.")
     ],
     video: Annotated[
-        Path | None, typer.Option(help="The video, where it is not where it was indexed.")
+        Path | None, typer.Option(help="The video, if it has been moved since indexing.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Page to write.", show_default="viewer.html beside INDEX")
     ] = None,
     proxy: Annotated[
-        bool, typer.Option("--proxy", help="Also make a copy of the video that browsers play.")
+        bool, typer.Option("--proxy", help="Also make a copy of the video for browsers.")
     ] = False,
 ) -> None:
-    """Make one HTML page to look at an indexed video, correct its strokes and save the annotation.
+    """Make an HTML page to review an indexed video, correct its strokes and save the annotation.
 
     Example: crisp viewer match-1/index.json --out match-1.html
     """

@@ -1,4 +1,4 @@
-"""Options that several verbs share."""
+"""Options shared by several verbs."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from crisp.core import names
 
 
 def named(part: str) -> Callable[[str], str]:
-    """Take a name only where the workflow would: it becomes a part of paths."""
+    """Accept only names that the workflow accepts, as they become parts of paths."""
     return lambda name: names.checked(part, name)
 
 
 def _study(given: str) -> Path:
-    """The study file that is meant by a path, a name, or by nothing."""
+    """Return the study file for a path, a name, or without either."""
     from crisp.study import study_files
 
     return study_files.find_study(given)
@@ -29,7 +29,7 @@ StudyFile = Annotated[
     Path,
     typer.Option(
         "--study",
-        help="A study file, or the name of one in the working folder.",
+        help="A study file, or the name of one in the working directory.",
         show_default="the one study of the working folder",
         **STUDY,
     ),
@@ -37,7 +37,7 @@ StudyFile = Annotated[
 
 
 def choice(option: str, none: str | None = None) -> dict[str, Any]:
-    """An option that takes one of a few values; `none` is one more, for where it is not given."""
+    """Return an option with a few allowed values; `none` is one more, the default."""
     return {
         "parser": lambda value: value if value == none else names.chosen(option, value),
         "metavar": "TEXT",
@@ -52,15 +52,15 @@ Variant = Annotated[
     str, typer.Argument(parser=named("variant"), metavar="VARIANT", help="Name of a variant.")
 ]
 Joined = Annotated[
-    Path | None, typer.Option("--volume", help="Then also join the video's stage files in this volume.")
+    Path | None, typer.Option("--volume", help="Also link the video's stage files in this volume.")
 ]
 Device = Annotated[
     str,
     typer.Option(
-        **choice("device"), help="auto (a GPU where there is one), cpu, cuda, or cuda:1 for a second GPU."
+        **choice("device"), help="auto (a GPU if there is one), cpu, cuda, or cuda:1 for a second GPU."
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Profile = Annotated[str, typer.Option(help="local, node, slurm, or a profile of your own.")]
 Cores = Annotated[int | None, typer.Option(min=1, help="CPU cores to use.", show_default="the profile's")]
 Options = Annotated[

@@ -1,4 +1,4 @@
-"""The verbs that prepare videos."""
+"""The verbs of video preparation."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def frames(
     width: Annotated[int, typer.Option(help="Working width, px.", max=4096)] = 320,
     upscale: Annotated[bool, typer.Option(help="Also enlarge narrower videos.")] = False,
     frame_step: Annotated[int, typer.Option(help="Keep every n-th frame.")] = 1,
-    sha256: Annotated[str, typer.Option(help="Refuse a file with another SHA-256.")] = "",
+    sha256: Annotated[str, typer.Option(help="Fail if the SHA-256 differs.")] = "",
     other_is_fine: Annotated[
-        bool, typer.Option("--other-is-fine", help="Only warn of another SHA-256.")
+        bool, typer.Option("--other-is-fine", help="Warn instead of failing if the SHA-256 differs.")
     ] = False,
 ) -> None:
     """Decode a video into frames at working size.
@@ -42,11 +42,11 @@ def flow(
     frames_file: Annotated[Path, typer.Argument(metavar="FRAMES", help="A frames stage file.")],
     out: Annotated[Path, typer.Argument(help="The flow stage file to write.")],
     parts: Annotated[
-        list[Path] | None, typer.Argument(help="All its parts in order: join them instead of computing.")
+        list[Path] | None, typer.Argument(help="All parts in order: join them instead of computing.")
     ] = None,
     method: Method = "deepflow",
     backend: Annotated[
-        str, typer.Option(**choice("backend"), help="What computes deepflow: auto, opencv, cpu or gpu.")
+        str, typer.Option(**choice("backend"), help="Backend of deepflow: auto, opencv, cpu or gpu.")
     ] = "auto",
     workers: Annotated[int, typer.Option(help="Threads; the result does not depend on their number.")] = 1,
     part: Annotated[
@@ -94,17 +94,24 @@ def roi(
 def pose(
     frames_file: Annotated[Path, typer.Argument(metavar="FRAMES", help="A frames stage file.")],
     roi_file: Annotated[Path, typer.Argument(metavar="ROI", help="An ROI stage file of the same video.")],
-    source: Annotated[Path, typer.Argument(help="The video's pose file, or folder of one a frame.")],
+    source: Annotated[Path, typer.Argument(help="The video's pose file, or folder with one per frame.")],
     out: Annotated[Path, typer.Argument(help="The pose stage file to write.")],
     width: Annotated[
-        float, typer.Option(min=0, help="Width of the pictures posed, px; 0 = as told, else the video's.")
+        float,
+        typer.Option(
+            min=0, help="Width (px) of the poses' images; 0 = from the pose file, otherwise the video's."
+        ),
     ] = 0,
     joint: Annotated[
-        list[str] | None, typer.Option(metavar="OURS=THEIRS", help="What a joint is called in the file.")
+        list[str] | None,
+        typer.Option(
+            metavar="OURS=THEIRS",
+            help="Map a keypoint to its name in the file, e.g. 'left wrist=hand_l' (repeatable).",
+        ),
     ] = None,
     volume: Joined = None,
 ) -> None:
-    """Take the player's pose in each frame from a file of COCO keypoints, DeepLabCut, SLEAP or the like.
+    """Read the player's pose per frame from a file of COCO keypoints, DeepLabCut, SLEAP or similar.
 
     Example: crisp pose game/frames.h5 game/roi/deepflow.h5 game.json game/pose.h5
     """
@@ -124,7 +131,7 @@ def estimate(
     out: Annotated[Path, typer.Argument(help="The pose stage file to write.")],
     volume: Joined = None,
 ) -> None:
-    """Estimate the player's pose in each frame with MediaPipe; needs the extra `pose` (docs/poses.md).
+    """Estimate the player's pose per frame with MediaPipe; needs the extra `pose` (docs/poses.md).
 
     Example: crisp estimate game/frames.h5 game/roi/deepflow.h5 game/pose.h5
     """
@@ -143,11 +150,11 @@ def volume(
         list[str] | None,
         typer.Option(
             **choice("method"),
-            help="Flow method(s); none = all that are prepared.",
+            help="Flow method(s); default: all prepared ones.",
         ),
     ] = None,
 ) -> None:
-    """Join a video's stage files into one HDF5 file by links.
+    """Link a video's stage files in one HDF5 file.
 
     Example: crisp volume game/game.h5 --method deepflow
     """
@@ -164,7 +171,7 @@ def pack(
     volume_file: Annotated[Path, typer.Argument(metavar="VOLUME", help="A volume, <video>.h5.")],
     out: Annotated[Path, typer.Option(help="File to write.")],
 ) -> None:
-    """Copy a volume and the stage files it links to into one self-contained HDF5 file.
+    """Copy a volume and its linked stage files into one self-contained HDF5 file.
 
     Example: crisp pack results/volumes/demo/player-01/player-01.h5 --out player-01.h5
     """

@@ -17,7 +17,7 @@ def doctor(
     slurm: Annotated[bool, typer.Option("--slurm", help="A missing SLURM is a fault.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Look at this machine: packages, GPU, codecs, HDF5, SLURM, scratch space; each fault with its remedy.
+    """Check this machine: packages, GPU, codecs, HDF5, SLURM, scratch space; with a remedy for each fault.
 
     Example: crisp doctor --slurm
     """
@@ -35,10 +35,10 @@ def doctor(
 @app.command(rich_help_panel=RUNS)
 def plan(
     study: StudyFile = HERE,
-    everything: Annotated[bool, typer.Option("--all", help="Count what is done, too.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Include finished jobs.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Tell what a study costs before it runs: jobs, core-hours, GPU-hours and disk.
+    """Estimate the cost of a study: jobs, core-hours, GPU-hours and disk.
 
     Example: crisp plan --study config/mine/study.yaml
     """
@@ -60,9 +60,9 @@ def run(
     profile: Profile = "local",
     cores: Cores = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only print what would run.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Print all that Snakemake says.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Print Snakemake's complete output.")] = False,
 ) -> None:
-    """Run a study: all that is not up to date, with one line a job.
+    """Run a study: everything that is not up to date, with one line per job.
 
     Example: crisp run --study config/mine/study.yaml --cores 4 -- --until roi
     """
@@ -82,7 +82,7 @@ def report(
     study: StudyFile = HERE,
     profile: Profile = "local",
 ) -> None:
-    """Make the report of a finished study, one HTML file.
+    """Make the report of a finished study as one HTML file.
 
     Example: crisp report --study config/mine/study.yaml
     """
@@ -101,9 +101,9 @@ def report(
 @app.command(rich_help_panel=RUNS)
 def recover(
     study: StudyFile = HERE,
-    run: Annotated[bool, typer.Option(help="Go on with the run afterwards.")] = True,
+    run: Annotated[bool, typer.Option(help="Resume the run afterwards.")] = True,
 ) -> None:
-    """After a killed snakemake: end what is left of its run, unlock, and go on with the same run.
+    """Cancel what a killed snakemake left, unlock the working directory and resume its run.
 
     Example: crisp recover --study config/mine/study.yaml
     """

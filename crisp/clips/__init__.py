@@ -1,1 +1,1 @@
-"""Samples and volumes become tensors."""
+"""Convert samples and volumes to tensors."""

@@ -1,6 +1,6 @@
 """Geometry of a clip: one random draw per sample, one matrix per frame.
 
-A frame's crop follows its ROI centre c_t while the draw stays the same over the clip:
+Each frame's crop follows its ROI centre c_t, with the same draw for the whole clip:
 
     A_t(p) = F( z R(theta) (p - c_t) + z s + (W/2, H/2) )
 
@@ -21,21 +21,21 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-ANGLE = 10.0  # degrees, both ways
-ZOOM = 0.1  # about 1, both ways
-SHIFT = 10  # the crop's side over the largest shift, both ways
-ATTEMPTS = 100  # at a start frame inside the sample; 0.3 % of the attempts miss
+ANGLE = 10.0  # degrees, in both directions
+ZOOM = 0.1  # relative to 1, in both directions
+SHIFT = 10  # crop side divided by the largest shift, in both directions
+ATTEMPTS = 100  # to draw a start frame inside the sample; 0.3 % of the attempts miss
 
 
 @dataclass(frozen=True)
 class Draw:
-    """What is drawn for one sample; the default is no augmentation.
+    """The random draw for one sample; the default is no augmentation.
 
     Parameters
     ----------
     begin : int
         First frame of the clip; may lie outside the video.
-    angle : float
+    Degrees, counter-clockwise in the image.
         Degrees, counter-clockwise as seen.
     zoom : float
         Above 1 enlarges.
@@ -53,17 +53,17 @@ class Draw:
 
     @property
     def is_copy(self) -> bool:
-        """Whether pixels are only moved (and mirrored), without interpolation."""
+        """Return whether pixels are only moved (and mirrored), without interpolation."""
         return self.angle == 0 and self.zoom == 1
 
 
 def generator(seed: int, epoch: int, index: int) -> np.random.Generator:
-    """The generator of one sample in one epoch, whichever worker loads it and whenever."""
+    """Return the generator of a sample in an epoch, independent of the loading worker and time."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch, index])))
 
 
 def centred(begin: int, end: int, frames: int) -> Draw:
-    """No augmentation: the clip of `frames` frames in the middle of the sample ``[begin, end)``."""
+    """Return the draw without augmentation: the `frames` frames in the middle of ``[begin, end)``."""
     return Draw((begin + end - frames) // 2)
 
 
@@ -83,18 +83,18 @@ def draw(
     begin, end : int
         The sample, frames ``[begin, end)``.
     size : (frames, height, width)
-        Of the clip.
+        Size of the clip.
     flip : bool
         Whether clips may be mirrored.
     spread : float
-        Share of the sample, about its middle, in which the clip's middle is drawn, each place as likely as
-        another; the clip may reach beyond the sample. 0 is as published: near the middle, inside the sample.
+        Share of the sample, about its middle, in which the clip's middle is drawn uniformly;
+        the clip may extend beyond the sample. 0 is as published: near the middle, inside the sample.
     """
     frames, height, width = size
     angle = generator.uniform(-ANGLE, ANGLE)
     zoom = generator.uniform(1 - ZOOM, 1 + ZOOM)
     shift = tuple(int(generator.integers(-(side // SHIFT), side // SHIFT + 1)) for side in (width, height))
-    # Drawn in any case, so that the rest of the draw does not depend on the setting.
+    # Always drawn, so that the rest of the draw does not depend on the setting.
     mirrored = bool(generator.random() < 0.5)
     sample = begin, end, frames
     start = _anywhere(generator, *sample, spread) if spread else _near(generator, *sample)
@@ -102,13 +102,13 @@ def draw(
 
 
 def _anywhere(generator: np.random.Generator, begin: int, end: int, frames: int, spread: float) -> int:
-    """Start frame of a clip whose middle is drawn from the middle part of the sample."""
+    """Return the start frame of a clip whose middle is drawn from the middle part of the sample."""
     offset = spread * (end - begin) / 2 * generator.uniform(-1, 1)
     return math.floor((begin + end - frames) / 2 + offset + 0.5)
 
 
 def _near(generator: np.random.Generator, begin: int, end: int, frames: int) -> int:
-    """Start frame about the centred one, in ``[begin, end - frames]``."""
+    """Return a start frame near the centred one, in ``[begin, end - frames]``."""
     spare = end - begin - frames
     if spare <= 0:
         return centred(begin, end, frames).begin
@@ -120,7 +120,7 @@ def _near(generator: np.random.Generator, begin: int, end: int, frames: int) -> 
 
 
 def linear(draw: Draw) -> np.ndarray:
-    """The linear part L = F z R of the draw, (2, 2) float64."""
+    """Return the linear part L = F z R of the draw, (2, 2) float64."""
     result = draw.zoom * cv2.getRotationMatrix2D((0, 0), draw.angle, 1)[:, :2]
     if draw.flip:
         result[0] *= -1
@@ -128,12 +128,12 @@ def linear(draw: Draw) -> np.ndarray:
 
 
 def matrix(draw: Draw, centre: tuple[float, float] | np.ndarray, size: tuple[int, ...]) -> np.ndarray:
-    """The map of source px to crop px of one frame, (2, 3) float64; see :func:`matrices`."""
+    """Return the map of one frame from source px to crop px, (2, 3) float64; see :func:`matrices`."""
     return matrices(draw, np.asarray(centre, float)[None], size)[0]
 
 
 def matrices(draw: Draw, centres: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
-    """The maps of source px to crop px of a clip's frames.
+    """Return the maps from source px to crop px of a clip's frames.
 
     Parameters
     ----------
@@ -141,12 +141,12 @@ def matrices(draw: Draw, centres: np.ndarray, size: tuple[int, ...]) -> np.ndarr
     centres : ndarray, (n, 2)
         ROI centre (x, y) of each frame: smoothed, clamped, whole px.
     size : (..., height, width)
-        Of the crop.
+        Size of the crop.
 
     Returns
     -------
     ndarray, (n, 2, 3) float64
-        Each as ``cv2.warpAffine`` takes it.
+        In the form that ``cv2.warpAffine`` takes.
     """
     height, width = size[-2:]
     part = linear(draw)

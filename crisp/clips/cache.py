@@ -1,8 +1,8 @@
-"""The clip cache: regions of samples, uncompressed in files of this machine, mapped into memory.
+"""The clip cache: uncompressed, memory-mapped regions of samples in local files.
 
-Stage files are compressed, and of their frames a region alone is ever seen. A training reads each sample's
-region once; what fits into memory then stays there by the system's own means, and all trainings of a
-machine share it. A file is an array, named by all that it depends on, so that none is ever stale.
+Stage files are compressed, and only a region of their frames is used. A training reads each sample's
+region once; then the operating system's page cache keeps what fits into memory, shared by all trainings
+on a machine. Each file is an array, named by a digest of all its inputs, so that none is ever stale.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from crisp.core.errors import CrispError
 from crisp.core.files import digest, replacing
 
 GIB = 2**30
-FREE = 0.5  # share of the room that is free which a cache takes at most
-LAYOUT = 1  # of the arrays, and how they are made of a volume; one more whenever they differ
+FREE = 0.5  # maximum share of the free space that a cache takes
+LAYOUT = 1  # version of the arrays and of how they are computed; increase it with any change
 PER_PIXEL = {"rgb": 3, "flow": 4, "mask": 1}  # bytes
 PER_FRAME = {"places": 32, "pose": 14 * 3 * 4}
 
 
 def names(wanted: RegionRequest) -> dict[str, str]:
-    """The file of each array of a region, by its name; equal content has equal names."""
+    """Return the file name of each array of a region, by array; equal content has equal names."""
     about = [LAYOUT, wanted.begin, wanted.end, wanted.size[1:], wanted.reach]
     digests = {
         name: digest([name, identity, *about]) for name, identity in wanted.reader.facts.identities.items()
@@ -40,7 +40,7 @@ def names(wanted: RegionRequest) -> dict[str, str]:
 
 
 def bytes_of(wanted: RegionRequest) -> int:
-    """Bytes of all arrays of a region."""
+    """Return the bytes of all arrays of a region."""
     facts = wanted.reader.facts
     frames = max(1, min(wanted.end, facts.frames) - max(wanted.begin, 0))
     pixels = math.prod(regions.shape(wanted.reach, facts.picture))
@@ -48,24 +48,24 @@ def bytes_of(wanted: RegionRequest) -> int:
 
 
 class Cache:
-    """Regions in files of a folder.
+    """Regions stored in files of a folder.
 
     Parameters
     ----------
     path : folder
     limit : int
-        Bytes that all its files may take.
+        Maximum bytes of all its files.
     """
 
     def __init__(self, path: Path, limit: int) -> None:
         self.path, self.limit = path, limit
         self._reserved: set[str] = set()
-        # When all files were looked at, how long that took, and their bytes.
+        # Time of the last scan of all files, its duration, and their bytes.
         self._seen: tuple[float, float, int] = -math.inf, 0.0, 0
 
     @classmethod
     def of_size(cls, gigabytes: float) -> Cache | None:
-        """The user's cache, of at most so many GiB and half of the room there is; None for 0."""
+        """Return the user's cache, limited to a number of GiB and half of the free space; None for 0."""
         if gigabytes == 0:
             return None
         path = cache_folder.folder()
@@ -73,9 +73,9 @@ class Cache:
         return cls(path, int(min(gigabytes * GIB, FREE * room)))
 
     def reserve(self, wanted: Iterable[RegionRequest]) -> None:
-        """Choose the regions that are kept: in this order, as many as there is room for.
+        """Choose the regions to store: in this order, as many as fit.
 
-        Files of others make room, those first that were not used for longest.
+        Other files are deleted to make room, least recently used first.
         """
         room, count, total = self.limit, 0, 0
         for one in dict.fromkeys(wanted):
@@ -85,7 +85,7 @@ class Cache:
                 room -= needed
                 count += 1
                 self._reserved.update(names(one).values())
-        # What has another name for a day at most may be being written.
+        # Files with other names, less than a day old, may be being written.
         young = time.time() - 86400
         others = [
             file
@@ -106,12 +106,12 @@ class Cache:
             )
 
     def region(self, wanted: RegionRequest) -> Region | None:
-        """A reserved region from its files, or read from the volume and kept; None of any other.
+        """Return a reserved region from its files, or read it from the volume and store it; None for others.
 
         Raises
         ------
         CrispError
-            If a stage file is missing, damaged or another one than when the training began.
+            If a stage file is missing, damaged or was replaced since the training began.
         """
         files = names(wanted)
         if not self._reserved.issuperset(files.values()):
@@ -129,7 +129,7 @@ class Cache:
         return Region(first, facts.frames, facts.picture, places[:, 0], corners, arrays, facts.scale)
 
     def _taken(self) -> int:
-        """Bytes of all files, of a while ago: looking at them is to take a tenth of the time at most."""
+        """Return the bytes of all files, cached: scanning may take a tenth of the time at most."""
         when, cost, size = self._seen
         begin = time.monotonic()
         if begin - when > 10 * cost:
@@ -140,7 +140,7 @@ class Cache:
     def _mapped(self, name: str) -> np.ndarray:
         if not cache_folder.is_kept(self.path, name):
             raise FileNotFoundError(name)
-        os.utime(self.path / name)  # when it was used
+        os.utime(self.path / name)  # time of use
         return np.load(self.path / name, mmap_mode="r", allow_pickle=False)
 
     def _keep(self, files: dict[str, str], region: Region) -> None:

@@ -1,7 +1,7 @@
-"""The folder of the clip cache: its own, and looked through so that no file of anybody else's is touched.
+"""The folder of the clip cache: validated, so that no other files are touched.
 
-It is marked as the `Cache Directory Tagging Specification <https://bford.info/cachedir/>`_ has it. In it
-only files that CRISP itself would name so count, and no link is followed.
+It is tagged as in the `Cache Directory Tagging Specification <https://bford.info/cachedir/>`_. Only
+files with CRISP's own names count as cache files, and no link is followed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import NamedTuple
 from crisp.core.errors import fail
 from crisp.core.files import TEMPORARY, replacing
 
-VARIABLE = "CRISP_CACHE"  # of the environment: a folder other than the temporary one
+VARIABLE = "CRISP_CACHE"  # environment variable: a folder instead of the temporary one
 REMEDY = f"set {VARIABLE} to a folder on a disk of this machine, or training.cache_gb to 0"
 TAG = "CACHEDIR.TAG"
 SIGNATURE = "Signature: 8a477f597d28d172789f06886806bc55"
@@ -30,7 +30,7 @@ REAL_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 class Kept(NamedTuple):
-    """A file of the cache: when it was used last, its bytes, and its name in the folder."""
+    """A file of the cache: time of last use, bytes, and name in the folder."""
 
     used: float
     size: int
@@ -38,17 +38,17 @@ class Kept(NamedTuple):
 
     @property
     def whole(self) -> bool:
-        """Whether it is an array, not what is being written or was left by a kill."""
+        """Return whether it is a complete array, not one being written or left by a kill."""
         return self.name.endswith(".npy")
 
 
 def folder() -> Path:
-    """The folder of this user's cache, below the one that is named or the temporary one; made if need be.
+    """Return this user's cache folder, below the configured or temporary folder; create it if necessary.
 
     Raises
     ------
     CrispError
-        If it cannot be made, is somebody else's or open to others, or holds what is not of a cache.
+        If it cannot be created, belongs to or is open to others, or holds other files.
     """
     path = Path(os.environ.get(VARIABLE) or tempfile.gettempdir()) / f"crisp-cache-{os.getuid()}"
     try:
@@ -90,16 +90,16 @@ def _is_marked(path: Path) -> bool:
 
 
 def _check_content(path: Path) -> None:
-    """Take a folder without the mark only where it is empty, or the cache of an earlier version."""
+    """Accept an untagged folder only if it is empty, or the cache of an earlier version."""
     with _opened(path) as top:
         strange = next(_strange(top), None)
-    if strange is not None and not _is_marked(path):  # another training may have marked it just now
+    if strange is not None and not _is_marked(path):  # another training may have tagged it just now
         expected = f"an empty folder, or one with the clip cache's {TAG}"
         raise fail(path, "cannot be the folder of the clip cache", expected, f"in it {strange}", REMEDY)
 
 
 def _strange(top: int) -> Iterator[str]:
-    """What no cache of any version would hold."""
+    """Yield entries that no version of the cache would create."""
     for name in _names(top):
         if BEGUN_TAG.fullmatch(name) and _regular(name, top):
             continue
@@ -115,12 +115,12 @@ def _strange(top: int) -> Iterator[str]:
 
 
 def _own(first: str, name: str, place: int) -> os.stat_result | None:
-    """The status of a file that has a name of the cache; None of any other."""
+    """Return the status of a file with a cache file name; None for others."""
     return _regular(name, place) if name.startswith(first) and OWN_FILE.fullmatch(name) else None
 
 
 def _regular(name: str, place: int) -> os.stat_result | None:
-    """The status of a regular file of this user's; None of a link, folder or pipe, or another user's file."""
+    """Return the status of this user's regular file; None for a link, folder, pipe or other users' files."""
     try:
         found = os.stat(name, dir_fd=place, follow_symlinks=False)
     except FileNotFoundError:  # deleted by another training
@@ -130,7 +130,7 @@ def _regular(name: str, place: int) -> os.stat_result | None:
 
 @contextmanager
 def _opened(path: str | Path, inside: int | None = None) -> Iterator[int]:
-    """A folder, held open so that no link can take its place; OSError where it is a link or no folder."""
+    """Open a folder, so that no link can replace it; raise OSError for a link or no folder."""
     place = os.open(path, REAL_FOLDER, dir_fd=inside)
     try:
         yield place
@@ -144,7 +144,7 @@ def _names(place: int) -> list[str]:
 
 
 def files(path: Path) -> list[Kept]:
-    """The files of the cache in a folder; all else there is left out."""
+    """Return the cache files in a folder; skip all others."""
     found: list[Kept] = []
     with suppress(FileNotFoundError), _opened(path) as top:
         for name in filter(OWN_FOLDER.fullmatch, _names(top)):
@@ -156,7 +156,7 @@ def files(path: Path) -> list[Kept]:
 
 
 def remove(path: Path, name: str) -> None:
-    """Delete a file of the cache if it still is one; who has mapped it keeps it."""
+    """Delete a file if it is a cache file; processes that have mapped it keep it."""
     first, file = name.split("/")
     with suppress(OSError), _opened(path) as top, _opened(first, top) as place:
         if _own(first, file, place):
@@ -164,7 +164,7 @@ def remove(path: Path, name: str) -> None:
 
 
 def is_kept(path: Path, name: str) -> bool:
-    """Whether a file of the cache is there, and is no link to elsewhere nor anything else that waits."""
+    """Return whether a cache file exists as a regular file."""
     first, file = name.split("/")
     try:
         with _opened(path) as top, _opened(first, top) as place:
@@ -174,12 +174,12 @@ def is_kept(path: Path, name: str) -> bool:
 
 
 def make_room_for(path: Path, name: str) -> None:
-    """Make the folder that a file of the cache goes to.
+    """Create the folder for a cache file.
 
     Raises
     ------
     CrispError
-        If there is something else in its place, which stays.
+        If something else is in its place; it is not deleted.
     """
     within = path / name.split("/")[0]
     within.mkdir(mode=0o700, parents=True, exist_ok=True)

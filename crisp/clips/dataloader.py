@@ -1,4 +1,4 @@
-"""Batches of clips on a device: which samples, in which order, loaded ahead of their use."""
+"""Load batches of clips onto a device: choice and order of samples, prefetching."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from crisp.core.signals import SIGNALS
 
 
 class Batch(NamedTuple):
-    """The clips of a process's share of a batch.
+    """The clips of one process's share of a batch.
 
     Parameters
     ----------
     streams : dict of str to Tensor
-        (B, C, T, H, W), of poses (B, 42, T).
+        (B, C, T, H, W); for poses (B, 42, T).
     labels : Tensor, (B,) int64
     total : int
         Samples of the whole batch, over all processes.
     counts : bool
-        Whether these samples are a share of it; a process for which none is left gets some other's sample, as
-        all of them take every step.
+        Whether these samples belong to it; a process without samples of its own gets one of another's, as
+        all processes take every step.
     """
 
     streams: dict[str, Tensor]
@@ -42,7 +42,7 @@ class Batch(NamedTuple):
 
 
 class _Batches:
-    """A batch sampler that is given the batches of each epoch anew, for a loader that outlives them."""
+    """A batch sampler that receives new batches for each epoch, for a persistent loader."""
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
@@ -55,7 +55,7 @@ class _Batches:
 
 
 class _Sent(Dataset):
-    """A data set in loader processes: faults are sent as they are, where torch would send a traceback."""
+    """A data set in loader processes: sends errors as objects, where torch would send a traceback."""
 
     def __init__(self, part: ClipDataset) -> None:
         self.part = part
@@ -68,27 +68,27 @@ class _Sent(Dataset):
 
 
 def _joined(join: Callable[[list[Any]], Any], items: list[Any]) -> Any:
-    """Items joined to a batch, or the first fault among them."""
+    """Join items to a batch, or return the first error among them."""
     return next((item for item in items if isinstance(item, CrispError)), None) or join(items)
 
 
 class ClipLoader:
-    """The clips of a data set in batches on a device.
+    """Load the clips of a data set in batches onto a device.
 
     Parameters
     ----------
     part : ClipDataset
-        On a GPU one whose items are `uncut`: clips are made of them there.
+        On a GPU, one with items from `uncut`: the GPU makes clips of them.
     device : torch.device
     workers : int
-        Processes that load ahead; 0 = none.
+        Prefetching processes; 0 = none.
     share : (int, int)
-        (rank, processes) of a training of several processes; each gets its part of every batch.
+        (rank, processes) of a distributed training; each gets its part of every batch.
 
     Attributes
     ----------
     waited : float
-        Seconds that were spent waiting for clips.
+        Seconds spent waiting for clips.
     """
 
     def __init__(
@@ -104,12 +104,12 @@ class ClipLoader:
             persistent_workers=workers > 0,
             worker_init_fn=_leave_signals,
             pin_memory=device.type == "cuda",
-            # Regions of videos of other heights have other shapes: they are joined as clips.
+            # Regions of videos of other heights differ in shape: make clips before joining them.
             collate_fn=partial(_joined, list if part.uncut else default_collate),
         )
 
     def batches(self, epoch: int, batches: Sequence[Sequence[int]]) -> Iterator[Batch]:
-        """The batches of these indices, drawn for an epoch.
+        """Yield the batches with these indices, drawn for an epoch.
 
         Raises
         ------
@@ -124,7 +124,7 @@ class ClipLoader:
             yield Batch(streams, labels, len(whole), rank < len(whole))
 
     def _on_device(self) -> Iterator[tuple[dict[str, Tensor], Tensor]]:
-        """Clips and labels; on a GPU the next are copied and cut while the model is at work on these."""
+        """Yield clips and labels; on a GPU, copy and crop the next while the model processes these."""
         if self.device.type != "cuda":
             yield from map(self._made, self._loaded())
             return
@@ -140,7 +140,7 @@ class ClipLoader:
             yield _handed_over(*ready)
 
     def _loaded(self) -> Iterator[Any]:
-        """What the loader gives, in the computer's memory."""
+        """Yield the loader's items, in host memory."""
         loader = iter(self._loader)
         while True:
             begin = time.monotonic()
@@ -156,7 +156,7 @@ class ClipLoader:
             yield loaded
 
     def _made(self, loaded: Any) -> tuple[dict[str, Tensor], Tensor]:
-        """Clips and labels of what was loaded, on the device."""
+        """Return clips and labels of a loaded batch, on the device."""
         if not self.part.uncut:
             streams, labels, _ = loaded
             return {name: self._moved(clips) for name, clips in streams.items()}, self._moved(labels)
@@ -173,27 +173,27 @@ class ClipLoader:
 
 
 def _leave_signals(_: int) -> None:
-    """In a loader process: clusters tell all of a job to stop, and the training is to save first."""
+    """Ignore shutdown signals in a loader process: clusters signal all, and the training saves first."""
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
 
 
 def _end_with_parent(parent: int) -> None:
-    """End where these signals come from the training, which so ends its loaders."""
+    """End this process if the signals come from the training, which stops its loaders this way."""
     while signal.sigwaitinfo(SIGNALS).si_pid != parent:
         pass
     os._exit(0)
 
 
 def fault_of(error: RuntimeError) -> CrispError | None:
-    """What to tell where a loader process was killed; None for other errors.
+    """Return the error for a killed loader process; None for other errors.
 
-    Torch raises the error from a signal handler, at whatever place the training has come to.
+    Torch raises it from a signal handler; it can therefore surface anywhere in the training loop.
     """
     if "DataLoader worker" not in str(error):
         return None
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # one is enough: the next would cut this one off
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # once is enough: the next would interrupt this one
     return fail(
         "loader process",
         "was killed",
@@ -207,7 +207,7 @@ def fault_of(error: RuntimeError) -> CrispError | None:
 def _handed_over(
     made: tuple[dict[str, Tensor], Tensor], done: torch.cuda.Event
 ) -> tuple[dict[str, Tensor], Tensor]:
-    """Clips of another stream, waited for; their memory is the model's stream's from now on."""
+    """Wait for clips of another stream, and hand their memory over to the model's stream."""
     current = torch.cuda.current_stream()
     current.wait_event(done)
     for tensor in (*made[0].values(), made[1]):

@@ -1,4 +1,4 @@
-"""Clips: what a model sees of a sample, read from a video's stage files."""
+"""Clips: the input of a model for a sample, read from a video's stage files."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ UNLABELLED = -1
 class ClipDataset(Dataset):
     """The clips of samples, for a ``torch.utils.data.DataLoader``.
 
-    Item `i` is (dict of stream to float32 tensor, as of `ClipReader.clip`, class index or -1, i). Set `epoch`
-    before each pass: draws depend on (seed, epoch, i) alone. From its length on the indices begin again: they
-    are the same samples with other draws, for those that come several times in an epoch.
+    Item `i` is (dict of stream to float32 tensor, as from `ClipReader.clip`, class index or -1, i). Set
+    `epoch` before each pass: draws depend only on (seed, epoch, i). Indices beyond the length start again at
+    the first sample with other draws, for samples used several times per epoch.
 
     Parameters
     ----------
@@ -44,11 +44,11 @@ class ClipDataset(Dataset):
         None for a model without flow.
     seed : int
     augment : bool
-        Off, each clip is the middle of its sample.
+        If False, each clip is the middle of its sample.
     cache : Cache, optional
-        Where regions are kept.
+        Cache for regions.
     uncut : bool
-        Whether an item's streams are what :func:`crisp.clips.transforms_gpu.clip` makes a clip of, on
+        Whether items are inputs for :func:`crisp.clips.transforms_gpu.clip`, which makes the clips on
         another device.
 
     Raises
@@ -87,12 +87,12 @@ class ClipDataset(Dataset):
                     sample.video,
                     ", ".join(readers),
                 )
-        # Shared memory, so that workers that outlive an epoch see the next one.
+        # Shared memory, so that persistent workers see the next epoch.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
 
     @property
     def epoch(self) -> int:
-        """The pass over the data, part of the seed of each draw."""
+        """Return the current epoch, part of the seed of each draw."""
         return int(self._epoch)
 
     @epoch.setter
@@ -103,11 +103,11 @@ class ClipDataset(Dataset):
         return len(self.samples)
 
     def sample(self, index: int) -> Sample:
-        """The sample of an index."""
+        """Return the sample of an index."""
         return self.samples[index % len(self.samples)]
 
     def draw(self, index: int) -> Draw:
-        """The draw of a sample in the current epoch."""
+        """Return the draw of a sample in the current epoch."""
         sample, size = self.sample(index), self.variant.size
         if not self.augment:
             return augmentation.centred(sample.begin, sample.end, size[0])
@@ -121,13 +121,13 @@ class ClipDataset(Dataset):
         return self.variant.spread
 
     def wanted(self, index: int) -> RegionRequest:
-        """The region in which all draws of a sample lie."""
+        """Return the region that contains all draws of a sample."""
         sample, size = self.sample(index), self.variant.size
         begin, end = regions.span(sample.begin, sample.end, size[0], self._spread(sample), self.augment)
         return RegionRequest(self.readers[sample.video], begin, end, size, self.reach)
 
     def _region(self, index: int, draw: Draw) -> Region:
-        """The frames of a draw. The cache changes nothing but where they come from."""
+        """Return the frames of a draw. The cache only changes where they are read from."""
         wanted = self.wanted(index)
         kept = self.cache.region(wanted) if self.cache else None
         if kept is not None:
@@ -159,7 +159,7 @@ def _label(sample: Sample, classes: Sequence[str]) -> int:
 
 
 def clip_readers(study: Study, variant: Variant, videos: Iterable[str]) -> dict[str, ClipReader]:
-    """A clip reader of a variant for every video."""
+    """Return a clip reader of a variant for every video."""
     return {
         video: ClipReader(study.volumes / video, variant.streams, variant.flow, variant.pose_norm)
         for video in dict.fromkeys(videos)
@@ -167,22 +167,22 @@ def clip_readers(study: Study, variant: Variant, videos: Iterable[str]) -> dict[
 
 
 def read_scale(study: Study, variant: Variant, split: str) -> dict[str, Any]:
-    """The content of a variant's normalisation file; empty for a variant without flow."""
+    """Read a variant's normalisation file; empty for a variant without flow."""
     return read_json(study.normalisation_file(variant, split)) if "flow" in variant.streams else {}
 
 
 def study_dataset(
     study: Study, variant: Variant, split: str, part: str, seed: int, augment: bool = True
 ) -> ClipDataset:
-    """The clips of a part of a split.
+    """Return the clips of a part of a split.
 
     Parameters
     ----------
-    study, variant : whose clips.
+    study, variant : study and variant of the clips.
     split : name of the split.
     part : train, validation or test.
-    seed : of the augmentation.
-    augment : whether those of train are augmented as configured.
+    seed : seed of the augmentation.
+    augment : whether training samples are augmented as configured.
 
     Raises
     ------

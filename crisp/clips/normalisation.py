@@ -1,6 +1,6 @@
 """Normalisation of the flow, fitted on the frames of the training samples.
 
-Of Martin et al., "Optimal choice of motion estimation methods for fine-grained action
+From Martin et al., "Optimal choice of motion estimation methods for fine-grained action
 classification with 3D convolutional networks" (ICIP 2019).
 """
 
@@ -21,14 +21,14 @@ from crisp.study.samples import Sample
 from crisp.study.training_samples import read_training_samples
 
 KINDS = ("normal", "max", "none")
-FLOOR = 5.0  # px per frame at 320 px and 120 fps; below it a frame's maximum is taken for noise
-LEAST_SHARE = 0.01  # of the frames above the floor, or the floor is lowered
+FLOOR = 5.0  # px per frame at 320 px and 120 fps; a frame's maximum below it counts as noise
+LEAST_SHARE = 0.01  # minimum share of frames above the floor; otherwise the floor is lowered
 PERCENTILE = 95  # of the frames' maxima; the lowered floor
 
 
 @dataclass(frozen=True)
 class Normalisation:
-    """Divisors of the flow and where they come from.
+    """Divisors of the flow and how they were obtained.
 
     Parameters
     ----------
@@ -40,9 +40,9 @@ class Normalisation:
     floor : (float, float)
         Floor used for dx and dy, px per frame (``normal`` only, else 0).
     moving_share : (float, float)
-        Share of the frames above the floor that was asked for, for dx and dy.
+        Required share of the frames above the floor, for dx and dy.
     warning : str
-        What was not as usual; empty if nothing.
+        Anything unusual; else empty.
     """
 
     kind: str
@@ -55,12 +55,12 @@ class Normalisation:
 
 
 def to_json(normalisation: Normalisation) -> dict[str, Any]:
-    """As JSON-like content."""
+    """Return JSON-like content."""
     return asdict(normalisation)
 
 
 def from_json(content: dict[str, Any]) -> Normalisation:
-    """From what :func:`to_json` gave.
+    """Create a normalisation from the output of :func:`to_json`.
 
     Raises
     ------
@@ -77,11 +77,11 @@ def from_json(content: dict[str, Any]) -> Normalisation:
 
 
 def fit_normalisation(maxima: np.ndarray, kind: str, width: int, fps: float) -> Normalisation:
-    """Divisors from the frames' largest motions.
+    """Compute the divisors from the frames' largest motions.
 
     ``normal``: mu + 3 sigma per component over the frames' maxima above a floor of 5 px per frame
     (at 320 px and 120 fps). Where fewer than 1 % of the frames pass, the floor is the maxima's
-    95th percentile. ``max``: the largest of them per component.
+    95th percentile. ``max``: the largest maximum per component.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def fit_normalisation(maxima: np.ndarray, kind: str, width: int, fps: float) -> 
 
 
 def _divisor(values: np.ndarray, kind: str, floor: float) -> float:
-    """Divisor of one component, 0 where nothing moves."""
+    """Return the divisor of one component, 0 if nothing moves."""
     if kind == "max" or not values.any():
         return float(values.max())
     # Many equal maxima can be their own percentile: then none is above it.
@@ -143,7 +143,7 @@ def _divisor(values: np.ndarray, kind: str, floor: float) -> float:
 
 
 def apply(flow: np.ndarray, normalisation: Normalisation, out: np.ndarray | None = None) -> np.ndarray:
-    """Normalised flow: divided per component and clipped to [-1, 1]; untouched for ``none``.
+    """Return the normalised flow: divided per component and clipped to [-1, 1]; unchanged for ``none``.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def apply(flow: np.ndarray, normalisation: Normalisation, out: np.ndarray | None
         dx and dy, px per frame.
     normalisation : Normalisation
     out : ndarray, optional
-        Where to write, may be `flow` itself.
+        Output array, may be `flow` itself.
 
     Returns
     -------
@@ -166,7 +166,7 @@ def apply(flow: np.ndarray, normalisation: Normalisation, out: np.ndarray | None
 
 
 def fit_split(study: Study, split: str, method: str, kind: str) -> Normalisation:
-    """Fit on the frames inside a split's training samples, and write the study's normalisation file.
+    """Fit on the frames in a split's training samples, and write the study's normalisation file.
 
     Raises
     ------

@@ -17,16 +17,16 @@ def channels(
     size: tuple[int, int, int],
     divisor: tuple[int, int],
 ) -> np.ndarray:
-    """The poses of a clip as the model takes them.
+    """Return the poses of a clip as model input.
 
     Parameters
     ----------
     points : ndarray, (T, 14, 3)
-        px of the frames.
+        In px of the frames.
     centres : ndarray, (T, 2)
-        ROI centre that each frame's crop follows, whole px; unknown points are put there.
+        ROI centre that each frame's crop follows, whole px; unknown points are placed there.
     draw : Draw
-        Of the whole clip. A flip swaps left and right.
+        Draw of the whole clip. A flip swaps left and right.
     size : (frames, height, width) of the crop.
     divisor : (width, height) that x and y are divided by.
 

@@ -21,23 +21,23 @@ from crisp.core.errors import fail
 from crisp.preparation import roi
 
 KINDS = {"rgb": "frames", "flow": "flow", "mask": "roi", "pose": "pose"}  # stage of each array of a region
-OPEN_FILES = 192  # kept open per process; a data set of trimmed clips has more than a process may open
+OPEN_FILES = 192  # open files per process; a data set of trimmed clips has more files than the limit
 
 
 @functools.lru_cache(maxsize=OPEN_FILES)
 def _opened(path: Path, kind: str, *_: int) -> h5py.File:
-    """An open stage file; the rest of the key tells processes and replaced files apart."""
+    """Open a stage file; the rest of the cache key separates processes and replaced files."""
     cv2.setNumThreads(1)  # loader workers are the parallelism, and threads do not survive a fork
     return stage_files.open_stage(path, kind)
 
 
 def close_files() -> None:
-    """Close the stage files that this process holds open, so that deleting them frees their room."""
+    """Close the stage files that this process holds open, so that deleting them frees their space."""
     _opened.cache_clear()
 
 
 class Facts(NamedTuple):
-    """What all regions of a video have in common.
+    """Properties common to all regions of a video.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class Facts(NamedTuple):
     scale : float
         px per unit of the flow.
     identities : dict of str to str
-        Of each array, and of the ``places`` of crops, what tells its content apart.
+        Digest of each array, and of the ``places`` of crops.
     """
 
     frames: int
@@ -57,18 +57,18 @@ class Facts(NamedTuple):
 
 
 class ClipReader:
-    """Reads clips of one video, opening its stage files in the process that reads.
+    """Read clips of one video, opening its stage files in the reading process.
 
     Parameters
     ----------
     folder : path
-        Of the video's stage files: ``frames.h5``, ``flow/<method>.h5``, ``roi/<method>.h5``, ``pose.h5``.
+        Folder of the stage files: ``frames.h5``, ``flow/<method>.h5``, ``roi/<method>.h5``, ``pose.h5``.
     streams : iterable of {"rgb", "flow", "pose"}
-        What :meth:`clip` gives; the files of other streams need not exist.
+        Streams that :meth:`clip` returns; the files of other streams need not exist.
     method : str
         Flow method of the flow stream and of the ROI.
     pose_norm : {"crop", "image"}
-        What places of joints are divided by: the size of the crop, or of the working image.
+        Divisor of joint positions: the size of the crop, or of the working image.
     """
 
     def __init__(
@@ -87,22 +87,22 @@ class ClipReader:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """The video's (frames, height, width) at working size."""
+        """Return the video's (frames, height, width) at working size."""
         return self._dataset("roi", "mask").shape
 
     @property
     def fps(self) -> float:
-        """The video's frame rate, working frames per second."""
+        """Return the video's frame rate, in working frames per second."""
         return float(self._dataset("roi", "mask").file.attrs["fps"])
 
     def centres(self) -> np.ndarray:
-        """The video's smoothed ROI centres (x, y), unclamped, (N, 2) float64, px of the working size."""
+        """Return the smoothed ROI centres (x, y), unclamped, (N, 2) float64, px of the working size."""
         stored = self._dataset("roi", "roi")
         return roi.read_centres(stored.file, 0, len(stored))
 
     @functools.cached_property
     def facts(self) -> Facts:
-        """What all regions have in common, as it is when first asked for."""
+        """Return the properties common to all regions, as of the first call."""
         return self._facts()
 
     def _facts(self) -> Facts:
@@ -141,13 +141,13 @@ class ClipReader:
 
     @staticmethod
     def _arrays(stored: Iterable[str]) -> list[str]:
-        """The arrays of a region; flow alone is seen through the mask."""
+        """Return the arrays of a region; the mask is only needed for flow."""
         return [name for name in KINDS if name in stored and (name != "mask" or "flow" in stored)]
 
     def _dataset(self, kind: str, name: str) -> h5py.Dataset:
         path = self._paths[kind]
         if not path.exists():
-            stage_files.open_stage(path, kind)  # tells what is missing
+            stage_files.open_stage(path, kind)  # reports missing files
         status = path.stat()
         file = _opened(path, kind, os.getpid(), status.st_ino, status.st_mtime_ns)
         try:
@@ -156,7 +156,7 @@ class ClipReader:
             raise stage_files.damaged(path, kind, error, f"dataset {name}") from None
 
     def _datasets(self) -> dict[str, h5py.Dataset]:
-        """What the streams are read from: `mask` and `roi`, and `rgb`, `flow` and `pose` as asked for."""
+        """Return the datasets of the streams: `mask` and `roi`, and `rgb`, `flow` and `pose` if requested."""
         datasets = {name: self._dataset("roi", name) for name in ("mask", "roi")}
         for kind, name, axes in (("frames", "rgb", 3), ("flow", "flow", 3), ("pose", "pose", 1)):
             if kind in self._paths:
@@ -174,18 +174,18 @@ class ClipReader:
     def clip(
         self, draw: Draw, size: tuple[int, int, int], normalised: Normalisation | None = None
     ) -> dict[str, np.ndarray]:
-        """The clip of a draw.
+        """Return the clip of a draw.
 
         Frames outside the video repeat its first or last one; a repeated frame has no flow.
-        Without augmentation a frame's crop depends on that frame alone: the clip of a whole
-        stroke holds all of its windows as slices along time.
+        Without augmentation, a frame's crop depends only on that frame: the clip of a whole
+        stroke contains all of its windows as slices along time.
 
         Parameters
         ----------
         draw : Draw
         size : (frames, height, width)
         normalised : Normalisation, optional
-            Of the flow; None leaves it in px per frame.
+            Normalisation of the flow; None leaves it in px per frame.
 
         Returns
         -------
@@ -204,16 +204,16 @@ class ClipReader:
     def region(
         self, begin: int, end: int, size: tuple[int, int, int], reach: tuple[int, int] | None = None
     ) -> Region:
-        """Those of the frames ``[begin, end)`` that exist, of a video of which clips of `size` are taken.
+        """Read the region of existing frames in ``[begin, end)``, for clips of `size`.
 
         Parameters
         ----------
         begin, end : int
-            May lie outside the video, whose first or last frame is there in any case.
+            May lie outside the video; the first or last frame is always included.
         size : (frames, height, width)
-            Of the clips.
+            Size of the clips.
         reach : (x, y), optional
-            How far from a crop's centre pixels are needed, from :func:`crisp.clips.regions.reach`;
+            Required distance of pixels from a crop's centre, from :func:`crisp.clips.regions.reach`;
             None = all.
 
         Raises
@@ -240,7 +240,7 @@ class ClipReader:
 
 
 class RegionRequest(NamedTuple):
-    """Frames ``[begin, end)`` of a video, as for :meth:`crisp.clips.reader.ClipReader.region`."""
+    """Request frames ``[begin, end)`` of a video, as for :meth:`crisp.clips.reader.ClipReader.region`."""
 
     reader: ClipReader
     begin: int
@@ -249,5 +249,5 @@ class RegionRequest(NamedTuple):
     reach: tuple[int, int]
 
     def read(self) -> Region:
-        """The region from the stage files."""
+        """Read the region from the stage files."""
         return self.reader.region(self.begin, self.end, self.size, self.reach)

@@ -1,6 +1,6 @@
-"""Regions: the part of a video's frames that any clip of a sample can show.
+"""Regions: the part of a video's frames that clips of a sample can show.
 
-A crop follows the region of interest, so far from it nothing is ever seen, however a clip is augmented.
+Crops follow the region of interest, so pixels far from it are never used, whatever the augmentation.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ PER_PIXEL = ("rgb", "flow", "mask")
 
 @dataclass(frozen=True)
 class Region:
-    """Successive frames of a video, as stored, each cut about its crop's centre.
+    """Consecutive stored frames of a video, each cropped about its crop centre.
 
     Parameters
     ----------
     first : int
         Number of the frame in row 0.
     frames : int
-        Frames of the whole video.
+        Number of frames of the whole video.
     picture : (height, width)
-        Of the whole frames, px.
+        Size of the whole frames, px.
     centres : ndarray, (n, 2) float64
         (x, y) of the crop's centre in each frame, whole px of the frame.
     origins : ndarray, (n, 2) int64
         (x, y) of the region's first pixel in each frame.
     arrays : dict of str to ndarray
-        Of the streams that are needed: ``rgb`` (n, h, w, 3) uint8; ``flow`` (n, h, w, 2) int16 and the mask
-        it is seen through, dilated, ``mask`` (n, h, w) uint8; ``pose`` (n, 14, 3) float32, px of the frame.
+        Required streams: ``rgb`` (n, h, w, 3) uint8; ``flow`` (n, h, w, 2) int16 with its dilated
+        mask, ``mask`` (n, h, w) uint8; ``pose`` (n, 14, 3) float32, px of the frame.
     scale : float
         px per unit of the flow.
     """
@@ -47,11 +47,11 @@ class Region:
     scale: float = 1.0
 
     def stored(self) -> dict[str, np.ndarray]:
-        """All arrays by name, the centres and origins as ``places`` (n, 2, 2) float64."""
+        """Return all arrays by name, the centres and origins as ``places`` (n, 2, 2) float64."""
         return {"places": np.stack([self.centres, self.origins], axis=1), **self.arrays}
 
     def rows(self, begin: int, end: int) -> Region:
-        """The same of frames ``[begin, end)`` alone, which must be among these; nothing is copied."""
+        """Return the region of frames ``[begin, end)``, which must be included; nothing is copied."""
         part = slice(begin - self.first, end - self.first)
         return replace(
             self,
@@ -63,14 +63,14 @@ class Region:
 
 
 def reach(size: tuple[int, int, int], augment: bool) -> tuple[int, int]:
-    """How far from its centre, (x, y) in px, pixels can take part in a crop, under any draw or none.
+    """Return the maximum distance (x, y) in px from the centre of pixels used by a crop, over all draws.
 
-    One pixel more than the crop's for the blur of the flow, and one for the interpolation.
+    Includes one extra pixel for the blur of the flow, and one for the interpolation.
 
     Parameters
     ----------
     size : (frames, height, width)
-        Of the clips.
+        Size of the clips.
     augment : bool
     """
     _, height, width = size
@@ -78,7 +78,7 @@ def reach(size: tuple[int, int, int], augment: bool) -> tuple[int, int]:
         return width // 2 + 1, height // 2 + 1
     angle = math.radians(augmentation.ANGLE)
     x, y = (
-        (side / 2 + 1) / (1 - augmentation.ZOOM) + side // augmentation.SHIFT  # of a crop that is not turned
+        (side / 2 + 1) / (1 - augmentation.ZOOM) + side // augmentation.SHIFT  # for an unrotated crop
         for side in (width, height)
     )
     turned = (
@@ -89,14 +89,14 @@ def reach(size: tuple[int, int, int], augment: bool) -> tuple[int, int]:
 
 
 def shape(reach: tuple[int, int], picture: tuple[int, int]) -> tuple[int, int]:
-    """(height, width) of the regions of pictures (height, width), alike in all frames."""
+    """Return the (height, width) of regions in images (height, width), the same for all frames."""
     return min(2 * reach[1] + 1, picture[0]), min(2 * reach[0] + 1, picture[1])
 
 
 def origins(centres: np.ndarray, reach: tuple[int, int], picture: tuple[int, int]) -> np.ndarray:
-    """Where regions begin, (n, 2) int64 (x, y), for crops about centres (n, 2).
+    """Return the origins of regions, (n, 2) int64 (x, y), for crops about centres (n, 2).
 
-    A region at the border of its picture is moved inside, as nothing is to be seen beyond.
+    A region at the border of its image is moved inside, as there are no pixels beyond.
     """
     height, width = shape(reach, picture)
     corners = np.floor(centres) - reach
@@ -104,7 +104,7 @@ def origins(centres: np.ndarray, reach: tuple[int, int], picture: tuple[int, int
 
 
 def cut(frames: np.ndarray, origins: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """The regions (n, h, w, …) of whole frames (n, H, W, …)."""
+    """Cut the regions (n, h, w, …) from whole frames (n, H, W, …)."""
     height, width = shape
     return np.stack(
         [frame[y : y + height, x : x + width] for frame, (x, y) in zip(frames, origins, strict=True)]
@@ -112,7 +112,7 @@ def cut(frames: np.ndarray, origins: np.ndarray, shape: tuple[int, int]) -> np.n
 
 
 def span(begin: int, end: int, frames: int, spread: float, augment: bool) -> tuple[int, int]:
-    """First frame, and the one past the last, of all clips that a sample ``[begin, end)`` may give.
+    """Return the frame range (first, last + 1) of all possible clips of a sample ``[begin, end)``.
 
     Parameters
     ----------

@@ -9,14 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def class_weights(labels: ArrayLike, n_classes: int) -> NDArray[np.float64]:
-    """Weight of each class, inverse to how often it occurs; the mean weight of the samples is 1.
+    """Return the weight of each class, inverse to its frequency; the mean weight of the samples is 1.
 
     Parameters
     ----------
     labels : array_like
         (n,) class indices of the training samples.
     n_classes : int
-        A class that does not occur has weight 0.
+        A class without samples has weight 0.
     """
     counts = np.bincount(np.asarray(labels), minlength=n_classes)
     occurring = counts > 0
@@ -24,16 +24,16 @@ def class_weights(labels: ArrayLike, n_classes: int) -> NDArray[np.float64]:
 
 
 def balanced_order(labels: ArrayLike, generator: np.random.Generator) -> NDArray[np.intp]:
-    """As many indices of samples as there are labels, drawn so that each class is as likely as any other.
+    """Draw as many sample indices as there are labels, with equal probability for each class.
 
-    A sample that is drawn for the k-th time has its index plus k times the number of samples
-    (`ClipDataset` then augments it otherwise).
+    The k-th draw of a sample (from 0) has its index plus k times the number of samples
+    (`ClipDataset` then augments it differently).
     """
     labels = np.asarray(labels)
     n = len(labels)
     shares = class_weights(labels, labels.max() + 1)[labels]
     drawn = generator.choice(n, n, p=shares / shares.sum())
-    # The place of each draw among those of its sample: sorted stably, they stand side by side.
+    # Rank of each draw among those of its sample: a stable sort puts them next to each other.
     order = np.argsort(drawn, kind="stable")
     ordered = drawn[order]
     times = np.empty(n, dtype=np.intp)
@@ -42,7 +42,7 @@ def balanced_order(labels: ArrayLike, generator: np.random.Generator) -> NDArray
 
 
 def grouped(order: Sequence[int], size: int, least: int = 1) -> list[list[int]]:
-    """Indices in batches of `size`; a last one of fewer than `least` joins the one before."""
+    """Group indices in batches of `size`; a last batch smaller than `least` joins the previous one."""
     batches = [list(order[begin : begin + size]) for begin in range(0, len(order), size)]
     if len(batches) > 1 and len(batches[-1]) < least:
         rest = batches.pop()

@@ -1,4 +1,4 @@
-"""Clips from regions, frame by frame: the reference of what a model sees."""
+"""Make clips from regions, frame by frame: the reference implementation of model input."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from crisp.preparation import roi
 
 
 def rows(draw: Draw, frames: int, region: Region) -> tuple[np.ndarray, np.ndarray]:
-    """The region's row of each frame of a clip, and whether it is shown there for the first time.
+    """Return the region row of each frame of a clip, and whether it appears for the first time.
 
     Frames outside the video repeat its first or last one.
     """
@@ -29,7 +29,7 @@ def clip(
     normalised: Normalisation | None = None,
     pose_norm: str = "crop",
 ) -> dict[str, np.ndarray]:
-    """The clip of a draw from a region that holds its frames.
+    """Return the clip of a draw from a region that contains its frames.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def clip(
     draw : Draw
     size : (frames, height, width)
     normalised : Normalisation, optional
-        Of the flow; None leaves it in px per frame.
+        Normalisation of the flow; None leaves it in px per frame.
     pose_norm : {"crop", "image"}
         As for :class:`crisp.clips.reader.ClipReader`.
 
@@ -50,9 +50,9 @@ def clip(
     centres = region.centres - region.origins
     maps = augmentation.matrices(draw, centres, size)
     result = {}
-    # Arrays of a frame are used again for the next: new memory costs more than what is computed in it.
+    # Reuse the arrays of a frame for the next: allocating costs more than computing.
     if "rgb" in region.arrays:
-        # OpenCV takes half the time for four channels of what it takes for three, for the same digits.
+        # OpenCV takes half the time for four channels as for three, with equal results.
         planes, crop = np.empty((3, *size), np.float32), np.empty((*size[1:], 4), np.uint8)
         wide = np.empty((*region.arrays["rgb"].shape[1:3], 4), np.uint8)
         for position, row in enumerate(shown):
@@ -67,7 +67,7 @@ def clip(
         for position in np.flatnonzero(moving).tolist():
             row = int(shown[position])
             field = roi.seen(flow[row], region.arrays["mask"][row], scratch)
-            for axis in (0, 1):  # one by one, as OpenCV rounds places to 1/32 px for two channels
+            for axis in (0, 1):  # separately, as OpenCV rounds positions to 1/32 px for two channels
                 np.copyto(plane, field[..., axis])
                 warp(plane, draw, centres[row], planes[axis, position], maps[row])
             x, y = planes[:, position]
@@ -79,7 +79,7 @@ def clip(
 
 
 def poses(region: Region, draw: Draw, size: tuple[int, int, int], pose_norm: str) -> np.ndarray:
-    """The pose stream of a clip, (42, T) float32, see :func:`crisp.clips.pose_stream.channels`."""
+    """Return the pose stream of a clip, (42, T) float32, see :func:`crisp.clips.pose_stream.channels`."""
     shown, _ = rows(draw, size[0], region)
     divisor = size[:0:-1] if pose_norm == "crop" else region.picture[::-1]
     return pose_stream.channels(region.arrays["pose"][shown], region.centres[shown], draw, size, divisor)
@@ -88,7 +88,7 @@ def poses(region: Region, draw: Draw, size: tuple[int, int, int], pose_norm: str
 def warp(
     image: np.ndarray, draw: Draw, centre: np.ndarray, out: np.ndarray, matrix: np.ndarray | None = None
 ) -> None:
-    """Write a frame's crop into `out`: bilinear, zero outside the image.
+    """Write a frame's crop to `out`: bilinear, zero outside the image.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def warp(
         ROI centre, whole px.
     out : ndarray, (h, w) or (h, w, C), contiguous, dtype of `image`
     matrix : ndarray, (2, 3), optional
-        Of :func:`crisp.clips.augmentation.matrices`, where it is known.
+        From :func:`crisp.clips.augmentation.matrices`, if known.
     """
     height, width = out.shape[:2]
     if not draw.is_copy:

@@ -1,6 +1,6 @@
-"""Clips from regions on a device, all frames at once: those of `crisp.clips.transforms_cpu` but for rounding.
+"""Make clips on a device, all frames at once: equal to `crisp.clips.transforms_cpu` up to rounding.
 
-A loader process only copies the region's frames; the device does all the rest.
+A loader process only copies the region's frames; the device does the rest.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from crisp.preparation.roi import BLUR
 
 
 def uncut(region: Region, draw: Draw, size: tuple[int, int, int], pose_norm: str) -> dict[str, Tensor]:
-    """What :func:`clip` needs for the clip of a draw, on the CPU.
+    """Return the inputs of :func:`clip` for the clip of a draw, on the CPU.
 
     Parameters
     ----------
@@ -31,9 +31,9 @@ def uncut(region: Region, draw: Draw, size: tuple[int, int, int], pose_norm: str
     Returns
     -------
     dict of str to Tensor
-        The region's ``rgb``, ``flow`` and ``mask`` of T frames, of as many as there are; ``pose``, ready; and
+        The region's ``rgb``, ``flow`` and ``mask`` for up to T existing frames; ``pose``, final; and
         ``inverse`` (T, 2, 3) float32, from px of the crop to px of the region, ``linear`` (2, 2) float32 for
-        the flow's vectors, in px, and ``moving`` (T,) bool, whether a frame has flow.
+        the flow vectors, in px, and ``moving`` (T,) bool, whether a frame has flow.
     """
     shown, moving = transforms_cpu.rows(draw, size[0], region)
     centres = region.centres - region.origins
@@ -54,14 +54,14 @@ def uncut(region: Region, draw: Draw, size: tuple[int, int, int], pose_norm: str
 def clip(
     item: Mapping[str, Tensor], size: tuple[int, int, int], normalised: Normalisation | None
 ) -> dict[str, Tensor]:
-    """The clip of an item of :func:`uncut`, on the item's device.
+    """Return the clip of an item of :func:`uncut`, on the item's device.
 
     Parameters
     ----------
     item : mapping of str to Tensor
     size : (frames, height, width)
     normalised : Normalisation or None
-        Of the flow; None leaves it in px per frame.
+        Normalisation of the flow; None leaves it in px per frame.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def clip(
         crops = _warped(field * item["moving"].view(-1, 1, 1, 1), item["inverse"], size)
         crops = torch.einsum("ij,tjhw->ithw", item["linear"], crops)
         if normalised is not None and normalised.kind != "none":
-            # Filled on the device: a copy to it would wait for all that it has to do.
+            # Filled on the device: a copy to it would wait for its pending work.
             divisors = torch.stack([crops.new_full((1, 1, 1), one) for one in (normalised.x, normalised.y)])
             crops = (crops / divisors).clamp_(-1, 1)
         result["flow"] = crops.contiguous()
@@ -87,7 +87,7 @@ def clip(
 
 
 def _blurred(field: Tensor) -> Tensor:
-    """Fields (T, 2, h, w) after the 3x3 Gaussian, the border reflected without its last pixel."""
+    """Return fields (T, 2, h, w) after the 3x3 Gaussian, with the border reflected without its last pixel."""
     weights = cv2.getGaussianKernel(3, BLUR, cv2.CV_32F).ravel().tolist()
     for axis in (2, 3):
         length = field.shape[axis]
@@ -101,7 +101,7 @@ def _blurred(field: Tensor) -> Tensor:
 
 
 def _warped(images: Tensor, inverse: Tensor, size: tuple[int, int, int]) -> Tensor:
-    """Images (T, C, h, w) seen through matrices (T, 2, 3), cut to `size`: bilinear, zero outside."""
+    """Warp images (T, C, h, w) with matrices (T, 2, 3) to `size`: bilinear, zero outside."""
     _, height, width = size
     y = torch.arange(height, device=images.device, dtype=torch.float32).view(1, height, 1)
     x = torch.arange(width, device=images.device, dtype=torch.float32).view(1, 1, width)
@@ -109,7 +109,7 @@ def _warped(images: Tensor, inverse: Tensor, size: tuple[int, int, int]) -> Tens
         row[:, 0].view(-1, 1, 1) * x + row[:, 1].view(-1, 1, 1) * y + row[:, 2].view(-1, 1, 1)
         for row in inverse.unbind(1)
     ]
-    # To [-1, 1] from the outer edge of the first pixel to that of the last one.
+    # To [-1, 1], from the outer edge of the first pixel to that of the last.
     sides = images.shape[3], images.shape[2]
     grid = torch.stack(
         [(2 * place + 1) / side - 1 for place, side in zip(places, sides, strict=True)], dim=-1

@@ -1,1 +1,1 @@
-"""What every room needs: errors, files, formats, figures."""
+"""Shared by all packages: errors, files, formats, plots."""

@@ -1,22 +1,22 @@
-"""Text in tables that people open with a spreadsheet, where a name like ``=HYPERLINK(...)`` must stay a name.
+"""Escape table cells for spreadsheets, where a name like ``=HYPERLINK(...)`` must stay a name.
 
-An apostrophe before it makes it text, in what CRISP writes; what CRISP reads loses it again.
+An apostrophe before it marks it as text when CRISP writes; it is removed when CRISP reads.
 """
 
 from __future__ import annotations
 
-FORMULAS = tuple("=+-@\t\r\n＝＋－＠")  # first characters that spreadsheets take for a formula's
+FORMULAS = tuple("=+-@\t\r\n＝＋－＠")  # first characters that spreadsheets interpret as a formula
 
 
 def guarded(value: object) -> object:
-    """A cell to write: text that a spreadsheet would compute is marked as text, numbers are as they are."""
+    """Escape a cell: mark text that a spreadsheet would evaluate as text; leave numbers unchanged."""
     if isinstance(value, str) and value.lstrip("'").startswith(FORMULAS) and not _is_number(value):
         return f"'{value}"
     return value
 
 
 def plain(cell: str) -> str:
-    """The text of a cell as it was before `guarded`."""
+    """Return the text of a cell as it was before `guarded`."""
     return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(FORMULAS) else cell
 
 

@@ -1,4 +1,4 @@
-"""Write tables of tab-separated values."""
+"""Write tab-separated tables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from crisp.core.files import replacing
 
 
 def write_table(path: str | Path, columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
-    """Write a table of results: shares with six decimals, yes or no, an empty cell for None."""
+    """Write a results table: shares with six decimals, yes or no, an empty cell for None."""
     with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         writer.writerow(columns)

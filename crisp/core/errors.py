@@ -1,4 +1,4 @@
-"""Faults, told to the person who has to fix the file."""
+"""Faults in the input, reported to the user who has to fix them."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-MOST_ALIKE, MOST = 20, 100  # faults of one kind, and of all kinds, that one message holds
-LONGEST = 1000  # characters of a part of a message
-# What would steer a terminal, and halves of characters, as names of files from elsewhere may have them.
+MOST_ALIKE, MOST = 20, 100  # maximum faults of one kind, and of all kinds, in one message
+LONGEST = 1000  # maximum characters of a part of a message
+# Terminal control characters and lone surrogates, as file names from elsewhere may contain them.
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing wrong with the input.
+    """One fault in the input.
 
     Parameters
     ----------
     where : str
         File, and line, frame or key in it.
     what : str
-        What is wrong, in a few words.
+        The fault, in a few words.
     expected, found : str
-        What was expected there and what was found instead.
+        What was expected and what was found.
     remedy : str
-        What to do about it.
+        How to fix it.
     """
 
     where: str
@@ -52,7 +52,7 @@ class CrispError(Exception):
         self.faults = faults
 
     def __reduce__(self) -> tuple[type[CrispError], tuple[Fault, ...]]:
-        """Cross from process to process as faults, not as their text."""
+        """Pickle as faults, not as their text."""
         return type(self), self.faults
 
 
@@ -62,7 +62,7 @@ def fail(where: object, what: str, expected: str = "", found: object = "", remed
 
 
 def listed(faults: Sequence[Fault]) -> list[str]:
-    """The texts of faults; of very many, or very many alike, the first ones and how many there are more."""
+    """Format the faults; of very many, or very many alike, only the first ones and the number of others."""
     shown: list[str] = []
     seen, more = Counter[str](), dict[str, list[Fault]]()
     for fault in faults:
@@ -80,7 +80,7 @@ def listed(faults: Sequence[Fault]) -> list[str]:
 
 
 def _printable(text: str) -> str:
-    """A part of a message as a terminal shows it, in bounds."""
+    """Make a part of a message printable, with limited length."""
     if len(text) > LONGEST:
         text = f"{text[:LONGEST]}... ({len(text):,} characters)"
     return UNPRINTABLE.sub(lambda sign: repr(sign[0])[1:-1], text)

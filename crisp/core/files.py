@@ -1,4 +1,4 @@
-"""The one way files are written: beside, complete, then put in place.
+"""Atomic writing of files: written beside the target, completed, then moved into place.
 
 A killed job leaves at most a ``<name>.tmp-…`` beside a file, never half a file under its real name.
 """
@@ -23,24 +23,24 @@ from crisp.core.limits import LARGEST_TEXT
 from crisp.core.signals import provisional
 from crisp.core.unreadable import kind_of, made_by_workflow, reading
 
-ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, default=list)  # one for thousands of digests
-HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")  # in JSON: may be one half of a character, which is no text
-LOST = 300  # seconds without a change until what another machine began is taken for lost, as SLURM has it
-TEMPORARY = r"\.tmp-(?P<host>.+)-(?P<pid>[0-9]+)-[0-9a-f]{8}"  # what the name of a file being written ends in
+ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, default=list)  # shared: digests are frequent
+HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")  # in JSON: may be a lone surrogate, which is not text
+LOST = 300  # seconds without a change before another machine's file counts as abandoned, as in SLURM
+TEMPORARY = r"\.tmp-(?P<host>.+)-(?P<pid>[0-9]+)-[0-9a-f]{8}"  # suffix of a file being written
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # disk, quota, `ulimit -f`
 ELSEWHERE = "choose another name for the output, or move that file away; it is as it was"
-PROBE = 2**20  # bytes: a full disk or quota still takes an empty file
+PROBE = 2**20  # bytes: a full disk or quota still accepts an empty file
 
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Yield a name beside `path` to write to; on success fsync it and put it in place of `path`.
+    """Yield a temporary name beside `path` to write to; on success fsync it and move it to `path`.
 
     Raises
     ------
     CrispError
-        If the disk is full or the quota is used up, if the folder cannot be written to, or if a file of
-        another kind is in the place. `path` is then as it was before.
+        If the disk is full or the quota exceeded, if the folder is not writable, or if `path` is a file of
+        another kind. `path` is then unchanged.
     """
     path = Path(path)
     _prepare(path)
@@ -63,7 +63,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def _prepare(path: Path) -> None:
-    """Make the folder of `path`, and see that a file of that name can be put there."""
+    """Create the folder of `path`, and check that the file can be placed there."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
@@ -83,13 +83,13 @@ def _prepare(path: Path) -> None:
 
 
 def spare(path: str | Path, kind: str) -> None:
-    """Refuse to write over a file of another kind than `kind` (see :func:`crisp.core.unreadable.kind_of`).
+    """Refuse to overwrite a file of another kind than `kind` (see :func:`crisp.core.unreadable.kind_of`).
 
     Raises
     ------
     CrispError
-        If there is one: somebody else's file, or an input that was named as the output. What is in the
-        workflow's results is CRISP's own.
+        If there is one: another user's file, or an input given as the output. Files in the
+        workflow's results belong to CRISP.
     """
     path, kind = Path(path), "" if kind == "an empty file" else kind
     if made_by_workflow(path):
@@ -111,10 +111,10 @@ def spare(path: str | Path, kind: str) -> None:
 
 
 def _no_room(error: Exception, beside: Path) -> int:
-    """The number of the error if a writer had no room, else 0.
+    """Return the error number if the disk was full, else 0.
 
-    Not every library passes the number on: HDF5 has it in its text, torch and NumPy leave it out. Then the
-    file itself tells whether it can still grow.
+    Not every library passes the number on: HDF5 has it in its text, torch and NumPy omit it. In these
+    cases, test whether the file can still grow.
     """
     for number in NO_ROOM:
         told = f"errno = {number},", os.strerror(number)
@@ -142,59 +142,59 @@ def _full(path: Path, number: int) -> CrispError:
 
 
 def _sweep(path: Path) -> list[Path]:
-    """Remove what a killed process of this machine left beside `path`; what other machines began there."""
+    """Remove files that killed processes of this machine left beside `path`; return other machines' files."""
     others = []
     for leftover in path.parent.glob(f"{escape(path.name)}.tmp-*"):
         named = re.fullmatch(re.escape(path.name) + TEMPORARY, leftover.name)
         if not named or leftover.is_symlink() or not leftover.is_file():
-            continue  # not from here
+            continue  # not from this machine
         if named["host"] != socket.gethostname():
             others.append(leftover)
         elif not _alive(int(named["pid"])):
-            with suppress(OSError):  # it is another user's
+            with suppress(OSError):  # another user's
                 leftover.unlink()
     return others
 
 
 def _sweep_lost(others: list[Path], path: Path) -> None:
-    """Remove what a lost machine began beside `path`, which is whole now; times are the file server's."""
+    """Remove abandoned temporary files of other machines for `path`, now complete; times are the server's."""
     written = path.stat().st_mtime
     for leftover in others:
-        with suppress(OSError):  # another writer's, done just now, or another user's
+        with suppress(OSError):  # just finished by another writer, or another user's
             if leftover.stat().st_mtime < written - LOST:
                 leftover.unlink()
 
 
 def _alive(pid: int) -> bool:
     try:
-        os.kill(pid, 0)  # signal 0 only asks
+        os.kill(pid, 0)  # signal 0 only checks
     except ProcessLookupError:
         return False
-    except PermissionError:  # somebody else's
+    except PermissionError:  # another user's process
         return True
     return True
 
 
 def write_json(path: str | Path, content: Any, indent: int | None = 1) -> None:
-    """Write `content` as JSON with a final newline, indented or (None) in one line."""
+    """Write `content` as JSON with a final newline, indented or (None) on one line."""
     with replacing(path) as beside:
         beside.write_text(json.dumps(content, indent=indent, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read_json(path: str | Path, name: str = "JSON file", by_hand: str = "", expected: str = "JSON") -> Any:
-    """Read a JSON file that CRISP wrote; a mark of the byte order before it is passed over.
+    """Read a JSON file that CRISP wrote; a byte order mark is skipped.
 
     Parameters
     ----------
-    path : of the file.
-    name : what the file is called, for messages.
-    by_hand : how it is made where the workflow does not make it.
-    expected : what it should hold.
+    path : path of the file.
+    name : its name in messages.
+    by_hand : how to make it outside the workflow.
+    expected : its expected content.
 
     Raises
     ------
     CrispError
-        If it is missing, may not be read, is another kind of file or damaged.
+        If it is missing, unreadable, of another kind or damaged.
     """
     with reading(path, name, expected, by_hand=by_hand, largest=LARGEST_TEXT):
         text = Path(path).read_text(encoding="utf-8-sig")
@@ -205,7 +205,7 @@ def read_json(path: str | Path, name: str = "JSON file", by_hand: str = "", expe
 
 
 def read_cache(path: str | Path) -> dict[str, Any]:
-    """The object of a JSON file that only saves time: missing or damaged, it is empty."""
+    """Read the object in a JSON cache file; empty if it is missing or damaged."""
     try:
         content = read_json(path)
     except (CrispError, OSError):
@@ -214,16 +214,16 @@ def read_cache(path: str | Path) -> dict[str, Any]:
 
 
 def digest(content: Any) -> str:
-    """SHA-256 of any JSON-like content: one string that changes when the content does."""
+    """Return the SHA-256 of JSON-like content: a string that changes with the content."""
     return hashlib.sha256(ENCODER.encode(content).encode()).hexdigest()
 
 
 def sha256(path: str | Path) -> str:
-    """SHA-256 of a file's bytes."""
+    """Return the SHA-256 of a file's bytes."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def parts_record(flow: str | Path) -> Path:
-    """Path of the number of parts that a flow stage file was gathered from; absent for a whole one."""
+    """Return the path of the recorded number of parts of a flow stage file; absent if computed as a whole."""
     return Path(flow).with_suffix(".parts")

@@ -1,7 +1,7 @@
-"""HDF5 files of anyone, opened so that what they hold is read, and nothing that they name elsewhere.
+"""Open untrusted HDF5 files so that only their own content is read.
 
-HDF5 would read any file of this machine as the content of a dataset, and reserve memory for all that a
-dataset declares, of which the file need not hold anything.
+HDF5 would read any file of this machine as the content of a dataset, and allocate all memory that a
+dataset declares, even if the file does not contain the data.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from pathlib import Path
 import h5py
 
 SMALL = 2**26  # bytes that any dataset may declare
-PACKED = 2**17  # times as many as the file holds that a dataset may declare: zeros are packed as densely
-GZIP = 1100  # the same of the filter that other tools use
+PACKED = 2**17  # maximum ratio of declared to stored bytes of a dataset: zeros compress this well
+GZIP = 1100  # the same for the filter that other tools use
 
 
 def opened(path: str | Path, packed: int = PACKED, beside: str = "") -> h5py.File:
@@ -22,16 +22,16 @@ def opened(path: str | Path, packed: int = PACKED, beside: str = "") -> h5py.Fil
 
     Parameters
     ----------
-    path : of the file.
-    packed : times as many bytes as the file holds that a dataset may declare.
+    path : path of the file.
+    packed : maximum ratio of declared to stored bytes.
     beside : pattern of the files that it may link to; none by default.
 
     Raises
     ------
     ValueError
-        If a part of it lies elsewhere, or declares what it does not hold.
+        If a part of it lies in another file, or declares data that it does not contain.
     OSError, RuntimeError, KeyError or TypeError
-        If it is no HDF5 file, or damaged.
+        If it is not an HDF5 file, or damaged.
     """
     file = h5py.File(path, "r", locking=False)
     try:
@@ -60,12 +60,12 @@ def _check(dataset: h5py.Dataset, packed: int) -> None:
 
 
 def dataset(group: h5py.Group, name: str) -> h5py.Dataset:
-    """A dataset by its name.
+    """Return a dataset by name.
 
     Raises
     ------
     ValueError
-        If there is none, or something else of that name.
+        If it is missing, or not a dataset.
     """
     found = group.get(name)
     if not isinstance(found, h5py.Dataset):

@@ -1,4 +1,4 @@
-"""Tables as pages of HTML that need no other file: light or dark, in the report and on a phone."""
+"""Tables as self-contained HTML pages: light or dark, for the report and phones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from crisp.core.files import replacing
 
-# Headings of words; all other columns hold numbers, which are set to the right.
+# Headings of text columns; all other columns hold numbers, aligned right.
 WORDS = {
     "Variant",
     "Split",
@@ -31,11 +31,11 @@ WORDS = {
     "Key",
     "Value",
 }
-LONGEST_LINE = 16  # letters of a cell of words that stay on one line
-WIDE, FULL = 12, 26  # letters of a cell that take the room of two, or a whole line, on a narrow page
-FEW_COLUMNS = 6  # fit on a tablet upright
+LONGEST_LINE = 16  # letters of a text cell that stay on one line
+WIDE, FULL = 12, 26  # letters of a cell that takes two columns, or a whole line, on a narrow page
+FEW_COLUMNS = 6  # fit on a tablet in portrait
 
-# A row of a narrow page is a block of its cells, each below its heading.
+# On a narrow page each row is a block of its cells, each below its heading.
 NARROW = """  table.{size}, .{size} tbody {{ display: block; }}
   .{size} thead, .{size} td:empty {{ display: none; }}
   .{size} tr {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(6em, 1fr)); gap: .3em .9em;
@@ -97,7 +97,7 @@ PAGE = """<!DOCTYPE html>
 
 
 class Link(NamedTuple):
-    """A cell of a table that leads to another page."""
+    """A table cell that links to another page."""
 
     text: str
     target: str
@@ -107,7 +107,7 @@ Cells = Sequence[str | Link]
 
 
 class Table(NamedTuple):
-    """A table: `headings`, and `rows` of as many cells; `remarks` has a text a row, empty for none."""
+    """A table: `headings`, `rows` with one cell per heading, and `remarks` with one text per row or empty."""
 
     headings: Sequence[str]
     rows: Sequence[Cells]
@@ -123,26 +123,26 @@ def write_page(
     body: Iterable[Cells],
     remarks: Sequence[str] = (),
 ) -> None:
-    """Write one table as a page of HTML that needs no other file, but those it links to.
+    """Write one table as an HTML page that needs no other files except those it links to.
 
     Parameters
     ----------
     path : path
         Page to write.
     title, note : str
-        Its heading, and what to know before reading the table.
+        Its heading, and an introduction to the table.
     headings : sequence of str
-        Those in `WORDS` stand above words, the others above numbers.
+        Headings in `WORDS` are for text columns, the others for numbers.
     body : iterable of sequences
         Cells of each row, as many as headings.
     remarks : sequence of str, optional
-        A text for each row, written in a line of its own below the row; empty for none.
+        A text for each row, printed on a separate line below it; empty for none.
     """
     write_tables(path, title, note, [Table(headings, list(body), remarks)])
 
 
 def write_tables(path: str | Path, title: str, note: str, tables: Iterable[Table]) -> None:
-    """Write tables below each other as a page of HTML (see `write_page`)."""
+    """Write several tables as one HTML page (see `write_page`)."""
     page = PAGE.format(
         title=escape(title), note=escape(note), style=STYLE, tables="\n".join(map(_table, tables))
     )
@@ -175,12 +175,12 @@ def _cell(name: str, cell: str | Link) -> str:
     words = cell.text if isinstance(cell, Link) else cell
     sides = _side(name)
     content = escape(words)
-    if not sides and " (" in words:  # the spread over the folds below that over the seeds
+    if not sides and " (" in words:  # the spread over folds is printed below that over seeds
         head, _, tail = content.partition(" (")
         content = f"{head} <small>({tail}</small>"
     if isinstance(cell, Link):
         content = f'<a href="{escape(cell.target)}" target="_blank">{content}</a>'
-    # A number keeps its unit, and a short name its parts, on one line.
+    # Keep a number with its unit, and the parts of a short name, on one line.
     long = ["long"] if sides and len(words) > LONGEST_LINE else []
     size = ["full"] if len(words) > FULL else ["wide"] if len(words) > WIDE else []
     return f'<td{_class([*sides, *long, *size])} data-name="{escape(name)}">{content}</td>'

@@ -1,4 +1,4 @@
-"""Reading JSON by a schema: everything that is wrong with a file is told before anything is made of it."""
+"""Read JSON by a schema: all faults of a file are reported before its content is used."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from crisp.core import files, plain_text
 from crisp.core.errors import CrispError, Fault
 from crisp.core.json_schema import VALIDATOR
 
-MOST = 20  # faults that are told
-LONGEST = 300  # characters of a fault; some quote all that is at fault
+MOST = 20  # maximum number of reported faults
+LONGEST = 300  # maximum characters of a fault; some quote the whole faulty value
 
 # Unlike JSON Schema, Python cannot count to 40.0.
 STRICT = extend(
@@ -28,7 +28,7 @@ STRICT = extend(
 
 @cache
 def schema(name: str) -> dict[str, Any]:
-    """One of the schemas of this package, by its name."""
+    """Return a schema of this package by name."""
     path = Path(__file__).parents[1] / "schemas" / f"{name}.schema.yaml"
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
@@ -41,19 +41,19 @@ def read(
     by_hand: str = "",
     expected: str = "JSON",
 ) -> Any:
-    """Read a JSON file that is as its schema says, of texts without control characters.
+    """Read and validate a JSON file by its schema; texts may not contain control characters.
 
     Parameters
     ----------
-    path : of the file.
+    path : path of the file.
     schema : JSON schema.
-    remedy : what to do about a file that is not so.
+    remedy : how to fix an invalid file.
     name, by_hand, expected : as for :func:`crisp.core.files.read_json`.
 
     Raises
     ------
     CrispError
-        If it is missing, damaged, or not as its schema says; lists all faults.
+        If it is missing, damaged, or violates its schema; lists all faults.
     """
     content = files.read_json(path, name, by_hand, expected)
     errors = sorted(STRICT(schema).iter_errors(content), key=lambda error: list(map(str, error.path)))
@@ -68,7 +68,7 @@ def _odd_texts(content: Any) -> Iterator[tuple[str, str]]:
 
 
 def refuse(path: str | Path, found: Iterable[tuple[str, str]], remedy: str) -> None:
-    """Raise one error for all faults of a file, each its place in it and what is wrong; for none do nothing.
+    """Raise one error for all faults of a file, each with its place; do nothing if there are none.
 
     Raises
     ------
@@ -83,6 +83,6 @@ def refuse(path: str | Path, found: Iterable[tuple[str, str]], remedy: str) -> N
 
 
 def _shown(text: str) -> str:
-    """A text as a message can show it, its middle left out where it is long."""
+    """Shorten a text for a message by omitting its middle."""
     text = text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
     return text if plain_text.is_plain(text) else repr(text)

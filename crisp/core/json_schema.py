@@ -12,12 +12,12 @@ LARGEST = sys.float_info.max
 
 
 def _is_finite(_: object, value: object) -> bool:
-    """Whether a value is a number that a float can hold; NaN and infinity would pass the schema's bounds."""
+    """Return whether a value is a finite float; NaN and infinity would pass the schema's bounds."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
 def _is_whole(checker: object, value: Any) -> bool:
-    """Whether a value is a whole number; bounds hold for what is a number alone."""
+    """Return whether a value is an integer; bounds apply to numbers only."""
     return _is_finite(checker, value) and float(value).is_integer()
 
 

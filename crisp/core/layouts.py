@@ -1,4 +1,4 @@
-"""What the stage files hold: checked before any of it is read, as a file may come from anybody."""
+"""Layout of stage files, checked before reading, as a file may come from anywhere."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from crisp.core.limits import LARGEST_SIDE, MOST_FPS, MOST_FRAMES
 
 LARGEST_CHUNK = 2**31  # bytes; a chunk is read as a whole
-SIDE = -1  # in a shape: any size of a picture
+SIDE = -1  # in a shape: any image size
 
 
 class Layout(NamedTuple):
@@ -20,11 +20,11 @@ class Layout(NamedTuple):
 
     Attributes
     ----------
-    dtype : of its values.
+    dtype : type of its values.
     row : shape of a row (frame).
-    least : rows there are at least.
-    needed : whether it has to be there.
-    scaled : whether its attribute `scale` is what values are multiplied by.
+    least : minimum number of rows.
+    needed : whether it is required.
+    scaled : whether its attribute `scale` is the factor of its values.
     """
 
     dtype: str
@@ -54,7 +54,7 @@ LAYOUTS: dict[str, dict[str, Layout]] = {
 
 
 def faults(file: h5py.File, kind: str) -> Iterator[tuple[str, str, str]]:
-    """What is wrong with the datasets and the attributes of a stage file: place, expected and found."""
+    """List faults in the datasets and attributes of a stage file: place, expected and found."""
     layouts = LAYOUTS[kind]
     if layouts:
         fps = file.attrs.get("fps")
@@ -74,7 +74,7 @@ def faults(file: h5py.File, kind: str) -> Iterator[tuple[str, str, str]]:
 
 
 def is_number(value: object) -> bool:
-    """Whether an attribute is one finite number."""
+    """Return whether an attribute is one finite number."""
     try:
         return np.ndim(value) == 0 and math.isfinite(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
@@ -82,12 +82,12 @@ def is_number(value: object) -> bool:
 
 
 def outside(dataset: h5py.Dataset) -> bool:
-    """Whether HDF5 takes values of a dataset from other files."""
+    """Return whether HDF5 takes values of a dataset from other files."""
     return bool(dataset.external) or dataset.is_virtual
 
 
 def _dataset(file: h5py.File, name: str) -> h5py.Dataset | str:
-    """A dataset of the file's own, or what is there instead."""
+    """Return a dataset stored in the file itself, or a description of what is there instead."""
     link = file.get(name, getlink=True)
     if link is None:
         return "nothing"
@@ -122,7 +122,7 @@ def _faults(dataset: h5py.Dataset, layout: Layout) -> Iterator[tuple[str, str]]:
 
 
 def _is_written(dataset: h5py.Dataset) -> bool:
-    """Whether the file has all of a dataset; of what was never written HDF5 makes up zeros, without end."""
+    """Return whether a dataset is completely stored; HDF5 invents zeros for what was never written."""
     if not dataset.size:
         return True
     if dataset.chunks is None:

@@ -1,4 +1,4 @@
-"""What the parts of a path may be called: no name leads out of its folder or stands for two things."""
+"""Valid names for parts of a path: no name leaves its folder or is ambiguous."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from crisp.core.errors import fail
 
 ID = "[A-Za-z0-9][A-Za-z0-9_-]*"
 LONGEST_ID = 100  # characters
-# The workflow's wildcards, and what verbs take by hand.
+# The workflow's wildcards, and arguments of commands.
 PATTERNS = {
     "video": ID,
     "method": "[a-z0-9]+",
@@ -27,7 +27,7 @@ IN_WORDS = {
     "kind": "normal, max or none",
     "seed": "digits",
 }
-# What options take that say how work is done: a pattern, and the same in words.
+# Options on how work is done: a pattern, and its description.
 CHOICES = {
     "device": ("auto|cpu|cuda(:[0-9]+)?", "auto, cpu, cuda, or one of several GPUs: cuda:0, cuda:1, ..."),
     "backend": ("auto|opencv|cpu|gpu", "auto, opencv, cpu or gpu"),
@@ -39,23 +39,23 @@ CHOICES = {
 }
 
 
-# What Snakemake would take for a wildcard or a variable of its own in the path of an input, with no way to
-# say otherwise; a little more than its own patterns match.
+# Snakemake would read these as a wildcard or variable in an input path, and offers no
+# escape; slightly wider than its own patterns.
 SNAKEMAKES = re.compile(r"\{.*\}|<.*>", re.DOTALL)
 
 
 def plain(path: object) -> bool:
-    """Whether Snakemake takes a path as it is; of another it is not told."""
+    """Return whether Snakemake takes a path literally; other paths must not be passed to it."""
     return not SNAKEMAKES.search(str(path))
 
 
 def is_id(name: str) -> bool:
-    """Whether a name can be the id of a video or the name of a data set."""
+    """Return whether a name can be a video id or a data set name."""
     return len(name) <= LONGEST_ID and re.fullmatch(ID, name) is not None
 
 
 def checked(part: str, name: str) -> str:
-    """The name, if it is one of that part.
+    """Return the name if it is valid for that part.
 
     Raises
     ------
@@ -68,12 +68,12 @@ def checked(part: str, name: str) -> str:
 
 
 def chosen(option: str, value: str) -> str:
-    """The value of an option, if it is one of its choices.
+    """Return the value of an option if it is one of its choices.
 
     Raises
     ------
     CrispError
-        If it is none of them.
+        If it is not.
     """
     pattern, words = CHOICES[option]
     if not re.fullmatch(pattern, value):

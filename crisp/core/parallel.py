@@ -1,4 +1,4 @@
-"""Work of one job in several threads or ahead of its use: in order, and in bounded memory."""
+"""Run work in several threads or ahead of its use: in order, and in bounded memory."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Result = TypeVar("Result")
 
 
 def ordered_map(work: Callable[[Task], Result], tasks: Iterable[Task], workers: int) -> Iterator[Result]:
-    """Results of ``work(task)`` in the order of the tasks, from `workers` threads (1: the caller's).
+    """Yield results of ``work(task)`` in the order of the tasks, from `workers` threads (1: the caller's).
 
-    At most three tasks a thread are under way, so memory does not grow with their number. Threads take
-    turns but where `work` lets go of the interpreter, as NumPy, OpenCV and our compiled code do.
+    At most three tasks per thread are in flight, so memory does not grow with their number. Threads only run
+    in parallel where `work` releases the GIL, as NumPy, OpenCV and our compiled code do.
     """
     if workers <= 1:
         yield from map(work, tasks)
@@ -34,7 +34,7 @@ def ordered_map(work: Callable[[Task], Result], tasks: Iterable[Task], workers: 
 
 
 def ahead(items: Iterable[Task]) -> Iterator[Task]:
-    """Yield items, each next one being made in a thread while the caller is at work on the one before."""
+    """Yield items; a thread makes the next one while the caller processes the current one."""
     source, end = iter(items), object()
     with ThreadPoolExecutor(1) as thread:
         coming = thread.submit(next, source, end)

@@ -1,8 +1,8 @@
-"""Pickles of other people, taken apart without making anything that they ask for.
+"""Parse untrusted pickles without creating the objects that they name.
 
-A pickle is a program: it calls what it names, and sets the inside of what comes of that. Here a name gives a
-stand-in that only keeps what it was called with, so that a reader can look at it before it makes anything.
-Values may share parts, a few bytes of which would be endless once written out: they are bounded as well.
+A pickle is a program: it calls what it names and sets the state of the results. Here a name yields a
+stand-in that only records its arguments, so that a reader can check it before creating anything.
+Values may share parts; a few bytes could be endless when expanded, so the expanded size is limited, too.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 ATOMS = (type(None), bool, int, float, str, bytes)
-DEEPEST = 32  # values inside each other
-SHARED = 8  # times as many values as a pickle has bytes, once those are written out that it shares
-LARGEST_KEY = 2**32  # numbers up to there are all apart in a dictionary, which finds them at once
-# What plain values and the objects around them need. Not: classes called in other ways than a function, sets,
-# whose members may take for ever to compare, and room reserved for bytes that are not there.
+DEEPEST = 32  # levels of nesting
+SHARED = 8  # maximum ratio of expanded values to bytes of a pickle
+LARGEST_KEY = 2**32  # smaller numbers are hashed without collisions in a dictionary
+# Required by plain values and the objects around them. Excluded: classes called other than as a function,
+# sets (comparing their members may take for ever), and memory reserved for missing bytes.
 OPCODES = """
 PROTO FRAME STOP MARK POP POP_MARK DUP NONE NEWTRUE NEWFALSE INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT
 BINFLOAT STRING BINSTRING SHORT_BINSTRING UNICODE BINUNICODE SHORT_BINUNICODE BINUNICODE8 BINBYTES
@@ -30,18 +30,18 @@ LONG_BINGET
 
 @dataclass(frozen=True)
 class Named:
-    """Stands for a class or function, ``module.name``."""
+    """Stand-in for a class or function, ``module.name``."""
 
     name: str
 
     def __call__(self, *args: Any) -> Made | dict[str, Any]:
-        """Stand for what it would give; every dictionary is in order."""
+        """Return a stand-in for the result; every dictionary is ordered."""
         return {} if (self.name, args) == ("collections.OrderedDict", ()) else Made(self.name, args)
 
 
 @dataclass(eq=False)
 class Made:
-    """Stands for the result of a call, with the state that it was set to."""
+    """Stand-in for the result of a call, with its state."""
 
     name: str
     args: tuple[Any, ...]
@@ -55,30 +55,30 @@ class _Methods(dict[int, Any]):
         raise pickle.UnpicklingError(f"opcode {code} is not allowed here")
 
 
-# In Python: the one in C reserves memory for whatever place in its memo a pickle names.
+# The Python implementation: the C one allocates memory for any memo index that a pickle names.
 _Unpickler: Any = pickle._Unpickler
 
 
 class _Machine(_Unpickler):
-    """Takes a pickle apart; nothing but stand-ins can be called."""
+    """Parse a pickle; only stand-ins can be called."""
 
     def __init__(self, content: bytes, names: Collection[str]) -> None:
         super().__init__(io.BytesIO(content))
         self.names = names
 
     def find_class(self, module: str, name: str) -> Named:
-        """Give a stand-in for a known name."""
-        full = f"{module.replace('numpy.core', 'numpy._core')}.{name}"  # as NumPy 1 called it
+        """Return a stand-in for a known name."""
+        full = f"{module.replace('numpy.core', 'numpy._core')}.{name}"  # its name in NumPy 1
         if full not in self.names:
             raise pickle.UnpicklingError(f"{full[:100]} is not allowed here")
         return Named(full)
 
     def persistent_load(self, pid: Any) -> Any:
-        """Give a stand-in for what lies outside of the pickle."""
+        """Return a stand-in for an object stored outside the pickle."""
         return self.find_class("", "persistent")(pid)
 
     def load_build(self) -> None:
-        """Keep a state; what it does to a dictionary is no content of it."""
+        """Record a state; states of dictionaries are not content."""
         state = self.stack.pop()
         if isinstance(self.stack[-1], Made):
             self.stack[-1].state = state
@@ -86,7 +86,7 @@ class _Machine(_Unpickler):
             raise pickle.UnpicklingError("a state of a plain value")
 
     def load_dict(self) -> None:
-        """Make a dictionary of all that is on the stack."""
+        """Create a dictionary from the stack."""
         items = self.pop_mark()
         self.append({})
         self._set(items)
@@ -110,7 +110,7 @@ class _Machine(_Unpickler):
             content[key] = value
 
     def load_put(self) -> None:
-        """Keep a value under a number that is written as text, so of any length."""
+        """Store a value under a number written as text, which may have any length."""
         place = int(self.readline()[:-1])
         if not 0 <= place < LARGEST_KEY:
             raise pickle.UnpicklingError("a place beyond all values")
@@ -129,7 +129,7 @@ class _Machine(_Unpickler):
 
 
 class _Copy:
-    """Copies values with all that they share written out, as long as that is not too much."""
+    """Copy values with all shared parts expanded, up to a limit."""
 
     def __init__(self, most: int, made: Callable[[str, Any, Any], Any]) -> None:
         self.left, self.made = most, made
@@ -157,18 +157,18 @@ class _Copy:
 
 
 def loads(content: bytes, names: Collection[str], made: Callable[[str, Any, Any], Any]) -> Any:
-    """The value of a pickle.
+    """Return the value of a pickle.
 
     Parameters
     ----------
-    content : of the pickle.
-    names : what it may name, ``module.name``; ``.persistent`` stands for what lies outside of it.
-    made : gives what a stand-in stands for, of its name, the arguments it was called with and its state.
+    content : bytes of the pickle.
+    names : names it may use, ``module.name``; ``.persistent`` is for objects outside the pickle.
+    made : creates the object for a stand-in, from its name, arguments and state.
 
     Raises
     ------
     ValueError
-        If it is damaged, holds anything else, or what it shares is too much once it is written out.
+        If it is damaged, holds anything else, or is too large when expanded.
     """
     try:
         return _Copy(SHARED * len(content), made).of(_Machine(content, names).load())

@@ -1,4 +1,4 @@
-"""Text that can be written to any file and shown anywhere: no control characters, no half characters."""
+"""Text that is valid in any file and output: no control characters, no lone surrogates."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-BAD = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # the last are halves of surrogate pairs
+BAD = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # the last are lone surrogates
 
 
 def is_plain(text: str) -> bool:
-    """Whether a text has neither control characters nor halves of surrogate pairs."""
+    """Return whether a text has neither control characters nor lone surrogates."""
     return BAD.search(text) is None
 
 
 def faulty(content: Any, root: str = "$") -> Iterator[tuple[str, str]]:
-    """Each text of JSON-like content that is not plain, keys too, after its place as a path from `root`."""
+    """Yield each text in JSON-like content (and keys) that is not plain, after its path from `root`."""
     waiting = [(root, content)]  # no recursion: content may be nested deeply
     while waiting:
         place, part = waiting.pop()

@@ -1,6 +1,6 @@
-"""Pictures of results: confusion matrix, training curves, accuracy of the variants.
+"""Shared code for plots: confusion matrix, training curves, accuracy of the variants.
 
-Colours are of the Okabe-Ito palette, made to be told apart by colour-blind readers. The same figures
+Colours are from the Okabe-Ito palette, which colour-blind readers can distinguish. The same data
 give the same bytes, whatever the user's matplotlib settings.
 """
 
@@ -23,8 +23,8 @@ from matplotlib.figure import Figure, SubFigure
 from crisp.core.files import replacing
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
-MANY = (BLUE, ORANGE, GREEN, "#E69F00", "#56B4E9", "#CC79A7", "#000000", GREY)  # all of the palette
-NAME = 28  # letters of a line of a name beside an axis
+MANY = (BLUE, ORANGE, GREEN, "#E69F00", "#56B4E9", "#CC79A7", "#000000", GREY)  # the whole palette
+NAME = 28  # letters per line of an axis label
 STYLE: dict[Any, Any] = {
     "figure.dpi": 120,
     "savefig.dpi": 120,
@@ -32,7 +32,7 @@ STYLE: dict[Any, Any] = {
     "figure.constrained_layout.w_pad": 0.1,
     "figure.constrained_layout.h_pad": 0.08,
     "font.family": "DejaVu Sans",
-    "text.parse_math": False,  # a class or a video may have a dollar sign in its name
+    "text.parse_math": False,  # a class or video name may contain a dollar sign
     "font.size": 9,
     "axes.titlesize": 10.5,
     "axes.titleweight": "bold",
@@ -57,18 +57,18 @@ def picture(
     constrained: bool = True,
     style: Mapping[Any, Any] = MappingProxyType({}),
 ) -> Iterator[Figure]:
-    """A figure of that size in inches, written as PNG on leaving: what every picture of CRISP is drawn by.
+    """Yield a figure of that size in inches, written as PNG on exit; used for all figures of CRISP.
 
     Parameters
     ----------
     path : path
         PNG file to write.
     width, height : float
-        Of the figure, inches.
+        Size of the figure, inches.
     constrained : bool
-        Whether it is laid out by itself.
+        Whether to use automatic layout.
     style : mapping, optional
-        Settings of matplotlib other than those of `STYLE`.
+        Matplotlib settings that override `STYLE`.
     """
     with mpl.rc_context():
         mpl.rcdefaults()
@@ -81,28 +81,28 @@ def picture(
 
 
 def heading(figure: Figure, title: str) -> None:
-    """Write the title of a whole picture, in as many lines as it needs."""
+    """Write the title of a figure, in as many lines as it needs."""
     letters = int(9 * figure.get_figwidth())
     figure.suptitle(fill(title, letters), x=0.012, ha="left", fontweight="bold", fontsize=11)
 
 
 def wrapped(names: Iterable[str], letters: int = NAME) -> list[str]:
-    """Names beside an axis, long ones in several lines."""
+    """Wrap long axis labels."""
     return [fill(name, letters) for name in names]
 
 
 def shortened(name: str, letters: int) -> str:
-    """A long name without its beginning: numbers and frames stand at its end."""
+    """Shorten a long name from the left, keeping the numbers and frames at its end."""
     return name if len(name) <= letters else f"\u2026{name[1 - letters :]}"
 
 
 def line_height(names: Sequence[str], least: float) -> float:
-    """Room for each of these names beside an axis, inches."""
+    """Return the space per axis label, inches."""
     return max(least, 0.17 * max((name.count("\n") + 1 for name in wrapped(names)), default=1) + 0.04)
 
 
 def legend(figure: Figure | SubFigure, *parts: Axes) -> None:
-    """Put one entry for each kind of mark below the picture or a part of it, in as many lines as needed."""
+    """Add a legend with one entry per kind of mark below the figure or axes, in as many lines as needed."""
     unique: dict[str, Artist] = {}
     for axes in parts:
         handles, labels = axes.get_legend_handles_labels()
@@ -125,7 +125,7 @@ def legend(figure: Figure | SubFigure, *parts: Axes) -> None:
 
 
 def annotate(axes: Axes, words: str) -> None:
-    """Write why the picture is empty into its middle."""
+    """Write why the figure is empty into its middle."""
     axes.text(
         0.5,
         0.5,

@@ -1,4 +1,4 @@
-"""Progress: a bar on a terminal, a line now and then in a log file."""
+"""Progress: a bar on a terminal, an occasional line in a log file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EVERY = 20.0  # seconds between two lines in a log
 
 
 def progress(items: Iterable[Item], unit: str, name: str = "", total: int | None = None) -> Iterator[Item]:
-    """Yield `items`, showing how many `unit` of `total` are done, how fast, and the time left."""
+    """Yield `items`, showing how many `unit` of `total` are done, the rate, and the remaining time."""
     if sys.stderr.isatty():
         yield from tqdm(items, desc=name, unit=f" {unit}", total=total, leave=False)
         return
@@ -36,7 +36,7 @@ def progress(items: Iterable[Item], unit: str, name: str = "", total: int | None
 
 
 def duration(seconds: float) -> str:
-    """A time for people: ``1.8 s``, ``12 min``, ``2 h 05 min``."""
+    """Format a duration: ``1.8 s``, ``12 min``, ``2 h 05 min``."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes = round(seconds / 60)
@@ -44,18 +44,18 @@ def duration(seconds: float) -> str:
 
 
 def _rate(done: int, seconds: float) -> str:
-    """How fast: items a second or, below one, seconds an item."""
+    """Format a rate: items per second or, below one, seconds per item."""
     return f"{done / seconds:.1f}/s" if done >= seconds else f"{seconds / done:.1f} s each"
 
 
 def _left(done: int, total: int | None, seconds: float) -> str:
-    """How long the rest takes at this rate, ``, 01:15 left``; nothing where the total is not known."""
+    """Format the remaining time at this rate, ``, 01:15 left``; empty if the total is unknown."""
     if not total:
         return ""
     return f", {tqdm.format_interval(max(0, total - done) * seconds / done)} left"
 
 
 def _counted(unit: str, number: int) -> str:
-    """A unit, in the singular for one: ``frames``, ``block of 8 frames``."""
+    """Return a unit, in the singular for one: ``frames``, ``block of 8 frames``."""
     first, *rest = unit.split(" ")
     return unit if number != 1 else " ".join([first.removesuffix("s"), *rest])

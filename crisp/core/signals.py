@@ -1,6 +1,6 @@
-"""Being told to stop: SIGTERM and SIGUSR1, which clusters send some time before they kill a job, and SIGHUP.
+"""Graceful shutdown on SIGHUP, and on SIGTERM and SIGUSR1, which clusters send before killing a job.
 
-A training saves first. All else ends at once, and takes what it has half written along.
+A training saves first. Everything else ends at once and deletes its incomplete files.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from types import FrameType
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 ENDS = (signal.SIGTERM, signal.SIGHUP)
-_PROVISIONAL: dict[Path, int] = {}  # what is being written, and by which process: a forked one is to leave it
+_PROVISIONAL: dict[Path, int] = {}  # files being written, with their process: a forked process leaves them
 
 
 class ShutdownRequest:
-    """Whether the process was told to stop; true once it was.
+    """Whether a shutdown was requested.
 
     Attributes
     ----------
@@ -37,14 +37,14 @@ class ShutdownRequest:
 
 @contextmanager
 def graceful_shutdown() -> Iterator[ShutdownRequest]:
-    """Note these signals instead of dying of them, until the work has come to where it can be saved."""
+    """Record these signals instead of exiting, until the work reaches a point where it can be saved."""
     told = ShutdownRequest()
 
     def note(number: int, _: FrameType | None) -> None:
         told.by = signal.Signals(number).name
 
     if threading.current_thread() is not threading.main_thread():
-        yield told  # signals are for the main thread
+        yield told  # signals only reach the main thread
         return
     before = {number: signal.signal(number, note) for number in SIGNALS}
     try:
@@ -56,7 +56,7 @@ def graceful_shutdown() -> Iterator[ShutdownRequest]:
 
 @contextmanager
 def provisional(path: Path) -> Iterator[None]:
-    """Remove a file or folder when the work in this context ends, in whatever way but by SIGKILL."""
+    """Remove a file or folder when the context exits in any way except SIGKILL."""
     _PROVISIONAL[path] = os.getpid()
     try:
         yield
@@ -74,13 +74,13 @@ def _remove(path: Path) -> None:
 
 @contextmanager
 def ended_clean() -> Iterator[None]:
-    """At SIGTERM or SIGHUP remove what is provisional and end with exit code 128 + the signal's number.
+    """On SIGTERM or SIGHUP remove provisional files and exit with code 128 + signal number.
 
-    No exception is raised: it may come while a library calls back into Python, as HDF5 does to write, which
-    would crash, and a command that is waited for would be killed. What is ignored, as by nohup, stays so.
+    No exception is raised: the signal may arrive while a library calls back into Python, as HDF5 does to
+    write, which would crash; and a command being waited for would be killed. Ignored signals (nohup) stay so.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield  # signals are for the main thread
+        yield  # signals only reach the main thread
         return
     first = os.getpid()
 
@@ -89,7 +89,7 @@ def ended_clean() -> Iterator[None]:
             with suppress(OSError):
                 if owner == os.getpid():
                     _remove(path)
-        if os.getpid() == first and "WORLD_SIZE" not in os.environ:  # one of several processes tells
+        if os.getpid() == first and "WORLD_SIZE" not in os.environ:  # one of several processes reports it
             name = signal.Signals(number).name
             with suppress(OSError):
                 os.write(2, f"crisp: ended by {name}; nothing is half-written\n".encode())

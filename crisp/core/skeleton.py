@@ -1,4 +1,4 @@
-"""The points of a pose: their order, which are left and right of each other, and which are joined."""
+"""The points of a pose: order, left-right pairs, and connections."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ POINTS = (
     "left hip",
     "right hip",
 )
-JOINTS = POINTS[1:]  # the centre is imported, or else computed from these
+JOINTS = POINTS[1:]  # the centre is imported, or computed from these
 CHANNELS = 3 * len(POINTS)  # channel 3 * point + (x, y, score)
 
 
@@ -30,9 +30,9 @@ def _mirrored(name: str) -> str:
     return " ".join([SIDES.get(first, first), *rest])
 
 
-# Index of each point's counterpart in a mirrored picture.
+# Index of each point's counterpart in a mirrored image.
 MIRRORED = tuple(POINTS.index(_mirrored(name)) for name in POINTS)
-# What a drawing of the skeleton joins by lines.
+# Connections drawn as lines.
 BONES = tuple(
     (POINTS.index(one), POINTS.index(other))
     for one, other in (

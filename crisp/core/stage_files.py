@@ -1,4 +1,4 @@
-"""Stage files: the HDF5 file that one rule makes for one video, verified when written and when read."""
+"""Stage files: one HDF5 file per rule and video, verified when written and when read."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from crisp.core.files import ELSEWHERE, digest, replacing, spare
 from crisp.core.unreadable import ERRORS, check_finite, explained, made_by_workflow, reason
 from crisp.core.versions import STAGES
 
-# The files that a volume links to, which lie beside it.
+# Files that a volume links to, in the same folder.
 BESIDE = r"(frames|pose|(flow|roi)/[a-z0-9]+)\.h5"
-SCHEMA = 1  # of the stage files as a whole; a reader refuses any other
+SCHEMA = 1  # of all stage files; a reader rejects any other
 TYPES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 
 
 class _Disk(io.FileIO):
-    """File that HDF5 writes to, which keeps the disk's error to itself and drops all that follows.
+    """A file for HDF5 that records the first write error and discards later writes.
 
-    HDF5 cannot take a failed write: it crashes the process later, when it closes the file.
+    HDF5 cannot handle a failed write: it crashes the process later, when it closes the file.
     """
 
     error: OSError | None = None
 
     def write(self, data: Any, /) -> int:
-        """Write all of `data`, or keep the error."""
+        """Write all of `data`, or record the error."""
         rest = memoryview(data).cast("B")
         while len(rest) and self.error is None:
             try:
@@ -46,7 +46,7 @@ class _Disk(io.FileIO):
         return len(data)
 
     def truncate(self, size: int | None = None, /) -> int:
-        """Set the size, or keep the error."""
+        """Set the size, or record the error."""
         if self.error is None:
             try:
                 return super().truncate(size)
@@ -55,37 +55,37 @@ class _Disk(io.FileIO):
         return size or 0
 
     def check(self) -> None:
-        """Raise the error that was kept, if there is one."""
+        """Raise the recorded error, if there is one."""
         if self.error:
             raise self.error
 
 
 class Writer(h5py.File):
-    """Stage file open for writing; `disk.check()` tells whether all was written so far."""
+    """Stage file open for writing; `disk.check()` reports write errors."""
 
     def __init__(self, disk: _Disk) -> None:
-        # From version 1.10 on HDF5 protects its own structures with checksums as well. Chunks are written
-        # whole, so none waits in a cache: their order in the file is then that of the calls.
+        # From version 1.10 on HDF5 also checksums its own structures. Chunks are written
+        # whole, so none waits in a cache: their order in the file is that of the calls.
         super().__init__(disk, "w", libver="v110", rdcc_nbytes=0)
         self.disk = disk
 
 
 def compression(bitshuffle: bool) -> dict[str, Any]:
-    """The filter that chunks are compressed with, as h5py takes it.
+    """Return the compression filter of chunks, as h5py takes it.
 
-    Zstandard on the chunk as a whole finds what frames share; it and the first Blosc are read twice as fast
-    as Blosc2, which cuts a chunk along all of its axes, the last one of two or three components as well.
+    Zstandard on whole chunks finds what frames share; it and Blosc 1 are read twice as fast
+    as Blosc2, which splits a chunk along all axes, including the last one of two or three components.
     """
     if bitshuffle:
         return dict(hdf5plugin.Blosc(cname="zstd", clevel=5, shuffle=hdf5plugin.Blosc.BITSHUFFLE))
-    return {"shuffle": True, **hdf5plugin.Zstd(clevel=3)}  # bytes by their place in a number
+    return {"shuffle": True, **hdf5plugin.Zstd(clevel=3)}  # shuffles bytes
 
 
 class Appender:
-    """One dataset of a stage file that grows along time and is written a whole chunk at a time.
+    """A dataset of a stage file that grows along time, written in whole chunks.
 
-    A chunk that is written twice would be compressed twice and change the file's bytes with the
-    size of the blocks that arrive, so rows wait here until a chunk is full.
+    Writing a chunk twice would compress it twice, and make the file's bytes depend on the
+    size of incoming blocks, so rows wait here until a chunk is full.
 
     Parameters
     ----------
@@ -141,10 +141,10 @@ class Appender:
             self._disk.check()
 
     def copy(self, dataset: h5py.Dataset) -> None:
-        """Add all rows of a dataset of the same layout by copying its compressed chunks.
+        """Append all rows of a dataset of the same layout by copying its compressed chunks.
 
-        Only where whole chunks came before, so that chunks stay aligned. Rows that an earlier version
-        compressed in another way are compressed anew.
+        Only after whole chunks, so that chunks stay aligned. Rows that an earlier version
+        compressed differently are recompressed.
         """
         alike = _filters(dataset) == _filters(self.dataset)
         if len(self._waiting) or len(self.dataset) % self._chunk or dataset.chunks != self.dataset.chunks:
@@ -163,13 +163,13 @@ class Appender:
             self._disk.check()
 
     def close(self) -> None:
-        """Write what still waits and record the SHA-256 of the dataset's values."""
+        """Write the remaining rows and record the SHA-256 of the dataset's values."""
         self._write(len(self._waiting))
         self.dataset.attrs["sha256"] = self._sha.hexdigest()
 
 
 def _filters(dataset: h5py.Dataset) -> list[tuple[int, tuple[int, ...]]]:
-    """The filters of a dataset's chunks, in order, with their settings."""
+    """Return the filters of a dataset's chunks, in order, with their settings."""
     properties = dataset.id.get_create_plist()
     found = [properties.get_filter(index) for index in range(properties.get_nfilters())]
     return [(code, settings) for code, _, settings, _ in found]
@@ -184,7 +184,7 @@ def put(file: h5py.File, name: str, array: np.ndarray) -> None:
 
 
 def group(file: h5py.File, name: str) -> h5py.Group:
-    """A group of the top level, made if it is not there; without the time of its making, as datasets are."""
+    """Return a top-level group, created if missing; without creation time, like datasets."""
     if name in file:
         return file[name]
     properties = h5py.h5p.create(h5py.h5p.GROUP_CREATE)
@@ -194,7 +194,7 @@ def group(file: h5py.File, name: str) -> h5py.Group:
 
 @contextmanager
 def create(path: str | Path, kind: str, attributes: dict[str, Any]) -> Iterator[Writer]:
-    """Create a stage file: yield it open for writing, then verify every value and put it in place.
+    """Create a stage file: yield it open for writing, then verify every value and move it into place.
 
     Parameters
     ----------
@@ -205,7 +205,7 @@ def create(path: str | Path, kind: str, attributes: dict[str, Any]) -> Iterator[
     Raises
     ------
     CrispError
-        If another file is in its place, the disk is full or what was written does not read back.
+        If `path` is another file, the disk is full, or the written data cannot be read back.
     """
     _check_place(path, kind)
     with replacing(path) as beside:
@@ -226,7 +226,7 @@ def create(path: str | Path, kind: str, attributes: dict[str, Any]) -> Iterator[
 
 
 def _check_place(path: str | Path, kind: str) -> None:
-    """Refuse to write over another file, or an input; before the work, which may take hours."""
+    """Refuse to overwrite another file or an input; checked before the work, which may take hours."""
     spare(path, "an HDF5 file")
     if made_by_workflow(path) or not Path(path).exists() or not Path(path).stat().st_size:
         return
@@ -252,7 +252,7 @@ def _verify(beside: Path, path: str | Path) -> None:
 
 
 def _sha_of_values(dataset: h5py.Dataset) -> str:
-    """SHA-256 of a dataset's values as they read now; empty where a chunk's checksum is wrong."""
+    """Return the SHA-256 of a dataset's values as read now; empty if a chunk's checksum is wrong."""
     sha = hashlib.sha256()
     step = dataset.chunks[0] if dataset.chunks else max(1, len(dataset))
     try:
@@ -285,8 +285,8 @@ def open_stage(path: str | Path, kind: str) -> h5py.File:
     Raises
     ------
     CrispError
-        If the file is missing, not HDF5, incomplete, of another stage or another schema, or does not hold
-        what files of the stage do.
+        If the file is missing, not HDF5, incomplete, of another stage or schema, or violates
+        the layout of its stage.
     """
     usable = {"schema": SCHEMA, "kind": kind, "complete": True}
     check_finite(path, "stage file")
@@ -333,20 +333,20 @@ def open_stage(path: str | Path, kind: str) -> h5py.File:
 
 
 def remake(path: str | Path, kind: str) -> str:
-    """The remedy for a stage file that cannot be used as it is; only for one that CRISP made."""
+    """Return the remedy for an unusable stage file, if CRISP made it."""
     if made_by_workflow(path):
         return f"delete it and run snakemake again: the {kind} rule makes it"
     return "CRISP made this file: delete it, then give the command that made it again"
 
 
 def damaged(path: str | Path, kind: str, error: object, where: str = "") -> CrispError:
-    """The error for a stage file that opens, so that CRISP made it, but is damaged.
+    """Return the error for a damaged stage file that opens, so that CRISP made it.
 
     Parameters
     ----------
-    path : of the file.
+    path : path of the file.
     kind : stage name.
-    error : what reading it raised.
+    error : error raised when reading it.
     where : place in the file.
     """
     return fail(
@@ -359,12 +359,12 @@ def damaged(path: str | Path, kind: str, error: object, where: str = "") -> Cris
 
 
 def plain(value: Any) -> Any:
-    """A NumPy scalar as Python's, so that messages show it as people write it."""
+    """Convert a NumPy scalar to Python's, for readable messages."""
     return value.item() if isinstance(value, np.generic) else value
 
 
 def identity(path: str | Path, kind: str) -> str:
-    """Digest of a stage file's values and of what tells readers how to take them.
+    """Return a digest of a stage file's values and of the attributes that define their meaning.
 
     Two files with equal identity give equal clips, whichever machine or backend made them.
     """
@@ -379,13 +379,13 @@ def identity(path: str | Path, kind: str) -> str:
 
 
 def frame_count(path: str | Path) -> int:
-    """Number of frames in a frames stage file."""
+    """Return the number of frames in a frames stage file."""
     with open_stage(path, "frames") as file:
         return len(file["rgb"])
 
 
 def read_rows(dataset: h5py.Dataset, begin: int, end: int) -> np.ndarray:
-    """Rows ``[begin, end)`` of a dataset.
+    """Return rows ``[begin, end)`` of a dataset.
 
     Raises
     ------
@@ -395,7 +395,7 @@ def read_rows(dataset: h5py.Dataset, begin: int, end: int) -> np.ndarray:
     """
     try:
         rows = dataset[begin:end]
-        # Of a joint NaN says that its place is not known.
+        # NaN marks a joint with unknown position.
         if rows.dtype.kind == "f" and dataset.name != "/pose" and not np.isfinite(rows).all():
             raise ValueError("NaN or an infinite number")
         return rows
@@ -405,12 +405,12 @@ def read_rows(dataset: h5py.Dataset, begin: int, end: int) -> np.ndarray:
 
 
 def member(file: h5py.File, name: str) -> h5py.Dataset:
-    """A dataset of an open stage file that not every file of its stage has.
+    """Return an optional dataset of an open stage file.
 
     Raises
     ------
     CrispError
-        If this one has none.
+        If this file lacks it.
     """
     if name in file:
         return file[name]
@@ -418,18 +418,18 @@ def member(file: h5py.File, name: str) -> h5py.Dataset:
 
 
 def facts(file: h5py.File, wanted: Mapping[str, type]) -> dict[str, Any]:
-    """Attributes of an open stage file, as Python's own types.
+    """Return attributes of an open stage file, as Python types.
 
     Parameters
     ----------
     file : from :func:`open_stage`.
     wanted : mapping of name to type
-        A number is finite and not negative; that of a float may be whole.
+        Numbers must be finite and not negative; a float may be an integer.
 
     Raises
     ------
     CrispError
-        If one is missing or of another type.
+        If one is missing or has another type.
     """
     found = {name: plain(file.attrs.get(name)) for name in wanted}
     for name, kind in wanted.items():

@@ -1,7 +1,7 @@
-"""YAML as people mean it, and no more of it than a study needs.
+"""Strict YAML: only the features that a study needs.
 
-A key that is there twice is a fault, where YAML libraries take the last one. So are aliases that multiply
-what a file holds, nesting without end, and Snakemake's own templates, whose values are Python code.
+A duplicate key is a fault (YAML libraries use the last one). So are aliases that multiply
+the content, unlimited nesting, and Snakemake's templates, whose values are Python code.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from crisp.core.errors import CrispError, Fault, fail
 from crisp.core.unreadable import explained, kind_of
 
 LARGEST_FILE = 1024 * 1024  # bytes; a study of 20 classes and as many variants is below 10 kB
-MOST_VALUES = 20_000  # aliases written out
-DEEPEST = 50  # mappings and lists in each other; a study has five
-# PyYAML raises the last four over numbers and dates that are none, as 2026-13-01.
+MOST_VALUES = 20_000  # with aliases expanded
+DEEPEST = 50  # nesting of mappings and lists; a study has five levels
+# PyYAML raises the last four for invalid numbers and dates, e.g. 2026-13-01.
 READING = (OSError, yaml.YAMLError, ValueError, TypeError, AttributeError, OverflowError)
-TEMPLATE = "__use_yte__"  # at the top level: Snakemake then takes values that begin with ? for Python
+TEMPLATE = "__use_yte__"  # at the top level: Snakemake then evaluates values that begin with ? as Python
 
 
 class _Loader(yaml.SafeLoader):
-    """A loader that ends where a file grows out of what it says."""
+    """A loader that stops if a file expands beyond the limits."""
 
     def __init__(self, path: str | Path, text: str) -> None:
         super().__init__(text)
         self.name = str(path)
         self._depth = 0
         self._values = 0
-        self._sizes: dict[yaml.Node, int] = {}  # values in a node that is complete, aliases written out
+        self._sizes: dict[yaml.Node, int] = {}  # values in a complete node, aliases expanded
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """Compose a node and those in it, and count them: an alias as all that it stands for."""
+        """Compose a node with its children, and count them, with aliases expanded."""
         mark = self.peek_event().start_mark
         line = f"{mark.name}, line {mark.line + 1}"
         is_alias = self.check_event(yaml.AliasEvent)
@@ -56,18 +56,18 @@ class _Loader(yaml.SafeLoader):
 
 
 def read_yaml(path: str | Path) -> Any:
-    """Content of a study file.
+    """Read the content of a study file.
 
     Raises
     ------
     CrispError
-        If it is missing, too large, not YAML, a template of Snakemake, without end, or holds a character
-        that no text has; or for each key that a mapping has twice, with its line.
+        If it is missing, too large, not YAML, a Snakemake template, endless, or holds an invalid
+        character; or for each duplicate key, with its line.
     """
     try:
         loader = _Loader(path, _text(Path(path)))
         root = loader.get_single_node()
-        # Before the content is made of them: that merges the nodes that `<<` refers to.
+        # Before constructing the content, as that merges the nodes that `<<` refers to.
         if faults := list(_faults(root, str(path), set())):
             raise CrispError(*sorted(faults, key=_line))
         content = loader.construct_document(root) if root else None
@@ -106,7 +106,7 @@ def _unlike(where: str, what: str, expected: str, found: str) -> CrispError:
 
 
 def _inside(node: yaml.Node) -> Iterator[yaml.Node]:
-    """The nodes directly in a node; of a mapping its keys, too."""
+    """Yield the direct children of a node, including keys of a mapping."""
     if isinstance(node, yaml.MappingNode):
         for pair in node.value:
             yield from pair
@@ -115,7 +115,7 @@ def _inside(node: yaml.Node) -> Iterator[yaml.Node]:
 
 
 def _faults(node: yaml.Node | None, path: str, seen: set[yaml.Node]) -> Iterator[Fault]:
-    """The faults of a node and of those below it; no node is looked at twice (aliases)."""
+    """Yield the faults of a node and its descendants; each node is visited once (aliases)."""
     if node is None or node in seen:
         return
     root = not seen
@@ -147,7 +147,7 @@ def _template(node: yaml.MappingNode, path: str) -> Iterator[Fault]:
 
 
 def _no_text(node: yaml.ScalarNode, path: str) -> Iterator[Fault]:
-    """NUL and lone surrogates, which YAML can escape: no file name and no file can hold them."""
+    """Report NUL and lone surrogates, which YAML can escape but no file name or file can hold."""
     if any(sign == "\0" or "\ud800" <= sign <= "\udfff" for sign in node.value):
         yield Fault(
             f"{path}, line {node.start_mark.line + 1}",
@@ -159,12 +159,12 @@ def _no_text(node: yaml.ScalarNode, path: str) -> Iterator[Fault]:
 
 
 def _repeated(node: yaml.MappingNode, path: str) -> Iterator[Fault]:
-    """A fault for each key that a mapping has twice."""
+    """Yield a fault for each duplicate key of a mapping."""
     first: dict[Any, int] = {}
     for key, _ in node.value:
         line = key.start_mark.line + 1
         if not isinstance(key, yaml.ScalarNode):
-            continue  # it cannot be a key: constructing the content says so
+            continue  # not a valid key: reported when the content is constructed
         if key.value in first:
             yield Fault(
                 f"{path}, line {line}",

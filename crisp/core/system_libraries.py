@@ -10,7 +10,7 @@ HEADLESS = (
     "without administrator rights: the environment of envs/headless.yaml, which holds OpenCV's headless "
     "build of the same version"
 )
-# What each library is called: Debian and Ubuntu, Red Hat and Rocky, conda-forge.
+# Package names: Debian and Ubuntu, Red Hat and Rocky, conda-forge.
 PACKAGES = {
     "libGL": ("libgl1", "libglvnd-glx", "libgl"),
     "libglib-2.0": ("libglib2.0-0", "glib2", "libglib"),
@@ -18,12 +18,12 @@ PACKAGES = {
     "libxcb": ("libxcb1", "libxcb", "libxcb"),
     "libX11": ("libx11-6", "libX11", "xorg-libx11"),
 }
-# The loader names the first missing library only, so a remedy names what a bare node lacks as well.
+# The loader names only the first missing library, so a remedy also names others that a bare node lacks.
 USUAL = ("libGL", "libglib-2.0", "libxcb")
 
 
 def missing(error: ImportError) -> Fault | None:
-    """The fault behind an import that failed for want of a system library; None if it has another cause."""
+    """Return the fault if an import failed for lack of a system library; None for other causes."""
     found = re.search(r"(lib[^\s:/]+?)(\.so[.\d]*): cannot open shared object file", str(error))
     if not found:
         return None

@@ -1,6 +1,6 @@
-"""Why a file cannot be read, and what to do about it.
+"""Explain why a file cannot be read, and the remedy.
 
-A file that CRISP made can be made again; one that a person gave is theirs, and no remedy costs them that.
+CRISP can recreate its own files; a user's file is never deleted by a remedy.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from pathlib import Path
 from crisp.core.errors import CrispError, fail
 from crisp.core.words import counted
 
-RESULTS = Path("results")  # in the working folder: all that the workflow makes
-HEAD = 512  # bytes of a file that tell its kind
+RESULTS = Path("results")  # in the working directory: all outputs of the workflow
+HEAD = 512  # bytes of a file that identify its kind
 VIDEO = "a video"
 WIDE_TEXT = "text in UTF-16 or UTF-32"
-# (offset, bytes, kind): first bytes that no other kind of file has.
+# (offset, bytes, kind): first bytes that identify a kind of file.
 MARKS = (
     (4, b"ftyp", VIDEO),  # MP4, MOV
     (4, b"moov", VIDEO),
@@ -44,7 +44,7 @@ MARKS = (
     (0, b"\0\0\xfe\xff", WIDE_TEXT),
 )
 PLAYLIST = "a playlist that names other files, not a video"
-# First bytes of lists of files to play and of descriptions of streams, which are text.
+# First bytes of playlists and stream descriptions, which are text.
 LISTS = re.compile(
     rb"(\xef\xbb\xbf)?\s*(#EXTM3U|ffconcat\s|v=0\r?\n|\[(playlist|reference)\]|"
     rb"(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(MPD|asx|smil|playlist|\?wpl)\b)",
@@ -54,7 +54,7 @@ TAKES_VIDEO = (
     "give a video to crisp index, which finds its strokes and makes an index.json, or to crisp frames,"
     " which makes a stage file of it"
 )
-# All that readers raise for a file of another kind or for damaged content.
+# Errors that readers raise for files of another kind or damaged content.
 ERRORS = (
     OSError,
     ValueError,
@@ -62,37 +62,37 @@ ERRORS = (
     KeyError,
     IndexError,
     AttributeError,
-    ArithmeticError,  # OverflowError is one
-    RuntimeError,  # and RecursionError
+    ArithmeticError,  # includes OverflowError
+    RuntimeError,  # includes RecursionError
     MemoryError,
     EOFError,
     csv.Error,
 )
-RIDDLES = {  # what some errors say in words of their own, if anything
+RIDDLES = {  # clearer texts for some errors
     RecursionError: "nested too deeply",
     MemoryError: "more than there is memory for",
 }
 
 
 def counted_from(path: str | Path) -> str:
-    """For the message of a missing file: the folder that a relative path counts from; else nothing."""
+    """Return, for the message of a missing file, the folder of a relative path; else nothing."""
     return "" if Path(path).is_absolute() else f"; the path counts from the working folder, {Path.cwd()}"
 
 
 def made_by_workflow(path: str | Path) -> bool:
-    """Whether a file lies where the workflow puts what it makes, and so can make it again."""
-    # Unlike Path.resolve, os.path.realpath takes links that lead in circles.
+    """Return whether a file lies in the workflow's results, and can be recreated."""
+    # Unlike Path.resolve, os.path.realpath handles circular links.
     return "\0" not in str(path) and Path(os.path.realpath(Path(path).parent)).is_relative_to(
         os.path.realpath(RESULTS)
     )
 
 
 def kind_of(path: str | Path) -> str:
-    """What a file is by the file system and its first bytes, in words; empty where they do not show it."""
+    """Describe a file by the file system and its first bytes; empty if these do not show its kind."""
     path = Path(path)
     if path.is_dir():
         return "a folder"
-    if path.exists() and not path.is_file():  # to open a pipe would wait for ever
+    if path.exists() and not path.is_file():  # opening a pipe would block for ever
         return "a pipe or device"
     with path.open("rb") as file:
         head = file.read(HEAD)
@@ -104,14 +104,14 @@ def kind_of(path: str | Path) -> str:
 
 
 def remade(path: str | Path, rule: str = "", by_hand: str = "", else_: str = "") -> str:
-    """The remedy for a damaged file: to make it again only where CRISP made it.
+    """Return the remedy for a damaged file: recreate it only if CRISP made it.
 
     Parameters
     ----------
-    path : of the file.
-    rule : the rule of the workflow that makes it; empty where several do.
-    by_hand : how it is made outside of the workflow, in words.
-    else_ : what to do outside of the workflow instead of correcting the path.
+    path : path of the file.
+    rule : the workflow rule that makes it; empty if several do.
+    by_hand : how to make it outside the workflow, in words.
+    else_ : what to do outside the workflow instead of correcting the path.
     """
     if made_by_workflow(path):
         return "delete it and run snakemake again" + (f": the {rule} rule makes it" if rule else "")
@@ -119,9 +119,9 @@ def remade(path: str | Path, rule: str = "", by_hand: str = "", else_: str = "")
 
 
 def denied(path: str | Path) -> tuple[str, str]:
-    """What keeps this user from reading a file, and what to do about it.
+    """Explain what prevents this user from reading a file, and the remedy.
 
-    That may be a folder on the way to it.
+    The cause may be a parent folder.
     """
     path = Path(path).absolute()
     for part in (*reversed(path.parents), path):
@@ -149,16 +149,16 @@ def explained(
     rule: str = "",
     by_hand: str = "",
 ) -> CrispError:
-    """The error for a file that could not be read.
+    """Return the error for a file that could not be read.
 
     Parameters
     ----------
-    path : of the file.
-    error : what its reader raised.
-    name : what the file is called, for example ``split table``.
-    expected : what it should hold; the name by default.
-    rule : the rule of the workflow that makes it.
-    by_hand : how it is made outside of the workflow, for example ``crisp index makes one``.
+    path : path of the file.
+    error : error raised by its reader.
+    name : its name in messages, for example ``split table``.
+    expected : its expected content; the name by default.
+    rule : the workflow rule that makes it.
+    by_hand : how to make it outside the workflow, for example ``crisp index makes one``.
     """
     expected, own = expected or f"a readable {name}", made_by_workflow(path)
     if isinstance(error, FileNotFoundError):
@@ -170,7 +170,7 @@ def explained(
         return fail(path, what, expected, *denied(path))
     try:
         kind = kind_of(path)
-    except (OSError, ValueError) as other:  # of a NUL in the path the latter
+    except (OSError, ValueError) as other:  # ValueError for a NUL in the path
         kind, error = "", other
     if kind == VIDEO:
         return fail(path, what, expected, kind, f"correct the path; {TAKES_VIDEO}")
@@ -189,7 +189,7 @@ def explained(
 
 
 def reason(error: Exception) -> str:
-    """An error in one line, with its kind where its text alone is a riddle, as of a missing key."""
+    """Format an error on one line, with its type if its text alone is unclear, e.g. for a missing key."""
     for kind, words in RIDDLES.items():
         if isinstance(error, kind):
             return words
@@ -199,15 +199,15 @@ def reason(error: Exception) -> str:
 
 
 def check_finite(path: str | Path, name: str, largest: int | None = None) -> None:
-    """Refuse a file that a reader would wait for without end, or that would fill the memory.
+    """Reject a file that would block a reader for ever, or fill the memory.
 
-    One that is missing or may not be looked at is left to its reader.
+    Missing or inaccessible files are left to their reader.
 
     Parameters
     ----------
-    path : of the file, or of a folder.
-    name : what the file is called.
-    largest : bytes; None for a format of which parts are read.
+    path : path of the file or folder.
+    name : its name in messages.
+    largest : bytes; None for a format that is read in parts.
 
     Raises
     ------
@@ -235,14 +235,14 @@ def reading(
     by_hand: str = "",
     largest: int | None = None,
 ) -> Iterator[None]:
-    """Turn what a reader raises over a file into one message.
+    """Convert a reader's errors for a file to one message.
 
     See :func:`explained` and :func:`check_finite` for the parameters.
 
     Raises
     ------
     CrispError
-        If the file is missing, may not be read, is another kind of file, without end, or damaged.
+        If the file is missing, unreadable, of another kind, endless or damaged.
     """
     check_finite(path, name, largest)
     try:

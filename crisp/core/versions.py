@@ -1,4 +1,4 @@
-"""Version of what each stage computes.
+"""Version of each stage's computation.
 
 Editing Python code makes Snakemake rerun nothing. Raise a number here when a stage's result
 changes: it is a parameter of the stage's rule, so the stage and all that follows run again.

@@ -1,4 +1,4 @@
-"""Words of messages that depend on numbers."""
+"""Format numbers in messages."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Sequence
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
-    """A number with its noun: ``1 video``, ``1,200 videos``; `plural` where it is not the noun with an s."""
+    """Return a number with its noun: ``1 video``, ``1,200 videos``; `plural` if not formed with an s."""
     return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def few(names: Sequence[str], most: int) -> str:
-    """The first of many names: ``a, b and 1,000 more``."""
+    """Return the first of many names: ``a, b and 1,000 more``."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
 
 def percent(value: float | None, spread: float | None = None) -> str:
-    """A share in per cent, with its spread if there is one; a dash for None."""
+    """Format a share in per cent, with its spread if there is one; a dash for None."""
     if value is None:
         return "–"
     return f"{100 * value:.1f}" if spread is None else f"{100 * value:.1f} ± {100 * spread:.1f}"

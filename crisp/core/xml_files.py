@@ -1,4 +1,4 @@
-"""XML from other people: read as data alone, and what is wrong with it told in one message."""
+"""Read untrusted XML as data only, with faults reported in one message."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ DECLARED = re.compile(rb"""<\?xml[^>]*\bencoding\s*=\s*["']([^"'>]+)""")
 
 
 def read(path: str | Path, name: str) -> Element:
-    """The root of an XML file.
+    """Return the root of an XML file.
 
     Parameters
     ----------
-    path : of the file.
-    name : what the file is called, for messages.
+    path : path of the file.
+    name : its name in messages.
 
     Raises
     ------
@@ -39,12 +39,12 @@ def read(path: str | Path, name: str) -> Element:
             path, "XML with a DOCTYPE is refused", "plain elements", "a DOCTYPE", "remove the DOCTYPE"
         ) from None
     except ParseError as error:
-        if kind_of(path) not in ("", WIDE_TEXT):  # a video, say: no line of it is to be corrected
+        if kind_of(path) not in ("", WIDE_TEXT):  # e.g. a video, of which no line can be corrected
             raise explained(path, error, name, EXPECTED) from None
         raise _misencoded(path, name) or fail(
             path, "not well-formed XML", f"a readable {name}", error, "correct the XML at that line"
         ) from None
-    # Expat raises LookupError and ValueError over an encoding it does not know.
+    # Expat raises LookupError and ValueError for an unknown encoding.
     except (OSError, LookupError, ValueError, MemoryError) as error:
         raise (not isinstance(error, OSError) and _misencoded(path, name)) or explained(
             path, error, name, EXPECTED
@@ -52,9 +52,9 @@ def read(path: str | Path, name: str) -> Element:
 
 
 def _misencoded(path: Path, name: str) -> CrispError | None:
-    """The error for a file that is not in the encoding it names, or that names one which few readers know.
+    """Return the error for a file with a wrong or rarely supported encoding.
 
-    None where its encoding is not what is wrong with it.
+    None if the encoding is not the cause.
     """
     content = path.read_bytes()
     declared = DECLARED.match(content.removeprefix(b"\xef\xbb\xbf"))

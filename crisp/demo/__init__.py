@@ -1,7 +1,7 @@
 """The demo data: synthetic table-tennis videos, the same frames on every machine.
 
-Five stroke classes that differ by nothing but the path of the racket over time, and a player who
-walks, waits, bounces the ball and picks it up between them. Importing this package loads no video
+Five stroke classes differ only in the path of the racket over time; between strokes the player
+walks, waits, bounces the ball and picks it up. Importing this package loads no video
 library; the functions load what they need.
 """
 

@@ -1,4 +1,4 @@
-"""Where the ball is."""
+"""The position of the ball."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from crisp.demo.body import WIDTH, Build, Point, Pose, build
 from crisp.demo.motion import MOVES
 from crisp.demo.script import Action, Video, actions
 
-CONTACT = 0.75  # phase of every stroke at which ball and racket meet
+CONTACT = 0.75  # phase of every stroke at which the ball meets the racket
 SPEED = 9.0  # pixels per frame
 
 
@@ -20,7 +20,7 @@ def flight(video: Video, stances: list[Pose]) -> list[Point | None]:
 
     Returns
     -------
-    list of (x, y) in pixels, or None where no ball is seen, one for each frame.
+    list of (x, y) in pixels, or None if no ball is visible, one per frame.
     """
     player = build(video)
     places: list[Point | None] = []

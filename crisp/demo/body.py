@@ -1,4 +1,4 @@
-"""The player's body: from an offset to the joints in the picture."""
+"""The player's body: from an offset to the joints in the image."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from crisp.demo.motion import Offset
 from crisp.demo.script import Video
 
 WIDTH, HEIGHT = 192, 108
-GRID = 16  # drawing positions are whole sixteenths of a pixel: the last bit of a sine cannot matter
+GRID = 16  # positions are multiples of a sixteenth of a pixel: the last bit of a sine cannot matter
 
 Point = tuple[float, float]
 
@@ -28,7 +28,7 @@ class Build(NamedTuple):
 
 
 class Pose(NamedTuple):
-    """A player at one moment: points of the picture by name, and where the racket points.
+    """A player at one moment: points in the image by name, and the direction of the racket.
 
     ``points`` holds `crisp.core.skeleton.JOINTS` and what else is drawn (``near``: towards the camera,
     ``far``: beyond);
@@ -43,7 +43,7 @@ class Pose(NamedTuple):
 def build(video: Video) -> Build:
     """Draw the body of a video's player."""
     chance = random.Random(f"body of {video.id}")
-    back = chance.uniform(50.0, 62.0)  # pixels between the edge of the picture and the player
+    back = chance.uniform(50.0, 62.0)  # pixels between the edge of the image and the player
     return Build(
         height=chance.uniform(82.0, 94.0),
         foot=(back if video.facing > 0 else WIDTH - back, chance.uniform(100.0, 104.0)),
@@ -66,11 +66,11 @@ def pose(player: Build, offset: Offset) -> Pose:
     Returns
     -------
     Pose
-        Positions in pixels of the picture, on the grid.
+        Positions in pixels of the image, on the grid.
     """
     unit = player.height
     lean = player.stoop + offset.lean
-    # The trunk goes some of the way with the racket; the arm alone would not reach.
+    # The trunk moves part of the way with the racket; the arm alone would not reach.
     follow = (0.5 * offset.racket_x, 0.2 * offset.racket_y)
     hip = (offset.root + follow[0] - 0.04, 0.47 - offset.crouch + min(0.03, follow[1]))
     neck = _move(hip, math.pi / 2 - lean, 0.29)
@@ -115,7 +115,7 @@ def pose(player: Build, offset: Offset) -> Pose:
 def _leg(depth: str, hip: Point, offset: Offset) -> dict[str, Point]:
     side = 1.0 if depth == "near" else -1.0
     swing = math.sin(2.0 * math.pi * offset.stride)
-    # Feet stay where they are unless the player steps.
+    # Feet do not move unless the player steps.
     travel = offset.root if offset.stride else 0.0
     foot = (travel + side * (0.09 + 0.05 * swing) - 0.02, 0.02 + 0.03 * max(0.0, side * swing) - 0.008 * side)
     ankle, knee = _limb(hip, foot, 0.26, 0.25, 1.0)

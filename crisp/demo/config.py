@@ -23,7 +23,7 @@ def write_config(folder: str | Path) -> None:
     Raises
     ------
     CrispError
-        If an annotation file or a table exists already: a person may have corrected it.
+        If an annotation file or a table already exists, as a user may have corrected it.
     """
     folder = Path(folder)
     files = {video: folder / "annotations" / f"{video.id}.xml" for video in VIDEOS}
@@ -44,7 +44,7 @@ def write_config(folder: str | Path) -> None:
 
 
 def annotation_rows() -> list[tuple[str, ...]]:
-    """Rows of ``annotations.tsv``, header first."""
+    """Return the rows of ``annotations.tsv``, header first."""
     rows: list[tuple[str, ...]] = [("video", "path", "task", "split")]
     for video in VIDEOS:
         tasks = ("classification", "detection") if video.detection else ("classification",)

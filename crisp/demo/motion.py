@@ -1,8 +1,8 @@
-"""What the player does: the racket paths of the stroke classes, and what happens between strokes.
+"""Player motion: the racket paths of the stroke classes, and the actions between strokes.
 
 A stroke is four diagonal moves of equal size: each goes forward or back and, at the same time, up or
 down. Every class has as many moves of each kind and rests between any two of them, so amount, speed and
-overall direction of the motion are alike for all; only the order of the moves tells the classes apart.
+overall direction of the motion are alike for all; only the order of the moves distinguishes the classes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _STEP = {"F": 1.0, "B": -1.0, "U": 1.0, "D": -1.0}
 
 
 class Offset(NamedTuple):
-    """How far the player is from the ready pose.
+    """Distance of the player from the ready pose.
 
     Lengths are in body heights, x forward and y up; ``lean`` and ``turn`` (of the
     racket) are in radians; ``stride`` is the phase of the step in turns. All zero is the ready pose.
@@ -46,7 +46,7 @@ class Offset(NamedTuple):
 
 
 class Style(NamedTuple):
-    """What varies from one action to the next, whatever its class.
+    """Variation between actions, independent of their class.
 
     ``scale_x``, ``scale_y`` stretch the path, ``tilt`` (radians) turns it, ``joints`` are the phases between
     the moves; ``lean``, ``root``, ``crouch``, ``turn`` (of the racket), ``free`` (hand) are how far the rest
@@ -66,7 +66,7 @@ class Style(NamedTuple):
 
 
 def path(label: str, phase: float, joints: tuple[float, float, float] = EVEN) -> tuple[float, float]:
-    """Position of the hand on the path of a class.
+    """Return the position of the hand on the path of a class.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def bump(phase: float) -> float:
 
 
 def offset(kind: str, phase: float, frames: int, style: Style) -> Offset:
-    """Where the body is at one moment of an action.
+    """Return the body's offset at one moment of an action.
 
     Parameters
     ----------

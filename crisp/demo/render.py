@@ -1,4 +1,4 @@
-"""Write the demo videos and the truth about them."""
+"""Write the demo videos and their ground truth."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from crisp.demo.motion import offset
 from crisp.demo.scene import Scene
 from crisp.demo.script import FPS, Action, Video, actions, find, strokes
 
-# Settings under which x264 computes in whole numbers only, so that its output is the same everywhere.
+# With these settings x264 computes in integers only, so that its output is the same everywhere.
 _X264 = {"qp": "18", "preset": "medium", "x264-params": "aq-mode=0:mbtree=0:psy=0:threads=1"}
 
 
 class Truth(NamedTuple):
-    """What is known about each frame of a demo video.
+    """Ground truth for each frame of a demo video.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Truth(NamedTuple):
 
     Notes
     -----
-    The wander of the camera (at most one pixel) is left out.
+    The camera drift (at most one pixel) is not included.
     """
 
     racket: np.ndarray
@@ -45,7 +45,7 @@ class Truth(NamedTuple):
 
 
 def poses(video: Video) -> Iterator[tuple[Action, Pose]]:
-    """Yield what the player does and how he stands, frame by frame."""
+    """Yield the player's action and pose, frame by frame."""
     player = build(video)
     for action in actions(video):
         frames = action.end - action.begin
@@ -63,7 +63,7 @@ def truth(video: Video) -> Truth:
 
 
 def frames(video: Video) -> Iterator[np.ndarray]:
-    """Yield the pictures of a video, uint8 RGB of shape (108, 192, 3)."""
+    """Yield the frames of a video, uint8 RGB of shape (108, 192, 3)."""
     scene = Scene(video, build(video))
     stances = [moment for _, moment in poses(video)]
     for moment, ball in zip(stances, flight(video, stances), strict=True):
@@ -76,7 +76,7 @@ def generate(video_id: str, folder: str | Path) -> Path:
     Parameters
     ----------
     video_id : id of one of `crisp.demo.VIDEOS`.
-    folder : where to write; made if need be.
+    folder : where to write; created if necessary.
 
     Returns
     -------
@@ -85,7 +85,7 @@ def generate(video_id: str, folder: str | Path) -> Path:
     Raises
     ------
     CrispError
-        If there is no demo video of that id, or another video has its name.
+        If there is no demo video with that id, or another video has its name.
 
     Notes
     -----
@@ -109,7 +109,7 @@ def generate(video_id: str, folder: str | Path) -> Path:
 
 
 def encode(path: str | Path, pictures: Iterator[np.ndarray]) -> None:
-    """Write pictures as H.264 that a browser plays, the same bytes every time.
+    """Write frames as H.264 for browsers, with reproducible bytes.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def encode(path: str | Path, pictures: Iterator[np.ndarray]) -> None:
         stream.codec_context.flags |= av.codec.context.Flags.bitexact
         stream.codec_context.time_base = Fraction(1, FPS)
         for number, picture in enumerate(pictures):
-            # OpenCV converts in whole numbers; FFmpeg's scaler differs between processors.
+            # OpenCV converts in integers; FFmpeg's scaler differs between processors.
             planes = cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420).astype(np.uint8, copy=False)
             frame = av.VideoFrame.from_ndarray(planes, "yuv420p")
             frame.pts = number

@@ -1,6 +1,6 @@
-"""The picture: hall, table, player and ball, drawn at twice the size of the video.
+"""The image: hall, table, player and ball, drawn at twice the size of the video.
 
-All drawing is done in whole numbers (fixed-point positions), so that every machine draws the same.
+All drawing uses integers (fixed-point positions), so that every machine draws the same.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from crisp.demo.body import HEIGHT, WIDTH, Build, Point, Pose
 from crisp.demo.script import Video
 
-SCALE = 2  # drawn that much larger, then averaged
+SCALE = 2  # drawing scale, then averaged
 SHIFT = 4  # fractional bits of OpenCV's drawing positions
 MARGIN = 8  # pixels drawn beyond each edge, for the camera to move in
 
@@ -78,11 +78,11 @@ def look(video: Video) -> Look:
 
 
 class Scene:
-    """Draws the frames of one video.
+    """Draw the frames of one video.
 
     Parameters
     ----------
-    video : which video; it settles appearance, camera and noise.
+    video : the video, which determines appearance, camera and noise.
     player : the body that stands in it.
     """
 
@@ -101,7 +101,7 @@ class Scene:
         Parameters
         ----------
         pose : the player in it.
-        ball : position (x, y) in pixels, or None where no ball is seen.
+        ball : position (x, y) in pixels, or None if no ball is visible.
 
         Returns
         -------
@@ -121,7 +121,7 @@ class Scene:
         return np.clip(frame + grain, 0, 255).astype(np.uint8)
 
     def _move_camera(self) -> None:
-        """Let the camera wander by half pixels; rarely, so that the hall mostly stands still."""
+        """Move the camera by half pixels; rarely, so that the hall mostly stands still."""
         if self.look.shake and self.chance.random() < 0.15:
             limit = self.look.shake
             x, y = (min(limit, max(-limit, step + self.chance.randrange(-1, 2))) for step in self.camera)
@@ -147,7 +147,7 @@ class Scene:
         return hall
 
     def _draw_passer(self, picture: np.ndarray) -> None:
-        """A passer-by far behind, who walks through the hall."""
+        """Draw a passer-by far behind, who walks through the hall."""
         self.passer = (self.passer + self.look.passer) % (WIDTH + 2 * MARGIN)
         x, foot = self.passer - MARGIN, self.look.horizon + 3.0
         dark = _shade(self.look.wall, -70)

@@ -1,4 +1,4 @@
-"""Who plays in which demo video, and when they do what."""
+"""Cast and schedule of the demo videos."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from crisp.study.annotations import Stroke
 
 FPS = 20
 BLOCK = FPS  # frames of one Negative
-LENGTHS = (16, 16, 17, 17, 18, 18, 19, 20, 22, 25)  # frames of a stroke, drawn alike for every class
+LENGTHS = (16, 16, 17, 17, 18, 18, 19, 20, 22, 25)  # frames of a stroke, same for every class
 SHORTEST = 12  # frames of a pastime
 RALLY = (4, 5, 6)  # frames between two strokes of a rally
 
 
 class Video(NamedTuple):
-    """One demo video: a player, and what the video is for.
+    """One demo video: its player and purpose.
 
-    ``facing`` is 1 where the player looks to the right of the picture and -1 to the left; ``hand`` is
+    ``facing`` is 1 if the player looks to the right of the image and -1 to the left; ``hand`` is
     the player's own ("left" or "right"); ``rounds`` counts the strokes of each class.
     """
 
@@ -32,7 +32,7 @@ class Video(NamedTuple):
 
 
 class Action(NamedTuple):
-    """What the player does in the frames ``[begin, end)``: a stroke class or a pastime."""
+    """The player's action in the frames ``[begin, end)``: a stroke class or a pastime."""
 
     kind: str
     begin: int
@@ -54,7 +54,7 @@ VIDEOS = _videos()
 
 
 def find(video_id: str) -> Video:
-    """Return the demo video of that id, or raise `crisp.core.errors.CrispError`."""
+    """Return the demo video with that id, or raise `crisp.core.errors.CrispError`."""
     for video in VIDEOS:
         if video.id == video_id:
             return video
@@ -89,11 +89,11 @@ def actions(video: Video) -> list[Action]:
 
 
 def _pauses(chance: random.Random, strokes: int, detection: bool) -> list[list[int]]:
-    """Lengths of the pastimes before each stroke and after the last."""
+    """Return the lengths of the pastimes before each stroke and after the last."""
     if detection:
         return [[chance.randrange(16, 21) for _ in range(2)] for _ in range(strokes + 1)]
     pauses = [[chance.choice(RALLY)] for _ in range(strokes + 1)]
-    # Negatives are blocks of a gap, whatever goes on there: twice as many as strokes of one class, or more.
+    # Negatives are blocks of a gap, whatever happens there: twice as many as strokes of one class, or more.
     for place in chance.sample(range(strokes + 1), strokes // 3 + 1):
         whole = chance.randrange(2 * BLOCK, 2 * BLOCK + 4)
         first = chance.randrange(SHORTEST, 2 * BLOCK - SHORTEST)

@@ -1,1 +1,1 @@
-"""One model on test samples and test videos."""
+"""Evaluate a model on test samples and test videos."""

@@ -18,18 +18,18 @@ from crisp.evaluation.metrics import row_shares
 
 
 def plot_confusion(path: str | Path, matrix: ArrayLike, classes: Sequence[str], title: str) -> None:
-    """Draw a confusion matrix.
+    """Plot a confusion matrix.
 
     Parameters
     ----------
     path : path
         PNG file to write.
     matrix : array_like
-        (N, N) counts, rows = truth. Colours are shares of the row, the cells show the counts.
+        (N, N) counts, rows = truth. Colours show shares of the row, cells show counts.
     classes : sequence of str
         The N class names.
     title : str
-        What it is a confusion matrix of.
+        Title of the plot.
     """
     side = _side(classes)
     with picture(path, side + 0.9, side) as figure:
@@ -39,16 +39,16 @@ def plot_confusion(path: str | Path, matrix: ArrayLike, classes: Sequence[str], 
 
 
 def plot_super_confusion(path: str | Path, sets: Mapping[str, Mapping[str, Any]], title: str) -> None:
-    """Draw the confusion matrices by super-class side by side.
+    """Plot the confusion matrices by super-class side by side.
 
     Parameters
     ----------
     path : path
         PNG file to write.
     sets : mapping
-        Figures of each set of super-classes (`super_classes` of a ``metrics.json``).
+        Metrics of each set of super-classes (`super_classes` of a ``metrics.json``).
     title : str
-        What they are confusion matrices of.
+        Title of the plot.
     """
     sides = [_side(figures["classes"]) for figures in sets.values()]
     with picture(path, sum(sides) + 0.9, max(sides)) as figure:
@@ -60,7 +60,7 @@ def plot_super_confusion(path: str | Path, sets: Mapping[str, Mapping[str, Any]]
 
 
 def _side(classes: Sequence[str]) -> float:
-    """Side of a matrix of these classes with their names, inches."""
+    """Return the side length of a labelled matrix of these classes, inches."""
     return 2.6 + line_height(classes, 0.36) * max(len(classes), 6)
 
 
@@ -94,7 +94,7 @@ def _matrix(axes: Axes, matrix: ArrayLike, classes: Sequence[str], title: str = 
 
 
 def _share_bar(figure: Figure, image: AxesImage, beside: Sequence[Axes]) -> None:
-    """The legend of the colours of confusion matrices."""
+    """Draw the colour bar of confusion matrices."""
     bar = figure.colorbar(
         image, ax=list(beside), shrink=0.6, aspect=25, format=PercentFormatter(1, symbol=" %")
     )

@@ -1,6 +1,6 @@
-"""From the windows of a stroke to its class.
+"""Classify a stroke from its windows.
 
-A model sees T frames; a stroke is longer. It is scored on every window of T frames inside the stroke
+A model sees T frames; a stroke is longer. The model scores every window of T frames in the stroke,
 and one of four rules turns the window probabilities into a class.
 """
 
@@ -15,7 +15,7 @@ RULES = ("no_window", "vote", "mean", "gaussian")
 
 
 def windows(begin: int, end: int, length: int) -> range:
-    """First frames of the windows of a stroke.
+    """Return the first frames of a stroke's windows.
 
     Parameters
     ----------
@@ -27,8 +27,8 @@ def windows(begin: int, end: int, length: int) -> range:
     Returns
     -------
     range
-        ``begin`` to ``end - length`` inclusive, stride 1. A stroke shorter than `length` has the one
-        centred window, which reaches past the stroke and may start below 0.
+        ``begin`` to ``end - length`` inclusive, stride 1. A stroke shorter than `length` has one centred
+        window, which extends beyond the stroke and may start below 0.
     """
     if end - begin < length:
         start = (begin + end - length) // 2
@@ -37,9 +37,9 @@ def windows(begin: int, end: int, length: int) -> range:
 
 
 def gaussian_weights(n: int) -> NDArray[np.float64]:
-    """Weights (n,) of `n` consecutive windows, summing to 1 and highest in the middle.
+    """Return weights (n,) of `n` consecutive windows, summing to 1 with the maximum in the middle.
 
-    sigma = 0.3 ((n - 1) / 2 - 1) + 0.8, as OpenCV's ``getGaussianKernel`` chooses it for a kernel of
+    sigma = 0.3 ((n - 1) / 2 - 1) + 0.8, as in OpenCV's ``getGaussianKernel`` for a kernel of
     `n` taps.
     """
     sigma = 0.3 * ((n - 1) / 2 - 1) + 0.8
@@ -48,15 +48,15 @@ def gaussian_weights(n: int) -> NDArray[np.float64]:
 
 
 def scores(probabilities: ArrayLike, rule: str) -> NDArray[np.float64]:
-    """Scores of the classes over a whole stroke, summing to 1.
+    """Return the class scores of a whole stroke, summing to 1.
 
     Parameters
     ----------
     probabilities : array_like
         (n, N) class probabilities of the stroke's `n` consecutive windows.
     rule : str
-        ``no_window``: those of the centred window. ``vote``: the share of windows whose best class it
-        is. ``mean`` and ``gaussian``: the average, plain or weighted by `gaussian_weights`.
+        ``no_window``: probabilities of the centred window. ``vote``: share of windows with this best
+        class. ``mean`` and ``gaussian``: the average, unweighted or with `gaussian_weights`.
 
     Returns
     -------
@@ -71,7 +71,7 @@ def scores(probabilities: ArrayLike, rule: str) -> NDArray[np.float64]:
     values = _checked(probabilities)
     n, n_classes = values.shape
     if rule == "no_window":
-        # Windows start at every frame, so floor((b + e - T) / 2) is always the lower middle one.
+        # Windows start at every frame, so floor((b + e - T) / 2) is always the lower middle window.
         return values[(n - 1) // 2]
     if rule == "vote":
         return np.bincount(values.argmax(axis=1), minlength=n_classes) / n
@@ -83,17 +83,17 @@ def scores(probabilities: ArrayLike, rule: str) -> NDArray[np.float64]:
 
 
 def rank(probabilities: ArrayLike, rule: str) -> NDArray[np.intp]:
-    """Class indices (N,), best first; equal scores: the higher mean over windows, then the lower index.
+    """Rank class indices (N,), best first; ties: the higher mean over windows, then the lower index.
 
-    Parameters and errors as of `scores`.
+    Parameters and errors as in `scores`.
     """
     means = _checked(probabilities).mean(axis=0)
-    # lexsort is stable and its last key counts first.
+    # lexsort is stable; its last key is the primary one.
     return np.lexsort((-means, -scores(probabilities, rule)))
 
 
 def decide(probabilities: ArrayLike, rule: str) -> tuple[int, NDArray[np.float64]]:
-    """Class index of a stroke, the first of `rank`, and its `scores` (N,)."""
+    """Return the class index of a stroke (first of `rank`) and its `scores` (N,)."""
     return int(rank(probabilities, rule)[0]), scores(probabilities, rule)
 
 

@@ -1,4 +1,4 @@
-"""The stage detect: strokes in the untrimmed test videos."""
+"""The detect stage: find strokes in the untrimmed test videos."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ COLUMNS = ("video", "begin", "end", "label", "score", "probability")
 
 
 def annotated_strokes(study: Study, kept: samples.Labels | None = None) -> dict[str, list[Interval]]:
-    """The annotated strokes of every video in which strokes are to be found, in working frames.
+    """Return the annotated strokes of every untrimmed test video, in working frames.
 
     Parameters
     ----------
     study : Study
     kept : dict, optional
-        Strokes to take instead of those in the files (see `strokes.labels`).
+        Snapshot of strokes to use instead of the files (see `strokes.labels`).
     """
     found: dict[str, list[Interval]] = {}
     for row in study.detection_rows:
@@ -52,7 +52,7 @@ def annotated_strokes(study: Study, kept: samples.Labels | None = None) -> dict[
 
 
 def trained_on(study: Study, split: str) -> set[str]:
-    """Groups of videos (or videos without group) with a training or validation sample of a split."""
+    """Return the groups (or ungrouped videos) with a training or validation sample of a split."""
     assigned = read_split(study.results / "splits" / f"{split}.tsv")
     return {
         study.group_of(sample.video)
@@ -69,7 +69,7 @@ def detect_strokes(
     device: str = "auto",
     kept: samples.Labels | None = None,
 ) -> dict[str, Any]:
-    """Find the strokes in a study's untrimmed videos by a trained variant, and compare with the annotation.
+    """Find strokes in a study's untrimmed videos with a trained variant, and compare with the annotation.
 
     Write ``detections.csv``, ``detection.json`` and ``detection.png`` beside the model. A video is skipped,
     with a warning, if it or its group has training or validation samples.
@@ -81,16 +81,16 @@ def detect_strokes(
     split : str
         Name of the split that the model was trained on.
     seed : int
-        Of the training.
+        Seed of the training.
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``cuda:<n>``.
     kept : dict, optional
-        Strokes to take instead of those in the annotation files, by their path.
+        Snapshot of strokes to use instead of the annotation files, by their path.
 
     Returns
     -------
     dict
-        The figures, as ``detection.json`` has them (`crisp.evaluation.detection_metrics`).
+        The metrics, as in ``detection.json`` (`crisp.evaluation.detection_metrics`).
 
     Raises
     ------
@@ -163,7 +163,7 @@ def write_detections(path: str | Path, found: Iterable[Interval]) -> None:
 
 
 def detections_text(figures: dict[str, Any]) -> str:
-    """The main figures in a line of words."""
+    """Summarise the main metrics in one line of text."""
     said = f"{counted(figures['detections'], 'stroke')} found in {counted(len(figures['videos']), 'video')}"
     if figures["global_iou"] is None or not figures["strokes"]:
         return f"{said}; none is annotated there"

@@ -1,9 +1,9 @@
-"""Detection: strokes found in untrimmed videos, from the class probabilities of every frame.
+"""Detection: find strokes in untrimmed videos from per-frame class probabilities.
 
-A window's probabilities belong to its centre frame. They are smoothed over time by the rule that decides
-trimmed strokes, and a maximal run of frames whose best class is a stroke is a found stroke.
+A window's probabilities belong to its centre frame. They are smoothed over time with the decision rule for
+trimmed strokes. A maximal run of frames whose best class is a stroke is a detected stroke.
 
-No window is centred on the first and last half window of frames of a video: they are unknown, NaN in
+No window is centred on the first and last half window of a video: these frames are unknown, NaN in
 every array of probabilities, and belong to no stroke.
 """
 
@@ -31,8 +31,8 @@ from crisp.evaluation.detection_metrics import Interval
 from crisp.evaluation.inference import model_rows
 from crisp.study.config import Detection
 
-BLOCK = 64  # frames are read up to a multiple of it, so that no chunk of a stage file is decoded twice
-UNKNOWN = -1  # best class of a frame that no window decides
+BLOCK = 64  # frames are read up to a multiple of it, so that no stage file chunk is decoded twice
+UNKNOWN = -1  # best class of a frame without a window
 
 Probabilities = NDArray[np.float64]
 
@@ -40,7 +40,7 @@ Probabilities = NDArray[np.float64]
 class Decided(NamedTuple):
     """A video under one rule: smoothed probabilities (N, classes) and best class (N,) of its N frames.
 
-    Of an unknown frame the probabilities are NaN and the best class is `UNKNOWN`.
+    Unknown frames have NaN probabilities and best class `UNKNOWN`.
     """
 
     smoothed: Probabilities
@@ -48,7 +48,7 @@ class Decided(NamedTuple):
 
     @property
     def known(self) -> tuple[int, int]:
-        """First known frame, and the one after the last: the known ones lie together."""
+        """Return the range (first, last + 1) of known frames, which are contiguous."""
         return known_frames(self.smoothed)
 
 
@@ -61,25 +61,25 @@ def frame_probabilities(
     batch_size: int,
     name: str = "",
 ) -> Probabilities:
-    """Class probabilities of every frame of a video.
+    """Predict the class probabilities of every frame of a video.
 
-    Windows start every `stride` frames and at the last frame possible; between their centres the
-    probabilities are interpolated linearly, before the first and after the last centre they are unknown.
-    A video no longer than a window has the one centred on it, with its first and last frame repeated: as
-    that window holds all of the video, it stands for every frame.
+    Windows start every `stride` frames, and at the last possible frame. Probabilities are interpolated
+    linearly between their centres, and unknown before the first and after the last centre.
+    A video no longer than a window has one window centred on it, with its first and last frame repeated:
+    as this window contains the whole video, its probabilities apply to every frame.
 
     Parameters
     ----------
     model : Module
     reader : ClipReader
     size : (frames, height, width)
-        Of a window.
+        Size of a window.
     normalised : Normalisation or None
     stride : int
     batch_size : int
-        Windows predicted at once; memory depends on it, not on the video's length.
+        Windows per forward pass; memory depends on it, not on the video's length.
     name : str
-        What to show the progress of; empty shows none.
+        Label of the progress bar; empty shows none.
 
     Returns
     -------
@@ -110,13 +110,13 @@ def _batches(
     batch_size: int,
     device: torch.device,
 ) -> Iterator[dict[str, torch.Tensor]]:
-    """Batches of windows (B, C, T, …) with these first frames (ascending).
+    """Yield batches of windows (B, C, T, …) with these first frames (ascending).
 
-    A frame's crop depends on that frame alone, so each is read and brought to the device once; windows
-    are cut there from the frames that are still needed.
+    A frame's crop depends only on that frame, so each frame is read and copied to the device once; windows
+    are cut there from the frames still needed.
     """
     length, *crop = size
-    first = reached = starts[0]  # of the frames held, and the first one not read yet
+    first = reached = starts[0]  # of the buffered frames, and the first frame not read yet
     held: dict[str, torch.Tensor] = {}
     for place in range(0, len(starts), batch_size):
         batch = starts[place : place + batch_size]
@@ -139,9 +139,9 @@ def _batches(
 def decide_frames(probabilities: Probabilities, rule: str, fps: float, settings: Detection) -> Decided:
     """Smooth the class probabilities of a video's frames and find the best class of each.
 
-    The smoothing takes 2 round(x fps / 2) + 1 frames, of which those that are known count; x is
+    The smoothing covers 2 round(x fps / 2) + 1 frames, using only known ones; x is
     `settings.gaussian` for ``gaussian`` and `settings.smoothing` for ``vote`` (share of the frames
-    whose best class it is) and ``mean``. ``no_window`` does not smooth. Of equal classes the best has
+    with this best class) and ``mean``. ``no_window`` does not smooth. Ties are broken by
     the higher mean, then the lower index.
 
     Parameters
@@ -168,7 +168,7 @@ def decide_frames(probabilities: Probabilities, rule: str, fps: float, settings:
 def _smoothed(
     rows: Probabilities, rule: str, fps: float, settings: Detection
 ) -> tuple[Probabilities, Probabilities]:
-    """Known frames smoothed by a rule, and what the best class has most of, both (n, classes)."""
+    """Smooth known frames with a rule; return the probabilities and the ranking scores, both (n, classes)."""
     if rule == "no_window":
         return rows, rows
     if rule == "gaussian":
@@ -179,39 +179,39 @@ def _smoothed(
     if rule == "mean":
         return means, means
     votes = np.eye(rows.shape[1])[rows.argmax(axis=1)]
-    counts = correlate1d(votes, ones, axis=0, mode="constant")  # whole numbers: ties are exact
+    counts = correlate1d(votes, ones, axis=0, mode="constant")  # integers: ties are exact
     leading = counts == counts.max(axis=1, keepdims=True, initial=0)
     return counts / counts.sum(axis=1, keepdims=True), np.where(leading, means, -1)
 
 
 def _means(rows: Probabilities, weights: NDArray[np.float64]) -> Probabilities:
-    """Weighted means over time; beyond the first and last row there is nothing to count."""
+    """Return weighted means over time; nothing is counted beyond the first and last row."""
     totals = correlate1d(np.ones(len(rows)), weights, mode="constant")
     return correlate1d(rows, weights, axis=0, mode="constant") / totals[:, None]
 
 
 def known_frames(probabilities: Probabilities) -> tuple[int, int]:
-    """First frame whose class probabilities are known, and the one after the last."""
+    """Return the range (first, last + 1) of frames with known class probabilities."""
     known = np.flatnonzero(~np.isnan(probabilities[:, 0]))
     return (int(known[0]), int(known[-1]) + 1) if len(known) else (0, 0)
 
 
 def stride_frames(seconds: float, fps: float) -> int:
-    """Frames from a window to the next, at least 1."""
+    """Return the window stride in frames, at least 1."""
     return max(1, math.floor(seconds * fps + 0.5))
 
 
 def kernel_frames(seconds: float, fps: float) -> int:
-    """Frames of a smoothing, always odd: 2 round(seconds fps / 2) + 1."""
+    """Return the smoothing length in frames, always odd: 2 round(seconds fps / 2) + 1."""
     return 2 * math.floor(seconds * fps / 2 + 0.5) + 1
 
 
 def find_strokes(
     video: str, decided: Decided, classes: Sequence[str], negative: str, shortest: float
 ) -> list[Interval]:
-    """The strokes of a video: maximal runs of known frames whose best class is a stroke.
+    """Return the strokes of a video: maximal runs of known frames whose best class is a stroke.
 
-    A run that reaches the first or last known frame ends there, as nobody knows how it goes on.
+    A run that reaches the first or last known frame ends there, as its continuation is unknown.
 
     Parameters
     ----------
@@ -219,15 +219,15 @@ def find_strokes(
     decided : Decided
     classes : sequence of str
     negative : str
-        The class that is no stroke.
+        The negative class.
     shortest : float
-        Frames of the shortest stroke.
+        Minimum number of frames of a stroke.
 
     Returns
     -------
     list of Interval
-        In time order. The class has the highest mean smoothed probability of all stroke classes, which is
-        its `probability`; the `score` is the mean of one minus that of the negative class.
+        In time order. The class has the highest mean smoothed probability of all stroke classes, stored as
+        `probability`; the `score` is the mean of one minus the probability of the negative class.
     """
     rest = list(classes).index(negative)
     is_stroke = (decided.best != rest) & (decided.best != UNKNOWN)
@@ -245,7 +245,7 @@ def find_strokes(
 
 
 def cut(stroke: Interval, decided: Decided) -> str:
-    """Which bounds of a found stroke lie where the known frames end: ``begin``, ``end``, ``both`` or none."""
+    """Return which bounds of a stroke limit the known frames: ``begin``, ``end``, ``both`` or none."""
     first, end = decided.known
     names = [
         name for name, reached in (("begin", stroke.begin == first), ("end", stroke.end == end)) if reached

@@ -1,7 +1,7 @@
-"""Detection figures: found strokes of untrimmed videos against the annotated ones.
+"""Detection metrics: detected strokes of untrimmed videos against the annotated ones.
 
-Where nothing was found every figure is 0. A figure that is not defined (recall where no stroke is
-annotated, a class that does not occur) is None, which JSON writes as null.
+If nothing was detected every metric is 0. An undefined metric (recall without annotated strokes,
+a class that does not occur) is None, which JSON writes as null.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from crisp.evaluation import metrics
 
 THRESHOLDS = tuple(percent / 100 for percent in range(50, 100, 5))  # of the IoU
 
-# For each found stroke the (index, IoU) of the annotated ones it may stand for, in their order.
+# For each detected stroke the (index, IoU) of its candidate annotated strokes, in their order.
 Candidates = Sequence[Sequence[tuple[int, float]]]
 
 
 class Interval(NamedTuple):
-    """A stroke, found or annotated: frames ``[begin, end)`` of a video.
+    """An annotated or detected stroke: frames ``[begin, end)`` of a video.
 
-    `label` is empty where the class is not known. Of a found one `score` is the probability that there is
-    any stroke, by which found strokes are ranked, and `probability` that of its class.
+    `label` is empty if the class is not known. For a detected stroke, `score` is the probability of
+    any stroke, used for ranking, and `probability` that of its class.
     """
 
     video: str
@@ -38,7 +38,7 @@ class Interval(NamedTuple):
 
 
 def iou(one: ArrayLike, other: ArrayLike) -> NDArray[np.float64]:
-    """Intersection over union of intervals (n, 2) with others (m, 2), (n, m) in [0, 1]."""
+    """Return the intersection over union of intervals (n, 2) with others (m, 2), (n, m) in [0, 1]."""
     a, b = np.reshape(one, (-1, 1, 2)), np.reshape(other, (1, -1, 2))
     shared = np.minimum(a[..., 1], b[..., 1]) - np.maximum(a[..., 0], b[..., 0])
     shared = np.maximum(shared, 0)
@@ -52,12 +52,12 @@ def detection(
     classes: Sequence[str],
     negative: str,
 ) -> dict[str, Any]:
-    """All figures of a detection.
+    """Compute all metrics of a detection.
 
     Parameters
     ----------
     truth, found : sequence of Interval
-        The annotated and the found strokes of all videos; of the found ones the order counts in
+        The annotated and detected strokes of all videos; the order of detected strokes matters in
         `campaign` only.
     frames : mapping of str to int
         Number of frames of every video.
@@ -69,7 +69,7 @@ def detection(
     Returns
     -------
     dict
-        Ready for JSON: `strokes` and `detections` (how many), `frames`, the figures of `frame_figures`,
+        Ready for JSON: `strokes` and `detections` (counts), `frames`, the metrics of `frame_figures`,
         `campaign` and `ranked`, and `classes`.
     """
     return {
@@ -91,15 +91,15 @@ def frame_figures(
     classes: Sequence[str],
     negative: str,
 ) -> dict[str, Any]:
-    """Figures frame by frame, over all videos joined.
+    """Compute per-frame metrics over all videos.
 
     Returns
     -------
     dict
-        `global_iou`: frames in both an annotated and a found stroke over frames in either; None if there
-        are none. `everywhere`: its value if every frame were found to be in a stroke, which is the share
-        of stroke frames. `frame_confusion`: counts (N, N), rows = annotated class, of the frames whose
-        class is known.
+        `global_iou`: frames in both an annotated and a detected stroke over frames in either; None if there
+        are none. `everywhere`: its value if every frame were detected as a stroke, i.e. the share
+        of stroke frames. `frame_confusion`: counts (N, N), rows = annotated class, of the frames with a
+        known class.
     """
     actual = _painted(truth, frames, classes, negative)
     chosen = _painted(found, frames, classes, negative)
@@ -117,7 +117,7 @@ def frame_figures(
 def _painted(
     strokes: Iterable[Interval], frames: Mapping[str, int], classes: Sequence[str], negative: str
 ) -> NDArray[np.intp]:
-    """Class index of every frame of all videos; where strokes overlap that of the later one."""
+    """Return the class index of every frame of all videos; later strokes overwrite earlier ones."""
     indices = {name: index for index, name in enumerate(classes)}
     videos = {video: np.full(count, indices[negative], np.intp) for video, count in frames.items()}
     for stroke in sorted(strokes, key=lambda stroke: (stroke.begin, stroke.end)):
@@ -126,17 +126,17 @@ def _painted(
 
 
 def campaign(truth: Sequence[Interval], found: Sequence[Interval], one_to_one: bool = False) -> float | None:
-    """The "mAP" that the MediaEval sport task of 2022 ranked by, which is not an average precision.
+    """Compute the "mAP" that ranked the MediaEval sport task of 2022; it is not an average precision.
 
-    The mean over `THRESHOLDS` of precision x recall, whatever the class. The found strokes take annotated
-    ones in the order given, each all that it overlaps by the threshold and no other has taken; one that
-    takes none is false. Scores play no part.
+    It is the mean over `THRESHOLDS` of precision x recall, ignoring the class. In the order given, each
+    detected stroke matches all unmatched annotated strokes with an overlap of at least the threshold; one
+    without a match is false. Scores are not used.
 
     Parameters
     ----------
     truth, found : sequence of Interval
     one_to_one : bool
-        A found stroke takes only the one that it overlaps most.
+        A detected stroke matches only the annotated one with the largest overlap.
 
     Returns
     -------
@@ -160,20 +160,20 @@ def _campaign_at(candidates: Candidates, threshold: float, n_truth: int, one_to_
 
 
 def ranked(truth: Sequence[Interval], found: Sequence[Interval], classes: Sequence[str]) -> dict[str, Any]:
-    """Average precisions at each IoU ("0.50" to "0.95") and their mean ("mean").
+    """Compute average precisions at each IoU ("0.50" to "0.95") and their mean ("mean").
 
     Parameters
     ----------
     truth, found : sequence of Interval
     classes : sequence of str
-        Of strokes.
+        The stroke classes.
 
     Returns
     -------
     dict
-        `average_precision`: whatever the class. `per_class`: by name, with the numbers of `strokes` and
-        `detections`; found strokes that mostly overlap one of unknown class are left out.
-        `mean_average_precision`: mean over the classes that are annotated.
+        `average_precision`: ignoring the class. `per_class`: by name, with the numbers of `strokes` and
+        `detections`; excludes detected strokes that mostly overlap one of unknown class.
+        `mean_average_precision`: mean over the annotated classes.
     """
     known = [stroke for stroke in truth if stroke.label in classes]
     judged = _without_unknown(truth, found, classes)
@@ -197,7 +197,7 @@ def ranked(truth: Sequence[Interval], found: Sequence[Interval], classes: Sequen
 def _without_unknown(
     truth: Sequence[Interval], found: Sequence[Interval], classes: Sequence[str]
 ) -> list[Interval]:
-    """The found strokes but those whose largest overlap is with an annotated one of unknown class."""
+    """Exclude detected strokes whose largest overlap is with an annotated one of unknown class."""
     if all(stroke.label in classes for stroke in truth):
         return list(found)
     kept = []
@@ -217,17 +217,17 @@ def _precisions(truth: Sequence[Interval], found: Sequence[Interval]) -> dict[st
 
 
 def average_precision(truth: Sequence[Interval], found: Sequence[Interval], threshold: float) -> float | None:
-    """Area under the curve of precision over recall, all points interpolated (as PASCAL VOC from 2010 on).
+    """Compute the area under the precision-recall curve, all points interpolated (as PASCAL VOC from 2010).
 
-    From the highest score down each found stroke takes the annotated one that it overlaps most, of those
-    that it overlaps by the threshold and no other has taken; one that takes none is false. Equal scores
-    are one point of the curve, so their order plays no part.
+    From the highest score down, each detected stroke matches the unmatched annotated one with the largest
+    overlap, if it reaches the threshold; one without a match is false. Equal scores
+    form one point of the curve, so their order does not matter.
 
     Parameters
     ----------
     truth, found : sequence of Interval
     threshold : float
-        Least IoU, one of `THRESHOLDS`.
+        Minimum IoU, one of `THRESHOLDS`.
 
     Returns
     -------
@@ -262,7 +262,7 @@ def _average_precision(
 def _candidates(
     truth: Sequence[Interval], found: Sequence[Interval], least: float = THRESHOLDS[0]
 ) -> Candidates:
-    """For each found stroke the annotated ones of its video that it overlaps, by `least` at least."""
+    """Return for each detected stroke the annotated ones of its video that overlap it by at least `least`."""
     by_video: dict[str, list[int]] = defaultdict(list)
     for index, stroke in enumerate(truth):
         by_video[stroke.video].append(index)

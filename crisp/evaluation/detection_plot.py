@@ -1,4 +1,4 @@
-"""Plot the strokes found in untrimmed videos beside those annotated."""
+"""Plot detected and annotated strokes of untrimmed videos."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from crisp.core.plotting import BLUE, GREEN, GREY, ORANGE, annotate, heading, le
 from crisp.core.words import counted
 from crisp.evaluation.detection_metrics import THRESHOLDS, Interval, iou
 
-MOST_VIDEOS = 40  # of a picture of found strokes; more would make it too tall to look at
+MOST_VIDEOS = 40  # per figure; more would make it too tall
 
 
 class Timeline(NamedTuple):
-    """A video, its annotated and found strokes, and the probability (N,) of a stroke at each frame."""
+    """A video, its annotated and detected strokes, and the probability (N,) of a stroke per frame."""
 
     video: str
     fps: float
@@ -28,10 +28,10 @@ class Timeline(NamedTuple):
 
 
 def plot_timelines(path: str | Path, videos: Sequence[Timeline], title: str) -> None:
-    """Draw the annotated and the found strokes of untrimmed videos over the probability of a stroke.
+    """Plot annotated and detected strokes of untrimmed videos over the probability of a stroke.
 
-    A found stroke is coloured by whether it overlaps an annotated one by half of their union, and whether
-    the class is right; an annotated one that no found stroke overlaps so is hollow.
+    The colour of a detected stroke shows whether its IoU with an annotated one is at least one half, and
+    whether the class is correct; an annotated stroke without this overlap is hollow.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def plot_timelines(path: str | Path, videos: Sequence[Timeline], title: str) -> 
     videos : sequence of Timeline
         The first `MOST_VIDEOS` are drawn.
     title : str
-        What found the strokes.
+        Name of the model.
     """
     shown = videos[:MOST_VIDEOS]
     if len(shown) < len(videos):
@@ -59,7 +59,7 @@ def plot_timelines(path: str | Path, videos: Sequence[Timeline], title: str) -> 
 
 
 def _timeline(axes: Axes, video: Timeline) -> None:
-    """Draw a video: probability from 0 to 1, found strokes above it, annotated ones on top."""
+    """Plot a video: probability from 0 to 1, detected strokes above it, annotated ones on top."""
     frames = np.arange(np.size(video.probability))
     axes.fill_between(
         frames / video.fps, video.probability, step="post", color=GREY, alpha=0.35, label="stroke probability"

@@ -1,4 +1,4 @@
-"""The stage evaluate: a trained model on the test samples of its split."""
+"""The evaluate stage: evaluate a trained model on the test samples of its split."""
 
 from __future__ import annotations
 
@@ -41,20 +41,20 @@ def evaluate_model(
     split : str
         Name of the split.
     seed : int
-        Of the training.
+        Seed of the training.
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``cuda:<n>``.
 
     Returns
     -------
     dict
-        The metrics, as ``metrics.json`` has them.
+        The metrics, as in ``metrics.json``.
 
     Raises
     ------
     CrispError
-        If an input is missing, or the model is of another variant, class list or normalisation than
-        the study's.
+        If an input is missing, or the model differs from the study in variant, class list or
+        normalisation.
     """
     make_deterministic(study.training.threads)
     folder = study.model_folder(variant.name, split, seed)
@@ -87,7 +87,7 @@ def evaluate_model(
 def _calibration(
     fitted: dict[str, Any], windows: Sequence[np.ndarray], labels: Sequence[int], rule: str
 ) -> dict[str, Any]:
-    """The calibration of a model: on the validation samples as fitted, on the test samples as decided."""
+    """Return the calibration of a model, on the validation samples (as fitted) and on the test samples."""
     scores = [decisions.scores(window, rule) for window in windows]
     validation = {key: fitted.get(key, {}) for key in ("before", "after")}
     return {

@@ -1,4 +1,4 @@
-"""Inference: window probabilities of samples under a trained model, and a variant's evaluation."""
+"""Inference: window probabilities of samples for a trained model."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from crisp.study.samples import Sample
 def window_probabilities(model: nn.Module, clips: ClipDataset, sample: Sample, batch_size: int) -> np.ndarray:
     """Predict every window of a sample.
 
-    The crop follows the ROI frame by frame whatever the window, so the sample's frames are read
-    once and the windows are slices of them.
+    The crop follows the ROI frame by frame independent of the window, so the sample's frames are read
+    once, and the windows are slices of them.
 
     Parameters
     ----------
     model : Module
         In evaluation mode; its inputs are streams of (B, C, T, H, W).
     clips : ClipDataset
-        Of the sample's part of the split, not augmented.
+        For the sample's part of the split, without augmentation.
     sample : Sample
     batch_size : int
-        Windows predicted at once.
+        Windows per forward pass.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def window_probabilities(model: nn.Module, clips: ClipDataset, sample: Sample, b
 def _batches(
     streams: dict[str, torch.Tensor], frames: int, batch_size: int
 ) -> Iterator[dict[str, torch.Tensor]]:
-    """Batches of windows (B, C, T, ...) sliding over streams (C, length, ...)."""
+    """Yield batches of windows (B, C, T, ...) sliding over streams (C, length, ...)."""
     sliding = {name: clip.unfold(1, frames, 1).movedim(1, 0).movedim(-1, 2) for name, clip in streams.items()}
     count = len(next(iter(sliding.values())))
     for begin in range(0, count, batch_size):
@@ -56,7 +56,7 @@ def _batches(
 
 
 def model_rows(model: nn.Module, streams: dict[str, torch.Tensor]) -> np.ndarray:
-    """Softmax of a batch, (B, classes) float64."""
+    """Return the softmax of a batch, (B, classes) float64."""
     try:
         with torch.inference_mode():
             return torch.softmax(model(streams).double(), dim=1).cpu().numpy()

@@ -1,9 +1,9 @@
-"""Classification figures of a set of strokes.
+"""Classification metrics of a set of strokes.
 
-A truth of -1 means not annotated; such strokes are left out everywhere and `n` does not count them.
-A figure that is not defined (recall of a class that does not occur, anything of no strokes) is None,
-which JSON writes as null. (scikit-learn refuses to score no strokes, and gives 0 or NaN for what is not
-defined; where both define a figure they agree, which the tests check.)
+A truth of -1 means not annotated; these strokes are always excluded, and not counted in `n`.
+An undefined metric (recall of a class that does not occur, any metric without strokes) is None,
+which JSON writes as null. (scikit-learn rejects an empty set, and gives 0 or NaN for undefined
+metrics; where both define a metric they agree, which the tests check.)
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ UNKNOWN = -1
 
 
 def classification(truth: ArrayLike, ranked: ArrayLike, classes: Sequence[str]) -> dict[str, Any]:
-    """All figures of a classification.
+    """Compute all metrics of a classification.
 
     Parameters
     ----------
     truth : array_like
-        (n,) true class indices; -1 where the stroke is not annotated.
+        (n,) true class indices; -1 if the stroke is not annotated.
     ranked : array_like
         (n, N) class indices of each stroke, best first; the first is the prediction.
     classes : sequence of str
@@ -59,7 +59,7 @@ def classification(truth: ArrayLike, ranked: ArrayLike, classes: Sequence[str]) 
 
 
 def confusion(truth: ArrayLike, predicted: ArrayLike, n_classes: int) -> NDArray[np.int64]:
-    """Confusion counts (N, N), rows = truth, columns = prediction, of annotated strokes."""
+    """Count the confusions (N, N), rows = truth, columns = prediction, of annotated strokes."""
     actual, chosen = _indices(truth), _indices(predicted)
     labelled = actual != UNKNOWN
     cells = actual[labelled] * n_classes + chosen[labelled]
@@ -67,17 +67,17 @@ def confusion(truth: ArrayLike, predicted: ArrayLike, n_classes: int) -> NDArray
 
 
 def row_shares(matrix: ArrayLike) -> NDArray[np.float64]:
-    """Confusion counts (N, N) as shares of their row; a row without strokes stays 0."""
+    """Return confusion counts (N, N) as shares of their row; a row without strokes stays 0."""
     counts = np.asarray(matrix, dtype=np.float64)
     return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
 
 def interval(correct: int, n: int) -> list[float] | None:
-    """Wilson's 95 % interval ``[low, high]`` of a share of `correct` in `n`; None if `n` is 0.
+    """Return Wilson's 95 % interval ``[low, high]`` of a share of `correct` in `n`; None if `n` is 0.
 
     E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
     """
-    from scipy.stats import binomtest  # takes a second to import, and training has no use for it
+    from scipy.stats import binomtest  # takes a second to import, and training does not need it
 
     if n == 0:
         return None
@@ -86,13 +86,13 @@ def interval(correct: int, n: int) -> list[float] | None:
 
 
 def majority(training: ArrayLike, truth: ArrayLike) -> float | None:
-    """Accuracy of always predicting the commonest class of the training strokes.
+    """Return the accuracy of always predicting the most frequent training class.
 
     Parameters
     ----------
     training, truth : array_like
-        (m,) and (n,) class indices of the training strokes and of those scored; -1 is left out. Of
-        equally common classes the lowest index counts.
+        (m,) and (n,) class indices of the training strokes and of the scored ones; -1 is skipped.
+        Ties use the lowest class index.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Write the page of figures per class."""
+"""Write the page of per-class metrics."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from crisp.core.words import percent
 
 
 def per_class_table(path: str | Path, metrics: Mapping[str, Any], title: str = "Figures per class") -> None:
-    """Write the figures per class and super-class of a ``metrics.json`` as a page of HTML by itself."""
+    """Write the metrics per class and super-class of a ``metrics.json`` as a self-contained HTML page."""
     sets = {"": metrics, **metrics["super_classes"]}
     body = [
         [

@@ -1,4 +1,4 @@
-"""Evaluation of a model: the predicted class of every stroke, and the figures over all of them."""
+"""Evaluate a model: the predicted class of every stroke, and the metrics over all strokes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from crisp.study.super_classes import SuperClasses
 
 
 def class_indices(samples: Iterable[Sample], classes: Sequence[str]) -> NDArray[np.intp]:
-    """Class index of each sample's label, -1 for ``Unknown``.
+    """Return the class index of each sample's label, -1 for ``Unknown``.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def evaluate_predictions(
     majority: float | None = None,
     super_classes: SuperClasses | None = None,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Decide every stroke by every rule and score the decisions.
+    """Classify every stroke with every rule, and compute the metrics.
 
     Parameters
     ----------
@@ -66,18 +66,18 @@ def evaluate_predictions(
     decision : str
         The configured rule, one of `decisions.RULES`.
     majority : float, optional
-        Accuracy of always predicting the commonest training class (`metrics.majority`), for comparison.
+        Accuracy of always predicting the most frequent training class (`metrics.majority`), for comparison.
     super_classes : mapping, optional
-        Sets of super-classes to judge by as well (`Study.super_classes`).
+        Sets of super-classes for additional metrics (`Study.super_classes`).
 
     Returns
     -------
     predictions : list of dict
-        A row a stroke, with the keys of `columns`.
+        One row per stroke, with the keys of `columns`.
     figures : dict
-        Those of `metrics.classification` for the configured rule, `super_classes` (the same figures for
-        each set, without a `super_classes` of their own), `decision` (the rule's name), `decisions`
-        (all these figures for each rule) and `majority`.
+        Metrics of `metrics.classification` for the configured rule, `super_classes` (the same metrics for
+        each set, without `super_classes` of their own), `decision` (the rule's name), `decisions`
+        (all these metrics for each rule) and `majority`.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def evaluate_predictions(
 def _figures(
     truth: ArrayLike, ranked: ArrayLike, classes: Sequence[str], super_classes: SuperClasses
 ) -> dict[str, Any]:
-    """The figures of one decision rule, those by super-class included."""
+    """Compute the metrics of one decision rule, including those by super-class."""
     coarse = {
         name: metrics.classification(
             *superclasses.mapped(truth, ranked, classes, members), superclasses.names(classes, members)
@@ -114,11 +114,11 @@ def _figures(
 
 
 def columns(classes: Sequence[str]) -> list[str]:
-    """Header of ``predictions.csv``.
+    """Return the header of ``predictions.csv``.
 
     `correct` is 1 or 0, empty for an unlabelled stroke. `score` is that of the predicted class, and
-    ``p:<class>`` that of each class, by the configured rule (for ``vote`` the share of votes);
-    ``by:<rule>`` is the class each rule predicts.
+    ``p:<class>`` that of each class, for the configured rule (for ``vote`` the share of votes);
+    ``by:<rule>`` is the class predicted by each rule.
     """
     fixed = ["sample", "video", "begin", "end", "label", "prediction", "correct", "score"]
     return [*fixed, *(f"p:{name}" for name in classes), *(f"by:{rule}" for rule in decisions.RULES)]
@@ -138,11 +138,11 @@ def write_predictions(path: str | Path, rows: Iterable[Mapping[str, Any]], class
             )
 
 
-ROUNDED = 0.001  # by which a probability may be beyond 0 or 1
+ROUNDED = 0.001  # tolerance of probabilities beyond 0 or 1
 
 
 class Prediction(NamedTuple):
-    """A row of ``predictions.csv``; `correct` is None of an unlabelled stroke, `scores` (N,) by class."""
+    """A row of ``predictions.csv``; `correct` is None for an unlabelled stroke, `scores` (N,) by class."""
 
     sample: str
     video: str
@@ -155,12 +155,12 @@ class Prediction(NamedTuple):
 
 
 def read_predictions(path: str | Path, classes: Sequence[str]) -> list[Prediction]:
-    """Read a ``predictions.csv`` of a model of these classes.
+    """Read the ``predictions.csv`` of a model with these classes.
 
     Raises
     ------
     CrispError
-        If it is missing, damaged, or of other classes.
+        If it is missing, damaged, or has other classes.
     """
     expected = f"columns {', '.join(columns(classes))[:200]}"
     with (
@@ -194,7 +194,7 @@ def _share(cell: str) -> float:
 def _fitting(
     samples: Sequence[Sample], probabilities: Sequence[ArrayLike], n_classes: int
 ) -> list[NDArray[np.float64]]:
-    """The probabilities as arrays, checked against the samples and classes they are for."""
+    """Return the probabilities as arrays, checked against samples and classes."""
     if len(samples) != len(probabilities):
         raise fail(
             "evaluation", "not one array of probabilities a sample", str(len(samples)), len(probabilities)
@@ -215,7 +215,7 @@ def _row(
     classes: Sequence[str],
     decision: str,
 ) -> dict[str, Any]:
-    """A stroke's row of ``predictions.csv``; the keys are those of `columns`."""
+    """Return a stroke's row of ``predictions.csv``; the keys are those of `columns`."""
     prediction = chosen[decision]
     return {
         "sample": sample.sample,

@@ -1,4 +1,4 @@
-"""Reliability diagrams: how often a model is right when it is so sure, before and after calibration."""
+"""Plot reliability diagrams: accuracy over confidence, before and after calibration."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ STATES = {"before": (GREY, "as the model says it"), "after": (BLUE, "calibrated"
 
 
 def reliability(path: str | Path, figures: dict[str, Any], title: str) -> None:
-    """Draw the validation samples, which the temperature was fitted on, and the test samples.
+    """Plot the validation samples, used to fit the temperature, and the test samples.
 
     Parameters
     ----------
     path : PNG file to write.
     figures : `calibration` of a ``metrics.json``.
-    title : what the model is.
+    title : name of the model.
     """
     with picture(path, 8, 4.1) as figure:
         remark = figures["remark"] or f"temperature {figures['temperature']:.2f}"
@@ -34,7 +34,7 @@ def reliability(path: str | Path, figures: dict[str, Any], title: str) -> None:
 
 
 def _diagram(axes: Axes, part: str, measured: dict[str, Any]) -> None:
-    """Accuracy over confidence, a mark a tenth, its area by its samples; the diagonal is the ideal."""
+    """Plot accuracy over confidence, one marker per tenth, sized by its samples; the diagonal is ideal."""
     axes.set_aspect("equal")
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)

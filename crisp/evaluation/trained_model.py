@@ -1,4 +1,4 @@
-"""Load the trained model of a study, checked against it."""
+"""Load a trained model and check it against the study."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def trained_model(study: Study, variant: Variant, split: str, seed: int, device:
     split : str
         Name of the split that it was trained on.
     seed : int
-        Of the training.
+        Seed of the training.
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``cuda:<n>``.
 
@@ -36,7 +36,7 @@ def trained_model(study: Study, variant: Variant, split: str, seed: int, device:
     Raises
     ------
     CrispError
-        If it is missing, or of another variant, class list or normalisation than the study's.
+        If it is missing, or differs from the study in variant, class list or normalisation.
     """
     return model_with_settings(study, variant, split, seed, device)[0]
 
@@ -44,7 +44,7 @@ def trained_model(study: Study, variant: Variant, split: str, seed: int, device:
 def model_with_settings(
     study: Study, variant: Variant, split: str, seed: int, device: str
 ) -> tuple[nn.Module, dict[str, Any]]:
-    """As :func:`trained_model`, with what the model's file says about it."""
+    """Load the model as :func:`trained_model` does, with its metadata."""
     path = study.model_folder(variant.name, split, seed) / "model.pt"
     model, about = load_model(path, choose_device(device))
     _check(study, variant, split, about, path)
@@ -52,7 +52,7 @@ def model_with_settings(
 
 
 def _check(study: Study, variant: Variant, split: str, about: dict[str, Any], path: Path) -> None:
-    """Refuse a model that takes other clips or tells other classes apart than the study says."""
+    """Reject a model whose clips or classes differ from the study's."""
     expected = {
         "classes": list(study.classes),
         "size": list(variant.size),
@@ -61,7 +61,7 @@ def _check(study: Study, variant: Variant, split: str, about: dict[str, Any], pa
     }
     if "pose" in variant.streams:
         expected["pose_norm"] = variant.pose_norm
-    # A model of before a key was made has its default.
+    # Older model files lack newer keys; use the defaults.
     of_model = Variant.from_config(about["variant"])
     found = {**vars(of_model), "size": list(of_model.size), **about}
     other = [key for key in expected if found[key] != expected[key]]

@@ -1,1 +1,1 @@
-"""New videos: their strokes, exports and pages."""
+"""Index new videos: strokes, exports and pages."""

@@ -1,8 +1,8 @@
-"""Indexing: the strokes of new videos, found by a trained model, in one command.
+"""Indexing: find the strokes of new videos with a trained model.
 
-A video is prepared as those of a study are. Its stage files lie in the folder of its results until all is
-written, so that a killed run goes on with those that are finished. Memory is bounded by chunks of frames;
-only a few numbers a frame are kept for the whole video.
+Videos are prepared as in a study. Their stage files stay in the results folder until everything is
+written, so that a killed run can resume. Memory is bounded by chunks of frames;
+only a few numbers per frame are kept for the whole video.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ from crisp.study.importers import video_ids
 
 
 def index_videos(videos: Sequence[Path], model: Model, options: Options) -> None:
-    """Index videos, one after the other; one that fails leaves the others alone.
+    """Index videos one after the other; one that fails does not stop the others.
 
     Raises
     ------
     CrispError
-        If two videos would share a folder, or, after the others are done, if one failed.
+        If two videos would share a folder or, after the others are done, if one failed.
     """
     names = [video_ids.plain(path.name) for path in videos]
     twice = [name for name, number in Counter(map(str.lower, names)).items() if number > 1]
@@ -83,9 +83,9 @@ def index_videos(videos: Sequence[Path], model: Model, options: Options) -> None
 
 
 def index_video(path: Path, name: str, model: Model, options: Options) -> dict[str, Any]:
-    """Index one video: write ``index.json``, a page to look at, and files for other software to its folder.
+    """Index one video: write ``index.json``, a viewer page, and exports to its folder.
 
-    What is up to date already is left as it is.
+    Files that are up to date are not rewritten.
 
     Returns
     -------
@@ -95,8 +95,8 @@ def index_video(path: Path, name: str, model: Model, options: Options) -> dict[s
     Raises
     ------
     CrispError
-        If the video or its annotation cannot be read, its folder holds something else or is in use, a person
-        has changed a file that is to be written anew, or there is no room.
+        If the video or its annotation cannot be read, its folder holds other files or is in use, a user
+        has changed a file that would be rewritten, or the disk is full.
     """
     folder = options.out / name
     source = _probed(path)
@@ -113,7 +113,7 @@ def _index(
     model: Model,
     options: Options,
 ) -> dict[str, Any]:
-    """As :func:`index`, for a video that was looked at, in a folder of one's own."""
+    """Index a probed video in a folder locked by this process."""
     began = time.monotonic()
     name = folder.name
     annotated, truth = annotation
@@ -158,10 +158,10 @@ def _index(
 
 
 def _write(folder: Path, content: dict[str, Any], overlay: bool) -> None:
-    """Write ``index.json`` and all that is made of it; a later run makes good what is cut off."""
+    """Write ``index.json`` and all files made from it; a later run completes an interrupted one."""
     stale = [*exports.FORMATS, viewer.PAGE]
     if files.read_cache(folder / index_file.NAME).get("digest") != content["digest"]:
-        stale.append(exports.OVERLAY)  # it takes long, and does not show the annotation
+        stale.append(exports.OVERLAY)  # it is slow, and does not show the annotation
     for name in (exports.RECORD, *stale):
         (folder / name).unlink(missing_ok=True)
     files.write_json(folder / index_file.NAME, content, indent=None)
@@ -170,19 +170,19 @@ def _write(folder: Path, content: dict[str, Any], overlay: bool) -> None:
 
 
 def _make_page(folder: Path) -> None:
-    """Make the page to look at the video; what its reader may run into is told."""
+    """Make the viewer page, and print its warnings."""
     proxy = folder / Path(viewer.PAGE).with_suffix(".mp4")
     for warning in make_viewer(folder / index_file.NAME, video=proxy if proxy.exists() else None).warnings:
         print(f"warning: {warning}", file=sys.stderr)
 
 
 def _probed(path: Path) -> Source:
-    """What a video file is, without decoding it.
+    """Return the properties of a video file, without decoding it.
 
     Raises
     ------
     CrispError
-        If it is no video, or no file of its index could hold its name.
+        If it is not a video, or its name cannot be stored in its index.
     """
     if not is_plain(str(path.absolute())):
         expected, remedy = "a name in one line, without control characters", "rename it, or link to it: ln -s"
@@ -196,7 +196,7 @@ def _probed(path: Path) -> Source:
 
 
 def _annotated(given: Path | None, name: str) -> tuple[Path | None, list[dict] | None]:
-    """The annotation file of a video and its strokes; none where there is none for it."""
+    """Return the annotation file of a video and its strokes; none if there is no file."""
     path = given / f"{name}.xml" if given and given.is_dir() else given
     if path is None or (path != given and not path.exists()):
         return None, None
@@ -204,7 +204,7 @@ def _annotated(given: Path | None, name: str) -> tuple[Path | None, list[dict] |
 
 
 def _check_folder(folder: Path, source: Source) -> None:
-    """Refuse a folder of another video's results, or of files that are not from here."""
+    """Reject a folder with results of another video, or with other files."""
     if not folder.is_dir():
         return
     video = files.read_cache(folder / index_file.NAME).get("video")
@@ -225,12 +225,12 @@ def _check_folder(folder: Path, source: Source) -> None:
 
 @contextmanager
 def _held(folder: Path) -> Iterator[None]:
-    """Hold a folder, which is made, so that no other command works in it; the end of a process frees it.
+    """Create and lock a folder against other commands; released when the process ends.
 
     Raises
     ------
     CrispError
-        If another command holds it.
+        If another command has locked it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     place = os.open(folder, os.O_RDONLY)
@@ -243,7 +243,7 @@ def _held(folder: Path) -> Iterator[None]:
             "another crisp index is at work in this folder",
             remedy="wait for its end, or choose another --out",
         ) from None
-    except OSError:  # a file system that knows no locks
+    except OSError:  # the file system does not support locking
         pass
     try:
         yield
@@ -252,7 +252,7 @@ def _held(folder: Path) -> Iterator[None]:
 
 
 def _identity(source: Source, model: Model) -> str:
-    """One string for all that an index depends on but the annotation, which is only shown."""
+    """Return a digest of all inputs of an index except the annotation, which is only shown."""
     return files.digest(
         [
             [INDEX, __version__, {stage: STAGES[stage] for stage in ("frames", "flow", "roi", "detect")}],
@@ -263,11 +263,11 @@ def _identity(source: Source, model: Model) -> str:
 
 
 def _current(folder: Path, identity: str) -> dict[str, Any] | None:
-    """The content of ``index.json``, if it is there and nothing it depends on has changed."""
+    """Return the content of ``index.json``, if it exists and its inputs are unchanged."""
     content = files.read_cache(folder / index_file.NAME)
     if content.get("digest") != identity:
         return None
     try:
         return index_file.read_index(folder / index_file.NAME, whole=True)
-    except CrispError:  # made again, as a damaged one is
+    except CrispError:  # made again, like a damaged one
         return None

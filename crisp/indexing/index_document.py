@@ -1,4 +1,4 @@
-"""The content of ``index.json``."""
+"""Build the content of ``index.json``."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from crisp.preparation.video import Source
 from crisp.study.annotations import is_unknown
 from crisp.training import calibration, reference
 
-DIGITS = 4  # of scores and probabilities
-CLEAR = 0.5  # probability that a class has to reach somewhere
+DIGITS = 4  # decimals of scores and probabilities
+CLEAR = 0.5  # probability that a class must reach at least once
 OLD_MODEL = (
     "the model's file is of an older version: its probabilities are not calibrated, and whether this video "
     "is like its training data cannot be checked; train it again for both"
@@ -30,7 +30,7 @@ OLD_MODEL = (
 
 
 def with_annotation(content: dict[str, Any], truth: list[dict] | None, path: str | None) -> dict[str, Any]:
-    """The content of ``index.json`` with another annotation."""
+    """Return the content of ``index.json`` with another annotation."""
     before = _about_truth(content)
     anew = {**content, "truth": truth, "annotations": path}
     kept = [warning for warning in content["warnings"] if warning not in before]
@@ -38,7 +38,7 @@ def with_annotation(content: dict[str, Any], truth: list[dict] | None, path: str
 
 
 def _about_truth(content: dict[str, Any]) -> list[str]:
-    """What is unusual about annotated strokes, which are kept as they are."""
+    """List anomalies of annotated strokes, which are kept unchanged."""
     truth, path, count = content["truth"] or [], content["annotations"], content["video"]["frames"]
     known = {*content["model"]["classes"], ""}
     unknown = sorted({one["label"] for one in truth if not is_unknown(one["label"])} - known)
@@ -51,7 +51,7 @@ def _about_truth(content: dict[str, Any]) -> list[str]:
 
 
 def build_document(source: Source, name: str, folder: Path, step: int, model: Model) -> dict[str, Any]:
-    """Find the strokes of a prepared video; the content of its ``index.json``, without the truth."""
+    """Find the strokes of a prepared video; return its ``index.json`` content without the annotation."""
     reader = ClipReader(folder, model.variant.streams, model.variant.flow, model.variant.pose_norm)
     scale, rest = model.about["normalisation"], model.about["negative_class"]
     stride = detection.stride_frames(model.settings.stride, reader.fps)
@@ -108,7 +108,7 @@ def build_document(source: Source, name: str, folder: Path, step: int, model: Mo
 def _unlike(
     source: Source, folder: Path, distances: list[float], step: int, model: Model
 ) -> dict[str, Any] | None:
-    """How the video is unlike the model's training data; None where the model's file does not tell."""
+    """List differences from the model's training data; None if the model file has no reference."""
     known = model.about["reference"]
     if not known:
         return None
@@ -123,13 +123,13 @@ def _unlike(
     found = reference.compare(known, facts)
     working = model.preparation["fps"]
     ratio = source.fps / step / working if working else 1.0
-    # Two differences, neither of them large, are as telling as a large one.
+    # Two small differences count as one large one.
     far = len(found) > 1 or any(finding.far for finding in found) or max(ratio, 1 / ratio) > reference.RATE
     return {"words": [finding.words for finding in found], "meaningless": far}
 
 
 def _doubts(unlike: dict[str, Any] | None, model: Model, shown: np.ndarray) -> list[str]:
-    """What a reader has to know before believing the strokes: the worst first."""
+    """List warnings about the reliability of the strokes, most serious first."""
     told = []
     if unlike is None:
         told.append(OLD_MODEL)
@@ -147,11 +147,11 @@ def _doubts(unlike: dict[str, Any] | None, model: Model, shown: np.ndarray) -> l
 def _stroke(
     run: Interval, decided: detection.Decided, source: Source, step: int, model: Model
 ) -> dict[str, Any]:
-    """A found stroke as ``index.json`` has it: in frames of the video file, its probabilities calibrated."""
+    """Convert a stroke for ``index.json``: in frames of the video file, with calibrated probabilities."""
     means = decided.smoothed[run.begin : run.end].mean(axis=0)
     scores = _named(calibration.temper(means, model.temperature), model.classes)
     return {
-        # A frame that is taken stands for those up to the next one, of which there may be fewer.
+        # A kept frame represents those up to the next kept one, or fewer at the end.
         "begin": run.begin * step,
         "end": min(run.end * step, source.decoded),
         "label": run.label,
@@ -167,7 +167,7 @@ def _named(values: np.ndarray, classes: Sequence[str]) -> dict[str, float]:
 
 
 def _region(reader: ClipReader, source: Source, size: tuple[int, int], stride: int) -> dict[str, Any]:
-    """Centres (x, y) of the crops that the model saw, and their size (width, height), px of the video."""
+    """Return centres (x, y) and size (width, height) of the model's crops, px of the video."""
     _, height, width = reader.shape
     centres = roi.clamp(reader.centres()[::stride], size, width, height)
     scale = np.array([source.width / width, source.height / height])

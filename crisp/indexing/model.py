@@ -1,4 +1,4 @@
-"""A trained model as it is used on new videos."""
+"""A trained model for use on new videos."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from crisp.training.devices import choose_device, make_deterministic
 
 @dataclass(frozen=True)
 class Model:
-    """A trained model and all that its file says about how it is used."""
+    """A trained model with the metadata for its use."""
 
     path: Path
     sha256: str
@@ -37,27 +37,27 @@ class Model:
 
     @property
     def temperature(self) -> float:
-        """Of the probabilities that people read."""
+        """Return the temperature of probabilities shown to people."""
         return self.about["calibration"]["temperature"]
 
 
 def load_trained_model(
     path: Path, device: str = "auto", study: Study | None = None, workers: int = 1
 ) -> Model:
-    """A trained model, on the device.
+    """Load a trained model onto the device.
 
     Parameters
     ----------
-    path : of a ``model.pt``.
+    path : path of a ``model.pt``.
     device : ``auto``, ``cpu``, ``cuda``, …
-    study : whose decision rule and detection settings to take; None takes those the model was trained with.
+    study : source of the decision rule and detection settings; None uses those of the training.
     workers : threads of the network.
 
     Raises
     ------
     CrispError
-        If it is missing, damaged or of another schema, cannot tell a stroke from none, or needs poses that
-        nothing estimates.
+        If it is missing, damaged or of another schema, has no negative class, or needs poses that
+        cannot be estimated.
     """
     make_deterministic(workers)
     network, about = load_model(path, choose_device(device))
@@ -85,11 +85,11 @@ def load_trained_model(
 
 @dataclass(frozen=True)
 class Options:
-    """How videos are indexed: `annotated` is an annotation file, or a folder of ``<video id>.xml``."""
+    """How to index videos: `annotated` is an annotation file, or a folder of ``<video id>.xml``."""
 
     out: Path
     annotated: Path | None = None
     overlay: bool = False
     keep: bool = False
     workers: int = 1
-    backend: str = ""  # of the flow; empty is that of the model's study
+    backend: str = ""  # flow backend; empty = as in the model's study

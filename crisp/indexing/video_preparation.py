@@ -1,4 +1,4 @@
-"""Stage files of a new video."""
+"""Prepare the stage files of a new video."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from crisp.preparation import flow, frames, pose_estimation, roi, volume
 from crisp.preparation.deepflow import DeviceFullError
 from crisp.preparation.video import Source
 
-PREPARATION = "preparation.json"  # what the stage files beside it were made from, and how
+PREPARATION = "preparation.json"  # inputs and settings of the stage files beside it
 PART = 4096  # frames of flow that a killed run loses at most
-SAME_RATE = 0.01  # frame rates that differ by less are the same, as 29.97 and 30
+SAME_RATE = 0.01  # relative difference of equal frame rates, e.g. 29.97 and 30
 
 
 def frame_step(fps: float, working: float) -> tuple[int, list[str]]:
-    """Every how many frames one is taken for a model's working frame rate, and what to warn of.
+    """Return the frame step for a model's working frame rate, and warnings.
 
-    Rates that do not divide are brought as near as whole steps can; a model may not know its own.
+    Other rates are approximated with an integer step; a model may lack its own rate.
     """
     if not working:
         return 1, ["the model does not tell its frame rate: every frame is taken"]
@@ -39,7 +39,7 @@ def frame_step(fps: float, working: float) -> tuple[int, list[str]]:
 
 
 def prepare_video(source: Source, folder: Path, step: int, model: Model, options: Options) -> list[str]:
-    """Make the stage files that are missing; what is unusual about the video."""
+    """Make the missing stage files; return warnings about the video."""
     prepared = {
         **model.preparation,
         "frame_step": step,
@@ -78,7 +78,7 @@ def prepare_video(source: Source, folder: Path, step: int, model: Model, options
 
 
 def _available(backend: str) -> str:
-    """The backend of the flow that a model was trained with, or another where there is no GPU for it."""
+    """Return the flow backend of the model's training, or another one if it has no GPU here."""
     if backend != "gpu" or torch.cuda.is_available():
         return backend
     print("warning: the model's flow was computed on a GPU; there is none: a CPU does it", file=sys.stderr)
@@ -86,7 +86,7 @@ def _available(backend: str) -> str:
 
 
 def _usable(path: Path, kind: str) -> bool:
-    """Whether a stage file is there and can be opened; a damaged one goes, as the folder is CRISP's own."""
+    """Return whether a stage file exists and opens; delete a damaged one, as the folder is CRISP's own."""
     try:
         stage_files.open_stage(path, kind).close()
     except CrispError:
@@ -96,7 +96,7 @@ def _usable(path: Path, kind: str) -> bool:
 
 
 def _flow(images: Path, target: Path, backend: str, workers: int) -> None:
-    """Compute the flow, of a long video in parts, so that little of it is lost by a kill."""
+    """Compute the flow, in parts for a long video, so that a kill loses little work."""
     number = -(-stage_files.frame_count(images) // PART)
     if number == 1:
         flow.extract_flow(images, target, target.stem, backend, workers)
@@ -106,7 +106,7 @@ def _flow(images: Path, target: Path, backend: str, workers: int) -> None:
         for part, path in enumerate(parts, start=1):
             if not _usable(path, "flow"):
                 flow.extract_flow(images, path, target.stem, backend, workers, (part, number))
-    except DeviceFullError as error:  # no file is of two backends
+    except DeviceFullError as error:  # no file mixes two backends
         for path in parts:
             path.unlink(missing_ok=True)
         print(f"warning: {error}\n    instead another backend computes {target}", file=sys.stderr)
@@ -118,11 +118,11 @@ def _flow(images: Path, target: Path, backend: str, workers: int) -> None:
 
 
 def remove_stages(folder: Path, keep: bool = False) -> None:
-    """Delete the stage files of a folder, and the record of their making after them."""
+    """Delete the stage files of a folder, then the record of their inputs."""
     if keep or not (folder / PREPARATION).exists():
         return
     volume.remove_from(folder, "", "frames")
     (folder / PREPARATION).unlink(missing_ok=True)
     for name in ("flow", "roi"):
-        with suppress(OSError):  # not there, or somebody keeps other files in it
+        with suppress(OSError):  # missing, or the folder holds a user's files
             (folder / name).rmdir()

@@ -1,8 +1,8 @@
-"""The models by name.
+"""Build models by name.
 
-A model takes a dict of streams float32, each (B, C, T, H, W) or of poses (B, 42, T), and returns logits
+A model takes a dict of streams (float32), each (B, C, T, H, W), or (B, 42, T) for poses, and returns logits
 (B, classes).
-Its `features` (what the last layer sees) are apart from its `head`.
+Its `features` (the input of the last layer) are separate from its `head`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MODELS: dict[str, Callable[[Variant, int], nn.Module]] = {
 
 
 def build(variant: Variant, classes: int) -> nn.Module:
-    """The untrained model of a variant; its weights come from torch's generator, seeded by the caller.
+    """Return the untrained model of a variant; weights come from torch's generator, seeded by the caller.
 
     Raises
     ------
@@ -40,17 +40,17 @@ def build(variant: Variant, classes: int) -> nn.Module:
     """
     model = MODELS[variant.model](variant, classes)
     initialise(model, variant.init)
-    # The layout in which 3-D convolutions are fastest (docs/training.md); it changes no value.
+    # The fastest memory layout for 3-D convolutions (docs/training.md); it changes no value.
     return model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
 
 def input_shape(stream: str, size: tuple[int, int, int]) -> tuple[int, ...]:
-    """Shape of a stream's clips of that size: (C, T, H, W), of poses (42, T)."""
+    """Return the shape of a stream's clips of that size: (C, T, H, W), for poses (42, T)."""
     return (POSE_CHANNELS, size[0]) if stream == "pose" else (CHANNELS[stream], *size)
 
 
 def table(study: Study) -> list[dict[str, Any]]:
-    """The models of a study: `variant`, `model`, `parameters` and `inputs` (shape by stream).
+    """List the models of a study: `variant`, `model`, `parameters` and `inputs` (shape by stream).
 
     The weights are counted without being allocated.
     """

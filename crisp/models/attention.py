@@ -1,4 +1,4 @@
-"""The attention module that follows a block of convolutions: where and when in the clip to look."""
+"""The attention module after a block of convolutions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def _activated(before: int, after: int, kernel: int) -> tuple[nn.BatchNorm3d, nn
 
 
 class Residual(nn.Module):
-    """Residual block: 1x1x1 to a quarter of the channels, 3x3x3, 1x1x1 back, plus the input as it is."""
+    """Residual block: 1x1x1 to a quarter of the channels, 3x3x3, 1x1x1 back, plus the unchanged input."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -24,26 +24,26 @@ class Residual(nn.Module):
         )
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Feature maps (B, C, T, H, W) to maps of the same shape."""
+        """Map feature maps (B, C, T, H, W) to maps of the same shape."""
         return maps + self.path(maps)
 
 
 class Attention(nn.Module):
     """Attention of Martin et al. (ICPR 2021) on feature maps: a trunk weighted by a mask of its own input.
 
-    The mask goes three poolings down and comes back up, joined at each level by a skip connection:
+    The mask passes three poolings down and back up, with a skip connection at each level:
 
         x = R(in), trunk = R(R(x)), a = R(pool x), b = R(pool a), c = R(R(pool b)),
         m = R(up(c) + R(b)), m = R(up(m) + R(a)), out = R((1 + sigmoid(to_mask(up(m)))) * trunk)
 
-    R are residual blocks, each with weights of its own, `up` is trilinear with aligned corners, `pool`
-    the maximum of 3 with stride 2. Maps of one value per channel cannot be normalised in training with
+    R are residual blocks with separate weights, `up` is trilinear with aligned corners, `pool`
+    the maximum of 3 with stride 2. Maps with one value per channel cannot be normalised in training with
     batch size 1.
 
     Parameters
     ----------
     channels : int
-        Of the feature maps.
+        Channels of the feature maps.
     """
 
     def __init__(self, channels: int) -> None:
@@ -59,7 +59,7 @@ class Attention(nn.Module):
         self.exit = Residual(channels)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Feature maps (B, C, T, H, W) to maps of the same shape."""
+        """Map feature maps (B, C, T, H, W) to maps of the same shape."""
         x = self.entry(maps)
         a = self.down[0](self.pool(x))
         b = self.down[1](self.pool(a))

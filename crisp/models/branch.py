@@ -16,17 +16,17 @@ FEATURES = 500
 
 
 class Trunk(nn.Module):
-    """A clip of one stream to 500 features (Martin et al., Multimedia Tools and Applications, 2020).
+    """Map a clip of one stream to 500 features (Martin et al., Multimedia Tools and Applications, 2020).
 
     Three times Conv3d 3x3x3 + ReLU + MaxPool 2 (+ attention), each a member of `blocks`, then a fully
-    connected layer + ReLU. The ReLU comes after the pooling: that is the same, on an eighth of the values.
+    connected layer + ReLU. The ReLU follows the pooling: same result with an eighth of the values.
 
     Parameters
     ----------
     channels : int
         Channels of the stream.
     size : (frames, height, width)
-        Of the clips.
+        Size of the clips.
     attention : bool
         Whether an attention module follows each pooling.
 
@@ -57,7 +57,7 @@ class Trunk(nn.Module):
         self.dense = nn.Linear(FILTERS[-1] * pooled[0] * pooled[1] * pooled[2], FEATURES)
 
     def forward(self, clip: Tensor) -> Tensor:
-        """Clips (B, C, T, H, W) to features (B, 500)."""
+        """Map clips (B, C, T, H, W) to features (B, 500)."""
         maps = self.blocks(clip.contiguous(memory_format=torch.channels_last_3d))
         return torch.relu(self.dense(maps.flatten(1)))
 
@@ -84,9 +84,9 @@ class Branch(nn.Module):
         self.head = nn.Linear(FEATURES, classes)
 
     def features(self, streams: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
-        """What the head sees: one tensor (B, 500)."""
+        """Return the input of the head: one tensor (B, 500)."""
         return (self.trunk(streams[self.stream]),)
 
     def forward(self, streams: Mapping[str, Tensor]) -> Tensor:
-        """Clips by stream, each (B, C, T, H, W), to logits (B, classes)."""
+        """Map clips by stream, each (B, C, T, H, W), to logits (B, classes)."""
         return self.head(*self.features(streams))

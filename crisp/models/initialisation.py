@@ -8,18 +8,18 @@ from crisp.models.attention import Attention, Residual
 from crisp.models.branch import Trunk
 
 LAST = 0.1
-MASK = 1.5  # what an untrained attention multiplies by, on average: 1 + sigmoid(0)
+MASK = 1.5  # mean factor of an untrained attention: 1 + sigmoid(0)
 
 
 def initialise(model: nn.Module, init: str) -> None:
-    """Set a model's initial weights from torch's generator.
+    """Set a model's initial weights with torch's generator.
 
-    ``he``: normal with variance 2 / inputs in every layer that a ReLU follows (He et al., ICCV 2015),
-    a last layer of a tenth of unit scale, so that the loss starts at chance, and residual blocks that start
+    ``he``: normal with variance 2 / inputs in every layer followed by a ReLU (He et al., ICCV 2015),
+    a last layer with a tenth of unit scale, so that the loss starts at chance, and residual blocks that start
     as the identity (Goyal et al., 2017). Attention then multiplies by 1.5 at each block of a trunk,
-    which its fully connected layer takes back: Twin would multiply it once more, and diverge. Beside video a
-    pose trunk starts with features of a tenth of unit scale: places hardly differ from frame to frame, so its
-    features are nearly constant, and bilinear layers between such and others diverge. ``torch``: the
+    compensated in its fully connected layer: otherwise Twin multiplies both and diverges. Beside video a
+    pose trunk starts with features of a tenth of unit scale: positions hardly differ between frames, so its
+    features are nearly constant, and bilinear layers between these and others diverge. ``torch``: the
     library's defaults, as published; they shrink the signal at each layer, so that training may stay at
     chance for many epochs.
     """

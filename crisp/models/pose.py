@@ -13,15 +13,15 @@ from crisp.models.branch import FEATURES, FILTERS
 
 
 class PoseTrunk(nn.Module):
-    """The poses of a clip to 500 features.
+    """Map the poses of a clip to 500 features.
 
-    The video trunk without its space: three times Conv1d 3 + ReLU + MaxPool 2, each a member of `blocks`,
-    with as many filters, then a fully connected layer + ReLU.
+    The video trunk without spatial dimensions: three times Conv1d 3 + ReLU + MaxPool 2, each a member
+    of `blocks`, with as many filters, then a fully connected layer + ReLU.
 
     Parameters
     ----------
     frames : int
-        Of the clips.
+        Frames of the clips.
 
     Raises
     ------
@@ -42,7 +42,7 @@ class PoseTrunk(nn.Module):
         self.dense = nn.Linear(FILTERS[-1] * (frames // shrink), FEATURES)
 
     def forward(self, poses: Tensor) -> Tensor:
-        """Poses (B, 42, T) to features (B, 500)."""
+        """Map poses (B, 42, T) to features (B, 500)."""
         return torch.relu(self.dense(self.blocks(poses).flatten(1)))
 
 
@@ -52,7 +52,7 @@ class Pose(nn.Module):
     Parameters
     ----------
     frames : int
-        Of the clips.
+        Frames of the clips.
     classes : int
         Number of outputs.
     """
@@ -63,9 +63,9 @@ class Pose(nn.Module):
         self.head = nn.Linear(FEATURES, classes)
 
     def features(self, streams: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
-        """What the head sees: one tensor (B, 500)."""
+        """Return the input of the head: one tensor (B, 500)."""
         return (self.trunk(streams["pose"]),)
 
     def forward(self, streams: Mapping[str, Tensor]) -> Tensor:
-        """Poses (B, 42, T), by stream, to logits (B, classes)."""
+        """Map poses (B, 42, T), by stream, to logits (B, classes)."""
         return self.head(*self.features(streams))

@@ -13,7 +13,7 @@ from crisp.models.pose import PoseTrunk
 
 
 class Pairwise(nn.Module):
-    """The sum of a bilinear layer for each pair of features, every layer with its own bias.
+    """Sum a bilinear layer for each pair of features, every layer with its own bias.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class Pairwise(nn.Module):
         self.layers = nn.ModuleList(nn.Bilinear(FEATURES, FEATURES, classes) for _ in self.pairs)
 
     def forward(self, *parts: Tensor) -> Tensor:
-        """Features, each (B, 500), to logits (B, classes)."""
+        """Map features, each (B, 500), to logits (B, classes)."""
         # Bilinear is not on autocast's list and refuses half-precision features.
         full = [part.to(next(self.parameters()).dtype) for part in parts]
         return torch.stack(
@@ -43,11 +43,11 @@ class ThreeStream(nn.Module):
     Parameters
     ----------
     size : (frames, height, width)
-        Of the clips.
+        Size of the clips.
     classes : int
         Number of outputs.
     attention : bool
-        As for `Trunk`; poses have no space to attend to.
+        As for `Trunk`; poses have no spatial dimensions to attend to.
     """
 
     def __init__(self, size: tuple[int, int, int], classes: int, attention: bool = False) -> None:
@@ -58,9 +58,9 @@ class ThreeStream(nn.Module):
         self.head = Pairwise(3, classes)
 
     def features(self, streams: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
-        """What the head sees: the three trunks' features, each (B, 500)."""
+        """Return the input of the head: the three trunks' features, each (B, 500)."""
         return self.rgb(streams["rgb"]), self.flow(streams["flow"]), self.pose(streams["pose"])
 
     def forward(self, streams: Mapping[str, Tensor]) -> Tensor:
-        """Clips (B, C, T, H, W) and poses (B, 42, T), by stream, to logits (B, classes)."""
+        """Map clips (B, C, T, H, W) and poses (B, 42, T), by stream, to logits (B, classes)."""
         return self.head(*self.features(streams))

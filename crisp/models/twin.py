@@ -15,7 +15,7 @@ class Twin(nn.Module):
     Parameters
     ----------
     size : (frames, height, width)
-        Of the clips.
+        Size of the clips.
     classes : int
         Number of outputs.
     attention : bool
@@ -29,10 +29,10 @@ class Twin(nn.Module):
         self.head = nn.Bilinear(FEATURES, FEATURES, classes)
 
     def features(self, streams: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
-        """What the head sees: the two trunks' features, each (B, 500)."""
+        """Return the input of the head: the two trunks' features, each (B, 500)."""
         return self.rgb(streams["rgb"]), self.flow(streams["flow"])
 
     def forward(self, streams: Mapping[str, Tensor]) -> Tensor:
-        """Clips by stream, each (B, C, T, H, W), to logits (B, classes)."""
+        """Map clips by stream, each (B, C, T, H, W), to logits (B, classes)."""
         # Bilinear is not on autocast's list and refuses half-precision features.
         return self.head(*(part.to(self.head.weight.dtype) for part in self.features(streams)))

@@ -1,1 +1,1 @@
-"""Videos become frames, flow, regions of interest, poses and volumes."""
+"""Convert videos to frames, flow, regions of interest, poses and volumes."""

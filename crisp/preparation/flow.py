@@ -1,4 +1,4 @@
-"""Dense optical flow by method, and stage `flow`: a video's flow as quantised HDF5 volume.
+"""Dense optical flow by method, and the `flow` stage: a video's flow as a quantised HDF5 volume.
 
 Frame n's flow goes from frame n-1 to frame n, (dx, dy) in px per frame; frame 0 has none, so
 its row is zero.
@@ -30,13 +30,13 @@ CHUNK = 8  # frames per chunk
 SCALE = 1 / 128  # px per unit of the stored int16: an error of at most 1/256 px, a range of +-255 px
 METHODS = ("deepflow", "dis", "farneback", "tvl1", "pcaflow")
 BACKENDS = ("auto", "opencv", "cpu", "gpu")
-GPU_BLOCK = 256  # frames that a GPU is given at once; a multiple of CHUNK
-SOLVED_WITH = {"cpu": "numba", "gpu": "torch"}  # packages that decide the last bits, by backend
+GPU_BLOCK = 256  # frames per GPU call; a multiple of CHUNK
+SOLVED_WITH = {"cpu": "numba", "gpu": "torch"}  # packages that affect the last bits, by backend
 PROVENANCE = {"fps": float, "method": str, "backend": str, "frames_sha256": str, "versions": str}
 PCAFLOW_LEAST = (56, 72)  # height, width in px: below, OpenCV writes past the end of its arrays
 
 
-# A new solver for every pair of frames: DIS keeps settings that it chose for the pair before.
+# A new solver for every pair of frames: DIS keeps settings that it chose for the previous pair.
 SOLVERS: dict[str, Callable[[], cv2.DenseOpticalFlow]] = {
     "deepflow": cv2.optflow.createOptFlow_DeepFlow,
     "dis": lambda: cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM),
@@ -47,7 +47,7 @@ SOLVERS: dict[str, Callable[[], cv2.DenseOpticalFlow]] = {
 
 
 def _solve(method: str, backend: str, previous: np.ndarray, current: np.ndarray) -> np.ndarray:
-    """Flow (H, W, 2) float32 between two successive grey frames (H, W) uint8."""
+    """Return flow (H, W, 2) float32 between two successive grey frames (H, W) uint8."""
     try:
         if backend == "cpu":
             from crisp.preparation.deepflow import cpu  # numba takes a second to load
@@ -56,7 +56,7 @@ def _solve(method: str, backend: str, previous: np.ndarray, current: np.ndarray)
         return SOLVERS[method]().calc(previous, current, None)  # type: ignore[call-overload]
     except cv2.error as error:
         if method == "pcaflow" and error.code != cv2.Error.StsNoMem:
-            return np.zeros((*previous.shape, 2), np.float32)  # it fails where it can track no point
+            return np.zeros((*previous.shape, 2), np.float32)  # it fails if it can track no point
         raise _unfit(method, previous.shape, f"OpenCV: {error.err or error}") from None
 
 
@@ -72,10 +72,10 @@ def _unfit(method: str, size: tuple[int, ...], found: str) -> CrispError:
 
 
 def resolve_backend(backend: str, method: str = "deepflow") -> str:
-    """The backend that computes a method: OpenCV has all of them, the others DeepFlow alone.
+    """Return the backend that computes a method: OpenCV has all, the others only DeepFlow.
 
-    `auto` never stands for `gpu`: the head of a run on a cluster cannot see what its nodes have, and all
-    videos of a data set are to be computed alike.
+    `auto` never selects `gpu`: the driver of a run on a cluster does not know its nodes' hardware, and all
+    videos of a data set must be computed alike.
     """
     if backend not in BACKENDS:
         raise fail("flow", "unknown backend", ", ".join(BACKENDS), backend)
@@ -88,7 +88,7 @@ def _versions(backend: str) -> str:
     used = {"opencv": cv2.__version__}
     if backend in SOLVED_WITH:
         used[SOLVED_WITH[backend]] = version(SOLVED_WITH[backend])
-    if backend == "gpu":  # another kind rounds otherwise
+    if backend == "gpu":  # another model rounds differently
         import torch
 
         if torch.cuda.is_available():
@@ -97,7 +97,7 @@ def _versions(backend: str) -> str:
 
 
 def compute(frames: np.ndarray, method: str = "deepflow", backend: str = "auto") -> np.ndarray:
-    """Optical flow between successive frames.
+    """Compute the optical flow between successive frames.
 
     Parameters
     ----------
@@ -107,8 +107,8 @@ def compute(frames: np.ndarray, method: str = "deepflow", backend: str = "auto")
         `deepflow` is the variational coarse-to-fine solver of Weinzaepfel et al. (ICCV 2013)
         without its matching stage, as in OpenCV's contrib module.
     backend : {"auto", "opencv", "cpu", "gpu"}
-        What computes `deepflow`: OpenCV, or our own solver on one core, which is faster (``auto``), or
-        ours on a GPU. OpenCV computes the other methods whatever this says.
+        Backend for `deepflow`: OpenCV, our own solver on one core, which is faster (``auto``), or
+        our own on a GPU. OpenCV computes all other methods.
 
     Returns
     -------
@@ -143,22 +143,22 @@ def compute(frames: np.ndarray, method: str = "deepflow", backend: str = "auto")
 
 
 def grey(rgb: np.ndarray) -> np.ndarray:
-    """Grey frames (N, H, W) uint8 of RGB frames (N, H, W, 3) uint8."""
+    """Convert RGB frames (N, H, W, 3) uint8 to grey frames (N, H, W) uint8."""
     if len(rgb) == 0:
         return rgb[..., 0]
     return np.stack([cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in rgb])
 
 
 def quantise(flow: np.ndarray) -> np.ndarray:
-    """Flow in px as the int16 that is stored; beyond +-255 px it saturates."""
+    """Convert flow in px to the stored int16; it saturates beyond +-255 px."""
     limit = np.iinfo(np.int16)
     return np.clip(np.floor(flow / SCALE + 0.5), limit.min + 1, limit.max).astype(np.int16)
 
 
 def _blocks(path: str | Path, ranges: Sequence[tuple[int, int]]) -> Iterator[tuple[np.ndarray, int]]:
-    """Grey frames of successive ranges ``[begin, end)`` of a frames stage file, each read once.
+    """Yield grey frames of successive ranges ``[begin, end)`` of a frames stage file, each read once.
 
-    Before them the frame that their flow comes from; the number tells whether there is one.
+    They include the previous frame, needed for the flow, if there is one, as given by the number.
     """
     with stage_files.open_stage(path, "frames") as file:
         first = ranges[0][0] if ranges else 0
@@ -170,7 +170,7 @@ def _blocks(path: str | Path, ranges: Sequence[tuple[int, int]]) -> Iterator[tup
 
 
 def _block(method: str, backend: str, block: tuple[np.ndarray, int]) -> np.ndarray:
-    """Quantised flow of a block from :func:`_blocks`."""
+    """Return the quantised flow of a block from :func:`_blocks`."""
     frames, before = block
     return quantise(compute(frames, method, backend))[before:]
 
@@ -201,8 +201,8 @@ def extract_flow(
 
     Notes
     -----
-    A video for which a GPU has too little memory is computed by what `auto` stands for, as a whole, and
-    its attribute `backend` says so. A part of a video is not: all parts are to be of one backend.
+    If a GPU has too little memory for a video, the whole video is computed with the backend of `auto`, as
+    recorded in its attribute `backend`. This does not apply to parts, which must all use one backend.
     """
     backend = resolve_backend(backend, method)
     try:
@@ -218,7 +218,7 @@ def extract_flow(
 def _extract(
     frames: str | Path, target: str | Path, method: str, backend: str, workers: int, part: tuple[int, int]
 ) -> None:
-    """As :func:`extract`, by one backend."""
+    """Compute the flow stage file as in :func:`extract`, with one backend."""
     with stage_files.open_stage(frames, "frames") as file:
         count, height, width = file["rgb"].shape[:3]
         attributes = {
@@ -244,7 +244,7 @@ def _extract(
 def _create(
     target: str | Path, size: tuple[int, int], attributes: dict[str, Any]
 ) -> Iterator[stage_files.Appender]:
-    """Create a flow stage file of frames of `size` (height, width)."""
+    """Create a flow stage file for frames of `size` (height, width)."""
     with stage_files.create(target, "flow", attributes) as file:
         flow = stage_files.Appender(file, "flow", (*size, 2), "i2", CHUNK, bitshuffle=True)
         flow.dataset.attrs["scale"] = SCALE
@@ -253,7 +253,7 @@ def _create(
 
 
 def part_bounds(count: int, part: int, parts: int) -> tuple[int, int]:
-    """Frames ``[begin, end)`` of the `part`-th (from 1) of `parts` nearly equal parts, in whole chunks.
+    """Return frames ``[begin, end)`` of the `part`-th (from 1) of `parts` nearly equal parts of whole chunks.
 
     Raises
     ------
@@ -267,15 +267,15 @@ def part_bounds(count: int, part: int, parts: int) -> tuple[int, int]:
 
 
 def gather(frames: str | Path, parts: Sequence[str | Path], target: str | Path) -> None:
-    """Join the parts of a video's flow, in order, into the file that one job would have written.
+    """Join the parts of a video's flow, in order, into the same file as from one job.
 
     Compressed chunks are copied as they are.
 
     Raises
     ------
     CrispError
-        If a part is missing or damaged, of other frames, another method or another backend, or if the
-        parts do not make up the video.
+        If a part is missing or damaged, or from other frames, another method or another backend, or if the
+        parts do not cover the video exactly.
     """
     with stage_files.open_stage(frames, "frames") as file:
         count, height, width = file["rgb"].shape[:3]
@@ -305,6 +305,6 @@ def gather(frames: str | Path, parts: Sequence[str | Path], target: str | Path) 
 
 
 def read(file: h5py.File, begin: int, end: int) -> np.ndarray:
-    """Flow of frames ``[begin, end)`` of an open flow stage file, (n, H, W, 2) float32 in px per frame."""
+    """Return flow of frames ``[begin, end)`` of an open stage file, (n, H, W, 2) float32 in px per frame."""
     dataset = file["flow"]
     return stage_files.read_rows(dataset, begin, end).astype(np.float32) * np.float32(dataset.attrs["scale"])

@@ -1,4 +1,4 @@
-"""Optical flow as colours: direction as hue, speed as saturation, white where nothing moves."""
+"""Colour coding of optical flow: direction as hue, speed as saturation, white without motion."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from matplotlib.colors import hsv_to_rgb
 
 
 def flow_to_rgb(flow: np.ndarray, limit: float) -> np.ndarray:
-    """Colours of a flow field, after the colour wheel of Baker et al. (IJCV 2011).
+    """Return the colours of a flow field, with the colour wheel of Baker et al. (IJCV 2011).
 
     Parameters
     ----------
     flow : ndarray, (..., 2) float
         (dx, dy), y downwards.
     limit : float
-        Length of a vector in full colour, in units of `flow`; longer ones look the same.
+        Vector length with full colour, in units of `flow`; longer vectors look the same.
 
     Returns
     -------
@@ -28,7 +28,7 @@ def flow_to_rgb(flow: np.ndarray, limit: float) -> np.ndarray:
 
 
 def colour_wheel(side: int = 101) -> np.ndarray:
-    """The legend of :func:`flow_to_rgb`: each pixel in the colour of the vector from the centre to it.
+    """Return the legend of :func:`flow_to_rgb`: each pixel has the colour of its vector from the centre.
 
     Returns
     -------

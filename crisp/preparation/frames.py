@@ -1,4 +1,4 @@
-"""Stage `frames`: a video's frames at working size, as an HDF5 volume of RGB bytes."""
+"""The `frames` stage: a video's frames at working size, as an HDF5 volume of RGB bytes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from crisp.core.progress import progress
 from crisp.preparation import video
 
 CHUNK = 16  # frames per chunk; the unit of memory of every preparation job
-FACTS = {  # attributes of a stage file that tell of the video
+FACTS = {  # attributes of a stage file that describe the video
     "fps": float,
     "frame_step": int,
     "source": str,
@@ -31,14 +31,14 @@ FACTS = {  # attributes of a stage file that tell of the video
 
 
 def working_size(width: int, height: int, working_width: int, upscale: bool = False) -> tuple[int, int]:
-    """Working (width, height) in px: the aspect ratio kept, never enlarged unless asked."""
+    """Return the working (width, height) in px: aspect ratio kept, enlarged only on request."""
     if working_width >= width and not upscale:
         return width, height
     return working_width, max(1, height * working_width // width)
 
 
 def described(path: str | Path) -> video.Source:
-    """What a frames stage file tells of the video it was decoded from.
+    """Return the metadata of the video in a frames stage file.
 
     Raises
     ------
@@ -72,29 +72,29 @@ def extract_frames(
 ) -> video.Source:
     """Decode a video into its frames stage file.
 
-    Dataset `rgb`: (N, H, W, 3) uint8, N the number of frames that really decode (every
+    Dataset `rgb`: (N, H, W, 3) uint8, N the number of frames that can be decoded (every
     `frame_step`-th of them).
 
     Parameters
     ----------
-    path : of the video.
-    target : of the stage file.
+    path : path of the video.
+    target : path of the stage file.
     width : working width, px; the height follows from the first frame's aspect ratio.
     upscale : whether frames narrower than `width` are enlarged.
     frame_step : keep every `frame_step`-th frame.
     sha256 : expected SHA-256 of the file; empty = any.
-    expected : about how many frames the file holds, to tell the time left.
+    expected : approximate number of frames, for the remaining time.
 
     Returns
     -------
     crisp.preparation.video.Source
-        What was found in the file.
+        Properties of the file.
 
     Raises
     ------
     CrispError
-        If the video is missing, unreadable, without a single decodable frame or a frame rate, or
-        another file than the one scanned; for a width or step below 1.
+        If the video is missing, unreadable, has no decodable frame or no frame rate, or
+        is not the file that was scanned; for a width or step below 1.
     """
     for name, number in (("width", width), ("frame_step", frame_step)):
         if number < 1:
@@ -109,7 +109,7 @@ def extract_frames(
             found,
             "run crisp scan, then run again",
         )
-    # A study has scanned its videos; by hand there need be no table of any.
+    # Videos of a study are scanned; otherwise there may be no table.
     remedy = video.IN_STUDY if sha256 else video.BY_HAND
     source = video.Source(Path(path), sha256=found, remedy=remedy)
     size = None

@@ -1,6 +1,6 @@
-"""Stage `pose`: where the player's joints are in each frame, of all people that a pose file tells of.
+"""The `pose` stage: the player's joints in each frame, selected from all people in a pose file.
 
-Martin et al. take the person nearest to the region of interest, and the region's centre where there is none.
+As in Martin et al., select the person nearest to the region of interest, or its centre if there is none.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from crisp.preparation.frames import FACTS as FRAMES
 from crisp.preparation.poses import read_poses
 from crisp.preparation.poses.people import People
 
-CHUNK = 256  # frames a chunk
+CHUNK = 256  # frames per chunk
 FACTS = {key: FRAMES[key] for key in ("fps", "frame_step", "decoded_frames", "source_width", "source_height")}
-OUTSIDE = 0.5  # share of points beyond the picture, by a tenth of its side, from which the file is refused
+OUTSIDE = 0.5  # share of points outside the image, by a tenth of its side, above which the file is rejected
 
 
 def rescaled(points: np.ndarray, factor: float) -> np.ndarray:
-    """Points (..., 3) of pictures of another size, in px of pictures `factor` times as large.
+    """Scale points (..., 3) from another image size, to px of images `factor` times as large.
 
-    The origin is the centre of the first pixel, in both.
+    In both, the origin is the centre of the first pixel.
     """
     result = points.copy()
     result[..., :2] = (points[..., :2] + 0.5) * factor - 0.5
@@ -39,12 +39,12 @@ def rescaled(points: np.ndarray, factor: float) -> np.ndarray:
 
 
 def known(points: np.ndarray) -> np.ndarray:
-    """Whether points (..., 3) are known: finite, with a score above 0."""
+    """Return whether points (..., 3) are known: finite, with a score above 0."""
     return np.isfinite(points).all(axis=-1) & (points[..., 2] > 0)
 
 
 def with_centre(points: np.ndarray) -> np.ndarray:
-    """People (..., 14, 3), their centre where it is not known the mean of the known joints, scores too."""
+    """Return people (..., 14, 3), with an unknown centre set to the mean of the known joints and scores."""
     result = points.copy()
     seen = known(points[..., 1:, :])
     count = seen.sum(axis=-1, keepdims=True)
@@ -55,7 +55,7 @@ def with_centre(points: np.ndarray) -> np.ndarray:
 
 
 def nearest(people: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """The person of each frame whose centre is nearest to the region of interest.
+    """Select the person whose centre is nearest to the region of interest, per frame.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def nearest(people: np.ndarray, centres: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray, (N, 14, 3)
-        NaN in frames without a person.
+        NaN in frames without people.
     """
     if people.shape[1] == 0:
         return np.full((len(people), len(POINTS), 3), np.nan)
@@ -77,18 +77,18 @@ def nearest(people: np.ndarray, centres: np.ndarray) -> np.ndarray:
 
 
 def filled(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """Poses (N, 14, 3) with unknown points at the ROI centre (N, 2) of their frame and with score 0."""
+    """Return poses (N, 14, 3) with unknown points at the ROI centre (N, 2) of their frame and score 0."""
     absent = np.concatenate([centres, np.zeros((len(centres), 1))], axis=1)
     return np.where(known(points)[..., None], points, absent[:, None])
 
 
 class Video(NamedTuple):
-    """What is known of a video from its stage files.
+    """Properties of a video from its stage files.
 
     Attributes
     ----------
     shape : (height, width) of its frames, px.
-    sha256 : of their values.
+    sha256 : digest of their values.
     about : their attributes.
     centres : ndarray, (N, 2) float64, ROI centres, px.
     method : flow method of the ROI.
@@ -102,12 +102,12 @@ class Video(NamedTuple):
 
     @classmethod
     def read(cls, frames: str | Path, roi: str | Path) -> Video:
-        """From the stage files of frames and ROI.
+        """Read the stage files of frames and ROI.
 
         Raises
         ------
         CrispError
-            If one is missing or damaged, or they are not of one video.
+            If one is missing or damaged, or they belong to different videos.
         """
         with stage_files.open_stage(frames, "frames") as images, stage_files.open_stage(roi, "roi") as region:
             rgb = images["rgb"]
@@ -136,14 +136,14 @@ def extract_pose(
     """Write a video's pose stage file from a pose file.
 
     Dataset `pose`: (N, 14, 3) float32, (x, y, score) of `crisp.core.skeleton.POINTS` in px of the working
-    size. A point that is not known is at the ROI centre, with score 0.
+    size. An unknown point is at the ROI centre, with score 0.
 
     Parameters
     ----------
     frames, roi : stage files of the video.
     source : pose file; see `crisp.preparation.poses`.
     target : stage file to write.
-    width : of the pictures that the poses were found in, px; 0 = what the file tells, else the video's.
+    width : width (px) of the images of the poses; 0 = from the pose file, otherwise the video's.
     joints : as for `crisp.preparation.poses.read_poses`.
 
     Raises
@@ -191,7 +191,7 @@ def write_pose(
 
 
 def _same_shape(source: str | Path, found: People, about: Mapping[str, float]) -> None:
-    """Refuse poses of pictures of another shape than the video's."""
+    """Reject poses on images with another aspect ratio than the video's."""
     width, height = found.size
     if not width or not height:
         return
@@ -206,7 +206,7 @@ def _same_shape(source: str | Path, found: People, about: Mapping[str, float]) -
 
 
 def _plausible(source: str | Path, people: np.ndarray, width: int, height: int, pictured: float) -> None:
-    """Refuse infinite places, negative scores, and poses that mostly lie outside the picture."""
+    """Reject infinite positions, negative scores, and poses that mostly lie outside the image."""
     if np.isinf(people).any() or (people[..., 2] < 0).any():
         frame = int(np.argwhere(np.isinf(people) | (people < 0) & (np.arange(3) == 2))[0][0])
         raise fail(f"{source}, frame {frame}", "bad place or score", "finite px, scores of 0 or more")

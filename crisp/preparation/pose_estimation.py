@@ -1,4 +1,4 @@
-"""Poses estimated offline from frames by MediaPipe, whose package (extra `pose`) holds the weights."""
+"""Pose estimation with MediaPipe (optional extra `pose`; weights are bundled)."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from crisp.core.skeleton import JOINTS, POINTS
 from crisp.preparation import pose, poses, roi
 from crisp.preparation.pose import write_pose
 
-LANDMARKS = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24)  # of MediaPipe's 33 those of JOINTS, in order
+LANDMARKS = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24)  # indices of JOINTS in MediaPipe's 33, in order
 CHUNK = 16  # frames in memory
-SIDE = 256  # px, least side of the picture that is searched; smaller crops are enlarged
+SIDE = 256  # px, minimum side of the searched image; smaller crops are enlarged
 
-# A picture (side, side, 3) to the joints (13, 3) of a person, x and y as shares of the side; None for nobody.
+# Maps an image (side, side, 3) to a person's joints (13, 3), x and y as shares of the side; None for nobody.
 Detect = Callable[[np.ndarray], np.ndarray | None]
 
 
 def joints_around(image: np.ndarray, centre: np.ndarray, detect: Detect) -> np.ndarray:
-    """The player's joints in a frame, looked for in a square about the ROI as high as the frame.
+    """Estimate the player's joints in a frame, in a square about the ROI with the height of the frame.
 
-    In the whole picture small players are missed. Where nobody is found, half that square is searched.
+    Small players are missed in the whole image. If nobody is found, half of this square is searched.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def joints_around(image: np.ndarray, centre: np.ndarray, detect: Detect) -> np.n
     Returns
     -------
     ndarray, (14, 3)
-        (x, y, score) in px of the frame, the centre not known; NaN without a person.
+        (x, y, score) in px of the frame, without the centre; NaN without a person.
     """
     height, width = image.shape[:2]
     points = np.full((len(POINTS), 3), np.nan)
@@ -83,7 +83,7 @@ def estimate_poses(frames: str | Path, region: str | Path, target: str | Path) -
 
 @contextmanager
 def _mediapipe() -> Iterator[tuple[Detect, str]]:
-    """MediaPipe's detector, each picture by itself, and its version."""
+    """Yield MediaPipe's detector in image mode, and its version."""
     try:
         import mediapipe
     except ModuleNotFoundError:

@@ -1,12 +1,12 @@
-"""Region of interest: foreground mask, centre of motion and flow statistics, and stage `roi`.
+"""Region of interest: foreground mask, motion centre and flow statistics, and the `roi` stage.
 
 The ROI of Martin et al. (Multimedia Tools and Applications, 2020): a weighted mean of the
 strongest motion and of the mean moving position, on the flow inside the foreground.
 
-Where motion is the same over many pixels, or as strong at racket and foot, the last digits of the
-flow decide which pixel is the strongest; where it is near the threshold, whether there is any. So
-the strongest motion is a mean that pixels of nearly its strength share, and little motion moves
-the centre little. What is stored of the flow then moves no centre by more than half a pixel.
+If the motion is the same over many pixels, or as strong at racket and foot, the last digits of the
+flow decide which pixel is the strongest; near the threshold, whether there is any. So
+the strongest motion is a mean shared by pixels of similar strength, and little motion moves
+the centre little. Quantisation of the stored flow then moves no centre by more than half a pixel.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from crisp.core.progress import progress
 from crisp.core.unreadable import made_by_workflow
 from crisp.preparation import flow as flows
 
-CHUNK = 16  # frames a block
-POWER = 16.0  # of the strength, in the mean that stands for the strongest motion
+CHUNK = 16  # frames per block
+POWER = 16.0  # exponent of the strength, in the mean that represents the strongest motion
 BLUR = 0.8  # standard deviation of the 3x3 Gaussian over the flow, px
 _KERNEL = np.ones((3, 3), np.uint8)
 
 
 def dilate(mask: np.ndarray) -> np.ndarray:
-    """A stored foreground mask (H, W) uint8 as used: dilated by a 3x3 square."""
+    """Dilate a stored foreground mask (H, W) uint8 by a 3x3 square for use."""
     return cv2.dilate(mask, _KERNEL)
 
 
 def masked(flow: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Flow inside the foreground, as the ROI and the models see it.
+    """Return the flow inside the foreground, as used for the ROI and the models.
 
     Parameters
     ----------
@@ -58,9 +58,9 @@ def masked(flow: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def seen(flow: np.ndarray, dilated: np.ndarray, scratch: np.ndarray | None = None) -> np.ndarray:
-    """One frame's flow as of :func:`masked`, (H, W, 2) float32, by its mask from :func:`dilate`.
+    """Return one frame's flow as in :func:`masked`, (H, W, 2) float32, for its mask from :func:`dilate`.
 
-    With `scratch` (3, H, W, 2) float32 the result is a part of it.
+    With `scratch` (3, H, W, 2) float32 the result is a view of it.
     """
     field, blurred, result = np.empty((3, *flow.shape), np.float32) if scratch is None else scratch
     np.copyto(field, flow)
@@ -71,14 +71,14 @@ def seen(flow: np.ndarray, dilated: np.ndarray, scratch: np.ndarray | None = Non
 
 
 def motion_threshold(threshold: float, width: int, fps: float) -> float:
-    """A speed given at 320 px and 120 fps, in px per frame at this width and frame rate."""
+    """Convert a speed at 320 px and 120 fps to px per frame at this width and frame rate."""
     return threshold * width / 320 * 120 / fps
 
 
 def positions(
     masked_flow: np.ndarray, alpha: float, theta: float, power: float = POWER
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Unsmoothed, unclamped ROI centre of each frame by itself, and how much it counts.
+    """Return the unsmoothed, unclamped ROI centre of each frame, and its weight.
 
     Parameters
     ----------
@@ -90,20 +90,20 @@ def positions(
     theta : float
         px per frame.
     power : float
-        The strongest motion is the mean position of these pixels weighted by strength to this
-        power. 0: that of the one strongest (first in row-major order), as published.
+        The strongest motion is the mean position of these pixels, weighted by strength to this
+        power. 0: the position of the strongest pixel (first in row-major order), as published.
 
     Returns
     -------
     centres : ndarray, (N, 2) float64
-        (x, y) in px; NaN where nothing moves.
+    (x, y) in px; NaN without motion.
     trust : ndarray, (N,) float64
-        From 0 where nothing is above `theta` to 1 where something is twice that; with `power` 0
-        never between the two.
+        From 0 if nothing is above `theta` to 1 if something is twice that; with `power` 0
+        only 0 or 1.
     """
     centres, trust = np.full((len(masked_flow), 2), np.nan), np.zeros(len(masked_flow))
     for index, field in enumerate(masked_flow):
-        strength = np.abs(field[..., 0]) + np.abs(field[..., 1])  # a sum over so short an axis is slow
+        strength = np.abs(field[..., 0]) + np.abs(field[..., 1])  # a sum over a short axis is slow
         moving = np.nonzero(strength > theta)
         if len(moving[0]) == 0:
             continue
@@ -117,10 +117,10 @@ def positions(
 
 
 def carry(centres: np.ndarray, trust: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Centres that stay where nothing moves: each between the previous one and its own, by its trust.
+    """Carry centres through frames without motion: interpolate between previous and own centre by trust.
 
-    Before the first motion it is that motion's centre, without any the image's. Frame 0 has no flow
-    and takes frame 1's. (N, 2) and (N,) in, (N, 2) float64 out.
+    Before the first motion its centre is used, without any motion the image's. Frame 0 has no flow
+    and takes frame 1's centre. (N, 2) and (N,) in, (N, 2) float64 out.
     """
     centres, trust = centres.copy(), trust.copy()
     if len(centres) > 1:
@@ -136,7 +136,7 @@ def carry(centres: np.ndarray, trust: np.ndarray, width: int, height: int) -> np
 
 
 def smooth(centres: np.ndarray, fps: float) -> np.ndarray:
-    """Centres (N, 2) smoothed over time by a Gaussian of +-1/6 s (reflect-101), float64."""
+    """Smooth centres (N, 2) over time with a Gaussian of +-1/6 s (reflect-101), float64."""
     half = math.floor(fps / 6 + 0.5)
     sigma = 0.3 * (half - 1) + 0.8
     kernel = np.exp(-(np.arange(-half, half + 1) ** 2) / (2 * sigma**2))
@@ -144,9 +144,9 @@ def smooth(centres: np.ndarray, fps: float) -> np.ndarray:
 
 
 def clamp(centres: np.ndarray, size: tuple[int, int], width: int, height: int) -> np.ndarray:
-    """Centres (N, 2) moved so that a crop of `size` (H, W) lies inside the image.
+    """Move centres (N, 2) so that a crop of `size` (H, W) lies inside the image.
 
-    Where the crop is larger than the image the centre is the image's.
+    If the crop is larger than the image, use the image's centre.
     """
     clamped = np.empty_like(centres)
     for axis, (crop, image) in enumerate(((size[1], width), (size[0], height))):
@@ -165,7 +165,7 @@ def centres(
     threshold: float = 0.25,
     power: float = POWER,
 ) -> np.ndarray:
-    """Smoothed ROI centres of a whole video, clamped for a crop.
+    """Return the smoothed ROI centres of a whole video, clamped for a crop.
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ def centres(
     Raises
     ------
     CrispError
-        If the shapes of flow and mask do not belong together.
+        If the shapes of flow and mask do not match.
     """
     if flow.ndim != 4 or flow.shape[-1] != 2 or mask.shape != flow.shape[:3]:
         raise fail(
@@ -202,12 +202,12 @@ def centres(
 
 
 def read_centres(file: h5py.File, begin: int, end: int) -> np.ndarray:
-    """Smoothed centres of frames ``[begin, end)`` of an open ROI stage file, (n, 2) float64, px.
+    """Return smoothed centres of frames ``[begin, end)`` of an open ROI stage file, (n, 2) float64, px.
 
     Raises
     ------
     CrispError
-        If they are damaged, or nowhere near the picture.
+        If they are damaged, or far outside the image.
     """
     found = stage_files.read_rows(file["roi"], begin, end).astype(np.float64)
     height, width = file["mask"].shape[1:]
@@ -218,7 +218,7 @@ def read_centres(file: h5py.File, begin: int, end: int) -> np.ndarray:
 
 
 def statistics(masked_flow: np.ndarray) -> np.ndarray:
-    """(max |dx|, mean dx, std dx, max |dy|, mean dy, std dy) of each frame; (N, 6) float32, px per frame."""
+    """Return (max |dx|, mean dx, std dx, max |dy|, mean dy, std dy) per frame, (N, 6) float32, px/frame."""
     columns = []
     for axis in (0, 1):
         component = masked_flow[..., axis].reshape(len(masked_flow), -1).astype(np.float64)
@@ -235,7 +235,7 @@ class Foreground:
         self._model = cv2.createBackgroundSubtractorMOG2(history=500, varThreshold=16, detectShadows=False)
 
     def masks(self, rgb: np.ndarray) -> np.ndarray:
-        """Foreground of the next frames: (n, H, W, 3) uint8 to (n, H, W) uint8, 1 = foreground."""
+        """Return the foreground of the next frames: (n, H, W, 3) uint8 to (n, H, W) uint8, 1 = foreground."""
         return np.stack([self._model.apply(image) for image in rgb]) // 255
 
 

@@ -1,4 +1,4 @@
-"""Decoding a video file in order, whatever its container claims about itself."""
+"""Decode a video file in order, independent of the metadata in its container."""
 
 from __future__ import annotations
 
@@ -20,40 +20,40 @@ from crisp.core.errors import CrispError, fail
 from crisp.core.unreadable import PLAYLIST, denied, kind_of
 from crisp.core.words import counted
 
-# What to do about a video that cannot be used: by hand, and where it is one of a study's.
+# Remedies for an unusable video: in general, and for a video of a study.
 BY_HAND = "give a video file that plays on this machine, or convert it: ffmpeg -i VIDEO new.mp4"
 IN_STUDY = "replace the file, then run crisp scan; or set use=no for this video in videos.tsv"
 
-# Kinds of files (FFmpeg's demuxers) that hold their pictures themselves. Others, such as playlists and
-# descriptions of streams, name files or addresses, which FFmpeg would open.
+# File types (FFmpeg demuxers) that contain their images. Others, such as playlists and
+# stream descriptions, name files or addresses that FFmpeg would open.
 SELF_CONTAINED = (
     "mov,matroska,webm,avi,mpegts,mpegtsraw,mpeg,mpegvideo,m4v,flv,live_flv,asf,ogg,mxf,gxf,nut,nuv,nsv,ivf,"
     "ivr,rm,wtv,dv,dhav,kux,lmlm4,pva,ty,vc1,vc1test,h261,h263,h264,hevc,vvc,evc,av1,obu,apv,avs,avs2,avs3,"
     "cavsvideo,dirac,dnxhd,mjpeg,mjpeg_2000,mpjpeg,yuv4mpegpipe,gif,apng,amv,cine,ser,mlv,r3d"
 )
-# Of a video that names other files, as MOV may, nothing else is opened: no protocol is there to do it.
+# No protocol is enabled, so that videos that refer to other files, as MOV may, cannot open them.
 ALONE = {"format_whitelist": SELF_CONTAINED, "protocol_whitelist": "none"}
 
-REORDERED = 16  # frames; no codec displays a frame later than that after it has decoded it
+REORDERED = 16  # frames; maximum reordering delay between decoding and display in any codec
 
 
 @dataclass
 class Source:
-    """What is known of a video file. `decoded` and the counts grow while its frames are read.
+    """Properties of a video file. `decoded` and the counts grow while its frames are read.
 
     Attributes
     ----------
     path : of the file.
-    sha256 : of the file's bytes, where it was computed.
+    sha256 : of the file's bytes, if computed.
     width, height : of the first frame as displayed (rotation applied), px.
     fps : mean frame rate, frames per second.
-    claimed : frame count the container claims; 0 = none.
+    claimed : frame count in the container; 0 = none.
     packets : video packets read so far.
     decoded : frames decoded so far.
     broken : packets that failed to decode so far.
     resized : frames whose size differed from the first one's.
     variable_rate : whether time stamps are unevenly spaced.
-    remedy : what to do where the file cannot be used.
+    remedy : remedy if the file cannot be used.
     """
 
     path: Path
@@ -70,7 +70,7 @@ class Source:
     remedy: str = BY_HAND
 
     def warnings(self) -> list[str]:
-        """What is unusual about the file, in words; none for a sound one."""
+        """List unusual properties of the file; none for a sound one."""
         found = []
         if self.claimed != self.decoded:
             found.append(f"claims {counted(self.claimed, 'frame')}, {self.decoded} decoded")
@@ -84,7 +84,7 @@ class Source:
         return found
 
     def timing(self) -> dict[str, Any]:
-        """Rate, count and size of the frames as an index gives them; duration in seconds."""
+        """Return rate, count and size of the frames for an index; duration in seconds."""
         return {
             "fps": self.fps,
             "frames": self.decoded,
@@ -96,7 +96,7 @@ class Source:
 
 
 def count_packets(path: str | Path, remedy: str = BY_HAND) -> Source:
-    """Read a file's packets without decoding them: a cheap count of its frames, and its rate.
+    """Read a file's packets without decoding: a fast frame count, and the frame rate.
 
     Raises
     ------
@@ -115,24 +115,24 @@ def count_packets(path: str | Path, remedy: str = BY_HAND) -> Source:
 def frames(path: str | Path, source: Source | None = None) -> Iterator[np.ndarray]:
     """Decode a video's frames in display order.
 
-    Decoding goes on after a damaged packet and ends where the data end, so the loop is bounded
+    Decoding continues after a damaged packet and ends with the data, so the loop is bounded
     by the file, never by a count from its header.
 
     Parameters
     ----------
-    path : of the video file, under any name.
+    path : path of the video file, under any name.
     source : Source, optional
-        Filled in along the way.
+        Updated while reading.
 
     Yields
     ------
     ndarray, (H, W, 3) uint8
-        RGB, upright. H and W may change in mid-file.
+        RGB, upright. H and W may change within a file.
 
     Raises
     ------
     CrispError
-        If the file is missing, empty, not a video, or yields not one frame.
+        If the file is missing, empty, not a video, or has no decodable frame.
     """
     source = source if source is not None else Source(Path(path))
     source.path = Path(path)
@@ -172,7 +172,7 @@ def frames(path: str | Path, source: Source | None = None) -> Iterator[np.ndarra
 def _opened(source: Source) -> BinaryIO:
     path = source.path
     try:
-        if path.exists() and not path.is_file():  # to open a pipe would wait for ever
+        if path.exists() and not path.is_file():  # opening a pipe would block for ever
             raise OSError(None, "a folder, pipe or device")
         return open(path, "rb")
     except FileNotFoundError:
@@ -193,30 +193,30 @@ def _unreadable(source: Source, error: OSError) -> CrispError:
 
 
 def _uneven(stamps: list[Fraction], fps: float) -> bool:
-    """Take the least stamp (s) off a heap: whether the next is off the mean spacing by over half a frame.
+    """Pop the smallest stamp (s): return whether the next deviates from mean spacing by over half a frame.
 
-    Sorted, because an AVI file stores no display times: FFmpeg guesses them in the order of decoding.
+    Sorted, because AVI files store no display times: FFmpeg guesses them in decoding order.
     """
     first = heapq.heappop(stamps)
     return fps > 0 and abs(float(stamps[0] - first) * fps - 1) > 0.5
 
 
 def container_of(file: BinaryIO) -> av.container.InputContainer:
-    """An open file as a video: its own bytes alone are read, whatever other files or addresses it names.
+    """Open a file as a video, reading only its own bytes, whatever other files or addresses it names.
 
     Raises
     ------
     av.error.FFmpegError, OSError or ValueError
-        If it is none, or a file of another kind that names others.
+        If it is not a video, or is a file type that names others.
     """
     return av.open(file, mode="r", metadata_errors="ignore", options=ALONE)
 
 
 def _packets(file: BinaryIO, source: Source) -> Iterator[av.Packet]:
-    """The video packets of an open file, ending with the empty one that flushes the decoder.
+    """Yield the video packets of an open file, ending with the empty one that flushes the decoder.
 
-    FFmpeg gets the open file and never its name, so that no name (``%04d``, a leading dash, a
-    protocol) can mislead it.
+    FFmpeg gets the open file, not its name, so that no name (``%04d``, a leading dash, a
+    protocol) can be misinterpreted.
     """
     try:
         container = container_of(file)
@@ -241,9 +241,9 @@ def _packets(file: BinaryIO, source: Source) -> Iterator[av.Packet]:
             except (av.error.FFmpegError, OSError) as error:
                 if not isinstance(error, av.error.FFmpegError) and error.errno != errno.EINVAL:
                     raise _unreadable(source, error) from None  # the disk's error: its frames exist
-                # The data are damaged, or (EINVAL) point beyond the end of a cut-off file.
+                # The data are damaged, or (EINVAL) refer beyond the end of a truncated file.
                 source.broken += 1
-                last = av.Packet()  # an empty one flushes the decoder, which holds back some frames
+                last = av.Packet()  # flushes the decoder, which delays some frames
                 last.stream = stream
                 yield last
                 return
@@ -254,7 +254,7 @@ def _packets(file: BinaryIO, source: Source) -> Iterator[av.Packet]:
 
 
 def _picture_stream(container: av.container.InputContainer) -> av.VideoStream | None:
-    """The first video stream that is not a cover picture."""
+    """Return the first video stream that is not a cover image."""
     for stream in container.streams.video:
         if not stream.disposition & av.stream.Disposition.attached_pic:
             return stream

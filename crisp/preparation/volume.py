@@ -1,6 +1,6 @@
 """The volume: one HDF5 file per video that joins its stage files by relative external links.
 
-For people and other tools; no rule depends on it. ``h5py.File(volume)["rgb"]`` opens the frames.
+For users and other tools; no rule depends on it. ``h5py.File(volume)["rgb"]`` opens the frames.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def join(target: str | Path, methods: list[str], pose: bool = False) -> None:
     """Write a volume that links the stage files beside it.
 
     Members: `rgb`, and for each flow method `flow/<method>`, `roi/<method>`,
-    `roi_raw/<method>`, `flow_stats/<method>`; `mask` once, as it does not depend on the method; `pose` as
-    asked for.
+    `roi_raw/<method>`, `flow_stats/<method>`; `mask` once, as it does not depend on the method; `pose` if
+    requested.
 
     Raises
     ------
@@ -62,10 +62,10 @@ def join(target: str | Path, methods: list[str], pose: bool = False) -> None:
 
 
 def refresh(target: str | Path) -> None:
-    """Write a volume of all that is prepared of its video's present frames.
+    """Write a volume of all current stage files of a video.
 
-    The ROI jobs of several methods, and the pose job, may end at once: each looks again after it has written,
-    so that whichever is last has seen them all.
+    The ROI jobs of several methods, and the pose job, may end at the same time: each checks again after
+    writing, so that the last one includes all.
     """
     joined: tuple[list[str], bool] = ([], False)
     while (prepared := _prepared(Path(target).parent)) != joined and prepared[0]:
@@ -74,7 +74,7 @@ def refresh(target: str | Path) -> None:
 
 
 def _prepared(folder: Path) -> tuple[list[str], bool]:
-    """Methods with flow and ROI of the present frames in a folder, and whether there are poses of them."""
+    """Return methods with flow and ROI of a folder's current frames, and whether there are poses for them."""
     with stage_files.open_stage(folder / "frames.h5", "frames") as frames:
         source = frames["rgb"].attrs["sha256"]
     methods = []
@@ -90,13 +90,13 @@ def _prepared(folder: Path) -> tuple[list[str], bool]:
 
 
 def remove_from(folder: str | Path, video: str, stage: str) -> list[Path]:
-    """Delete a video's stage files from a stage on, and no other files beside them; the paths deleted.
+    """Delete a video's stage files from a stage on, and no other files; return the deleted paths.
 
     Parameters
     ----------
-    folder : of the stage files.
-    video : its volume goes as well; empty where there is none.
-    stage : the first that goes.
+    folder : folder of the stage files.
+    video : id, to delete its volume as well; empty if there is none.
+    stage : the first stage to delete.
 
     Raises
     ------
@@ -123,12 +123,12 @@ def remove_from(folder: str | Path, video: str, stage: str) -> list[Path]:
 
 
 def pack_volume(volume: str | Path, target: str | Path) -> None:
-    """Copy a volume and all it links to into one self-contained file.
+    """Copy a volume and all linked files into one self-contained file.
 
     Raises
     ------
     CrispError
-        If the volume or a file it links to is missing, or it links to other than the stage files beside it.
+        If the volume or a linked file is missing, or it links to files other than the stage files beside it.
     """
     with stage_files.open_stage(volume, "volume") as joined, stage_files.create(target, "volume", {}) as file:
         for key, value in joined.attrs.items():

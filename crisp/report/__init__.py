@@ -1,1 +1,1 @@
-"""A whole study in figures, pictures and pages."""
+"""Metrics, plots and pages of a whole study."""

@@ -1,4 +1,4 @@
-"""Picture of samples as the model sees them: augmented, masked and normalised."""
+"""Gallery of samples as model input: augmented, masked and normalised."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from crisp.preparation.flow_colours import colour_wheel, flow_to_rgb
 COLUMNS = 8  # frames shown per clip
 FRAME = 1.25  # height of a shown frame, inches
 TEXT = 2.1  # width of the text beside a clip, inches
-LETTERS = 28  # of a line of that text
+LETTERS = 28  # letters per line of that text
 HEADER = 0.85  # height of the legend, inches
-BRIGHTEST = 99.5  # percentile of the speeds that gets full colour
+BRIGHTEST = 99.5  # percentile of the speeds with full colour
 DPI = 110
-SIDES = {"left": "#e41a1c", "right": "#377eb8"}  # of the player; other bones are grey
+SIDES = {"left": "#e41a1c", "right": "#377eb8"}  # side of the player; other bones are grey
 
 
 def draw_samples(dataset: ClipDataset, count: int, path: str | Path) -> None:
     """Write a PNG of `count` samples, evenly spread over the data set, in its current epoch.
 
-    Each sample has a row of frames per stream, evenly spread over the clip, and what was drawn
-    for it as text.
+    Each sample has a row of frames per stream, evenly spread over the clip, and its augmentation
+    as text.
 
     Parameters
     ----------
     dataset : ClipDataset
     count : int
-        At most; never more than there are.
-    path : of the PNG.
+        Maximum number; limited by the size of the data set.
+    path : path of the PNG.
 
     Raises
     ------
@@ -73,12 +73,12 @@ def draw_samples(dataset: ClipDataset, count: int, path: str | Path) -> None:
 
 
 def _shown(dataset: ClipDataset, index: int, shown: np.ndarray) -> dict[str, np.ndarray]:
-    """The frames of a clip that are shown, (n, H, W, C) float32 by stream, of poses (n, 42)."""
+    """Return the shown frames of a clip, (n, H, W, C) float32 by stream, (n, 42) for poses."""
     return {name: np.moveaxis(clip.numpy()[:, shown], 0, -1) for name, clip in dataset[index][0].items()}
 
 
 def _limit(clips: Iterable[dict[str, np.ndarray]]) -> float:
-    """Speed that gets full colour, the same for all clips of a picture."""
+    """Return the speed with full colour, common to all clips of a figure."""
     speeds = [np.linalg.norm(clip["flow"], axis=-1).ravel() for clip in clips if "flow" in clip]
     moving = np.concatenate([np.empty(0), *speeds])
     moving = moving[moving > 0]
@@ -86,7 +86,7 @@ def _limit(clips: Iterable[dict[str, np.ndarray]]) -> float:
 
 
 def _header(part: SubFigure, dataset: ClipDataset, limit: float, width: float) -> None:
-    """Title, and the colour wheel where there is flow."""
+    """Draw the title, and the colour wheel if there is flow."""
     variant = dataset.variant
     kind = f"augmented, epoch {dataset.epoch}" if dataset.augment else "not augmented"
     part.text(
@@ -120,7 +120,7 @@ def _frames(
     clip: dict[str, np.ndarray],
     limit: float,
 ) -> None:
-    """A row of frames per stream, with frame numbers above; frames outside the video in brackets."""
+    """Draw a row of frames per stream, with frame numbers above, in brackets outside the video."""
     sample = dataset.samples[index]
     count, begin = dataset.readers[sample.video].shape[0], dataset.draw(index).begin
     for row, stream in zip(axes, dataset.variant.streams, strict=True):
@@ -152,7 +152,7 @@ def _frames(
 
 
 def _places(dataset: ClipDataset, video: str, channels: np.ndarray) -> np.ndarray:
-    """Points (n, 14, 3) of poses (n, 42) in px of the crop."""
+    """Convert poses (n, 42) to points (n, 14, 3) in px of the crop."""
     points = channels.reshape(len(channels), len(POINTS), 3).copy()
     divided = dataset.variant.size if dataset.variant.pose_norm == "crop" else dataset.readers[video].shape
     points[..., :2] *= divided[:0:-1]
@@ -160,7 +160,7 @@ def _places(dataset: ClipDataset, video: str, channels: np.ndarray) -> np.ndarra
 
 
 def _skeleton(cell: Axes, points: np.ndarray) -> None:
-    """The bones between known joints, the player's left and right in colours of their own."""
+    """Draw the bones between known joints, with separate colours for the player's left and right."""
     for one, other in BONES:
         if points[one, 2] > 0 and points[other, 2] > 0:
             side = POINTS[one].split()[0] if POINTS[one].split()[0] == POINTS[other].split()[0] else ""
@@ -170,7 +170,7 @@ def _skeleton(cell: Axes, points: np.ndarray) -> None:
 
 
 def _text(part: SubFigure, dataset: ClipDataset, index: int, scale: tuple[float, float]) -> None:
-    """What the sample is and what was drawn for it."""
+    """Describe the sample and its augmentation."""
     sample, draw = dataset.samples[index], dataset.draw(index)
     width, height = scale
     label = wrap(sample.label or "unlabelled", LETTERS - 2, max_lines=2, placeholder="\u2026")

@@ -1,7 +1,7 @@
-"""Comparison of every two variants on the same test samples.
+"""Pairwise comparison of variants on the same test samples.
 
-Two accuracies whose intervals overlap may still differ clearly: both models saw the same samples, and what
-counts are those that one of them alone gets right.
+Two accuracies with overlapping intervals may still differ clearly: both models saw the same samples, and
+only samples that one model alone gets right matter.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ class Comparison(NamedTuple):
 
     `seed` is a seed, or ``all`` for the mean over the seeds. `difference` is the accuracy of the first
     minus that of the second, with its 95 % interval from `low` to `high`; `first_only` and `second_only`
-    count the samples that only one of them gets right, and `p` is their McNemar test. Over several seeds
-    there is no such test, as a sample counts once and not once a seed. `remark` names a variant that never
-    learned: its difference has neither interval nor p, as it is one of trainings that failed.
+    count the samples that only one of them gets right, and `p` is their McNemar test. There is no test over
+    several seeds, as a sample counts once, not once per seed. `remark` names a variant that never
+    learned: its difference has no interval or p, as its trainings failed.
     """
 
     first: str
@@ -51,10 +51,10 @@ class Comparison(NamedTuple):
 
 
 def mcnemar(first_only: int, second_only: int) -> float:
-    """Two-sided exact p-value of McNemar's test.
+    """Return the two-sided exact p-value of McNemar's test.
 
-    Under the null hypothesis each sample that one model alone gets right is as likely to be the one's as
-    the other's (Q. McNemar, "Note on the sampling error of the difference between correlated
+    Under the null hypothesis, each sample that only one model gets right is equally likely for either
+    (Q. McNemar, "Note on the sampling error of the difference between correlated
     proportions", 1947; the binomial distribution itself instead of its chi-square approximation).
     """
     from scipy.stats import binomtest
@@ -63,14 +63,14 @@ def mcnemar(first_only: int, second_only: int) -> float:
 
 
 def bootstrap(differences: ArrayLike, seed: int = 0) -> list[float] | None:
-    """95 % interval ``[low, high]`` of a mean difference, by resampling the samples; None of no samples.
+    """Return the 95 % interval ``[low, high]`` of a mean difference by bootstrap; None without samples.
 
     Parameters
     ----------
     differences : array_like
-        (n,) of each sample, in [-1, 1]: how often the first model is right minus how often the second is.
+        (n,) per sample, in [-1, 1]: how often the first model is right minus how often the second is.
     seed : int
-        Of the resampling.
+        Seed of the resampling.
 
     Returns
     -------
@@ -95,17 +95,17 @@ def bootstrap(differences: ArrayLike, seed: int = 0) -> list[float] | None:
 
 
 def compare(runs: Iterable[Run], rows: Iterable[Row]) -> list[Comparison]:
-    """Compare every two variants: a row a seed, and of several seeds one more for their mean.
+    """Compare every two variants: one row per seed and, for several seeds, one for their mean.
 
-    The test samples of all splits of a seed are taken together: in the folds of a cross-validation each
-    sample is tested once. So a difference is that of the accuracies in the summary.
+    The test samples of all splits of a seed are pooled: in a cross-validation each
+    sample is tested once. So a difference equals that of the accuracies in the summary.
 
     Parameters
     ----------
     runs : iterable of Run
         With a ``predictions.csv`` in each folder.
     rows : iterable of Row
-        Their summary (`crisp.report.summary.collect_rows`), by which some of them never learned.
+        Their summary (`crisp.report.summary.collect_rows`), which marks those that never learned.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def compare(runs: Iterable[Run], rows: Iterable[Row]) -> list[Comparison]:
 def _remarked(
     row: Comparison, learned: Mapping[tuple[str, int, str], bool], seeds: Collection[int]
 ) -> Comparison:
-    """A comparison of trainings that never learned says so, and nothing that reads as significant."""
+    """Add a remark for trainings that never learned, and remove their significance."""
     remarks = []
     for name in (row.first, row.second):
         trainings = [of for (variant, seed, _), of in learned.items() if variant == name and seed in seeds]
@@ -168,14 +168,14 @@ def _of_seed(first: str, second: str, seed: int, differences: Sequence[int]) -> 
 
 
 def _mean(differences: ArrayLike) -> tuple[float | None, float | None, float | None]:
-    """Mean difference and its interval."""
+    """Return the mean difference and its interval."""
     values = np.asarray(differences, dtype=np.float64)
     bounds = bootstrap(values)
     return (float(values.mean()), bounds[0], bounds[1]) if bounds else (None, None, None)
 
 
 def read_correct(folder: Path) -> dict[str, int]:
-    """Which labelled samples of a ``predictions.csv`` are right, 1 or 0 by sample.
+    """Return which labelled samples of a ``predictions.csv`` are right, 1 or 0 by sample.
 
     Raises
     ------
@@ -199,7 +199,7 @@ def write_comparisons(path: str | Path, rows: Iterable[Comparison]) -> None:
 
 
 def write_comparisons_page(path: str | Path, rows: Iterable[Comparison]) -> None:
-    """Write the comparisons as a page of HTML that needs no other file, remarks below their rows."""
+    """Write the comparisons as a self-contained HTML page, remarks below their rows."""
     rows = list(rows)
     headings = [
         "First",

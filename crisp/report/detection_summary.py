@@ -1,4 +1,4 @@
-"""Summary of detection: a row for each run and decision rule, and the mean and spread over the seeds."""
+"""Detection summary: one row per run and decision rule, and mean and spread over the seeds."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ PRECISIONS = (
 
 
 class Row(NamedTuple):
-    """A row of ``detection.tsv``: a run judged by one decision rule. None: not defined.
+    """A row of ``detection.tsv``: a run evaluated with one decision rule. None: not defined.
 
-    `ap_*` are average precisions whatever the class and `class_ap_*` means over the classes, at IoU 0.5
-    and over 0.5 to 0.95; the rest is as in ``detection.json``.
+    `ap_*` are average precisions ignoring the class and `class_ap_*` means over the classes, at IoU 0.5
+    and over 0.5 to 0.95; the others are as in ``detection.json``.
     """
 
     variant: str
@@ -62,7 +62,7 @@ class Row(NamedTuple):
 
 
 def collect_detections(runs: Iterable[Run]) -> list[Row]:
-    """Read the figures of all runs: four rows each, one a decision rule, in the order given.
+    """Read the metrics of all runs: four rows each, one per decision rule, in the order given.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def collect_detections(runs: Iterable[Run]) -> list[Row]:
 
 
 def read(path: str | Path) -> dict[str, Any]:
-    """The figures of a ``detection.json``.
+    """Return the metrics of a ``detection.json``.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def write_detection_summary(path: str | Path, rows: Iterable[Row]) -> None:
 
 
 def write_detection_page(path: str | Path, rows: Iterable[Row]) -> None:
-    """Write mean and spread over the seeds, by every rule, as a page of HTML that needs no other file."""
+    """Write mean and spread over the seeds, for every rule, as a self-contained HTML page."""
     groups: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row.variant, row.split, row.decision), []).append(row)
@@ -144,7 +144,7 @@ def write_detection_page(path: str | Path, rows: Iterable[Row]) -> None:
 
 
 def _cells(rows: Sequence[Row]) -> list[str]:
-    """The cells under `NAMES`, `FRAMES` and `PRECISIONS`, of a variant's seeds."""
+    """Return the cells under `NAMES`, `FRAMES` and `PRECISIONS` for a variant's seeds."""
     first = rows[0]
     found = sum(row.detections for row in rows) / len(rows)
     return [

@@ -1,4 +1,4 @@
-"""Label errors: samples ranked by how little a model that never saw them believes their annotation.
+"""Label errors: samples ranked by the out-of-sample probability of their annotated class.
 
 Confident learning, after C. G. Northcutt, L. Jiang and I. L. Chuang, "Confident learning: estimating
 uncertainty in dataset labels", Journal of Artificial Intelligence Research 70, 2021.
@@ -20,15 +20,15 @@ from crisp.evaluation.predictions import Prediction, read_predictions
 from crisp.study.config import Study
 from crisp.study.samples import read_samples
 
-MOST_ROWS = 100  # of the page; the table holds all
+MOST_ROWS = 100  # on the page; the table holds all
 
 
 class Suspect(NamedTuple):
     """A row of ``label_errors.tsv``: frames ``[begin, end)`` of the volume, annotated as `label`.
 
     `kind` is ``stroke`` or ``negative``, `predicted` the class with the highest mean probability over
-    `models` models; the columns after it are those of `Doubt`. `probabilities` (N,), by class, are in no
-    column.
+    `models` models; the next columns are those of `Doubt`. `probabilities` (N,), by class, are not
+    a column.
     """
 
     rank: int
@@ -47,10 +47,10 @@ class Suspect(NamedTuple):
 
 
 class Doubt(NamedTuple):
-    """How far n labels are believed.
+    """Confidence in n labels.
 
-    `self_confidence` (n,) is the probability of the given label, `margin` (n,) that minus the highest
-    probability of another class, `likely` (n,) whether the label is an error by confident learning.
+    `self_confidence` (n,) is the probability of the given label, `margin` (n,) its difference from the
+    highest probability of another class, `likely` (n,) whether confident learning finds an error.
     """
 
     self_confidence: NDArray[np.float64]
@@ -59,7 +59,7 @@ class Doubt(NamedTuple):
 
 
 class Ranking(NamedTuple):
-    """The suspects by a variant, the least believed first; `samples` counts the study's labelled ones."""
+    """The suspects for a variant, least confident first; `samples` counts the study's labelled ones."""
 
     variant: str
     suspects: list[Suspect]
@@ -67,7 +67,7 @@ class Ranking(NamedTuple):
 
     @property
     def scope(self) -> str:
-        """Which samples are ranked, in words."""
+        """Describe which samples are ranked."""
         ranked, likely = len(self.suspects), sum(one.likely for one in self.suspects)
         said = f"{ranked} of {counted(self.samples, 'sample')}, by {self.variant}; likely errors: {likely}"
         if ranked < self.samples:
@@ -79,11 +79,11 @@ class Ranking(NamedTuple):
 
 
 def doubts(labels: ArrayLike, probabilities: ArrayLike) -> Doubt:
-    """Judge labels by probabilities of models that did not train on them.
+    """Evaluate labels with probabilities of models that did not train on them.
 
-    A label is a likely error where another class than it is the most probable of those whose probability
-    reaches their threshold, the mean probability of a class over the samples labelled as it (equations 1
-    and 2 of the paper). A class that no sample is labelled as has none to reach.
+    A label is a likely error if another class is the most probable one of those whose probability
+    reaches their threshold: the mean probability of a class over the samples with that label (equations 1
+    and 2 of the paper). A class without samples has no threshold, and is never reached.
 
     Parameters
     ----------
@@ -113,15 +113,15 @@ def doubts(labels: ArrayLike, probabilities: ArrayLike) -> Doubt:
 
 
 def rank_label_errors(study: Study, variant: str = "") -> Ranking:
-    """Rank the labelled samples that models of a variant predicted without having seen them.
+    """Rank the labelled samples that models of a variant predicted out of sample.
 
     Parameters
     ----------
     study : Study
-        Evaluated. Of a cross-validation every sample was tested once a seed, of one split the test samples.
-        The probabilities are the mean over the seeds, by the study's decision rule.
+        Evaluated runs. In a cross-validation every sample is tested once per seed, in one split only the test
+        samples. The probabilities are the mean over the seeds, by the study's decision rule.
     variant : str
-        Its name; empty: the one with the most correct predictions.
+        Name of the variant; empty: the one with the most correct predictions.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def rank_label_errors(study: Study, variant: str = "") -> Ranking:
     name = max(found, key=lambda one: _accuracy(found[one]))
     kinds = {sample.sample: sample for sample in read_samples(study.results / "strokes.tsv")}
     labelled = sum(sample.label in study.classes for sample in kinds.values())
-    # Not what was annotated anew since, nor a video taken out of use.
+    # Exclude later changes of the annotation, and videos no longer in use.
     known = [
         predictions
         for sample, predictions in found[name].items()
@@ -173,7 +173,7 @@ def rank_label_errors(study: Study, variant: str = "") -> Ranking:
 
 
 def _labelled(study: Study, variant: str) -> dict[str, list[Prediction]]:
-    """The predictions of each labelled sample, one a seed."""
+    """Return the predictions of each labelled sample, one per seed."""
     found: dict[str, list[Prediction]] = {}
     for split in study.split_names:
         for seed in study.seeds:
@@ -201,11 +201,11 @@ def write_label_errors_page(
 
     Parameters
     ----------
-    path : of the page.
+    path : path of the page.
     study : Study
     ranking : Ranking
-    note : what to do about them, for people.
-    links : addresses of pages at which to look at a sample, by sample.
+    note : how to correct them, as text.
+    links : URL of the viewer page of each sample.
     """
     headings = [
         "Rank",

@@ -1,7 +1,7 @@
-"""Campaign files: predictions as the MediaEval task wants them, checked before they are written.
+"""Campaign files: predictions in the format of the MediaEval task, validated before writing.
 
-The folder that is written has the layout of the data set it answers, ``classificationTask/test`` or
-``detectionTask/test``, and can be imported like it.
+The output folder has the layout of the corresponding data set, ``classificationTask/test`` or
+``detectionTask/test``, and can be imported in the same way.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from crisp.study.importers.discovery import stem
 from crisp.study.overlaps import colliding
 from crisp.study.splits import read_split
 
-FORMS = ("2020", "2022")  # of the classification task: an XML a video, or one list of trimmed clips
-LARGEST_IOU = 0.5  # of two detections of a video
-LOOKED_INTO = {  # schema of what is read of a detection.json
+FORMS = ("2020", "2022")  # of the classification task: one XML per video, or one list of trimmed clips
+LARGEST_IOU = 0.5  # between two detections of a video
+LOOKED_INTO = {  # schema of the part of a detection.json that is read
     "type": "object",
     "required": ["videos"],
     "properties": {"videos": {"type": "array", "items": {"type": "string"}}},
@@ -41,7 +41,7 @@ CLIPS = Path("classificationTask/test.xml")
 
 
 class Clip(NamedTuple):
-    """A test stroke: its video, its bounds as annotated, and the class that is predicted for it."""
+    """A test stroke: its video, annotated bounds, and predicted class."""
 
     video: str
     stroke: Stroke
@@ -50,18 +50,18 @@ class Clip(NamedTuple):
 def classification(
     study: Study, split: str, predictions: str | Path, form: str = "auto"
 ) -> dict[Path, Element]:
-    """The files that answer the classification task.
+    """Return the submission files of the classification task.
 
     Parameters
     ----------
     study : Study
     split : str
-        Name of the split whose test strokes are answered: those that annotation files hold, as the
-        negatives that were cut from the gaps are no part of the task.
+        Name of the split whose test strokes are submitted: those in annotation files, as the
+        negatives cut from the gaps are not part of the task.
     predictions : path
         A ``predictions.csv``.
     form : str
-        ``2020`` (an XML a video), ``2022`` (one list of clips), or ``auto``: the latter if every test
+        ``2020`` (one XML per video), ``2022`` (one list of clips), or ``auto``: the latter if every test
         stroke is a whole video.
 
     Returns
@@ -72,7 +72,7 @@ def classification(
     Raises
     ------
     CrispError
-        Listing everything that would make the submission invalid.
+        Listing everything that would invalidate the submission.
     """
     if form not in ("auto", *FORMS):
         raise fail("form", "no such form", f"auto, {', '.join(FORMS)}", form, "choose one of them")
@@ -99,10 +99,10 @@ def classification(
 
 
 def detection(study: Study, detections: str | Path) -> dict[Path, Element]:
-    """The files that answer the detection task, one for each test video, empty where nothing was detected.
+    """Return the submission files of the detection task, one per test video, empty without detections.
 
-    Test videos are those with a detection row of the split ``test`` in ``annotations.tsv``; if there are
-    none, the videos of `detections`. Detections of others are left out.
+    Test videos have a detection row of the split ``test`` in ``annotations.tsv``; if there are
+    none, the videos of `detections`. Detections in other videos are skipped.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def detection(study: Study, detections: str | Path) -> dict[Path, Element]:
     Raises
     ------
     CrispError
-        Listing everything that would make the submission invalid.
+        Listing everything that would invalidate the submission.
     """
     faults: list[Fault] = []
     found = _detections(study, Path(detections), faults)
@@ -145,7 +145,7 @@ def write_submission(out: str | Path, files: Mapping[Path, Element]) -> None:
     Raises
     ------
     CrispError
-        If there is something at `out` already.
+        If `out` already exists.
     """
     out = Path(out)
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
@@ -162,7 +162,7 @@ def write_submission(out: str | Path, files: Mapping[Path, Element]) -> None:
 
 
 def _predicted(study: Study, split: str, path: Path, faults: list[Fault]) -> list[Clip]:
-    """The test strokes of the annotation files with their predicted classes."""
+    """Return the test strokes of the annotation files with their predicted classes."""
     parts = read_split(study.results / "splits" / f"{split}.tsv")
     predicted = _predictions(path, faults)
     clips = []
@@ -174,7 +174,7 @@ def _predicted(study: Study, split: str, path: Path, faults: list[Fault]) -> lis
             begin, end = samples.working_interval(stroke.begin, stroke.end, step)
             sample = f"{row.video}:{begin}-{end}"
             where = f"{path}, sample {sample}"
-            # An unlabelled stroke is in no fold but the one that tests it.
+            # An unlabelled stroke is only in the fold that tests it.
             if sample not in parts and (split == "main" or not is_unknown(stroke.label)):
                 what = "stroke is not a sample of the split"
                 faults.append(Fault(where, what, "as annotated", "another annotation", "run snakemake again"))
@@ -191,7 +191,7 @@ def _predicted(study: Study, split: str, path: Path, faults: list[Fault]) -> lis
 
 
 def _predictions(path: Path, faults: list[Fault]) -> dict[str, str]:
-    """Predicted class of each sample."""
+    """Return the predicted class of each sample."""
     rows = [(row["sample"], plain(row["prediction"])) for _, row in _table(path, ("sample", "prediction"))]
     faults += [
         Fault(f"{path}, sample {sample}", "is there more than once", "one row", counted(count, "row"))
@@ -202,7 +202,7 @@ def _predictions(path: Path, faults: list[Fault]) -> dict[str, str]:
 
 
 def _detections(study: Study, path: Path, faults: list[Fault]) -> dict[str, list[Stroke]]:
-    """Detections by video, in frames of the file."""
+    """Return the detections by video, in frames of the file."""
     found: dict[str, list[Stroke]] = {}
     for line, row in _table(path, ("video", "begin", "end")):
         where = f"{path}, line {line}"
@@ -219,16 +219,16 @@ def _detections(study: Study, path: Path, faults: list[Fault]) -> dict[str, list
             continue
         step, frames = study.videos[row["video"]].frame_step, frame_count(study, row["video"])[0]
         last = end * step
-        # The last frame that is kept stands for those after it, which may be fewer than `step`.
+        # The last kept frame represents those after it, which may be fewer than `step`.
         last = frames if frames < last < frames + step else last
         found.setdefault(row["video"], []).append(Stroke(begin * step, last))
     return found
 
 
 def _not_looked_into(detections: Path, videos: Collection[str]) -> list[Fault]:
-    """Test videos that the detection left out: no file of theirs may say that nothing was found.
+    """Report test videos that detection skipped: an empty file would claim that nothing was found.
 
-    What it looked into stands in the ``detection.json`` beside its ``detections.csv``; a table from
+    The processed videos are listed in the ``detection.json`` beside ``detections.csv``; a table from
     elsewhere has none.
     """
     figures = detections.with_name("detection.json")
@@ -286,7 +286,7 @@ def _outside(study: Study, video: str, intervals: Iterable[Stroke], where: str =
 
 
 def _alike(where: str, intervals: Iterable[Stroke]) -> list[Fault]:
-    """Detections that overlap an earlier one too much."""
+    """Report detections that overlap an earlier one too much."""
     sound = [one for one in intervals if one.begin < one.end]
     return [
         Fault(
@@ -301,12 +301,12 @@ def _alike(where: str, intervals: Iterable[Stroke]) -> list[Fault]:
 
 
 def _iou(one: Stroke, other: Stroke) -> float:
-    """Intersection over union of two that overlap, the first to begin first."""
+    """Return the intersection over union of two overlapping intervals, sorted by begin."""
     return (min(one.end, other.end) - other.begin) / (max(one.end, other.end) - one.begin)
 
 
 def _not_whole(study: Study, clips: Sequence[Clip]) -> list[Fault]:
-    """Videos that are not one trimmed clip."""
+    """Report videos that are not one trimmed clip."""
     return [
         Fault(
             f"submission, video {video}",
@@ -321,7 +321,7 @@ def _not_whole(study: Study, clips: Sequence[Clip]) -> list[Fault]:
 
 
 def _name(study: Study, video: str) -> str:
-    """Name of a video's XML: that of its file."""
+    """Return the name of a video's XML: that of its file."""
     return stem(Path(study.videos[video].path).name)
 
 

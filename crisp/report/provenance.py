@@ -1,4 +1,4 @@
-"""What computed the flow of a study's videos: backends give equal digits only by themselves."""
+"""Report which backend computed the flow of each video, as results differ between backends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOTE = (
 
 
 class Maker(NamedTuple):
-    """What computed a flow file."""
+    """The software and hardware that computed a flow file."""
 
     method: str
     backend: str
@@ -26,7 +26,7 @@ class Maker(NamedTuple):
 
 
 def flow_makers(study: Study) -> dict[Maker, list[str]]:
-    """The videos of a study by what computed their flow; those without flow are left out.
+    """Group the videos of a study by flow backend; skip those without flow.
 
     Raises
     ------
@@ -46,13 +46,13 @@ def flow_makers(study: Study) -> dict[Maker, list[str]]:
 
 
 def mixed(makers: Mapping[Maker, list[str]]) -> list[str]:
-    """The flow methods that more than one backend, or more than one version of it, computed."""
+    """Return the flow methods computed by more than one backend, or more than one version of it."""
     methods = [maker.method for maker in makers]
     return sorted({method for method in methods if methods.count(method) > 1})
 
 
 def write_flow_page(path: str | Path, makers: Mapping[Maker, list[str]]) -> None:
-    """Write them as a page of HTML that needs no other file."""
+    """Write the flow backends as a self-contained HTML page."""
     body = [[*maker, str(len(videos)), videos[0]] for maker, videos in sorted(makers.items())]
     headings = ["Method", "Backend", "Versions", "Videos", "First"]
     write_page(path, "What computed the flow", NOTE, headings, body)

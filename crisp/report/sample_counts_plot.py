@@ -1,4 +1,4 @@
-"""Picture of a study's samples: how many of each class, in which set, and how long they are."""
+"""Plot the numbers of samples per class and set, and their lengths."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST_BARS = 30  # of the histogram
 def counted(
     samples: Sequence[Sample], splits: Mapping[str, Mapping[str, str]], classes: Sequence[str]
 ) -> dict[str, list[int]]:
-    """Number of samples of each class, by set; of a cross-validation by the fold that tests them.
+    """Count the samples of each class by set; in a cross-validation by the fold that tests them.
 
     Parameters
     ----------
@@ -30,12 +30,12 @@ def counted(
     splits : mapping
         Set of each sample (`crisp.study.splits.read_split`), by name of the split.
     classes : sequence of str
-        What is labelled otherwise is left out.
+        Other labels are skipped.
 
     Returns
     -------
     dict
-        Lists of a number a class.
+        Lists with one number per class.
     """
     if len(splits) == 1:
         (split,) = splits.values()
@@ -56,7 +56,7 @@ def plot_sample_counts(
     fps: Mapping[str, float],
     clips: Mapping[str, float],
 ) -> None:
-    """Draw the counts and lengths of the samples.
+    """Plot the counts and lengths of the samples.
 
     Parameters
     ----------
@@ -64,9 +64,9 @@ def plot_sample_counts(
         PNG file to write.
     samples, splits, classes : as for `counted`.
     fps : mapping
-        Frames per second of the volume of each video, above 0.
+        Volume frame rate of each video in frames per second, above 0.
     clips : mapping
-        Lengths of the clips that models see, s, by what to call them.
+        Lengths of the clips that models see, s, by label.
     """
     shown = [*classes, *([UNLABELLED] if any(one.label not in classes for one in samples) else [])]
     named = [one if one.label in classes else one._replace(label=UNLABELLED) for one in samples]
@@ -135,7 +135,7 @@ def _boxes(axes: Axes, lengths: Mapping[str, Sequence[float]]) -> None:
 
 
 def _histogram(axes: Axes, lengths: Sequence[float], frame: float) -> None:
-    """Bars of whole frames of `frame` seconds, so that none is empty by its place."""
+    """Draw bars that cover whole frames of `frame` seconds, so that none is empty by position."""
     axes.set_title("Lengths of the strokes")
     axes.grid(axis="x", visible=False)
     if not lengths:

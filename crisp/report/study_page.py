@@ -1,4 +1,4 @@
-"""What a study's results were made with: versions, videos left out, and every key of its config."""
+"""Provenance of a study's results: versions, excluded videos, and every key of its config."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NOTE = (
 
 
 def versions() -> dict[str, str]:
-    """Versions of CRISP, Python and the packages that results depend on, those that are installed."""
+    """Return the versions of CRISP, Python and the installed packages that results depend on."""
     found = {"crisp": __version__, "Python": platform.python_version(), "system": platform.platform()}
     for package in PACKAGES:
         try:
@@ -45,7 +45,7 @@ def versions() -> dict[str, str]:
 
 
 def flattened(part: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Keys with dots and values as JSON; an item of a list of objects has its `name` or number as key."""
+    """Flatten to dotted keys with JSON values; the key of an object in a list is its `name` or number."""
     if isinstance(part, Mapping) and part:
         for key, value in part.items():
             yield from flattened(value, f"{prefix}.{key}" if prefix else str(key))
@@ -57,7 +57,7 @@ def flattened(part: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 
 def write_study_page(path: str | Path, study: Study) -> None:
-    """Write it as a page of HTML that needs no other file."""
+    """Write the provenance as a self-contained HTML page."""
     rows = [["Version", *item] for item in versions().items()]
     left_out = [row for row in study.videos.values() if not row.use]
     rows.append(["Videos", "in use", f"{len(study.used)} of {len(study.videos)}"])

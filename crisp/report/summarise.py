@@ -1,4 +1,4 @@
-"""What the report tells of a study besides its figures: data, confusions, run times, versions and config."""
+"""Report of a study besides its metrics: data, confusions, run times, versions and config."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOTE = "crisp label-errors makes this list with a link from each row to the samp
 
 
 def write_study_report(study: Study, runs: Sequence[Run]) -> None:
-    """Write the pictures and pages of an evaluated study into its results.
+    """Write the plots and pages of an evaluated study to its results.
 
     Raises
     ------

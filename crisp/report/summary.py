@@ -1,4 +1,4 @@
-"""Summary of a study: one row a run and decision rule, mean and spread over seeds and folds."""
+"""Summary of a study: one row per run and decision rule, mean and spread over seeds and folds."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ class Run(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A row of ``summary.tsv``: a run judged by one decision rule. None: not defined, or not known.
+    """A row of ``summary.tsv``: a run evaluated with one decision rule. None: not defined, or not known.
 
-    `configured` marks the rule the study asks for; `low` and `high` bound the 95 % interval of the
-    accuracy; `majority` is the accuracy of always predicting the commonest training class; `learned` is
+    `configured` marks the study's rule; `low` and `high` bound the 95 % interval of the
+    accuracy; `majority` is the accuracy of always predicting the most frequent training class; `learned` is
     False for a training that `never_learned`; `super_classes` holds the accuracy by each set of them,
-    `by_class` how many samples of each class are right, and how many there are.
+    `by_class` the numbers of correct and of all samples per class.
     """
 
     variant: str
@@ -71,11 +71,11 @@ class Row(NamedTuple):
 
 
 class Mean(NamedTuple):
-    """Mean of a figure over the seeds, and the standard deviations (ddof 1) over seeds and folds.
+    """Mean of a metric over the seeds, and the standard deviations (ddof 1) over seeds and folds.
 
-    The figure of a seed is that of the samples of all folds together, as if one model had predicted them;
-    `seeds` is the deviation of these figures, `folds` that of the means of each fold over the seeds; None
-    where there is only one.
+    The value of a seed covers the pooled samples of all folds, as if predicted by one model;
+    `seeds` is the deviation of these values, `folds` that of the fold means over the seeds; None
+    if there is only one.
     """
 
     value: float | None
@@ -83,16 +83,16 @@ class Mean(NamedTuple):
     folds: float | None = None
 
     def __str__(self) -> str:
-        """In per cent."""
+        """Format in per cent."""
         text = percent(self.value)
         text += "" if self.seeds is None else f" ± {100 * self.seeds:.1f}"
         return text + ("" if self.folds is None else f" (folds ± {100 * self.folds:.1f})")
 
 
 class Average(NamedTuple):
-    """The runs of a variant, by the configured rule; those of all folds of a cross-validation together.
+    """The runs of a variant with the configured rule; all folds of a cross-validation together.
 
-    `split` is its name, or how many folds; `n` counts the samples of all folds, `seeds` the seeds;
+    `split` is its name, or the number of folds; `n` counts the samples of all folds, `seeds` the seeds;
     `super_classes` holds the accuracy by each set of super-classes, `rules` that by each decision rule.
     """
 
@@ -111,7 +111,7 @@ class Average(NamedTuple):
 
 
 def collect_rows(runs: Iterable[Run]) -> list[Row]:
-    """Read the figures of all runs: four rows each, one a decision rule, in the order given.
+    """Read the metrics of all runs: four rows each, one per decision rule, in the order given.
 
     Raises
     ------
@@ -176,7 +176,7 @@ def _rows(run: Run) -> list[Row]:
 
 
 def by_variant(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
-    """The rows of the configured rule by variant and split, all folds as one split, in order."""
+    """Group the rows of the configured rule by variant and split, all folds as one split, in order."""
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         if row.configured:
@@ -186,7 +186,7 @@ def by_variant(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
 
 
 def averages(rows: Iterable[Row]) -> list[Average]:
-    """Mean and spread over seeds and folds of each variant, by the configured rule, in order."""
+    """Return mean and spread over seeds and folds of each variant, with the configured rule, in order."""
     rows = list(rows)
     by_rule = {
         rule: by_variant(row._replace(configured=True) for row in rows if row.decision == rule)
@@ -221,7 +221,7 @@ Figure = Callable[[Sequence[Row]], float | None]
 
 
 def _share(rows: Sequence[Row], figure: Callable[[Row], float | None]) -> float | None:
-    """A share of the samples of all rows together."""
+    """Return a share of the samples of all rows together."""
     known = [(row.n, value) for row in rows if (value := figure(row)) is not None]
     total = sum(n for n, _ in known)
     return sum(n * value for n, value in known) / total if total else None
@@ -236,14 +236,14 @@ def _by(name: str) -> Figure:
 
 
 def _recall(rows: Sequence[Row]) -> float | None:
-    """Mean recall, over the samples of all rows together, of the classes that occur."""
+    """Return the mean recall, over the samples of all rows together, of the classes that occur."""
     counts = [np.array([row.by_class[name] for row in rows]).sum(axis=0) for name in rows[0].by_class]
     recalls = [right / total for right, total in counts if total]
     return fmean(recalls) if recalls else None
 
 
 def _mean(rows: Sequence[Row], figure: Figure) -> Mean:
-    """Mean of a figure over the seeds; see `Mean`."""
+    """Return the mean of a metric over the seeds; see `Mean`."""
     of_seeds = [value for some in _grouped(rows, lambda row: row.seed) if (value := figure(some)) is not None]
     of_folds = [
         fmean(values)
@@ -265,7 +265,7 @@ def _spread(values: Sequence[float]) -> float | None:
 
 
 def _remarks(rows: Sequence[Row]) -> tuple[str, ...]:
-    """What a reader has to know before believing the figures, in words."""
+    """List warnings about the reliability of the metrics."""
     remarks = []
     seeds = {row.seed: [one for one in rows if one.seed == row.seed] for row in rows}
     unlearned = {row.seed: None for row in rows if not row.learned}
@@ -280,7 +280,7 @@ def _remarks(rows: Sequence[Row]) -> tuple[str, ...]:
 
 
 def _within_baseline(rows: Iterable[Row]) -> bool:
-    """Whether the 95 % interval of the accuracy over all folds does not clear the majority baseline."""
+    """Return whether the 95 % interval of the accuracy over all folds is not above the majority baseline."""
     known = [(row.n, row.accuracy, row.majority) for row in rows]
     counts = [(n, n * share, n * most) for n, share, most in known if share is not None and most is not None]
     n, correct, majority = np.sum(counts, axis=0) if counts else (0, 0, 0)
@@ -307,7 +307,7 @@ def write_summary(path: str | Path, rows: Iterable[Row]) -> None:
 
 
 def summary_text(rows: Iterable[Row]) -> str:
-    """The averages as a table for the terminal, remarks below it."""
+    """Format the averages as a table for the terminal, remarks below it."""
     found = averages(rows)
     headings = _headings(found)
     table = [headings, *(_cells(average) for average in found)]
@@ -326,12 +326,12 @@ def summary_text(rows: Iterable[Row]) -> str:
 
 
 def _headings(found: Sequence[Average]) -> list[str]:
-    """`HEADINGS`, and the sets of super-classes."""
+    """Return `HEADINGS`, and the sets of super-classes."""
     return [*HEADINGS, *(f"Super-class {name}" for name in (found[0].super_classes if found else ()))]
 
 
 def _cells(average: Average) -> list[str]:
-    """The cells under `_headings`."""
+    """Return the cells under `_headings`."""
     return [
         average.variant,
         average.split,
@@ -347,13 +347,13 @@ def _cells(average: Average) -> list[str]:
 
 
 def mean_spread(values: Iterable[float | None]) -> tuple[float | None, float | None]:
-    """Mean and standard deviation (ddof 1) of the values that are known."""
+    """Return mean and standard deviation (ddof 1) of the known values."""
     known = [value for value in values if value is not None]
     return fmean(known) if known else None, stdev(known) if len(known) > 1 else None
 
 
 def write_summary_page(path: str | Path, rows: Iterable[Row]) -> None:
-    """Write the averages as a page of HTML that needs no other file, remarks below their variants."""
+    """Write the averages as a self-contained HTML page, remarks below their variants."""
     found = averages(rows)
     plain = len(HEADINGS)
     headings, cells = _headings(found), [_cells(average) for average in found]

@@ -27,10 +27,10 @@ from crisp.study.config import Variant
 
 
 def plot_summary(path: str | Path, rows: Sequence[Row], title: str = "Accuracy of the variants") -> None:
-    """Draw the accuracy of every variant by the configured decision rule.
+    """Plot the accuracy of every variant with the configured decision rule.
 
-    A dot is a run (a seed, or a seed of a fold), its line the 95 % interval, the upright bar the mean, which
-    the number on the right spells out; the dashed line is the majority baseline.
+    A dot is a run (a seed, or a seed of a fold), its line the 95 % interval, the vertical bar the mean, also
+    printed on the right; the dashed line is the majority baseline.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def plot_summary(path: str | Path, rows: Sequence[Row], title: str = "Accuracy o
     rows : sequence of Row
         The summary (`crisp.report.summary.collect_rows`).
     title : str, optional
-        What was compared.
+        Title of the plot.
     """
     groups = by_variant(rows)
     means = [average.accuracy.value for average in averages(rows)]
@@ -66,9 +66,9 @@ def plot_summary(path: str | Path, rows: Sequence[Row], title: str = "Accuracy o
 
 
 def plot_flow_study(path: str | Path, rows: Sequence[Row], groups: Mapping[str, Sequence[Variant]]) -> None:
-    """Draw the accuracy by flow method and normalisation, a panel for each group of variants.
+    """Plot the accuracy by flow method and normalisation, one panel per group of variants.
 
-    A dot is a run, a bar the mean of its variant (as in the summary), by the configured decision rule.
+    A dot is a run, a bar the mean of its variant (as in the summary), with the configured decision rule.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def plot_flow_study(path: str | Path, rows: Sequence[Row], groups: Mapping[str, 
 
 
 def _dots(axes: Axes, place: int, rows: Sequence[Row], mean: float | None) -> None:
-    """Draw the runs of a variant side by side on the line of height `place`, and the mean over its seeds."""
+    """Plot the runs of a variant side by side on the line at height `place`, and the mean over its seeds."""
     heights = place + 0.13 * (np.arange(len(rows)) - (len(rows) - 1) / 2) * min(1, 5 / len(rows))
     for height, row in zip(heights, rows, strict=True):
         if row.accuracy is None or row.low is None or row.high is None:
@@ -130,6 +130,6 @@ def _dots(axes: Axes, place: int, rows: Sequence[Row], mean: float | None) -> No
         axes.vlines(mean, place - 0.34, place + 0.34, color=ORANGE, linewidth=2, label="mean")
     baselines = [row.majority for row in rows if row.majority is not None]
     if baselines:
-        # Full height of the line: equal baselines join into one.
+        # Full line height: equal baselines join into one.
         style: dict[str, Any] = {"color": GREY, "linestyle": (0, (4, 3)), "linewidth": 1.1}
         axes.vlines(float(np.mean(baselines)), place - 0.5, place + 0.5, **style, label="majority class")

@@ -1,4 +1,4 @@
-"""Picture of a prepared video: what was decoded, where the ROI is, how all moves, and when strokes are."""
+"""Quality-control figure of a prepared video: frames, ROI, flow, motion, annotated strokes."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ from crisp.study.samples import Labels
 COLUMNS = 8  # frames shown
 WIDTH = 12.4  # inches
 HEADER = 0.95
-MORE = 0.2  # of the header for each line that did not fit
-LETTERS = 120  # of a line of the header
+MORE = 0.2  # of the header for each extra line
+LETTERS = 120  # letters per line of the header
 PATHS = 5.2
-BRIGHTEST = 99.5  # percentile of the speeds that gets full colour
-NAME = 24  # letters of a line of a class's name over the motion
-MOST_NAMES = 24  # strokes whose class is written; more would overprint each other
+BRIGHTEST = 99.5  # percentile of the speeds with full colour
+NAME = 24  # letters per line of a class name over the motion
+MOST_NAMES = 24  # strokes with a class name; more would overlap
 
 
 class Line(NamedTuple):
-    """A text of the header in as many lines as it needs, and its style."""
+    """A text of the header, with the number of its lines and its style."""
 
     texts: list[str]
     style: dict[str, Any]
 
 
 class Prepared(NamedTuple):
-    """What is drawn of a video of N frames.
+    """The plotted data of a video of N frames.
 
-    `at` are the frames shown, `images` (n, H, W, 3) uint8 and `flow` (n, H, W, 2) px per frame theirs;
+    `at` are the shown frames, `images` (n, H, W, 3) uint8 and `flow` (n, H, W, 2) px per frame theirs;
     `roi` and `raw` (N, 2) px are the smoothed and the unsmoothed centres, `motion` (N,) px per frame.
     """
 
@@ -59,20 +59,20 @@ class Prepared(NamedTuple):
 
 
 def plot_video_quality(study: Study, video: str, path: str | Path, kept: Labels | None = None) -> None:
-    """Draw the quality picture of a video, by the study's first flow method.
+    """Plot the quality-control figure of a video, with the study's first flow method.
 
     Parameters
     ----------
     study : Study
     video : str
-    path : of the PNG.
+    path : path of the PNG.
     kept : dict
-        Strokes to draw instead of those in the annotation files (see `crisp.study.samples.labels`).
+        Snapshot of strokes to use instead of the annotation files (see `crisp.study.samples.labels`).
 
     Raises
     ------
     CrispError
-        If a stage file is missing or damaged, or an annotation file is bad.
+        If a stage file is missing or damaged, or an annotation file is invalid.
     """
     method = study.flow_methods[0]
     images = study.stage_file(video, "frames")
@@ -111,7 +111,7 @@ def plot_video_quality(study: Study, video: str, path: str | Path, kept: Labels 
 def read_preparation(
     frames_file: str | Path, flow_file: str | Path, roi_file: str | Path, annotated: Sequence[Stroke]
 ) -> Prepared:
-    """Read what is drawn: some frames and their flow, and the numbers of every frame.
+    """Read the plotted data: some frames with their flow, and the statistics of every frame.
 
     Raises
     ------
@@ -145,9 +145,9 @@ def read_preparation(
 
 
 def shown(count: int, annotated: Sequence[Stroke], most: int = COLUMNS) -> np.ndarray:
-    """The frames to show, at most `most` of `count`: middles of strokes, and frames between strokes.
+    """Choose at most `most` of `count` frames: middles of strokes, and frames between strokes.
 
-    Strokes take all places but two, so that the picture also shows what is no stroke.
+    Strokes take all places but two, so that the figure also shows frames without strokes.
     """
     middles = [(begin + min(end, count)) // 2 for begin, end, _ in annotated if begin < count]
     places = np.linspace(0, len(middles) - 1, min(len(middles), most - 2)).round().astype(int)
@@ -156,14 +156,14 @@ def shown(count: int, annotated: Sequence[Stroke], most: int = COLUMNS) -> np.nd
     spread = (count * (2 * np.arange(parts) + 1) // (2 * parts)).tolist()  # the middles of equal parts
     quiet = [frame for frame in spread if not any(begin <= frame < end for begin, end, _ in annotated)]
     for others in (quiet, spread):
-        # The one farthest from all chosen ones first.
+        # Start with the one farthest from all chosen ones.
         while len(chosen) < most and (rest := [frame for frame in others if frame not in chosen]):
             chosen.add(max(rest, key=lambda frame: min((abs(frame - one) for one in chosen), default=-frame)))
     return np.array(sorted(chosen), dtype=int)
 
 
 def rms_speed(stats: np.ndarray) -> np.ndarray:
-    """Root mean square of the speed over each frame's pixels, (N,), of its flow statistics (N, 6).
+    """Return the RMS speed over each frame's pixels, (N,), from its flow statistics (N, 6).
 
     The mean square of a component is its mean squared plus its variance.
     """
@@ -172,14 +172,14 @@ def rms_speed(stats: np.ndarray) -> np.ndarray:
 
 
 def full_colour(flow: np.ndarray, least: float) -> float:
-    """Speed that gets full colour in all frames shown, no less than `least`: noise stays pale."""
+    """Return the speed with full colour in all shown frames, at least `least`: noise stays pale."""
     speeds = np.linalg.norm(flow, axis=-1)
     moving = speeds[speeds > 0]
     return max(float(np.percentile(moving, BRIGHTEST)) if len(moving) else 0.0, least) or 1.0
 
 
 def _header(part: SubFigure, lines: Sequence[Line], scale: str, height: float) -> None:
-    """Name, facts and warnings, and the colour wheel."""
+    """Draw name, facts and warnings, and the colour wheel."""
     for place, line in zip((0.22, 0.55, 0.85), lines, strict=True):
         before = MORE * sum(len(one.texts) - 1 for one in lines[: lines.index(line)])
         middle = (place * HEADER + before + MORE * (len(line.texts) - 1) / 2) / height
@@ -199,7 +199,7 @@ def _sheet(
     sizes: Sequence[tuple[int, int]],
     limit: float,
 ) -> None:
-    """The frames with the crops, the class above those in a stroke, and their flow below."""
+    """Draw the frames with crops and stroke classes, and their flow below."""
     cells = part.subplots(2, COLUMNS, squeeze=False)
     height, width = prepared.images.shape[1:3]
     for axes in cells.ravel():
@@ -226,7 +226,7 @@ def _sheet(
 
 
 def _paths(part: SubFigure, prepared: Prepared, annotated: Sequence[Stroke]) -> None:
-    """The path of the ROI and the motion over time, strokes shaded."""
+    """Plot the path of the ROI and the motion over time, with shaded strokes."""
     path, motion = part.subplots(2, 1, sharex=True, height_ratios=[1, 1.5])
     seconds = np.arange(len(prepared.roi)) / prepared.fps
     for axis, (name, colour) in enumerate((("x", BLUE), ("y", ORANGE))):
@@ -255,7 +255,7 @@ def _paths(part: SubFigure, prepared: Prepared, annotated: Sequence[Stroke]) -> 
     )
     motion.plot(seconds, prepared.motion, color="#222222", linewidth=1.1, label="motion")
     named = 0 < len(annotated) <= MOST_NAMES
-    # The names of the classes have the upper half to themselves.
+    # The upper half is reserved for class names.
     motion.set_ylim(0, (2.4 if named else 1.08) * float(prepared.motion.max(initial=0)) or 1)
     motion.set_xlim(0, max(seconds[-1], 1 / prepared.fps))
     motion.set_ylabel("px per frame")
@@ -284,7 +284,7 @@ def _shade(axes: Axes, annotated: Sequence[Stroke], fps: float) -> None:
 
 
 def _names(axes: Axes, annotated: Sequence[Stroke], fps: float) -> None:
-    """The class of each stroke, upright in its shade."""
+    """Write the class of each stroke vertically in its shaded area."""
     for begin, end, label in annotated:
         axes.text(
             (begin + end) / 2 / fps,

@@ -1,4 +1,4 @@
-"""Picture of the worst confusions of a variant, with frames of strokes that were confused."""
+"""Plot the most frequent confusions of a variant, with frames of confused strokes."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from crisp.evaluation.predictions import Prediction
 from crisp.study.config import Study
 
 MOST = 5  # confusions shown
-EXAMPLES = 3  # strokes of each
-FRAMES = 3  # frames of each stroke
+EXAMPLES = 3  # strokes per confusion
+FRAMES = 3  # frames per stroke
 WIDTH = 12.4  # inches
 TEXT = 2.35
-COLUMNS = 30  # letters of a line of text
+COLUMNS = 30  # letters per line of text
 LINE = 0.17
-LONGEST = 40  # letters of a sample's name above its frames
+LONGEST = 40  # letters of a sample name above its frames
 
 
 class Confusion(NamedTuple):
-    """`times` of the `total` predictions of strokes of a class that say another one, and some of them.
+    """`times` of `total` predictions of a class are another class; with some examples.
 
-    `examples` are one prediction a stroke, those of the highest score first.
+    `examples` has one prediction per stroke, highest score first.
     """
 
     label: str
@@ -40,9 +40,9 @@ class Confusion(NamedTuple):
 
 
 def worst(predictions: Iterable[Prediction], classes: Sequence[str]) -> list[Confusion]:
-    """The `MOST` confusions that happen most often, over all predictions given (of several seeds and folds).
+    """Return the `MOST` most frequent confusions over all given predictions (several seeds and folds).
 
-    Of equally many the one that is a larger share of its class comes first.
+    Ties are broken by the larger share of the class.
     """
     totals: dict[str, int] = defaultdict(int)
     wrong: dict[tuple[str, str], list[Prediction]] = defaultdict(list)
@@ -63,16 +63,16 @@ def worst(predictions: Iterable[Prediction], classes: Sequence[str]) -> list[Con
 def plot_worst_confusions(
     path: str | Path, study: Study, variant: str, confusions: Sequence[Confusion]
 ) -> None:
-    """Draw confusions, a row each.
+    """Plot confusions, one row each.
 
     Parameters
     ----------
     path : path
         PNG file to write.
     study : Study
-        Prepared.
+        Prepared study.
     variant : str
-        Whose confusions they are.
+        Name of the variant.
     confusions : sequence of Confusion
 
     Raises
@@ -101,7 +101,7 @@ def plot_worst_confusions(
 
 
 def _frames(path: Path, one: Prediction) -> np.ndarray:
-    """Frames spread evenly over a stroke, (FRAMES, H, W, 3) uint8."""
+    """Return frames spread evenly over a stroke, (FRAMES, H, W, 3) uint8."""
     with stage_files.open_stage(path, "frames") as file:
         count = len(file["rgb"])
         places = [one.begin + (one.end - one.begin) * (2 * k + 1) // (2 * FRAMES) for k in range(FRAMES)]
@@ -110,7 +110,7 @@ def _frames(path: Path, one: Prediction) -> np.ndarray:
 
 
 def _lines(confusion: Confusion) -> list[tuple[str, str]]:
-    """What was confused with what and how often: texts and their colours."""
+    """Return texts and colours that describe a confusion and its frequency."""
     share = 100 * confusion.times / confusion.total
     return [
         *((line, "black") for line in wrap(confusion.label, COLUMNS)),
@@ -120,7 +120,7 @@ def _lines(confusion: Confusion) -> list[tuple[str, str]]:
 
 
 def _row(part: SubFigure, confusion: Confusion, frames: dict[str, np.ndarray], block: float) -> None:
-    """The text of a confusion, and frames of its examples."""
+    """Draw the text of a confusion, and frames of its examples."""
     for number, (line, colour) in enumerate(_lines(confusion)):
         part.text(0.01, 1 - (0.36 + LINE * number) / block, line, color=colour, va="top", fontsize=8.5)
     cells = part.subplots(1, EXAMPLES * FRAMES, squeeze=False)[0]

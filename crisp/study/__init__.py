@@ -1,1 +1,1 @@
-"""What a study is and says."""
+"""Study definition: config, tables, samples and splits."""

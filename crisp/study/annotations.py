@@ -17,12 +17,12 @@ from crisp.core.files import replacing
 from crisp.core.limits import MOST_FRAMES
 from crisp.core.plain_text import is_plain
 
-LONGEST_NUMBER = len(str(MOST_FRAMES))  # digits; thousands of them are no number to Python
-MOST_ACTIONS = 50_000  # of a file: a stroke a second for 14 hours
+LONGEST_NUMBER = len(str(MOST_FRAMES))  # digits; Python rejects numbers with thousands of them
+MOST_ACTIONS = 50_000  # per file: a stroke per second for 14 hours
 
 
 class Stroke(NamedTuple):
-    """An annotated interval ``[begin, end)`` in frames; ``label`` is empty where none is given."""
+    """An annotated interval ``[begin, end)`` in frames; ``label`` is empty if there is none."""
 
     begin: int
     end: int
@@ -30,7 +30,7 @@ class Stroke(NamedTuple):
 
 
 class Action(NamedTuple):
-    """An action as its file has it: a bound that is no frame number is None, and `faults` are all it has."""
+    """An action as in its file: a bound that is not a frame number is None; `faults` lists all its faults."""
 
     begin: int | None
     end: int | None
@@ -39,14 +39,14 @@ class Action(NamedTuple):
 
     @property
     def stroke(self) -> Stroke | None:
-        """The stroke that it is, if it has no fault."""
+        """Return its stroke, if it has no fault."""
         if self.faults or self.begin is None or self.end is None:
             return None
         return Stroke(self.begin, self.end, self.label)
 
 
 def is_unknown(label: str) -> bool:
-    """Whether a label says "not annotated" (TTStroke-21 test sets write ``Unknown`` in any case)."""
+    """Return whether a label means "not annotated" (TTStroke-21 test sets write ``Unknown`` in any case)."""
     return label.lower() == "unknown"
 
 
@@ -55,18 +55,18 @@ def read_annotation(path: str | Path) -> list[Stroke]:
 
     Parameters
     ----------
-    path : path to the XML file.
+    path : path of the XML file.
 
     Returns
     -------
     list of Stroke
-        As written: possibly unsorted or overlapping (``crisp check`` judges that).
+        As written: possibly unsorted or overlapping (``crisp check`` reports this).
 
     Raises
     ------
     CrispError
-        If the file is missing, too large, not XML, of too many strokes, holds a DOCTYPE, or an action has no
-        frame numbers for bounds or an empty or negative interval. All faults are listed.
+        If the file is missing, too large, not XML, has too many strokes or a DOCTYPE, or an action has bounds
+        that are not frame numbers, or an empty or negative interval. All faults are listed.
     """
     found = read_actions(path)
     faults = [fault for action in found for fault in action.faults]
@@ -76,12 +76,12 @@ def read_annotation(path: str | Path) -> list[Stroke]:
 
 
 def read_actions(path: str | Path) -> list[Action]:
-    """Read all actions of an annotation file, in file order, those with faults too.
+    """Read all actions of an annotation file, in file order, including those with faults.
 
     Raises
     ------
     CrispError
-        If the file is missing, too large, not XML, of too many strokes, or holds a DOCTYPE.
+        If the file is missing, too large, not XML, has too many strokes, or holds a DOCTYPE.
     """
     root = xml_files.read(path, "annotation file")
     if root.tag != "video":
@@ -120,7 +120,7 @@ def _action(where: str, found: Element) -> Action:
 
 
 def _frame(text: str | None) -> int | None:
-    """The frame number that an attribute holds, if it is one."""
+    """Return the frame number in an attribute, if it is one."""
     digits = (text or "").strip()
     if not digits.isdecimal() or len(digits.lstrip("0")) > LONGEST_NUMBER or int(digits) > MOST_FRAMES:
         return None
@@ -128,7 +128,7 @@ def _frame(text: str | None) -> int | None:
 
 
 def annotation_element(strokes: Iterable[Stroke]) -> Element:
-    """The content of an annotation file, sorted by time."""
+    """Return the content of an annotation file, sorted by time."""
     root = Element("video")
     for stroke in sorted(strokes):
         attributes = {"begin": str(stroke.begin), "end": str(stroke.end)}
@@ -139,7 +139,7 @@ def annotation_element(strokes: Iterable[Stroke]) -> Element:
 
 
 def write_annotation(path: str | Path, strokes: list[Stroke]) -> None:
-    """Write an annotation file that a person can edit, sorted by time.
+    """Write an annotation file for editing by hand, sorted by time.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A study: one YAML file that says what is prepared, split, trained and decided.
+"""A study: one YAML file with settings for preparation, splits, training and decisions.
 
 Defaults come from ``schemas/study.schema.yaml`` alone; ``config/README.md`` explains every key.
 """
@@ -29,7 +29,7 @@ STREAMS = {
 
 @dataclass(frozen=True)
 class Variant:
-    """A model and how its clips are made. `size` is (frames, height, width)."""
+    """A model and its clip settings. `size` is (frames, height, width)."""
 
     name: str
     model: str
@@ -47,7 +47,7 @@ class Variant:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Variant:
-        """A variant from its keys in a study file; what is left out has the schema's default."""
+        """Create a variant from its keys in a study file; missing keys have the schema's default."""
         keys = schema()["$defs"]["variant"]["properties"]
         defaults = {key: rule["default"] for key, rule in keys.items() if "default" in rule}
         merged = {**defaults, **config}
@@ -55,11 +55,11 @@ class Variant:
 
     @property
     def streams(self) -> tuple[str, ...]:
-        """The streams the model takes: some of ``rgb``, ``flow`` and ``pose``."""
+        """Return the streams of the model: some of ``rgb``, ``flow`` and ``pose``."""
         return STREAMS[self.model]
 
 
-# The keys that tell two variants apart besides their flow and its normalisation, and their model.
+# Keys that distinguish two variants, besides model, flow method and normalisation.
 FLOWLESS = [key.name for key in fields(Variant) if key.name not in ("name", "model", "flow", "norm_method")]
 
 
@@ -87,16 +87,16 @@ class Training:
     tensorboard: bool
 
 
-# Keys of `training` that change no result: the same clips, however they come, and the same steps.
+# Keys of `training` that change no result: only how clips are loaded and steps are computed.
 NO_RESULT = ("workers", "gpus", "cache_gb", "tensorboard")
 
 
 @dataclass(frozen=True)
 class Detection:
-    """How strokes are found in untrimmed videos; all in seconds.
+    """Settings for finding strokes in untrimmed videos, in seconds.
 
-    `stride` from a window to the next, `smoothing` of the rules ``vote`` and ``mean``, `gaussian` of
-    the rule of that name, `shortest` stroke.
+    `stride` is the window stride, `smoothing` is for the rules ``vote`` and ``mean``, `gaussian` for
+    the rule of that name, `shortest` is the minimum stroke length.
     """
 
     stride: float
@@ -146,34 +146,34 @@ class Study:
 
     @cached_property
     def volumes(self) -> Path:
-        """Folder of the data set's volumes."""
+        """Return the folder of the data set's volumes."""
         return Path("results/volumes") / self.dataset
 
     @cached_property
     def results(self) -> Path:
-        """Folder of the study's results."""
+        """Return the folder of the study's results."""
         return Path("results/studies") / self.name
 
     @cached_property
     def videos(self) -> dict[str, tables.Video]:
-        """Every row of the video table by id, left-out ones included."""
+        """Return every row of the video table by id, including unused ones."""
         return {row.video: row for row in tables.read_videos(self.videos_table)}
 
     @cached_property
     def used(self) -> dict[str, tables.Video]:
-        """The videos in use, by id."""
+        """Return the videos in use, by id."""
         return {video: row for video, row in self.videos.items() if row.use}
 
     @cached_property
     def annotations(self) -> list[tables.Annotation]:
-        """The annotation rows of the videos in use."""
+        """Return the annotation rows of the videos in use."""
         return [row for row in tables.read_annotations(self.annotations_table) if row.video in self.used]
 
     @cached_property
     def detection_rows(self) -> list[tables.Annotation]:
-        """The annotation rows of the videos in which strokes are to be found.
+        """Return the annotation rows of the videos for detection.
 
-        None where the study has no negative class: every frame would then be in a stroke.
+        None if the study has no negative class: every frame would then be in a stroke.
         """
         if self.negative_class not in self.classes:
             return []
@@ -181,15 +181,15 @@ class Study:
 
     @cached_property
     def pictured(self) -> tuple[str, ...]:
-        """The videos with a quality picture in the report: as a table grows, always the same."""
+        """Return the videos with a quality figure in the report; stable when the table grows."""
         return tuple(self.used)[: self.report_videos]
 
     @cached_property
     def split_names(self) -> tuple[str, ...]:
-        """Names of the splits: ``main``, or ``fold-1``, ``fold-2``, … of a cross-validation.
+        """Return the names of the splits: ``main``, or ``fold-1``, ``fold-2``, … of a cross-validation.
 
-        Leaving one group out, a fold has the number of its group in ``videos.tsv``, whatever is left out
-        of use, so that no fold is ever another group's.
+        With leave-one-group-out, a fold has the number of its group in ``videos.tsv``, whatever videos are
+        unused, so that a fold never changes its group.
         """
         if self.split_method == "leave_one_group_out":
             annotated = {row.video for row in self.annotations if row.task == "classification"}
@@ -199,15 +199,15 @@ class Study:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """The groups of all videos, left-out ones too, in the order of the table."""
+        """Return the groups of all videos, including unused ones, in table order."""
         return tuple(dict.fromkeys(map(self.group_of, self.videos)))
 
     def group_of(self, video: str) -> str:
-        """The group of a video: its column `group`, or the video itself."""
+        """Return the group of a video: its column `group`, or the video itself."""
         return self.videos[video].group or f"video:{video}"
 
     def video(self, name: str) -> tables.Video:
-        """The row of a video.
+        """Return the row of a video.
 
         Raises
         ------
@@ -225,12 +225,12 @@ class Study:
         return self.videos[name]
 
     def split(self, name: str) -> str:
-        """The name of a split.
+        """Return the name of a split.
 
         Raises
         ------
         CrispError
-            If the study has no such split. One that was written is believed: labels may have changed since.
+            If the study has no such split. An existing split file is trusted: labels may have changed since.
         """
         if not (self.results / "splits" / f"{name}.tsv").exists() and name not in self.split_names:
             what = f"no split {name!r}"
@@ -238,24 +238,24 @@ class Study:
         return name
 
     def source(self, video: str) -> Path:
-        """Path of a raw video."""
+        """Return the path of a raw video."""
         return self.data / self.videos[video].path
 
     @cached_property
     def takes_pose(self) -> bool:
-        """Whether any variant takes poses, so that they are prepared."""
+        """Return whether any variant uses poses, so that they are prepared."""
         return any("pose" in variant.streams for variant in self.variants)
 
     @property
     def crop_sizes(self) -> tuple[tuple[int, int], ...]:
-        """The (height, width) of the crops around the ROI that the variants see, each once."""
+        """Return the distinct (height, width) of the variants' crops around the ROI."""
         return tuple(dict.fromkeys((variant.size[1], variant.size[2]) for variant in self.variants))
 
     @property
     def flow_groups(self) -> dict[str, list[Variant]]:
-        """Variants that differ in flow method and normalisation alone, by what tells their group from others.
+        """Group variants that differ only in flow method and normalisation, by their other keys.
 
-        Only groups of two or more: what a study of the flow compares.
+        Only groups of two or more: the comparisons of a flow study.
         """
         groups: dict[Variant, list[Variant]] = {}
         for variant in self.variants:
@@ -269,24 +269,24 @@ class Study:
         }
 
     def annotation_file(self, row: tables.Annotation) -> Path:
-        """Path of an annotation file: beside the table, or else in the data folder."""
+        """Return the path of an annotation file: beside the table, or else in the data folder."""
         beside = self.annotations_table.parent / row.path
         return (
             beside if beside.exists() else self.data / row.path if (self.data / row.path).exists() else beside
         )
 
     def stage_file(self, video: str, stage: str, method: str = "") -> Path:
-        """Path of a stage file (``frames``, ``pose``, or ``flow`` and ``roi`` with their method)."""
+        """Return the path of a stage file (``frames``, ``pose``, or ``flow`` and ``roi`` with a method)."""
         return self.volumes / video / (f"{stage}/{method}.h5" if method else f"{stage}.h5")
 
     def quality_picture(self, video: str) -> Path:
-        """Path of the picture that shows how a video was prepared and annotated."""
+        """Return the path of a video's quality-control figure."""
         return self.results / "videos" / f"{video}.png"
 
     def flow_parts(self, video: str, method: str) -> int:
-        """In how many parts the flow of a video is computed, each a job of its own.
+        """Return the number of parts of a video's flow, each computed by its own job.
 
-        What is finished keeps its number, so that another `scatter_seconds` recomputes nothing.
+        Finished files keep their number, so that another `scatter_seconds` recomputes nothing.
         """
         path = self.stage_file(video, "flow", method)
         if path.exists():
@@ -299,7 +299,7 @@ class Study:
         return max(1, math.ceil(min(parts, row.working_frames)))
 
     def variant_files(self, variant: Variant, video: str) -> dict[str, Path]:
-        """The stage files of a video that a variant's streams need, by stage."""
+        """Return the stage files of a video that a variant's streams need, by stage."""
         files = {"roi": self.stage_file(video, "roi", variant.flow)}
         if "rgb" in variant.streams:
             files["frames"] = self.stage_file(video, "frames")
@@ -310,15 +310,15 @@ class Study:
         return files
 
     def model_folder(self, variant: str, split: str, seed: int) -> Path:
-        """Folder of a trained model and its evaluation."""
+        """Return the folder of a trained model and its evaluation."""
         return self.results / "models" / variant / split / f"seed-{seed}"
 
     def normalisation_file(self, variant: Variant, split: str) -> Path:
-        """Path of the normalisation that a flow variant uses."""
+        """Return the path of the normalisation that a flow variant uses."""
         return self.results / "normalisation" / f"{split}-{variant.flow}-{variant.norm_method}.json"
 
     def variant(self, name: str) -> Variant:
-        """The variant of that name.
+        """Return the variant of that name.
 
         Raises
         ------
@@ -333,9 +333,9 @@ class Study:
 
 
 def parameters(study: Study) -> dict[str, Any]:
-    """What the volumes of the data set depend on, besides the videos (flow methods only add files).
+    """Return the inputs of the data set's volumes, besides the videos (flow methods only add files).
 
-    What poses depend on is there for studies that take them: others share the rest of the volumes.
+    Inputs of poses are included only for studies with poses; others share the rest of the volumes.
     """
     poses = {
         "estimator": study.pose_estimator,

@@ -1,4 +1,4 @@
-"""Groups of videos and the parts of a study that they fall in, by the table of videos alone."""
+"""Assign groups of videos to the parts of a study, from the table of videos alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from crisp.study.tables import SPLITS
 
 
 def chance(seed: int, name: str) -> float:
-    """Return a number in [0, 1) that depends on nothing but a seed and a name."""
+    """Return a number in [0, 1) that depends only on a seed and a name."""
     return int(digest([seed, name])[:13], 16) / 16**13
 
 
@@ -19,10 +19,10 @@ def assign_groups(
 ) -> dict[str, str]:
     """Assign groups (or `some`) to the parts of these shares, sized by frames, as ``videos.tsv`` lists them.
 
-    A group goes to one of the parts that lack most of their share so far, drawn by its name. What
-    follows its first video plays no role: a new last row of an old group must not move others.
-    Left-out videos are counted too: leaving one out must not move the others. While a part is
-    empty it comes first, so that three groups are enough for three parts.
+    A group goes to one of the parts furthest below their share, drawn by its name. Only videos up to the
+    group's first one count: a new last row of an old group must not move others.
+    Unused videos count too: excluding one must not move the others. Empty parts
+    come first, so that three groups are enough for three parts.
     """
     split: dict[str, str] = {}
     filled = dict.fromkeys(shares, 0.0)
@@ -60,10 +60,10 @@ def groups_by_split(study: Study) -> dict[str, str]:
 
 
 def kept_apart(study: Study) -> dict[str, str]:
-    """Assign every group to the set or fold that it is in whatever the labels are.
+    """Assign every group to its set or fold, independent of the labels.
 
-    What is drawn set by set then changes no training sample when a label of a test video changes.
-    Empty where samples are split instead of groups (``stratified``, ``given``).
+    Drawing within these sets then changes no training sample when a label of a test video changes.
+    Empty if samples are split instead of groups (``stratified``, ``given``).
     """
     if study.split_method == "leave_one_group_out":
         return {group: group for group in study.groups}
@@ -73,6 +73,6 @@ def kept_apart(study: Study) -> dict[str, str]:
 
 
 def _running(values: list[float]) -> list[float]:
-    """Running sums, the last one a little raised against rounding."""
+    """Return running sums, the last one slightly raised against rounding."""
     sums = [sum(values[: number + 1]) for number in range(len(values))]
     return [*sums[:-1], sums[-1] * 1.000001]

@@ -1,4 +1,4 @@
-"""Reading an ``index.json``: everything that is wrong with it is told before anything is made of it."""
+"""Read an ``index.json``: all faults are reported before its content is used."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def read_index(path: str | Path, whole: bool = False) -> dict[str, Any]:
 
     Parameters
     ----------
-    path : of the file.
-    whole : whether it has to have all that ``crisp index`` writes and other files are made of.
+    path : path of the file.
+    whole : whether to require all that ``crisp index`` writes and other files are made from.
 
     Raises
     ------

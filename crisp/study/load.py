@@ -1,4 +1,4 @@
-"""Read a study file: defaults filled in, validated, checked for contradictions."""
+"""Read a study file: fill in defaults, validate, check for contradictions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def load_study(path: str | Path) -> Study:
     Raises
     ------
     CrispError
-        If it is missing, not YAML, or has repeated or unknown keys or bad values (all in one list).
+        If it is missing, not YAML, or has repeated or unknown keys or invalid values (all in one list).
     """
     return resolve_study(strict_yaml.read_yaml(path), str(path))
 
@@ -39,7 +39,7 @@ def resolve_study(content: Any, where: str = "study") -> Study:
     Raises
     ------
     CrispError
-        Listing every unknown key, bad value and contradiction.
+        Listing every unknown key, invalid value and contradiction.
     """
     config = copy.deepcopy(content)
     if isinstance(config, dict):
@@ -51,7 +51,7 @@ def resolve_study(content: Any, where: str = "study") -> Study:
     if odd := list(plain_text.faulty(config, "top level")):
         what, remedy = "text with control characters", "correct it"
         raise CrispError(*(Fault(f"{where}, {place}", what, "", repr(text), remedy) for place, text in odd))
-    # A variant is its own keys over the shared ones; `defaults` itself then has nothing left to say.
+    # A variant's own keys override the shared ones; `defaults` itself is not needed afterwards.
     config["variants"] = [{**config["defaults"], **variant} for variant in config["variants"]]
     study = _study(config)
     faults = contradictions(study, where)

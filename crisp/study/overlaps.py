@@ -1,4 +1,4 @@
-"""Intervals that overlap others too much: in one pass, however many there are."""
+"""Find intervals that overlap others too much, in one pass."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ T = TypeVar("T")
 def colliding(
     items: Iterable[T], interval: Callable[[T], Any], too_much: Callable[[T, T], bool]
 ) -> Iterator[tuple[T, T]]:
-    """Each item that overlaps an earlier one too much, after that one.
+    """Yield each item that overlaps an earlier one too much, after that one.
 
-    An item comes once, whatever number it collides with: all pairs of thousands would be millions.
+    An item is yielded once, however many it collides with: all pairs of thousands would be millions.
 
     Parameters
     ----------
-    items : of intervals; their order does not matter.
-    interval : gives the `begin` and `end` of an item.
-    too_much : whether two items that overlap, the first to begin first, do so too much.
+    items : objects with intervals; their order does not matter.
+    interval : returns the `begin` and `end` of an item.
+    too_much : whether two overlapping items, sorted by begin, overlap too much.
     """
     begun: list[T] = []  # that may not have ended, in order
     for item in sorted(items, key=lambda one: interval(one)[:2]):

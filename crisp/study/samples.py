@@ -1,4 +1,4 @@
-"""Samples of a study: the annotated strokes of its videos and negatives cut from the gaps."""
+"""Samples of a study: annotated strokes of its videos, and negatives cut from the gaps."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ Labels = Mapping[str, Sequence[Any]]
 class Sample(NamedTuple):
     """A row of ``strokes.tsv``: frames ``[begin, end)`` of a video, after its `frame_step`.
 
-    `kind` is ``stroke`` or ``negative``, `sample` a unique id, `given` the split that
-    ``annotations.tsv`` gives (or empty).
+    `kind` is ``stroke`` or ``negative``, `sample` a unique id, `given` the split in
+    ``annotations.tsv`` (or empty).
     """
 
     video: str
@@ -41,7 +41,7 @@ class Sample(NamedTuple):
 
 
 def read_samples(path: str | Path, rule: str = "strokes") -> list[Sample]:
-    """Read a ``strokes.tsv``, or another table of its form, which this rule makes.
+    """Read a ``strokes.tsv``, or another table of this form.
 
     Raises
     ------
@@ -72,12 +72,12 @@ def write_samples(path: str | Path, samples: Iterable[Sample]) -> None:
 
 
 def labels(study: Study) -> Labels:
-    """The strokes of every annotation file, as they are now."""
+    """Return the current strokes of every annotation file."""
     return {row.path: read_annotation(study.annotation_file(row)) for row in study.annotations}
 
 
 def read_labels(path: str | Path) -> Labels:
-    """Read :func:`labels` as a run kept them at its start.
+    """Read the snapshot of :func:`labels` from the start of a run.
 
     Raises
     ------
@@ -97,39 +97,39 @@ def read_labels(path: str | Path) -> Labels:
 
 
 def labels_digest(parsed: Iterable[tuple[Annotation, object]]) -> str:
-    """One string that changes when a label, bound or split of a used video does, and only then.
+    """Return a digest that changes only with a label, bound or split of a used video.
 
-    White space, comments and the files' dates play no part.
+    White space, comments and file dates are ignored.
 
     Parameters
     ----------
     parsed : iterable of (Annotation, strokes)
-        As `parsed_labels` returns them.
+        As returned by `parsed_labels`.
     """
     return digest([(row.video, row.task, row.split, found) for row, found in parsed])
 
 
 def parsed_labels(study: Study) -> list[tuple[Annotation, list[Stroke] | str]]:
-    """The sorted strokes of every annotation row, as its file is now; of a bad file the message."""
+    """Return the sorted current strokes of every annotation row; the error message for a bad file."""
     return [(row, _parsed(study, row)) for row in study.annotations]
 
 
 def annotated(study: Study, video: str, kept: Labels | None = None) -> list[Stroke]:
-    """The annotated strokes of a video, whatever their task, in frames of the volume and in time order.
+    """Return the annotated strokes of a video for all tasks, in frames of the volume and time order.
 
-    An interval that several rows annotate is there once, with its class if any of them tells it.
+    An interval annotated in several rows appears once, with its class if any row has one.
 
     Parameters
     ----------
     study : Study
     video : str
     kept : dict
-        Strokes to take instead of those in the files (see `labels`).
+        Snapshot of strokes to use instead of the files (see `labels`).
 
     Raises
     ------
     CrispError
-        If an annotation file is bad.
+        If an annotation file is invalid.
     """
     step = study.videos[video].frame_step
     found: dict[tuple[int, int], str] = {}
@@ -146,7 +146,7 @@ def annotated(study: Study, video: str, kept: Labels | None = None) -> list[Stro
 
 
 def _parsed(study: Study, row: Annotation) -> list[Stroke] | str:
-    """The strokes of a file; of one that cannot be read the message (the check stops the run)."""
+    """Return the strokes of a file, or the error message for an unreadable one (the check stops the run)."""
     try:
         return sorted(read_annotation(study.annotation_file(row)))
     except CrispError as error:
@@ -154,7 +154,7 @@ def _parsed(study: Study, row: Annotation) -> list[Stroke] | str:
 
 
 def collect_samples(study: Study, frames: dict[str, int], kept: Labels | None = None) -> list[Sample]:
-    """All samples of a study, by video and time.
+    """Collect all samples of a study, by video and time.
 
     Parameters
     ----------
@@ -162,21 +162,21 @@ def collect_samples(study: Study, frames: dict[str, int], kept: Labels | None = 
     frames : dict
         Number of working frames of each used video (as decoded).
     kept : dict
-        Strokes to take instead of those in the files (see `labels`).
+        Snapshot of strokes to use instead of the files (see `labels`).
 
     Returns
     -------
     list of Sample
         The strokes of the classification rows, and negatives: the gaps between all annotated
-        strokes of a video (from 0 and to its end, too) cut into consecutive blocks, as many as
-        the study's share asks for beside the strokes that are annotated as negative, in such a way that
-        no label of a test video changes a training sample. A video
-        without a classification row has none: nobody has said that nothing happens in its gaps.
+        strokes of a video (including those at its start and end), cut into consecutive blocks. Their number
+        follows the study's share, minus strokes annotated as negative, and no label of a test video
+        changes a training sample. A video without a classification row has none:
+        nothing is known about its gaps.
 
     Raises
     ------
     CrispError
-        If an annotation file is bad, a stroke ends after its video, or an interval is given twice.
+        If an annotation file is invalid, a stroke ends after its video, or an interval occurs twice.
     """
     samples: list[Sample] = []
     faults: list[Fault] = []
@@ -204,7 +204,7 @@ def _by_video(study: Study) -> dict[str, list[Annotation]]:
 def _video_strokes(
     study: Study, video: str, rows: list[Annotation], count: int, kept: Labels, faults: list[Fault]
 ) -> tuple[list[Sample], list[tuple[int, int]]]:
-    """The samples of a video's classification rows, and every annotated interval of any row."""
+    """Return the samples of a video's classification rows, and every annotated interval of any row."""
     step = study.videos[video].frame_step
     strokes: dict[str, Sample] = {}
     busy = []
@@ -243,9 +243,9 @@ def _video_strokes(
 
 
 def working_interval(begin: int, end: int, step: int) -> tuple[int, int]:
-    """Frames of the volume inside the video's ``[begin, end)``: its frame i is the video's i * `step`.
+    """Return the volume frames in the video's ``[begin, end)``; frame i is the video's frame i * `step`.
 
-    A stroke so short that it lies between two of them has the earlier one.
+    A stroke that lies between two of them gets the earlier one.
     """
     last = -(-end // step)
     return min(-(-begin // step), last - 1), last
@@ -254,9 +254,9 @@ def working_interval(begin: int, end: int, step: int) -> tuple[int, int]:
 def _negatives(
     study: Study, video: str, count: int, busy: list[tuple[int, int]], strokes: list[Sample], given: str
 ) -> list[Sample]:
-    """Cut the gaps of a video into negative blocks, in the seeded order in which they are taken.
+    """Cut the gaps of a video into negative blocks, in the seeded order of selection.
 
-    `given` is the split of those of a video that is annotated to hold no stroke.
+    `given` is the split of the blocks of a video annotated as empty.
     """
     length = negative_length(study, video)
     blocks = []
@@ -269,11 +269,12 @@ def _negatives(
 
 
 class _Share:
-    """How many negatives are still to be taken, as videos come in the order of the table.
+    """The remaining number of negatives, with videos in table order.
 
-    Targets are cumulative, so that the share holds over the table and a new last row changes no other. Sets
-    and folds that the table of videos makes count apart, and a sample of a given set counts for that and the
-    later ones (train, validation, test) only: no label of a test video changes a training sample.
+    Targets are cumulative, so that the share holds over the table and a new last row changes no other.
+    Sets and folds assigned from the table of videos are counted separately. A sample of a given set only
+    counts for this and later sets (train, validation, test), so that no label of a test video changes a
+    training sample.
     """
 
     def __init__(self, study: Study) -> None:
@@ -298,19 +299,19 @@ class _Share:
         return chosen
 
     def _counting(self, sample: Sample) -> tuple[str, ...]:
-        """The part of a sample, and those for which it counts as well."""
+        """Return the part of a sample, and the parts that it also counts for."""
         if self.study.split_method != "given":
             return (self.parts.get(self.study.group_of(sample.video), ""),)
         return SPLITS[SPLITS.index(sample.given) :] if sample.given in SPLITS else (sample.given,)
 
 
 def negative_length(study: Study, video: str) -> int:
-    """Working frames of a negative of a video."""
+    """Return the working frames of a negative of a video."""
     return max(1, math.floor(study.negative_seconds * study.videos[video].working_fps + 0.5))
 
 
 def gaps(busy: list[tuple[int, int]], count: int) -> list[tuple[int, int]]:
-    """Intervals of ``[0, count)`` that no interval of `busy` (sorted by begin) touches."""
+    """Return intervals of ``[0, count)`` that no interval of `busy` (sorted by begin) touches."""
     free, reached = [], 0
     for begin, end in [*busy, (count, count)]:
         if begin > reached:
@@ -320,5 +321,5 @@ def gaps(busy: list[tuple[int, int]], count: int) -> list[tuple[int, int]]:
 
 
 def _nearest(strokes: list[Sample], frame: int) -> str:
-    """The given split of the stroke nearest to a frame: a video's strokes may be in several."""
+    """Return the given split of the stroke nearest to a frame, as a video's strokes may be in several."""
     return min(strokes, key=lambda stroke: abs(stroke.begin - frame)).given

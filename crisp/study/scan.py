@@ -1,4 +1,4 @@
-"""Scanning: what ``videos.tsv`` says about each video file, brought up to date from the files."""
+"""Scan video files and update their rows in ``videos.tsv``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MEASURED = ("size", "frames", "sha256", "fps")
 
 @dataclass(frozen=True)
 class Measure:
-    """What scanning finds in a video file.
+    """Scan results of a video file.
 
     Attributes
     ----------
@@ -25,7 +25,7 @@ class Measure:
     frames : packets, or decoded frames.
     sha256 : of the file's bytes.
     fps : mean frame rate, frames per second.
-    variable_rate : whether time stamps are unevenly spaced (known only after decoding).
+    variable_rate : whether time stamps are unevenly spaced (only known after decoding).
     """
 
     size: int
@@ -40,8 +40,8 @@ def measure(path: str | Path, decode: bool = False) -> Measure:
 
     Parameters
     ----------
-    path : of the video file.
-    decode : count the frames that really decode (slow) instead of the packets.
+    path : path of the video file.
+    decode : count the frames that can be decoded (slow) instead of the packets.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def measure(path: str | Path, decode: bool = False) -> Measure:
             size=Path(path).stat().st_size,
             frames=source.decoded if decode else source.packets,
             sha256=files.sha256(path),
-            fps=float(f"{source.fps:.6g}"),  # as the table keeps it, so that a second scan changes nothing
+            fps=float(f"{source.fps:.6g}"),  # rounded as in the table, so that a second scan changes nothing
             variable_rate=source.variable_rate,
         )
     except OSError as error:
@@ -89,7 +89,7 @@ def scan_videos(
     ------
     CrispError
         Listing unknown ids of `only` (nothing is scanned then), or every video that is missing,
-        not a video or without a frame (the other rows have been updated then).
+        not a video or without a frame (the other rows are updated).
     """
     rows = tables.read_videos(videos_table)
     wanted = _wanted(rows, set(only), videos_table)
@@ -119,7 +119,7 @@ def scan_videos(
 
 
 def _store(videos_table: str | Path, updated: dict[str, Measure]) -> None:
-    """Put what was measured into the table as it is now: somebody may have edited it meanwhile."""
+    """Merge results into the current table, as a user may have edited it meanwhile."""
     if updated:
         rows = tables.read_videos(videos_table)
         tables.write_videos(videos_table, [_measured(row, updated.get(row.video)) for row in rows])
@@ -143,7 +143,7 @@ def _wanted(rows: list[tables.Video], only: set[str], videos_table: str | Path) 
 
 
 def _change(row: tables.Video, found: Measure) -> str:
-    """What differs, hashes shortened; empty if nothing does."""
+    """Return the differences, with shortened hashes; empty if there are none."""
     changes = []
     for name in MEASURED:
         before, after = getattr(row, name), getattr(found, name)

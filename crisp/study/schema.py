@@ -14,27 +14,27 @@ import yaml
 
 from crisp.core.errors import Fault
 
-# Numbers that arrive as texts: PyYAML follows YAML 1.1 and takes 1e-3 for one, and Snakemake's
-# --config takes all members of a list for texts.
+# Numbers that arrive as strings: PyYAML follows YAML 1.1 and reads 1e-3 as a string, and Snakemake's
+# --config reads all list items as strings.
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
 @cache
 def schema() -> dict[str, Any]:
-    """The JSON schema of a study."""
+    """Return the JSON schema of a study."""
     path = Path(__file__).parents[1] / "schemas" / "study.schema.yaml"
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 def defaults(key: str) -> dict[str, Any]:
-    """The schema's defaults of an object of the study, those inside it included."""
+    """Return the schema's defaults of an object of the study, including nested objects."""
     config: dict[str, Any] = {key: {}}
     fill_defaults(schema(), config)
     return config[key]
 
 
 def fill_defaults(part: dict[str, Any], config: dict[str, Any]) -> None:
-    """Set the defaults of a schema's properties, nested objects included, lists not."""
+    """Set the defaults of a schema's properties, in nested objects but not in lists."""
     for key, rule in part.get("properties", {}).items():
         rule = _followed(rule)
         if "default" in rule:
@@ -44,14 +44,14 @@ def fill_defaults(part: dict[str, Any], config: dict[str, Any]) -> None:
 
 
 def _followed(rule: dict[str, Any]) -> dict[str, Any]:
-    """A part of the schema with what it refers to."""
+    """Return a part of the schema with references resolved."""
     if "$ref" not in rule:
         return rule
     return {**schema()["$defs"][rule["$ref"].rsplit("/", 1)[1]], **rule}
 
 
 def parse_numbers(part: dict[str, Any], value: Any) -> Any:
-    """`value` with numbers as the schema means them: ``1e-3`` as 0.001, a whole ``10.0`` as 10."""
+    """Convert numbers in `value` by the schema: ``1e-3`` to 0.001, an integer ``10.0`` to 10."""
     rule = _followed(part)
     if isinstance(value, dict):
         properties = rule.get("properties", {})
@@ -85,7 +85,7 @@ def schema_faults(where: str, error: Any) -> list[Fault]:
 
 
 def _meant(given: object, known: Sequence[str]) -> str:
-    """The remedy for a word that is none of those known: the likely one, or where it is a key."""
+    """Return the remedy for an unknown word: the most similar one, or the right place of a key."""
     lower = {word.lower(): word for word in known}
     if close := difflib.get_close_matches(str(given).lower(), lower, n=1):
         return f"correct the spelling: {lower[close[0]]}?"
@@ -95,7 +95,7 @@ def _meant(given: object, known: Sequence[str]) -> str:
 
 
 def _homes(part: dict[str, Any], key: str, place: str = "") -> Iterator[str]:
-    """The places of the schema, as dotted keys, that have a key."""
+    """Yield the places of the schema, as dotted keys, that have a key."""
     for name, rule in part.get("properties", {}).items():
         if name == key:
             yield f"{place}{name}"

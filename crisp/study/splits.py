@@ -1,7 +1,7 @@
-"""Which samples train, validate and test: by video, stratified by class, or as given; once or in folds.
+"""Assign samples to train, validation and test: by video, stratified or as given; once or in folds.
 
-Assignments are made so that adding a video at the end of ``videos.tsv``, leaving one out or
-fixing a label moves no other video (by_video) and as few other samples as possible (stratified).
+Adding a video at the end of ``videos.tsv``, excluding one or
+correcting a label moves no other video (by_video) and as few other samples as possible (stratified).
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ from crisp.study.tables import SPLITS
 
 
 class Lacking(NamedTuple):
-    """What a split is short of: the sets without any sample, and the classes without a training sample."""
+    """Deficits of a split: sets without samples, and classes without training samples."""
 
     parts: tuple[str, ...]
     classes: tuple[str, ...]
 
 
 def assign_split(study: Study, samples: list[Sample], name: str = "main") -> dict[str, str]:
-    """A split of the samples: sample id to ``train``, ``validation`` or ``test``.
+    """Assign the samples of a split: sample id to ``train``, ``validation`` or ``test``.
 
     Parameters
     ----------
     study : Study
     samples : list of Sample
     name : str
-        One of the study's `split_names`. In a fold unlabelled samples that it does not test are absent.
+        One of the study's `split_names`. In a fold, unlabelled samples that it does not test are absent.
 
     Raises
     ------
     CrispError
-        If the study has no such split, a set is left without a sample, a class has no training sample, an
-        unlabelled stroke is in train or validation, or a split is to be given but is not.
+        If the study has no such split, a set has no samples, a class has no training sample, an
+        unlabelled stroke is in train or validation, or a split is to be given but is missing.
     """
     if name not in study.split_names:
         raise fail(f"study {study.name}", f"no split {name!r}", ", ".join(study.split_names), name)
@@ -59,7 +59,7 @@ def assign_split(study: Study, samples: list[Sample], name: str = "main") -> dic
 
 
 def assigned(study: Study, samples: list[Sample], name: str) -> dict[str, str]:
-    """The split of the samples as `assign` makes it, whatever it lacks."""
+    """Return the split of the samples as `assign` makes it, without checks."""
     unlabelled = {sample.sample for sample in samples if is_unknown(sample.label)}
     if name != "main":
         split = _fold(study, samples, int(name.removeprefix("fold-")))
@@ -73,13 +73,13 @@ def assigned(study: Study, samples: list[Sample], name: str) -> dict[str, str]:
         else:
             groups = groups_by_split(study)
             split = {sample.sample: groups[study.group_of(sample.video)] for sample in samples}
-        # Only labelled strokes can train; an unlabelled one is predicted and exported.
+        # Only labelled strokes can be trained on; unlabelled ones are predicted and exported.
         split |= dict.fromkeys(unlabelled, "test")
     return split
 
 
 def lacking(study: Study, samples: list[Sample], split: Mapping[str, str]) -> Lacking:
-    """What a split of the samples lacks."""
+    """Return the deficits of a split of the samples."""
     parts = set(split.values())
     trained = {sample.label for sample in samples if split.get(sample.sample) == "train"}
     return Lacking(
@@ -89,7 +89,7 @@ def lacking(study: Study, samples: list[Sample], split: Mapping[str, str]) -> La
 
 
 def shortages(study: Study, where: str, found: Mapping[str, Lacking]) -> list[Fault]:
-    """A fault for each set and each class that one or more splits lack.
+    """Return a fault for each set and each class that is missing in one or more splits.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def shortages(study: Study, where: str, found: Mapping[str, Lacking]) -> list[Fa
         )
         for part, names in parts.items()
     ]
-    # Of an empty training set every class would be told again.
+    # For an empty training set every class would be reported again.
     faults += [
         Fault(
             where,
@@ -136,7 +136,7 @@ def _in_folds(names: list[str]) -> str:
 
 
 def _untested(study: Study, names: list[str]) -> str:
-    """No sample; leaving one group out, of which groups."""
+    """Describe an empty test set; with leave-one-group-out, list the groups."""
     if study.split_method != "leave_one_group_out":
         return "none"
     groups = (study.groups[int(name.removeprefix("fold-")) - 1] for name in names)
@@ -171,9 +171,9 @@ def _remedy_of_a_class(study: Study, label: str) -> str:
 
 
 def _fold(study: Study, samples: list[Sample], number: int) -> dict[str, str]:
-    """The split of a fold: its part is tested, the rest trains and validates by their shares.
+    """Split a fold: test its part, divide the rest into training and validation by their shares.
 
-    Which of the rest validates is drawn for each fold anew.
+    The validation samples are drawn for each fold separately.
     """
     train, validation, _ = study.split_shares
     shares = {"train": train / (train + validation), "validation": validation / (train + validation)}
@@ -186,7 +186,7 @@ def _fold(study: Study, samples: list[Sample], number: int) -> dict[str, str]:
         tested = {study.groups[number - 1]}
     else:
         tested = {group for group, fold in groups_by_fold(study).items() if fold == str(number)}
-    # Groups without a sample would leave the validation empty where there are few.
+    # Groups without samples could leave the validation set empty if there are few groups.
     sampled = {study.group_of(sample.video) for sample in samples if not is_unknown(sample.label)}
     parts = assign_groups(study, shares, salt, sampled - tested)
     split = {sample.sample: study.group_of(sample.video) for sample in samples}
@@ -200,7 +200,7 @@ def _fold(study: Study, samples: list[Sample], number: int) -> dict[str, str]:
 def _stratified(
     study: Study, samples: list[Sample], shares: Mapping[str, float], salt: str = ""
 ) -> dict[str, str]:
-    """Per class, samples that share frames together: the seeded order cut at the shares."""
+    """Cut the seeded order at the shares, per class; samples that share frames stay together."""
     names, (*bounds, _) = list(shares), accumulate(shares.values())
     split: dict[str, str] = {}
     for _, members in _seeded(study, samples, salt):
@@ -211,10 +211,10 @@ def _stratified(
 
 
 def _stratified_folds(study: Study, samples: list[Sample]) -> dict[str, int]:
-    """Fold of each sample, from 1: per class, the seeded order cut into equal parts.
+    """Return the fold of each sample, from 1: per class, the seeded order cut into equal parts.
 
-    The parts of a class begin at a fold drawn by its name: else the few samples of each rare class would
-    all meet in the same folds.
+    The first fold of a class is drawn by its name: otherwise the few samples of all rare classes
+    would be in the same folds.
     """
     k = study.split_folds
     folds: dict[str, int] = {}
@@ -228,7 +228,7 @@ def _stratified_folds(study: Study, samples: list[Sample]) -> dict[str, int]:
 def _seeded(
     study: Study, samples: list[Sample], salt: str = ""
 ) -> Iterator[tuple[str, list[tuple[float, list[Sample]]]]]:
-    """For each class its clusters in the seeded order, each with the place in (0, 1) of its middle."""
+    """Yield for each class its clusters in the seeded order, each with its centre position in (0, 1)."""
     clusters: dict[str, list[list[Sample]]] = defaultdict(list)
     for cluster in overlapping(samples):
         clusters[cluster[0].label].append(cluster)
@@ -240,7 +240,7 @@ def _seeded(
 
 
 def overlapping(samples: list[Sample]) -> list[list[Sample]]:
-    """Samples grouped so that any two that share frames of a video are together."""
+    """Group samples so that any two that share frames of a video are together."""
     clusters: list[list[Sample]] = []
     reached = 0
     for sample in sorted(samples, key=lambda sample: (sample.video, sample.begin)):
@@ -254,7 +254,7 @@ def overlapping(samples: list[Sample]) -> list[list[Sample]]:
 
 
 def _faults(study: Study, samples: list[Sample], split: dict[str, str], where: str) -> list[Fault]:
-    """Strokes that no set is given for, and unlabelled ones outside of test."""
+    """Report strokes without a given set, and unlabelled ones outside of test."""
     faults = []
     for sample in samples:
         part = split.get(sample.sample, "test")
@@ -307,7 +307,7 @@ def read_split(path: str | Path) -> dict[str, str]:
 
 
 def split_digest(study: Study) -> str:
-    """One string that changes when anything but the samples would change a split."""
+    """Return a digest of all inputs of a split except the samples."""
     groups = [[row.video, row.group, row.working_frames, row.use] for row in study.videos.values()]
     how = [study.split_method, study.split_folds, study.split_seed, study.split_shares]
     return digest([*how, study.classes, groups])

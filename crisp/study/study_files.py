@@ -1,4 +1,4 @@
-"""The study files of the working folder: which one a verb takes, by path, by name, or as the only one."""
+"""Find a study file in the working directory: by path, by name, or as the only one."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from crisp.core import strict_yaml
 from crisp.core.errors import CrispError, fail
 from crisp.core.words import few
 
-# Where studies are looked for. Those named study.yaml are taken without being asked for.
+# Search paths for studies. Files named study.yaml are accepted without checking.
 PLACES = ("study.yaml", "config/*.yaml", "config/*/*.yaml")
 ELSEWHERE = "go to the folder that holds your study, or give its path"
-SHOWN = 10  # study files in a message
+SHOWN = 10  # study files per message
 
 
 def find_study(given: str | Path) -> Path:
-    """The study file that is meant.
+    """Return the requested study file.
 
     Parameters
     ----------
     given : str or Path
-        A path of a study file or of its folder; or the name of a study in the working folder: `NAME` of
-        ``config/NAME/study.yaml`` and ``config/NAME.yaml``, or the key ``study`` of such a file. ``.`` stands
-        for the one study of the working folder, which is then named on standard error. Studies whose videos
-        are generated, as the demo's, are taken by path or name only.
+        A path of a study file or of its folder; or the name of a study in the working directory: `NAME` of
+        ``config/NAME/study.yaml`` and ``config/NAME.yaml``, or the key ``study`` of such a file. ``.`` means
+        the only study of the working directory, which is then printed on standard error. Studies with
+        generated videos, such as the demo, are only found by path or name.
 
     Returns
     -------
     Path
-        One that does not exist is left to the reader to report.
+        A missing file is left to the reader to report.
 
     Raises
     ------
     CrispError
-        If no study has that name, or more than one; of ``.`` if there is not one study.
+        If no study has that name, or more than one; for ``.`` if there is not exactly one study.
     """
     path = Path(given)
     if path == Path():
@@ -89,14 +89,14 @@ def _named(name: str) -> Path:
 
 
 def _studies() -> dict[Path, Any]:
-    """Content of the study files of the working folder; of one that cannot be read nothing."""
+    """Return the content of the study files in the working directory; empty for an unreadable one."""
     found: dict[Path, Any] = {}
     for path in (path for place in PLACES for path in sorted(Path().glob(place))):
         try:
             content = strict_yaml.read_yaml(path)
         except CrispError:
             content = None
-        # Of another YAML file, as of a conda environment, this is no study; of a bad one it cannot be said.
+        # Other YAML files, e.g. of a conda environment, are not studies; for invalid ones it is unknown.
         if path.name == "study.yaml" or (isinstance(content, dict) and {"study", "dataset"} & content.keys()):
             found[path] = content
     return found
@@ -112,7 +112,7 @@ def _generates(content: Any) -> bool:
 
 
 def _short(path: Path, studies: dict[Path, Any]) -> str:
-    """What to type for a study: its name where no other has it."""
+    """Return what to type for a study: its name if it is unique."""
     name = _name(studies.get(path))
     return name if name and [_name(content) for content in studies.values()].count(name) == 1 else str(path)
 

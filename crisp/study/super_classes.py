@@ -1,6 +1,6 @@
-"""Super-classes: coarser classes, such as the hand of a stroke, by which a model is also judged.
+"""Super-classes: coarser classes for additional metrics, such as the hand of a stroke.
 
-A model is never trained on them: the class it predicts is taken for the super-class that holds it.
+Models are never trained on them: a predicted class is mapped to its super-class.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ TTSTROKE21 = (
 
 
 def of_ttstroke21(classes: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Hand, type and both, of classes of TTStroke-21; none if any class is not one of its 21.
+    """Return hand, type and both, for classes of TTStroke-21; none if any class is not one of its 21.
 
-    ``Negative`` stays a super-class by itself, so that they are 3, 4 and 7.
+    ``Negative`` remains a separate super-class, so that there are 3, 4 and 7.
     """
     if not set(classes) <= set(TTSTROKE21):
         return {}
@@ -42,18 +42,18 @@ def of_ttstroke21(classes: Sequence[str]) -> dict[str, dict[str, str]]:
 
 
 def names(classes: Sequence[str], members: Mapping[str, str]) -> list[str]:
-    """The super-classes, in the order in which the classes name them."""
+    """Return the super-classes, in order of first occurrence in the classes."""
     return list(dict.fromkeys(members[name] for name in classes))
 
 
 def mapped(
     truth: ArrayLike, ranked: ArrayLike, classes: Sequence[str], members: Mapping[str, str]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Truth and ranking of strokes as super-classes, in the indices of `names`.
+    """Map truth and ranking of strokes to super-classes, in the indices of `names`.
 
-    A super-class ranks where the best of its classes does. So the prediction is the super-class of the
-    predicted class, and whoever finds the class has found the super-class, which the most probable
-    super-class by summed probabilities would not promise.
+    A super-class has the rank of its best class. The prediction is therefore the super-class of the
+    predicted class, and a correct class prediction is always a correct super-class prediction; ranking
+    by summed probabilities would not guarantee that.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""The two tables of a dataset: ``videos.tsv`` (one row a video) and ``annotations.tsv`` (many).
+"""The two tables of a dataset: ``videos.tsv`` (one row per video) and ``annotations.tsv`` (many).
 
-Read with the csv module: every cluster job parses the Snakefile, hence these tables, again.
+Read with the csv module: every cluster job parses the Snakefile, and hence these tables, again.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from crisp.core.limits import LARGEST_TEXT, LEAST_FPS, MOST_FPS, MOST_FRAMES
 from crisp.core.plain_text import is_plain
 from crisp.core.unreadable import check_finite, counted_from, explained, kind_of
 
-RESERVED = ("frames", "pose")  # stage files have these names, and the volume is <video>/<video>.h5
+RESERVED = ("frames", "pose")  # names of stage files; the volume is <video>/<video>.h5
 TASKS = ("classification", "detection")
 SPLITS = ("train", "validation", "test")
-LARGEST = {"size": 2**63, "frames": MOST_FRAMES, "frame_step": MOST_FRAMES}  # of the columns of numbers
+LARGEST = {"size": 2**63, "frames": MOST_FRAMES, "frame_step": MOST_FRAMES}  # of the numeric columns
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class Video:
     video : id, unique ignoring case; names the folder of the video's stage files.
     path : of the video file, relative to the data folder.
     size : of the file, bytes.
-    frames : video frames the file holds, as counted by ``crisp scan`` (packets, or decoded ones).
-    sha256 : of the file's bytes; decides whether the video is the same.
+    frames : number of video frames, as counted by ``crisp scan`` (packets, or decoded ones).
+    sha256 : of the file's bytes; identifies the video.
     fps : mean frame rate, frames per second.
-    group : source video or player; empty: the video is a group by itself.
-    use : False leaves the video out; `note` then says why.
-    frame_step : keep every `frame_step`-th frame (to bring mixed frame rates together).
+    group : source video or player; empty: the video is its own group.
+    use : False excludes the video; `note` then says why.
+    frame_step : keep every `frame_step`-th frame (to match mixed frame rates).
     """
 
     video: str
@@ -54,18 +54,18 @@ class Video:
 
     @property
     def working_fps(self) -> float:
-        """Frame rate after `frame_step`, frames per second."""
+        """Return the frame rate after `frame_step`, frames per second."""
         return self.fps / self.frame_step
 
     @property
     def working_frames(self) -> int:
-        """Number of frames after `frame_step`."""
+        """Return the number of frames after `frame_step`."""
         return -(-self.frames // self.frame_step)
 
 
 @dataclass(frozen=True)
 class Annotation:
-    """A row of ``annotations.tsv``: the strokes of `video` for a task, and the split they belong to.
+    """A row of ``annotations.tsv``: the strokes of `video` for a task, and their split.
 
     `path` is relative to the folder of the table, or else to the data folder.
     """
@@ -214,7 +214,7 @@ def read_annotations(path: str | Path) -> list[Annotation]:
 def _read(
     path: str | Path, required: list[str], optional: Iterable[str] = ()
 ) -> list[tuple[int, dict[str, str]]]:
-    """Rows of a tab-separated table with their line numbers."""
+    """Return the rows of a tab-separated table with their line numbers."""
     check_finite(path, "table", LARGEST_TEXT)
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
@@ -275,7 +275,7 @@ def _read(
     if faults:
         raise CrispError(*faults)
     return [
-        # A file name may begin or end with a space; nothing else may.
+        # Only a file name may begin or end with a space.
         (
             line,
             {
@@ -288,7 +288,7 @@ def _read(
 
 
 def write_videos(path: str | Path, videos: Iterable[Video]) -> None:
-    """Write ``videos.tsv``; the column `frame_step` only where a video needs it."""
+    """Write ``videos.tsv``; the column `frame_step` only if a video needs it."""
     rows = list(videos)
     columns = [field.name for field in fields(Video)]
     if all(video.frame_step == 1 for video in rows):

@@ -1,7 +1,7 @@
-"""The samples that a training sees: tables of their own, which no label of a test video changes.
+"""Tables of a split's training samples, which no label of a test video changes.
 
-They are made of the labels and not of ``strokes.tsv``: Snakemake repeats all that depends on a table which is
-made anew.
+They are made from the labels and not from ``strokes.tsv``, as Snakemake reruns all rules that depend on a
+rewritten table.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ TRAINING = ("train", "validation")
 
 
 def path(study: Study, split: str, part: str) -> Path:
-    """Path of the table of a split's training or validation samples, in the form of ``strokes.tsv``."""
+    """Return the path of a split's training or validation samples, in the form of ``strokes.tsv``."""
     return study.results / "splits" / split / f"{part}.tsv"
 
 
@@ -31,9 +31,9 @@ def write_training_samples(
     split : str
         One of the study's `split_names`.
     frames : dict
-        Number of working frames of each used video; of the training and validation videos as decoded.
+        Number of working frames of each used video; as decoded for training and validation videos.
     kept : dict, optional
-        Strokes to take instead of those in the annotation files (see `crisp.study.samples.labels`).
+        Snapshot of strokes to use instead of the annotation files (see `crisp.study.samples.labels`).
 
     Raises
     ------
@@ -46,7 +46,7 @@ def write_training_samples(
 
 
 def keep(study: Study, split: str, samples: list[Sample], assigned: dict[str, str]) -> None:
-    """Write those of the samples that are assigned to train and validation.
+    """Write the samples assigned to train and validation.
 
     Parameters
     ----------

@@ -1,9 +1,8 @@
-"""Calibration: confidences that are right as often as they say, by one temperature a model.
+"""Calibration: one temperature per model, so that confidences match accuracies.
 
 The temperature is fitted on the validation samples when a training has finished (Guo et al., "On calibration
-of modern neural networks", ICML 2017). It changes no order of classes, so no decision: what is decided,
-measured and submitted comes from the model's own probabilities, and only confidences that people read are
-tempered.
+of modern neural networks", ICML 2017). It does not change the order of the classes, so decisions, metrics and
+submissions use the model's own probabilities. Only confidences shown to people are calibrated.
 """
 
 from __future__ import annotations
@@ -14,22 +13,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 
-LEAST = 20  # samples that a temperature is fitted on
-BOUNDS = (0.5, 10.0)  # of the temperature: few samples, all of them right, would make every guess a certainty
-BINS = 10  # of a reliability diagram, equally wide
+LEAST = 20  # minimum number of samples to fit a temperature
+BOUNDS = (0.5, 10.0)  # of the temperature: a few correct samples would otherwise give certainty
+BINS = 10  # of the temperature: a few correct samples would otherwise give certainty
 
 Probabilities = NDArray[np.float64]
 
 
 def temper(probabilities: ArrayLike, temperature: float) -> Probabilities:
-    """Probabilities at a temperature: softmax(log p / T), in the same order.
+    """Return probabilities at a temperature: softmax(log p / T), in the same order.
 
     Parameters
     ----------
     probabilities : array_like
-        (…, N), rows summing to 1; rows of NaN stay as they are.
+        (…, N), rows summing to 1; rows of NaN are unchanged.
     temperature : float
-        Above 1 makes less sure, below 1 surer; 1 changes nothing.
+        Above 1 lowers confidences, below 1 raises them; 1 changes nothing.
 
     Returns
     -------
@@ -46,18 +45,18 @@ def temper(probabilities: ArrayLike, temperature: float) -> Probabilities:
 
 
 def nll(probabilities: Probabilities, labels: NDArray[np.intp]) -> float:
-    """Mean negative log-likelihood of labels (n,) under probabilities (n, N), nats."""
-    least = np.finfo(np.float64).tiny  # of a class that has none
+    """Return the mean negative log-likelihood of labels (n,) under probabilities (n, N), in nats."""
+    least = np.finfo(np.float64).tiny  # replaces a probability of 0
     return float(-np.log(np.maximum(probabilities[np.arange(len(labels)), labels], least)).mean())
 
 
 def bins(probabilities: Probabilities, labels: NDArray[np.intp]) -> list[list[float]]:
-    """Reliability: for each tenth of the confidence the samples, their mean confidence and accuracy.
+    """Return the reliability diagram: samples, mean confidence and accuracy per tenth of confidence.
 
     Returns
     -------
     list of [count, confidence, accuracy]
-        `BINS` of them; of an empty bin all are 0.
+        `BINS` entries; all zeros for an empty bin.
     """
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     place = np.minimum((confidence * BINS).astype(int), BINS - 1)
@@ -70,30 +69,30 @@ def bins(probabilities: Probabilities, labels: NDArray[np.intp]) -> list[list[fl
 
 
 def calibration_error(reliability: list[list[float]]) -> float:
-    """Expected calibration error: the mean gap of confidence and accuracy, over samples, from `bins`."""
+    """Return the expected calibration error, the mean gap of confidence and accuracy, from `bins`."""
     total = sum(count for count, _, _ in reliability)
     return sum(count * abs(sure - right) for count, sure, right in reliability) / total if total else 0.0
 
 
 def measured(probabilities: ArrayLike, labels: ArrayLike, temperature: float) -> dict[str, Any]:
-    """How well confidences agree with what is right, before and after a temperature.
+    """Measure how well confidences match accuracies, before and after applying a temperature.
 
     Parameters
     ----------
     probabilities : array_like
-        (n, N) of the model itself.
+        (n, N), uncalibrated.
     labels : array_like
-        (n,) class indices; samples with a negative one are left out.
+        (n,) class indices; samples with a negative index are skipped.
     temperature : float
 
     Returns
     -------
     dict
-        `samples`, and of `before` and `after` the `nll` (nats), `ece` (expected calibration error) and
-        `bins`; both empty without a sample.
+        `samples`, and for each of `before` and `after` the `nll` (nats), `ece` (expected calibration error)
+        and `bins`; both are empty without samples.
     """
     values, truth = np.asarray(probabilities, np.float64), np.asarray(labels, np.intp)
-    if len(truth):  # of none the probabilities have no shape
+    if len(truth):  # without samples the probabilities have no shape
         values, truth = values[truth >= 0], truth[truth >= 0]
     figures: dict[str, Any] = {"samples": len(truth), "before": {}, "after": {}}
     if len(truth):
@@ -106,16 +105,16 @@ def measured(probabilities: ArrayLike, labels: ArrayLike, temperature: float) ->
 
 
 def fit_temperature(probabilities: ArrayLike, labels: ArrayLike) -> dict[str, Any]:
-    """The temperature of least negative log-likelihood within `BOUNDS`.
+    """Fit the temperature of least negative log-likelihood within `BOUNDS`.
 
     Parameters
     ----------
-    probabilities, labels : as for `measured`, of validation samples.
+    probabilities, labels : as for `measured`, for validation samples.
 
     Returns
     -------
     dict
-        `temperature`, `remark` (why it is 1, if it could not be fitted, else empty), and all of `measured`.
+        `temperature`, `remark` (why it is 1 if the fit failed, else empty), and all keys of `measured`.
     """
     values, truth = np.asarray(probabilities, np.float64), np.asarray(labels, np.intp)
     known = truth >= 0
@@ -129,6 +128,6 @@ def fit_temperature(probabilities: ArrayLike, labels: ArrayLike) -> dict[str, An
         options={"xatol": 1e-4},
     )
     temperature = round(float(np.exp(best.x)), 4)
-    if nll(temper(values, temperature), truth) > nll(values, truth):  # at 1 but for rounding
+    if nll(temper(values, temperature), truth) > nll(values, truth):  # rounding can make it worse than T = 1
         temperature = 1.0
     return {"temperature": temperature, "remark": "", **measured(values, truth, temperature)}

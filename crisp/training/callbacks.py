@@ -1,4 +1,4 @@
-"""What there is to see of a training while it runs: a line an epoch, the history, its curves, TensorBoard."""
+"""Training callbacks: log line per epoch, history.csv, learning curves, TensorBoard."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ SHOWN = {  # name in TensorBoard
     "validation_accuracy": "accuracy/validation",
     "learning_rate": "learning rate",
 }
-DRAWN = 10.0  # seconds at least between two drawings of the curves
+DRAWN = 10.0  # minimum number of seconds between two plots of the curves
 
 
 class TrainingCallbacks:
-    """Shows a training's epochs as they end.
+    """Report each epoch when it ends.
 
     Parameters
     ----------
     folder : path
-        Of ``history.csv`` and ``curves.png`` while the training runs.
+        For ``history.csv`` and ``curves.png`` during training.
     title : str
     epochs : int
-        In all.
+        Total number.
     clips : int
-        Training clips an epoch.
+        Training clips per epoch.
     device : torch.device
     events : path, optional
-        Folder for TensorBoard's event files; None = none.
+        Folder for TensorBoard event files; None = none.
     done : int
-        Epochs of before; events after them are superseded.
+        Epochs already completed; later events are superseded.
 
     Raises
     ------
     CrispError
-        If events are wanted and TensorBoard is not installed.
+        If events are requested and TensorBoard is not installed.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class TrainingCallbacks:
         self._writer = _writer(events, done) if events else None
 
     def epoch(self, history: Sequence[Row], seconds: float, waited: float) -> None:
-        """Show the last epoch of a history, which took so many seconds, some of them waiting for clips."""
+        """Report the last epoch of a history, its duration in seconds, and the time waited for clips."""
         row = history[-1]
         print(self.line(row, seconds, waited), file=sys.stderr)
         write_history(self.folder / "history.csv", history)
@@ -77,7 +77,7 @@ class TrainingCallbacks:
             self._writer.flush()
 
     def line(self, row: Row, seconds: float, waited: float) -> str:
-        """An epoch in a line, for a terminal or a log."""
+        """Format an epoch as one line for a terminal or log."""
         words = [f"epoch {row['epoch']}/{self.epochs}"]
         for name in ("train", "validation"):
             words.append(f"{name} loss {row[f'{name}_loss']:.4f} accuracy {row[f'{name}_accuracy']:.3f}")
@@ -91,10 +91,10 @@ class TrainingCallbacks:
 
 
 def _busy(device: torch.device) -> str:
-    """Share of the last second in which the GPU was at work, where NVIDIA's library is there to tell."""
+    """Return the GPU utilisation over the last second, if NVIDIA's library is available."""
     try:
         return f", {torch.cuda.utilization(device)} % busy"
-    except Exception:  # NVIDIA's own errors, as on a part of a GPU, are no reason to end a training
+    except Exception:  # NVIDIA's errors, e.g. on a MIG slice, must not stop a training
         return ""
 
 

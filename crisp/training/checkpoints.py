@@ -1,4 +1,4 @@
-"""Files of models and of trainings under way: plain types and tensors, written whole."""
+"""Read and write models and training checkpoints: plain types and tensors, written atomically."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ MODEL_SCHEMA = 1
 
 
 def save(path: Path, content: dict[str, Any]) -> None:
-    """Write plain types and tensors to a file, whole or not at all.
+    """Write plain types and tensors to a file atomically.
 
     Raises
     ------
     CrispError
-        If there is no room.
+        If the disk is full.
     """
     with replacing(path) as beside:
         torch.save(content, beside)
 
 
 def load(path: Path, device: torch.device, part: str) -> dict[str, Any]:
-    """Read a checkpoint; an absent or damaged one is empty, as it only costs time.
+    """Read a checkpoint; return an empty one if it is absent or damaged, as this only costs time.
 
     Parameters
     ----------
-    path : of the file.
-    device : that its tensors are wanted on.
-    part : what it is by ``model.schema.yaml``, ``last`` or ``best``.
+    path : checkpoint file.
+    device : device to load its tensors on.
+    part : its definition in ``model.schema.yaml``, ``last`` or ``best``.
     """
     try:
         content = torch_files.read(path, device)
@@ -55,7 +55,7 @@ def load(path: Path, device: torch.device, part: str) -> dict[str, Any]:
 
 
 def of_training(path: Path) -> bool:
-    """Whether a file is one that a training has saved; its weights are not read."""
+    """Return whether a file is a training checkpoint, without reading its weights."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception:  # torch raises half a dozen kinds for other files
@@ -64,7 +64,7 @@ def of_training(path: Path) -> bool:
 
 
 def start_from(model: nn.Module, variant: Variant, classes: tuple[str, ...]) -> dict[str, Any]:
-    """Copy the weights of a variant's `init_from` into its model; what the file says of itself.
+    """Copy the weights of a variant's `init_from` into its model, and return the file's metadata.
 
     Raises
     ------
@@ -94,13 +94,13 @@ def start_from(model: nn.Module, variant: Variant, classes: tuple[str, ...]) -> 
 def load_model(
     path: Path, device: torch.device, part: str = "/$defs/complete"
 ) -> tuple[nn.Module, dict[str, Any]]:
-    """A trained model and what its file says about it.
+    """Load a trained model and its metadata.
 
     Parameters
     ----------
-    path : of the file.
-    device : that the model is wanted on.
-    part : what it has to be by ``model.schema.yaml``; all that inference needs by default.
+    path : model file.
+    device : device to load the model on.
+    part : required definition in ``model.schema.yaml``; by default everything that inference needs.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def load_model(
         torch_files.check(content, part)
         content = _with_defaults(content)
         variant, weights = Variant.from_config(content["variant"]), content.pop("model")
-        with torch.device("meta"), warnings.catch_warnings():  # what is described may be larger than memory
+        with torch.device("meta"), warnings.catch_warnings():  # the described model may exceed the memory
             warnings.simplefilter("ignore")
             torch_files.check_weights(models.build(variant, len(content["classes"])), weights)
         _check_features(variant, content["reference"].get("features"))
@@ -137,7 +137,7 @@ def load_model(
 
 
 def _check_features(variant: Variant, features: dict[str, Any] | None) -> None:
-    """Check that the reference is of what the last layer sees."""
+    """Check that the reference matches the input size of the last layer."""
     if not features:
         return
     width, count = FEATURES * len(variant.streams), len(features["components"])
@@ -148,7 +148,7 @@ def _check_features(variant: Variant, features: dict[str, Any] | None) -> None:
 
 
 def _with_defaults(content: dict[str, Any]) -> dict[str, Any]:
-    """The content of a model's file; what a model of before a key was made lacks has the study's default."""
+    """Fill in the study's defaults for keys that were added after the model file was written."""
     prepared = defaults("preparation")
     preparation = {
         "roi_power": float(prepared["roi"]["power"]),

@@ -15,16 +15,16 @@ from crisp.core.plotting import BLUE, GREY, MANY, ORANGE, annotate, heading, leg
 
 
 def plot_curves(path: str | Path, history: Sequence[Mapping[str, float]], title: str = "") -> None:
-    """Draw loss and accuracy over the epochs, the epoch of the kept model marked.
+    """Plot loss and accuracy over the epochs, with the selected epoch marked.
 
     Parameters
     ----------
     path : path
         PNG file to write.
     history : sequence of mappings
-        The rows of ``history.csv`` as numbers (`crisp.training.history.read_history`).
+        Numeric rows of ``history.csv`` (`crisp.training.history.read_history`).
     title : str, optional
-        What was trained.
+        Name of what was trained.
     """
     epochs = [row["epoch"] for row in history]
     best = [row["epoch"] for row in history if row["best"] == 1]
@@ -37,7 +37,7 @@ def plot_curves(path: str | Path, history: Sequence[Mapping[str, float]], title:
                 if not any(map(math.isfinite, values)):
                     continue
                 highest.append(max(filter(math.isfinite, values)))
-                # The dots are the kept epoch, or the only one.
+                # The dots mark the selected epoch, or the only one.
                 dots = [index for index, epoch in enumerate(epochs) if epoch in best[-1:]] or [0]
                 axes.plot(epochs, values, color=colour, label=name, marker="o", markevery=dots)
             if best:
@@ -47,7 +47,7 @@ def plot_curves(path: str | Path, history: Sequence[Mapping[str, float]], title:
             axes.set_title(figures.capitalize())
             axes.set_xlabel("Epoch")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
-            # Whole epochs on the axis, and air above the line, even where there is one epoch only.
+            # Integer ticks and some space above the line, even with a single epoch.
             axes.set_xlim(min(epochs, default=1) - 0.5, max(epochs, default=1) + 0.5)
             axes.set_ylim(0, 1.07 * max(highest) or 1)
             if not history:
@@ -60,14 +60,14 @@ def plot_curves(path: str | Path, history: Sequence[Mapping[str, float]], title:
 def plot_all_curves(
     path: str | Path, histories: Mapping[str, Sequence[Sequence[Mapping[str, float]]]]
 ) -> None:
-    """Draw the learning curves of all variants: each run pale, the mean over the runs strong.
+    """Plot the learning curves of all variants: thin lines for the runs, a bold line for their mean.
 
     Parameters
     ----------
     path : path
         PNG file to write.
     histories : mapping
-        The histories of a variant's runs, as for `curves`, by its name.
+        The histories of each variant's runs, as for `curves`, by variant name.
     """
     columns = ("train_loss", "validation_loss", "validation_accuracy")
     colours = MANY if len(histories) <= len(MANY) else mpl.colormaps["tab20"](range(20))

@@ -1,4 +1,4 @@
-"""The device that a model runs on, and what makes its digits the same every time."""
+"""Select the device that a model runs on, and make its results reproducible."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from crisp.core.errors import fail
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """The device of that name; `auto` is the first GPU where there is one.
+    """Return the device of that name; `auto` is the first GPU if there is one.
 
     Raises
     ------
     CrispError
-        If there is no such device here.
+        If the device does not exist on this machine.
     """
     names.chosen("device", name)
     if name == "auto":
@@ -37,14 +37,14 @@ def choose_device(name: str = "auto") -> torch.device:
 
 
 def make_deterministic(threads: int) -> None:
-    """Fix the CPU thread count and the algorithms, so that equal input gives equal digits."""
+    """Fix the CPU thread count and the algorithms, so that equal input gives equal results."""
     torch.set_num_threads(threads)
-    # As use_deterministic_algorithms(True, warn_only=True), which first imports torch's compiler.
+    # Equivalent to use_deterministic_algorithms(True, warn_only=True), which first imports torch's compiler.
     torch.set_deterministic_debug_mode("warn")
 
 
 def use_bfloat16(precision: str, device: torch.device) -> bool:
-    """Whether a `precision` of the config means bfloat16 on a device; auto does where it is fast."""
+    """Return whether a configured `precision` means bfloat16 on a device; `auto` uses it where it is fast."""
     if precision == "auto":
         return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     return precision == "bfloat16"

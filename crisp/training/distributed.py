@@ -1,4 +1,4 @@
-"""The processes of one training on several GPUs, as torchrun starts them; alone without it."""
+"""The processes of a training on several GPUs, started by torchrun; a single process without it."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from torch import Tensor, distributed
 from crisp.core.errors import fail
 from crisp.core.signals import SIGNALS, provisional
 
-# What torchrun passes on to the processes.
+# Signals that torchrun forwards to the processes.
 PASSED_ON = ("SIGINT", "SIGHUP", "SIGQUIT", *(number.name for number in SIGNALS))
-LOST = 5  # s that a process waits when another is gone, so that torchrun finds that one first
-WORD = "CRISP_WORD"  # names the folder in which processes leave word of why they end
-SAVED = 600  # s that torchrun waits for a state to be saved; a cluster has its own say
+LOST = 5  # s that a process waits after losing a peer, so that torchrun reports the failed one first
+WORD = "CRISP_WORD"  # names the folder in which processes record their errors
+SAVED = 600  # s that torchrun waits for a state to be saved; a cluster may set its own limit
 
 
 @dataclass(frozen=True)
 class Processes:
-    """This process among those of a training.
+    """This process within the group of a training.
 
     Parameters
     ----------
     rank : int
-        From 0; the first writes the files.
+        From 0; rank 0 writes the files.
     count : int
     local : int
-        Number among those of its node, which is that of its GPU.
+        Index among the processes of its node, which is also its GPU index.
     """
 
     rank: int = 0
@@ -46,17 +46,17 @@ class Processes:
 
     @property
     def first(self) -> bool:
-        """Whether this is the process that writes files."""
+        """Return whether this process writes the files."""
         return self.rank == 0
 
     def add_up(self, values: Tensor) -> Tensor:
-        """The sum of the processes' values, the same in all of them."""
+        """Return the sum of a value over all processes, identical on every rank."""
         if self.count > 1:
             distributed.all_reduce(values)
         return values
 
     def any(self, here: bool) -> bool:
-        """Whether it is so in any process; they all learn it in the same place."""
+        """Return whether the flag is set in any process, identical on every rank."""
         return here if self.count == 1 else bool(self.add_up(torch.tensor(float(here))))
 
 
@@ -64,14 +64,14 @@ ALONE = Processes()
 
 
 def start(gpus: int, device: str) -> None:
-    """Run this command under torchrun instead, a process a GPU, where a training is to have several.
+    """Rerun this command under torchrun, one process per GPU, if a training uses several.
 
-    Nothing is done under torchrun already, nor on a machine without GPUs, which has no use for more.
+    Do nothing under torchrun already, or on a machine without GPUs.
 
     Raises
     ------
     CrispError
-        If there are some GPUs, but fewer; what `launch` raises.
+        If there are too few GPUs; also the errors of `launch`.
     """
     if gpus == 1 or "WORLD_SIZE" in os.environ or device not in ("auto", "cuda"):
         return
@@ -86,9 +86,9 @@ def start(gpus: int, device: str) -> None:
 
 
 def record_error(message: str, kind: str = "fault") -> bool:
-    """Leave it to the process that started this one to say why it ends; whether there is one that will.
+    """Record the error for the launcher to print. Return False if there is no launcher.
 
-    Only the first message of a kind counts, so that a fault of all processes is told once.
+    Only the first message of each kind is recorded, so that a fault of all processes is reported once.
     """
     folder = os.environ.get(WORD)
     if folder is None:
@@ -108,14 +108,14 @@ def record_error(message: str, kind: str = "fault") -> bool:
 
 
 def launch_processes(count: int, command: list[str]) -> NoReturn:
-    """Run a command in so many processes under torchrun, and end as they do.
+    """Run a command in `count` processes under torchrun, and exit with their status.
 
-    What the first of them left word of is told; torchrun's own account is left out.
+    The first error recorded by a worker is printed; torchrun's traceback is suppressed.
 
     Raises
     ------
     CrispError
-        If one of them was killed.
+        If a process was killed.
     """
     with tempfile.TemporaryDirectory(prefix="crisp-") as folder, provisional(Path(folder)):
         os.environ[WORD] = folder
@@ -138,7 +138,7 @@ def _launch(count: int, command: list[str], words: Path) -> NoReturn:
     except ChildFailedError as failed:
         _tell(words / "fault")
         for number, one in failed.failures.items():
-            if one.exitcode >= 0 or one.exitcode == -signal.SIGTERM:  # which torchrun sends the others
+            if one.exitcode >= 0 or one.exitcode == -signal.SIGTERM:  # torchrun sends it to the others
                 continue
             raise fail(
                 "training",
@@ -157,7 +157,7 @@ def _launch(count: int, command: list[str], words: Path) -> NoReturn:
 
 
 def _tell(word: Path) -> None:
-    """Say what a process left word of and end, if there is any."""
+    """Print the recorded error and exit, if there is one."""
     if word.exists():
         print(f"crisp: {word.read_text(encoding='utf-8')}", file=sys.stderr)
         sys.exit(1)
@@ -165,14 +165,14 @@ def _tell(word: Path) -> None:
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[Processes]:
-    """Join the processes that torchrun has started, by NCCL for GPUs and Gloo for CPUs.
+    """Join the process group started by torchrun: NCCL for GPUs, Gloo for CPUs.
 
-    Where another is gone that one knows why, or was killed; this one is only heard where nobody else is.
+    If another process failed, its error takes precedence; 'connection lost' is the last resort.
 
     Raises
     ------
     CrispError
-        If the processes lost each other, and nothing but this process is there to say so.
+        If the processes lost each other, and no other process can report it.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
@@ -199,5 +199,5 @@ def joined(device: torch.device) -> Iterator[Processes]:
 
 
 def local_rank() -> int:
-    """Number of this process among those of its node; 0 without torchrun."""
+    """Return the index of this process on its node; 0 without torchrun."""
     return int(os.environ.get("LOCAL_RANK", "0"))

@@ -1,6 +1,6 @@
-"""What is measured of a model when its training has finished: its calibration and its reference.
+"""Measure the calibration and reference of a model after training.
 
-Clips are the middle of their samples, not augmented. Nothing here changes a weight or a decision.
+Clips are taken from the middle of their samples, without augmentation. No weight or decision changes here.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from crisp.core.progress import progress
 from crisp.study.config import Study, Variant
 from crisp.training import calibration, reference
 
-MOST = 500  # training clips, spread over all of them, that the reference is taken from
+MOST = 500  # training clips used for the reference, spread evenly over all of them
 
 
 def measured(
     study: Study, variant: Variant, model: nn.Module, training: ClipDataset, validation: ClipDataset
 ) -> dict[str, Any]:
-    """The `calibration` and `reference` of a model, as its file keeps them: plain types and tensors.
+    """Return the `calibration` and `reference` of a model for its file, as plain types and tensors.
 
     Parameters
     ----------
     study : Study
     variant : Variant
     model : Module
-        With the weights that are kept; it is left in evaluation mode.
+        With the selected weights; left in evaluation mode.
     training, validation : ClipDataset
         Without augmentation.
     """
@@ -57,7 +57,7 @@ def measured(
 def predicted(
     model: nn.Module, clips: ClipDataset, indices: Sequence[int], batch_size: int, name: str
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Features (n, D) that the last layer sees of clips, and their class probabilities (n, classes)."""
+    """Return the last layer's input features (n, D) and the class probabilities (n, classes) of clips."""
     device = next(model.parameters()).device
     count = -(-len(indices) // batch_size)
     batches = progress(ahead(_batches(clips, indices, batch_size)), "batches", name, count)
@@ -81,7 +81,7 @@ def _batches(
 
 
 def _pictures(study: Study, variant: Variant, training: ClipDataset) -> dict[str, Any]:
-    """The pictures of the training videos: shape, width, and the speeds in the frames of the samples."""
+    """Return aspect ratio, width and sample-frame speeds of the training videos."""
     shapes, widths, speeds = [], [], []
     for video, reader in training.readers.items():
         frames, height, width = reader.shape
@@ -102,7 +102,7 @@ def _pictures(study: Study, variant: Variant, training: ClipDataset) -> dict[str
 
 
 def _source_width(path: Path) -> int:
-    """Width of a video, px; 0 where it is not known: a training may do without the frames."""
+    """Return the width of a video, px; 0 if unknown, as training does not always need the frames."""
     try:
         with stage_files.open_stage(path, "frames") as file:
             return int(file.attrs.get("source_width", 0))

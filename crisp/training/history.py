@@ -1,4 +1,4 @@
-"""The learning history of a model: ``history.csv``."""
+"""Read and write the learning history of a model: ``history.csv``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from crisp.core.files import replacing
 from crisp.core.limits import LARGEST_TEXT
 from crisp.core.unreadable import reading
 
-# A run that covered less of the way from chance to the least possible loss has learned nothing.
+# A run that covered less of the way from chance to the minimum loss has learned nothing.
 LEARNED_SHARE = 0.1
 HISTORY_COLUMNS = (
     "epoch",
@@ -22,11 +22,11 @@ HISTORY_COLUMNS = (
     "learning_rate",
     "best",
 )
-NEEDED = tuple(name for name in HISTORY_COLUMNS if name != "learning_rate")  # earlier versions wrote none
+NEEDED = tuple(name for name in HISTORY_COLUMNS if name != "learning_rate")  # missing in older files
 
 
 def read_history(path: str | Path) -> list[dict[str, float]]:
-    """Read a ``history.csv``: a dict an epoch, with `NEEDED` and what more it has; an empty cell is NaN.
+    """Read ``history.csv``: one dict per epoch with `NEEDED` and any further columns; an empty cell is NaN.
 
     Raises
     ------
@@ -49,13 +49,13 @@ def read_history(path: str | Path) -> list[dict[str, float]]:
 def never_learned(
     history: Iterable[Mapping[str, float]], n_classes: int, double_softmax: bool = False
 ) -> bool:
-    """Whether a training never got away from guessing.
+    """Return whether a training never improved on chance.
 
-    Guessing all N classes alike costs log N, with a softmax before the cross-entropy too. The least
-    possible loss is 0; with that softmax it is log(e + N - 1) - 1, that of scores (1, 0, …, 0), 2.123 at
+    Predicting all N classes with equal probability costs log N, with a softmax before the cross-entropy too.
+    The minimum loss is 0; with that softmax it is log(e + N - 1) - 1, for scores (1, 0, …, 0): 2.123 at
     N = 21. A training has learned if, in some epoch, its training loss covered a tenth of the way from
-    the one to the other. Knowing only how common the classes are can be enough for that, so the
-    accuracy has to be compared with the majority baseline as well.
+    one to the other. Knowing only the class frequencies can be enough for this, so the accuracy must be
+    compared with the majority baseline as well.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ Row = Mapping[str, float]
 
 
 def write_history(path: Path, history: Sequence[Row]) -> None:
-    """Write the history, a row an epoch, floats in full."""
+    """Write the history, one row per epoch, floats in full precision."""
     with replacing(path) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, HISTORY_COLUMNS, lineterminator="\n")
         writer.writeheader()

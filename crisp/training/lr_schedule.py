@@ -1,4 +1,4 @@
-"""The learning rate from epoch to epoch, from the history alone, so that a resume changes nothing."""
+"""Compute the learning rate of each epoch from the history alone, so that a resume changes nothing."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import NamedTuple
 
 from crisp.study.config import Training
 
-LOWEST = 1e-5  # below it a restart goes back to the first learning rate
+LOWEST = 1e-5  # below it a restart returns to the initial learning rate
 
 
 class Step(NamedTuple):
-    """What the next epoch begins with; `reload` = with the best weights so far, and without momentum."""
+    """Settings of the next epoch; `reload` = start from the best weights so far, without momentum."""
 
     learning_rate: float
     reload: bool = False
 
 
 def following(history: Sequence[Mapping[str, float]], settings: Training) -> Step:
-    """The step after the epochs of a history.
+    """Return the settings of the epoch after a history.
 
     ``constant``: always the same rate. ``cosine``: half a cosine from the configured rate to 0 (Loshchilov
-    and Hutter, ICLR 2017, without restarts). ``restarts``: as published for TTStroke-21, after `patience`
-    epochs without a new least validation loss the best weights come back with a tenth of the rate, and
-    below 1e-5 with the configured one.
+    and Hutter, ICLR 2017, without restarts). ``restarts``: as published for TTStroke-21, `patience` epochs
+    without a new minimum validation loss reload the best weights with a tenth of the rate, or with the
+    configured rate once it is below 1e-5.
 
     Parameters
     ----------
-    history : rows of the epochs so far; `learning_rate` and `best` (1 = a new least loss) are read.
+    history : rows of the epochs so far; `learning_rate` and `best` (1 = a new minimum loss) are read.
     settings : Training
     """
     first = settings.learning_rate
@@ -41,5 +41,5 @@ def following(history: Sequence[Mapping[str, float]], settings: Training) -> Ste
     if waited == 0 or waited % settings.patience:
         return Step(rate)
     lower = rate / 10
-    # A hundredth more, as 0.01 divided thrice by ten is not 0.00001 to the last digit.
+    # One per cent tolerance, as 0.01 divided by ten three times is not exactly 0.00001.
     return Step(lower if lower * 1.01 > LOWEST else first, reload=True)

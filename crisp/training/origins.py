@@ -1,4 +1,4 @@
-"""The models that trainings start from: read, and compared with what is to be trained."""
+"""Read the models that trainings start from, and compare them with the variants to train."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from crisp.training import checkpoints
 
 
 def check_origins(study: Study, variants: Iterable[Variant]) -> list[Fault]:
-    """Check that the model that each variant starts from can be read, and has its layers."""
+    """Check that the initial model of each variant can be read and has the same layers."""
     faults: list[Fault] = []
     for variant in variants:
         try:
             with torch.device("meta"):
                 model = models.build(variant, len(study.classes))
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # that nothing is copied into weights without memory
+                warnings.simplefilter("ignore")  # copying into weights without memory has no effect
                 checkpoints.start_from(model, variant, study.classes)
         except CrispError as error:
             faults += error.faults

@@ -1,8 +1,8 @@
-"""What the data a model was trained on are like, and whether a new video is like them.
+"""Reference statistics of a model's training data, and how a new video compares with them.
 
-Measured when a training has finished, and kept in its ``model.pt``: frame rate and shape of the picture, the
-speed of the motion frame by frame, and what the model's last layer sees of clips (its features). A model's
-classes mean nothing in a video of something else, however sure it is of them; these figures show it.
+Measured after training and stored in ``model.pt``: frame rate and aspect ratio, the speed of the motion per
+frame, and the input features of the model's last layer. A model's classes are meaningless in a video of
+something else, however confident it is; these statistics reveal it.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ from torch import Tensor, nn
 from crisp.core import stage_files
 
 QUANTILES = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
-COMPONENTS = 32  # directions in which features vary most; in all others alike
-SMALLEST = 1e-4  # variance in any direction, of that in the first: less is rounding
-LEAST = 20  # clips that statistics of features are taken from, and as many to compare with
-LIVELY = 0.9  # quantile of a video's speeds: pauses may be long, but something has to move at times
+COMPONENTS = 32  # directions in which features vary most; all others share one variance
+SMALLEST = 1e-4  # smallest variance of a direction, relative to the first: less is rounding
+LEAST = 20  # minimum number of clips for feature statistics, and for the comparison
+LIVELY = 0.9  # quantile of a video's speeds: pauses may be long, but something must move at times
 
-CLIPS_UNLIKE, CLIPS_FAR = 1.2, 1.5  # ratios of distances of features; held-out videos stay below 1
+CLIPS_UNLIKE, CLIPS_FAR = 1.2, 1.5  # ratios of feature distances; held-out videos stay below 1
 AS_ALL = "as nearly all clips it was validated on"
-FAR = 2.0  # times the bound of what is like the training data: results mean nothing there
-RATE, SHAPE = 1.5, 1.5  # ratios of frame rates, and of width over height, beyond which a video is another one
+FAR = 2.0  # multiple of the bound of similar data beyond which results are meaningless
+RATE, SHAPE = 1.5, 1.5  # ratios of frame rates and of aspect ratios beyond which a video counts as different
 VERDICT = "these results are probably meaningless"
 
 
 class Finding(NamedTuple):
-    """How a video is unlike the training data, in words, and whether by far."""
+    """How a video differs from the training data, in words, and whether by far."""
 
     words: str
     far: bool
 
 
 def speeds(path: Path) -> NDArray[np.float64]:
-    """The largest motion of each frame but the first (which has none), from a video's ROI stage file.
+    """Return the maximum motion of each frame but the first (which has none), from a video's ROI stage file.
 
     Returns
     -------
     ndarray
-        (N - 1,), px per second at a width of 320 px; empty where the file holds none.
+        (N - 1,), px per second at a width of 320 px; empty if the file has no motion.
     """
     with stage_files.open_stage(path, "roi") as file:
         if "flow_stats" not in file:
@@ -56,7 +56,7 @@ def speeds(path: Path) -> NDArray[np.float64]:
 
 
 def motion(parts: Iterable[NDArray[np.float64]]) -> dict[str, float]:
-    """Quantiles of the speeds of training frames, by their probability; none without frames."""
+    """Return quantiles of the speeds of training frames, by probability; empty without frames."""
     every = np.concatenate([np.empty(0), *parts])
     if not len(every):
         return {}
@@ -65,7 +65,7 @@ def motion(parts: Iterable[NDArray[np.float64]]) -> dict[str, float]:
 
 
 def features(training: NDArray[np.float32], validation: NDArray[np.float32]) -> dict[str, Any]:
-    """Mean and covariance of the features of training clips, and how far validation clips are from them.
+    """Return mean and covariance of training-clip features, and the distances of validation clips from them.
 
     Parameters
     ----------
@@ -76,14 +76,14 @@ def features(training: NDArray[np.float32], validation: NDArray[np.float32]) -> 
     -------
     dict
         `mean` (D,), `components` (k, D) orthonormal, `variances` (k,), `rest` (variance in every other
-        direction), and `distances`: quantiles over the validation clips, by their probability. Empty
-        where there are fewer than `LEAST` clips of either.
+        direction), and `distances`: quantiles over the validation clips, by probability. Empty
+        if there are fewer than `LEAST` clips of either.
     """
     if min(len(training), len(validation)) < LEAST:
         return {}
     mean = training.mean(axis=0, dtype=np.float64)
     centred = training - mean
-    # The directions of a few hundred clips come from the products of clips, whatever the number of features.
+    # A few hundred clips: use their Gram matrix, whose size is independent of the number of features.
     values, vectors = np.linalg.eigh(centred @ centred.T / (len(training) - 1))
     count = min(COMPONENTS, len(training) // 4)
     largest = np.arange(len(values))[::-1][:count]
@@ -102,7 +102,7 @@ def features(training: NDArray[np.float32], validation: NDArray[np.float32]) -> 
 
 
 def distances(known: dict[str, Any], clips: Tensor) -> NDArray[np.float64]:
-    """Mahalanobis distance of clips' features (n, D) from those of the training clips, per feature, (n,)."""
+    """Return the Mahalanobis distance of features (n, D) from the training clips, per feature, (n,)."""
     device = clips.device
     centred = clips.double() - known["mean"].to(device)
     along = centred @ known["components"].to(device).double().T
@@ -114,7 +114,7 @@ def distances(known: dict[str, Any], clips: Tensor) -> NDArray[np.float64]:
 
 @contextmanager
 def at_head(model: nn.Module, take: Callable[[Tensor], object]) -> Iterator[None]:
-    """Give what the last layer sees of each batch, features (B, D), to a function while a model predicts."""
+    """Pass the input features of the last layer (B, D) to a function for each batch that a model predicts."""
 
     def look(_: nn.Module, parts: tuple[Tensor, ...]) -> None:
         take(torch.cat([part.float() for part in parts], dim=1))
@@ -128,7 +128,7 @@ def at_head(model: nn.Module, take: Callable[[Tensor], object]) -> Iterator[None
 
 @contextmanager
 def watched(model: nn.Module, known: dict[str, Any]) -> Iterator[list[float]]:
-    """A list that the distances of all windows come into while a model predicts; empty if not known."""
+    """Yield a list that collects the distances of all predicted windows; empty if there is no reference."""
     found: list[float] = []
     if not known.get("features"):
         yield found
@@ -138,20 +138,20 @@ def watched(model: nn.Module, known: dict[str, Any]) -> Iterator[list[float]]:
 
 
 class Facts(NamedTuple):
-    """What a new video is compared by.
+    """The properties of a new video that are compared.
 
     Parameters
     ----------
     width : int
-        Of the video's frames, px.
+        Of the original frames, px.
     working : int
-        Width that they are brought to, px.
+        Width of the resized frames, px.
     shape : float
-        Width over height.
+        Aspect ratio, width over height.
     speeds : ndarray
-        Of its frames, as of `speeds`.
+        Speeds of its frames, from `speeds`.
     distances : ndarray
-        Of its windows, as of `distances`.
+        Distances of its windows, from `distances`.
     """
 
     width: int
@@ -162,12 +162,12 @@ class Facts(NamedTuple):
 
 
 def compare(known: dict[str, Any], facts: Facts) -> list[Finding]:
-    """How a video is unlike the training data of a model.
+    """List how a video differs from the training data of a model.
 
     Parameters
     ----------
     known : dict
-        The `reference` of the model's file; of what it lacks nothing is compared.
+        The `reference` from the model file; missing entries are not compared.
     facts : Facts
         Of the video.
     """
@@ -192,7 +192,7 @@ def _shape(known: list[float] | None, shape: float) -> Finding | None:
 
 
 def _width(known: int, facts: Facts) -> Finding | None:
-    """Pictures much smaller than the working size show less than those that were learnt from."""
+    """Report frames much smaller than the working size, as they show less detail than the training data."""
     least = min(known, facts.working)
     if FAR * facts.width >= least:
         return None
@@ -203,7 +203,7 @@ def _width(known: int, facts: Facts) -> Finding | None:
 
 
 def _motion(known: dict[str, float] | None, moving: ArrayLike) -> Finding | None:
-    """Whether even the liveliest frames move less, or most frames more, than nearly all that were learnt."""
+    """Report if even the fastest frames move less, or most frames more, than nearly all training frames."""
     values = np.asarray(moving, np.float64)
     if not known or not len(values):
         return None
@@ -219,10 +219,10 @@ def _motion(known: dict[str, float] | None, moving: ArrayLike) -> Finding | None
 
 
 def _features(known: dict[str, Any] | None, apart: ArrayLike) -> Finding | None:
-    """Whether half of the windows lie further from the training clips, or nearer, than validation clips do.
+    """Report if half of the windows lie further from the training clips, or nearer, than validation clips.
 
-    A network's features are largest where it sees what it learnt: where it sees nothing, all are near zero,
-    and nearer to the mean than those of any clip.
+    Features of a network are large for input like its training data. For anything else they are near
+    zero, and nearer to the mean than those of any clip.
     """
     values = np.asarray(apart, np.float64)
     if not known or not len(values):

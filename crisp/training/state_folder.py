@@ -1,6 +1,6 @@
-"""The folder of a training's resume state: which files in it are its own, to be written over and deleted.
+"""The folder of a training's resume state: which files belong to it and may be overwritten or deleted.
 
-A person may name any folder by hand (``crisp train --state``), so that others' models may lie there.
+The folder can be set by hand (``crisp train --state``), so it may contain other files.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ BEST = re.compile(r"best-[0-9]+\.pt")
 
 
 def check(state: Path) -> None:
-    """Refuse a folder of other files.
+    """Reject a folder with other files.
 
     Raises
     ------
     CrispError
-        If it is outside of the workflow's results, not empty, and holds anything but a training's state.
+        If it is outside the workflow's results, not empty, and holds anything but a training state.
     """
     if made_by_workflow(state / "last.pt") or not state.exists():
         return
@@ -44,12 +44,12 @@ def check(state: Path) -> None:
 
 
 def bests(state: Path) -> list[Path]:
-    """The files of best weights."""
+    """Return the files of best weights."""
     return [path for path in state.glob("best-*.pt") if BEST.fullmatch(path.name)]
 
 
 def clear(state: Path) -> None:
-    """Delete all files of the state; those saved go last, as without them the folder is no state."""
+    """Delete all files of the state; checkpoints go last, as the folder is no state without them."""
     own = [path for path in state.glob("*") if OWN.fullmatch(path.name)]
     for path in sorted(own, key=lambda path: (path.suffix == ".pt", path.name == "last.pt")):
         path.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
-"""Files that torch wrote, looked through before torch reads them: plain types, and tensors that are there.
+"""Validate torch files before torch loads them: only plain types, and tensors fully stored in the file.
 
-torch itself runs no code of theirs, but builds what they describe: values shared until they are endless,
-tensors of a few bytes that stand for terabytes, numbers that are none.
+torch runs no code from these files, but builds whatever they describe: cyclic values,
+tensors of a few bytes that claim terabytes, non-finite numbers.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from crisp.core import json_schema, pickles
 from crisp.study import config, schema
 
-# All that plain types and dense tensors need.
+# Everything that plain types and dense tensors need.
 NAMES = [
     ".persistent",
     "collections.OrderedDict",
@@ -33,12 +33,12 @@ NAMES = [
 
 
 def read(path: Path, device: torch.device) -> Any:
-    """The content of a file, its tensors on a device.
+    """Read the content of a file, with its tensors on a device.
 
     Raises
     ------
     Exception
-        Of half a dozen kinds, if it is missing, damaged or holds anything else.
+        Half a dozen types, if it is missing, damaged or holds anything else.
     """
     with zipfile.ZipFile(path) as archive:
         parts = archive.infolist()
@@ -50,7 +50,7 @@ def read(path: Path, device: torch.device) -> Any:
 
 
 def _is_sound(_: object, value: object) -> bool:
-    """Whether a value is a tensor of finite numbers, all of which are in memory."""
+    """Return whether all tensors in a value are finite and fully stored."""
     if not isinstance(value, Tensor) or value.layout != torch.strided or value.is_meta or value.is_quantized:
         return False
     return value.untyped_storage().nbytes() >= value.nbytes and bool(value.isfinite().all())
@@ -79,7 +79,7 @@ def _validator(part: str) -> Draft202012Validator:
         "model.schema.yaml": yaml.safe_load(path.read_text(encoding="utf-8")),
         "study.schema.yaml": schema.schema(),
     }
-    # By its $schema a part would have the plain validator of that, which knows no tensors and lets NaN in.
+    # Because of its $schema, a part would get the plain validator, which rejects tensors and accepts NaN.
     plain = {
         name: {key: rule for key, rule in of.items() if key != "$schema"} for name, of in schemas.items()
     }
@@ -90,17 +90,17 @@ def _validator(part: str) -> Draft202012Validator:
 
 
 def check(content: Any, part: str = "") -> None:
-    """Check what a file holds by ``schemas/model.schema.yaml``.
+    """Validate the content of a file with ``schemas/model.schema.yaml``.
 
     Parameters
     ----------
-    content : of the file.
-    part : of the schema, ``/$defs/last``; a model by default.
+    content : content of the file.
+    part : part of the schema, ``/$defs/last``; a model by default.
 
     Raises
     ------
     ValueError
-        For the first thing that is wrong.
+        For the first error.
     """
     for error in _validator(part).iter_errors(content):
         place = ".".join(map(str, error.path)) or "top level"
@@ -121,12 +121,12 @@ def _in_words(error: Any) -> str:
 
 
 def check_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
-    """Check that weights are those of a model, which need not have any memory itself.
+    """Check that weights match a model, which may have no memory of its own.
 
     Raises
     ------
     ValueError
-        If some are missing, or of another shape or type.
+        If weights are missing, or have another shape or type.
     """
     own = model.state_dict()
     if odd := sorted(own.keys() ^ weights.keys()):

@@ -1,4 +1,4 @@
-"""A model and its optimiser: what a batch of clips changes in them."""
+"""A model with its optimiser: one training or validation step per batch."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from crisp.study.config import Training, Variant
 from crisp.training.devices import use_bfloat16
 from crisp.training.distributed import ALONE, Processes
 
-BFLOAT16_FRAMES = 12  # of which the third convolution sees three (docs/training.md)
+BFLOAT16_FRAMES = 12  # the third convolution then sees three of them (docs/training.md)
 
 
 class TrainStep:
-    """A variant's model, and the steps of SGD that it takes.
+    """A variant's model and its SGD steps.
 
     Parameters
     ----------
@@ -29,17 +29,17 @@ class TrainStep:
     settings : Training
     device : torch.device
     processes : Processes
-        Those that share each batch.
+        The processes that share each batch.
 
     Attributes
     ----------
-    model : the model, without what surrounds it in several processes or compiled.
-    optimizer : of its weights.
+    model : the model, without the wrappers for compilation and several processes.
+    optimizer : optimiser of its weights.
 
     Raises
     ------
     CrispError
-        If the variant cannot be trained there.
+        If the variant cannot be trained on this device.
     """
 
     def __init__(
@@ -62,11 +62,11 @@ class TrainStep:
             momentum=settings.momentum,
             weight_decay=settings.weight_decay,
             nesterov=True,
-            fused=device.type in ("cpu", "cuda"),  # all weights are updated in one pass over them
+            fused=device.type in ("cpu", "cuda"),  # updates all weights in one pass
         )
 
     def _check_precision(self) -> None:
-        """On CPUs torch's gradient of a 3-D convolution in bfloat16 is wrong where it sees two frames."""
+        """Reject bfloat16 on CPUs for two frames: torch's gradient of a 3-D convolution is wrong there."""
         frames = self.variant.size[0]
         if (
             self.bfloat16
@@ -83,7 +83,7 @@ class TrainStep:
             )
 
     def _network(self) -> nn.Module:
-        """What a batch goes through: the model, compiled and in several processes where that is asked for."""
+        """Return the model as called: compiled and distributed if configured."""
         network = self.model
         if self.processes.count > 1:
             if self.variant.attention:
@@ -95,16 +95,16 @@ class TrainStep:
 
     @property
     def least(self) -> int:
-        """Clips of the smallest batch: the spread within one is not defined, so attention never sees such."""
+        """Return the minimum batch size: batch normalisation, used by attention, needs a variance."""
         return 2 if self.variant.attention else 1
 
     def loss(
         self, logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Mean cross-entropy; of the softmax's output once more where the variant says so.
+        """Return the mean cross-entropy; applied to the softmax output if the variant says so.
 
-        With class `weights` it is the mean over the samples of each one's weighted loss, not divided by
-        the weights of the batch: a batch of rare classes counts more, as it should.
+        With class `weights` it is the mean of the samples' weighted losses, not divided by the sum of the
+        weights in the batch: a batch of rare classes counts more, as intended.
         """
         if self.variant.double_softmax:
             logits = functional.softmax(logits, dim=1)
@@ -113,9 +113,9 @@ class TrainStep:
         return functional.cross_entropy(logits, labels, weights, reduction="sum") / len(labels)
 
     def step(self, batch: Batch, training: bool, weights: torch.Tensor | None) -> torch.Tensor:
-        """Take a step, or only look, at a batch: (sum of the losses, number correct) over all processes.
+        """Run one batch: optimiser step if `training`, forward pass otherwise; return (loss sum, correct).
 
-        The gradient is that of the mean over the whole batch, in however many parts and processes.
+        The gradient is the mean over the whole batch, independent of the number of parts and processes.
         """
         settings, count = self.settings, len(batch.labels)
         parts = self.parts(batch.total) if training else 1
@@ -147,26 +147,26 @@ class TrainStep:
         return self.processes.add_up(sums)
 
     def parts(self, total: int) -> int:
-        """In how many parts a batch of so many clips is learnt, the same in every process."""
+        """Return the number of gradient-accumulation micro-batches; identical on every rank."""
         fewest = total // self.processes.count  # clips of the smallest share
         return max(1, min(self.settings.accumulate, fewest // self.least))
 
     def _logits(self, streams: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Logits (B, classes) float32."""
+        """Return logits (B, classes) as float32."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
             return self.network(streams).float()
 
     def _together(self, last: bool) -> contextlib.AbstractContextManager:
-        """Gradients are exchanged between processes once a batch, with its last part."""
+        """Synchronise gradients between processes once per batch, with its last part."""
         if self.exchange is not None and not last:
             return self.exchange.no_sync()
         return contextlib.nullcontext()
 
     def _too_large(self, batch: Batch) -> CrispError:
-        """Which part of a batch would fit into the memory that the batch has overrun."""
+        """Return the error for a batch that overran the memory, with the largest part that fits."""
         count = len(batch.labels)
         fits = count // 2
-        # In several processes a trial of one would wait for the others.
+        # With several processes, a trial in one would wait for the others.
         while fits and self.processes.count == 1 and not self._fits(batch, fits):
             fits //= 2
         self.optimizer.zero_grad(set_to_none=True)
@@ -183,7 +183,7 @@ class TrainStep:
         )
 
     def _fits(self, batch: Batch, count: int) -> bool:
-        """Whether gradients of so many of the batch's clips fit into memory."""
+        """Return whether gradients for that many clips of the batch fit into memory."""
         self.optimizer.zero_grad(set_to_none=True)
         try:
             with torch.enable_grad():
@@ -197,5 +197,5 @@ class TrainStep:
 
 
 def _memory_is_full(error: BaseException) -> bool:
-    """Whether an allocation failed; on a CPU torch says so in the text alone."""
+    """Return whether an allocation failed; on a CPU only torch's message shows it."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)

@@ -1,4 +1,4 @@
-"""Training a variant: published SGD, best weights by validation loss, resumable after any kill."""
+"""Train a variant: published SGD, best weights by validation loss, resumable after any kill."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SAVING = 0.02  # share of the time that saving may take
 def inputs_digest(
     study: Study, variant: Variant, seed: int, parts: dict[str, list[Sample]], scale: dict[str, Any]
 ) -> str:
-    """One string for all that a training depends on: config, labels, split, normalisation, volumes.
+    """Return a digest of all inputs of a training: config, labels, split, normalisation, volumes.
 
     A checkpoint with another digest belongs to another training and is never resumed.
     """
@@ -61,19 +61,19 @@ def inputs_digest(
 
 
 class Trainer:
-    """One training run: its data, model, optimiser and history.
+    """A training run: its data, model, optimiser and history.
 
     Parameters
     ----------
     study : Study
     variant : Variant
     split : str
-        Name of the split, for its tables.
+        Name of the split.
     seed : int
-        Of the initial weights, the order of the samples and the augmentation.
+        Seed of the initial weights, the order of the samples and the augmentation.
     device : torch.device
     processes : Processes
-        Those that share the work; each batch is divided among them.
+        The processes that share each batch.
     """
 
     def __init__(
@@ -112,12 +112,12 @@ class Trainer:
         self.history: list[dict[str, float]] = []
         self.best = {"epoch": 0, "loss": float("inf")}
         self.best_state: dict[str, torch.Tensor] = {}
-        # The epoch under way, between two of its batches: its number, the batches done and their sums.
+        # The current epoch, between two batches: its number, the batches done and their sums.
         self.within: dict[str, Any] = {}
         self._told, self._saved, self._cost = ShutdownRequest(), time.monotonic(), 0.0
 
     def _check_attention(self) -> None:
-        """Batch normalisation takes the spread of a batch, so there must be one."""
+        """Check that batch normalisation gets batches with a variance."""
         where, settings = f"variant {self.variant.name}", self.study.training
         if not self.variant.attention:
             return
@@ -140,7 +140,7 @@ class Trainer:
             )
 
     def _share_regions(self) -> None:
-        """Let both parts' clips come from the clip cache, and on a GPU be cut there."""
+        """Read the clips of both parts through the clip cache, and crop them on the GPU if there is one."""
         cache = Cache.of_size(self.study.training.cache_gb)
         for part in self.datasets.values():
             part.cache, part.uncut = cache, self.device.type == "cuda"
@@ -152,32 +152,32 @@ class Trainer:
             )
 
     def order(self, name: str, epoch: int) -> list[list[int]]:
-        """The batches of a part in an epoch; those of training are drawn for (seed, epoch)."""
+        """Return the batches of a part for an epoch; training batches are drawn for (seed, epoch)."""
         part, settings = self.datasets[name], self.study.training
         order = list(range(len(part)))
         if name == "train":
             drawn = generator(self.seed, epoch, len(part))
             if settings.balance == "sampler":
-                # A stream of its own: that of `drawn` is also the second draw of the first sample's.
+                # A separate stream: that of `drawn` is also the second draw of the first sample.
                 order = balanced_order(part.labels, drawn.spawn(1)[0]).tolist()
             else:
                 order = drawn.permutation(len(part)).tolist()
         return grouped(order, settings.batch_size, self.learner.least)
 
     def epoch(self, number: int, state: Path | None = None) -> dict[str, float]:
-        """Train and validate once; the row of the history.
+        """Train and validate for one epoch, and return its history row.
 
         Parameters
         ----------
         number : int
-            From 1. If it was interrupted, it goes on after its last batch.
+            From 1. An interrupted epoch resumes after its last batch.
         state : folder, optional
-            Where to save in mid-epoch, from time to time and when the training is told to stop.
+            Where to save within an epoch, at intervals and on a shutdown request.
         """
         row: dict[str, float] = {"epoch": number}
         for name in ("train", "validation"):
             training = name == "train"
-            # Drawn samples are balanced already; which epoch is best is judged by balanced classes, too.
+            # Drawn samples are balanced already; the best epoch is selected by balanced classes, too.
             drawn = training and self.study.training.balance == "sampler"
             weights = None if drawn else self.weights
             self.model.train(training)
@@ -201,20 +201,20 @@ class Trainer:
 
     @staticmethod
     def _added(sums: torch.Tensor, batch: torch.Tensor) -> torch.Tensor:
-        """Sums (loss, correct, batches up to the first whose loss is not finite) with one more batch.
+        """Add one more batch to the sums (loss, correct, batches up to the first non-finite loss).
 
-        The computer does not wait for the device here.
+        Does not synchronise with the device.
         """
         finite = torch.isfinite(sums[0] + batch[0])
         return sums + torch.stack([batch[0], batch[1], finite.double()])
 
     def _check(self, sums: torch.Tensor, name: str, number: int, state: Path | None) -> None:
-        """Stop where the loss is no number any more."""
+        """Abort if the loss is not finite."""
         if math.isfinite(float(sums[0])):
             return
         kept = ""
         if state is not None and self.best["epoch"]:
-            best = state / "best.pt"  # unlike the state, it outlives a changed config
+            best = state / "best.pt"  # unlike the state, it survives a changed config
             if self.processes.first:
                 checkpoints.save(best, self.finished())
             kept = f"; {best} is the model of epoch {self.best['epoch']}, the best: copy it for `init_from`"
@@ -227,20 +227,19 @@ class Trainer:
         )
 
     def run(self, state: Path, events: Path | None = None) -> None:
-        """Train to the last epoch, from where a killed run of the same digest stopped.
+        """Train to the last epoch; resume a killed run of the same digest.
 
         Parameters
         ----------
         state : folder
-            Of the resume state, and of the history and curves so far; removed files in it only cost time.
+            For the resume state, history and curves; deleting files in it only costs time.
         events : folder, optional
             For TensorBoard.
 
         Raises
         ------
-        CrispError
-            If `state` holds other files, the loss is no number any more, a batch does not fit into memory, a
-            loader process is killed, a volume is replaced, or the process is told to stop; what was saved is
+        If `state` holds other files, the loss is not finite, a batch does not fit into memory, a loader
+        process is killed, a volume is replaced, or a shutdown is requested; the saved state is kept.
             kept.
         """
         try:
@@ -288,12 +287,12 @@ class Trainer:
         self._confirm(state)
 
     def _has_settled(self) -> bool:
-        """Whether the validation loss has not become less for as many epochs as the study waits."""
+        """Return whether the validation loss has not improved for the study's patience."""
         patience, since = self.study.training.early_stop, len(self.history) - self.best["epoch"]
         return 0 < patience <= since
 
     def _confirm(self, state: Path) -> None:
-        """Check that the volumes stayed as they were; a state that has seen others is of no use."""
+        """Check that the volumes are unchanged; a state trained on other volumes is invalid."""
         try:
             for part in self.datasets.values():
                 for reader in part.readers.values():
@@ -306,28 +305,28 @@ class Trainer:
         return sum(supply.waited for supply in self.supplies.values())
 
     def begin_epoch(self) -> None:
-        """Set the learning rate, and go back to the best weights where the schedule says so."""
+        """Set the learning rate, and reload the best weights if the schedule requires it."""
         step = lr_schedule.following(self.history, self.study.training)
         if step.reload:
             self.model.load_state_dict(self.best_state)
-            self.optimizer.state.clear()  # momentum of other weights
+            self.optimizer.state.clear()  # momentum belongs to other weights
         for group in self.optimizer.param_groups:
             group["lr"] = step.learning_rate
 
     def _save_at_times(self, state: Path, always: bool = False) -> None:
-        """Save so often that it takes a fiftieth of the time, and when told to stop: then also stop."""
+        """Save at intervals that take a fiftieth of the time; on a shutdown request, save and stop."""
         since, told = time.monotonic() - self._saved, self.processes.any(bool(self._told))
         if self.processes.first and (always or told or since * SAVING >= self._cost):
             begin = time.monotonic()
-            if self.within:  # what is kept is never worse than what was
+            if self.within:  # the stored weights never get worse
                 self._check(self.within["sums"], "train", self.within["epoch"], state)
             self.save(state)
             self._saved = time.monotonic()
             self._cost = self._saved - begin
         if told:
-            self.processes.any(True)  # none ends before the first has saved
+            self.processes.any(True)  # all processes wait until the first has saved
             if not self.processes.first:
-                sys.exit(1)  # and the first tells
+                sys.exit(1)  # the first process reports it
             place = f"epoch {self.within['epoch']}" if self.within else f"epoch {len(self.history) + 1}"
             batch = f", after batch {self.within['batches']}" if self.within else ""
             raise fail(
@@ -337,7 +336,7 @@ class Trainer:
             )
 
     def save(self, state: Path) -> None:
-        """Write the resume state: the best weights first, so that `last` never points to absent ones."""
+        """Write the resume state: the best weights first, so that `last` never refers to missing ones."""
         best = state / f"best-{self.best['epoch']}.pt"
         if self.best_state and not best.exists():
             checkpoints.save(best, {"digest": self.digest, "model": self.best_state})
@@ -370,7 +369,7 @@ class Trainer:
             self._say("the saved state is damaged: training afresh")
             last = {}
         if self.processes.first:
-            for other in state_folder.bests(state):  # also of an epoch after the last that was saved
+            for other in state_folder.bests(state):  # also those of epochs after the last saved one
                 if not last or other.stem != f"best-{last['best']['epoch']}":
                     other.unlink()
         if not last:
@@ -383,7 +382,7 @@ class Trainer:
         self._say(f"resuming after epoch {len(self.history)}{inside}")
 
     def _fits(self, last: dict[str, Any], best: dict[str, Any]) -> bool:
-        """Whether saved weights, and what the optimiser knows of them, are of this model."""
+        """Return whether saved weights and optimiser state match this model."""
         try:
             for content in filter(None, (last, best)):
                 torch_files.check_weights(self.model, content["model"])
@@ -404,12 +403,12 @@ class Trainer:
         )
 
     def _say(self, text: str) -> None:
-        """Tell once, whatever the number of processes."""
+        """Print once, whatever the number of processes."""
         if self.processes.first:
             print(text, file=sys.stderr)
 
     def finished(self) -> dict[str, Any]:
-        """The trained model with all that inference needs, as plain types and tensors."""
+        """Return the trained model with everything inference needs, as plain types and tensors."""
         study = self.study
         return {
             "schema": checkpoints.MODEL_SCHEMA,
@@ -440,7 +439,7 @@ class Trainer:
         }
 
     def measured(self) -> dict[str, Any]:
-        """What the finished model's file says of its confidences and of the data it was trained on."""
+        """Return the calibration and reference of the finished model for its file."""
         self.model.load_state_dict(self.best_state)
         parts = [
             study_dataset(self.study, self.variant, self.split, part, self.seed, augment=False)
@@ -452,21 +451,21 @@ class Trainer:
 def train_model(
     study: Study, variant: Variant, split: str, seed: int, folder: Path, state: Path, device: str = "auto"
 ) -> list[dict[str, float]]:
-    """Train a variant with a seed; writes ``model.pt``, ``history.csv`` and ``curves.png`` to `folder`.
+    """Train a variant with a seed; write ``model.pt``, ``history.csv`` and ``curves.png`` to `folder`.
 
     Parameters
     ----------
     study, variant : what to train.
     split : name of the split.
     seed : training seed.
-    folder : of the results.
-    state : folder of the resume state; removed when the training has finished, its parent too if empty.
+    folder : folder for the results.
+    state : folder of the resume state; removed after training, with its parent if empty.
     device : ``auto``, ``cpu``, ``cuda``, …
 
     Returns
     -------
     list of dict
-        The history, a row an epoch.
+        The history, one row per epoch.
 
     Raises
     ------
@@ -488,12 +487,12 @@ def train_model(
 
 
 def _finish(trainer: Trainer, folder: Path, state: Path) -> None:
-    """Write the results, and remove the resume state."""
+    """Write the results and remove the resume state."""
     checkpoints.save(folder / "model.pt", {**trainer.finished(), **trainer.measured()})
     write_history(folder / "history.csv", trainer.history)
     curves.plot_curves(folder / "curves.png", trainer.history, f"{trainer.variant.name}, seed {trainer.seed}")
-    # Last of all: Snakemake deletes the outputs of a job that fails on any of the above.
+    # Last step: Snakemake deletes the outputs of a job that fails in any step above.
     state_folder.clear(state)
-    with contextlib.suppress(OSError):  # a folder that is not empty, as of other trainings, stays
+    with contextlib.suppress(OSError):  # non-empty folders, e.g. with other trainings, stay
         state.rmdir()
         state.parent.rmdir()

@@ -1,1 +1,1 @@
-"""What Snakemake and SLURM need."""
+"""Integration with Snakemake and SLURM."""

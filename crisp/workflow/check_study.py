@@ -1,7 +1,7 @@
-"""The check at the start of a run: everything wrong with a study's input, in one list.
+"""The check at the start of a run: list every fault in a study's input.
 
-The start of a run decodes nothing, and looks at each video file with one ``stat``; ``crisp check`` decodes
-the first frame of each.
+At the start of a run no video is decoded, and each file is checked with one ``stat``. ``crisp check`` decodes
+the first frame of each video.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from crisp.study.config import Study
 
 
 class Findings(NamedTuple):
-    """What a check found: `faults` stop a run, `warnings` do not."""
+    """Findings of a check: `faults` stop a run, `warnings` do not."""
 
     faults: list[Fault]
     warnings: list[Fault]
@@ -40,15 +40,15 @@ def check_study(
     Parameters
     ----------
     study : Study
-    study_files : where the study was read from; remedies name it in the command to type.
+    study_files : files that the study was read from, named in the commands of remedies.
     decode : also decode every frame of every used video (slow).
-    record : if nothing is wrong, record this study's file as that of its results, and its
-        preparation parameters as those of the data set's volumes (the start of a run does).
+    record : if there is no fault, record this study's file with its results, and its
+    preparation parameters with the data set's volumes (as the start of a run does).
 
     Returns
     -------
     Findings
-        Every fault and every warning. Nothing is raised for bad input.
+        Every fault and warning. Bad input raises no error.
     """
     faults = check_owner(study, study_files)
     warnings: list[Fault] = []
@@ -74,7 +74,7 @@ def check_study(
     ):
         faults += found[0]
         warnings += found[1]
-    faults = list(dict.fromkeys(faults))  # one XML may be named by several rows
+    faults = list(dict.fromkeys(faults))  # several rows may name the same XML file
     if record and not faults:
         owner.record(study, study_files)
         preparation.record(study)
@@ -85,14 +85,14 @@ def _origins(study: Study) -> list[Fault]:
     variants = started_from_files(study)
     if not variants:
         return []
-    # Here, as torch takes seconds to load and few studies start from a model.
+    # Imported here, as torch takes seconds to load and few studies start from a model.
     from crisp.training.origins import check_origins
 
     return check_origins(study, variants)
 
 
 def _collected(faults: list[Fault], read: Callable[[], object]) -> bool:
-    """Whether `read` succeeds; if not, its faults are added."""
+    """Return whether `read` succeeds; otherwise add its faults."""
     try:
         read()
     except CrispError as error:
@@ -102,7 +102,7 @@ def _collected(faults: list[Fault], read: Callable[[], object]) -> bool:
 
 
 def _every_row(study: Study) -> list[tables.Annotation]:
-    """All rows of ``annotations.tsv``, those of left-out and unknown videos included."""
+    """Return all rows of ``annotations.tsv``, including those of excluded and unknown videos."""
     return tables.read_annotations(study.annotations_table)
 
 
@@ -120,7 +120,7 @@ def _unknown_videos(study: Study) -> list[Fault]:
     faults = []
     unknown = dict.fromkeys(row.video for row in _every_row(study) if row.video not in study.videos)
     for video in unknown:
-        # Many unknown ids are no misspellings, and looking for the nearest ones would take minutes.
+        # Many unknown ids are not misspellings, and finding similar names would take minutes.
         close = difflib.get_close_matches(video, study.videos, n=1) if len(unknown) < 20 else []
         faults.append(
             Fault(
@@ -135,7 +135,7 @@ def _unknown_videos(study: Study) -> list[Fault]:
 
 
 def _snakemakes_names(study: Study, study_file: str) -> list[Fault]:
-    """Folders whose names Snakemake would take for patterns; of videos and annotations it is not told."""
+    """Report folder names that Snakemake would read as patterns, except those of videos and annotations."""
     folders = {
         "dataset.data": str(study.data) if study.generate else "",
         "dataset.poses": study.poses if study.takes_pose else "",
@@ -163,7 +163,7 @@ def _without_row(study: Study) -> list[Fault]:
 
 
 def _not_searched(study: Study, study_file: str) -> list[Fault]:
-    """Whether there are untrimmed test videos, and no class for what is no stroke."""
+    """Return whether there are untrimmed test videos but no negative class."""
     wanted = [row.video for row in study.annotations if (row.task, row.split) == ("detection", "test")]
     if not wanted or study.negative_class in study.classes:
         return []

@@ -1,6 +1,6 @@
-"""Config files that Snakemake is to read: it opens them before any Snakefile, and fails over a missing one.
+"""Check that Snakemake's config files exist: it opens them before any Snakefile, and fails if one is missing.
 
-So Snakemake's logger plugin of CRISP, which every ``snakemake`` loads first, looks whether they are there.
+CRISP's logger plugin, which every ``snakemake`` loads first, runs this check.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from crisp.core.unreadable import counted_from
 
 
 def look(words: Sequence[str]) -> None:
-    """End with a message where a command of Snakemake for a workflow of CRISP names a config file in vain."""
+    """Exit with a message if a Snakemake command for a CRISP workflow names a missing config file."""
     try:
         check(words)
     except CrispError as error:
@@ -24,12 +24,12 @@ def look(words: Sequence[str]) -> None:
 
 
 def check(words: Sequence[str]) -> None:
-    """Refuse a command of Snakemake with a missing config file; commands for other workflows are let pass.
+    """Reject a Snakemake command with a missing config file; ignore commands for other workflows.
 
     Raises
     ------
     CrispError
-        For each config file that is missing.
+        For each missing config file.
     """
     if not words or Path(words[0]).name != "snakemake":
         return
@@ -39,7 +39,7 @@ def check(words: Sequence[str]) -> None:
     try:
         given, _ = parser.parse_known_args(words[1:])
     except argparse.ArgumentError:
-        return  # for Snakemake to tell
+        return  # Snakemake reports it
     root = Path(given.snakefile).parent
     if not any((folder / "rules/common.smk").is_file() for folder in (root, root / "workflow")):
         return

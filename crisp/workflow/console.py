@@ -1,7 +1,7 @@
-"""What a run prints: one line a job, then its warnings and results. Snakemake's logger plugin ``crisp``.
+"""Console output of a run: one line per job, then warnings and results. Snakemake logger plugin ``crisp``.
 
-A logger plugin is Snakemake's own way to another console: its log file, ``.snakemake/log/``, keeps all that
-is hidden here, and with ``--verbose`` the console is Snakemake's again. Jobs of a cluster take no plugin.
+Snakemake's log file in ``.snakemake/log/`` keeps everything that is hidden here, and ``--verbose`` restores
+Snakemake's own console. Jobs on a cluster load no plugin.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ from crisp.workflow import dry_run
 from crisp.workflow.run_times import wall_time
 from crisp.workflow.time_left import TimeLeft
 
-GPU = Path("/dev/nvidiactl")  # where a driver of NVIDIA is loaded
-EXPECTED = "crisp_expected"  # of a log record: seconds that a job takes, by rule
-RESULT = "summary"  # the rule whose log is what a run is for
-MOST = 20  # warnings at the end
-NAMES = 3  # of running jobs
-SILENCE = 300.0  # seconds without a line, after which one names the jobs that run
-ONE_AT_A_TIME = ("train", "evaluate", "detect")  # where the machine has one GPU, or none
+GPU = Path("/dev/nvidiactl")  # exists if an NVIDIA driver is loaded
+EXPECTED = "crisp_expected"  # attribute of a log record: expected seconds per job, by rule
+RESULT = "summary"  # the rule whose log holds the results of a run
+MOST = 20  # maximum number of warnings at the end
+NAMES = 3  # maximum number of running jobs to name
+SILENCE = 300.0  # seconds without output before the running jobs are named
+ONE_AT_A_TIME = ("train", "evaluate", "detect")  # if the machine has at most one GPU
 
-# Of what Snakemake says without an event: what matters in a run, and what does not before one.
+# Snakemake's messages without an event: those to print, and those to hide before a run.
 SHOWN = ("Nothing to be done", "Terminating processes", "Will exit after finishing")
 HIDDEN = (
     "Using profile",
@@ -53,7 +53,7 @@ HIDDEN = (
     "Downloading ",
     "Report created",
 )
-# Errors that say no more than the lines of the failed jobs, and what SLURM's plugin says where there are no
+# Errors that repeat the lines of failed jobs, and the SLURM plugin's messages at sites without
 # accounts.
 KNOWN = (
     "CalledProcessError in file",
@@ -67,21 +67,21 @@ AGAIN = re.compile(r"Trying to restart job (\d+)\.")
 
 
 def expect(study: Study, local: bool) -> None:
-    """Let the console know how long a study's jobs are expected to take; `local`: on this machine."""
-    from crisp.workflow import plan  # of a head alone
+    """Pass the expected job durations of a study to the console; `local`: on this machine."""
+    from crisp.workflow import plan  # only needed by the driver process
 
     gpu = not local or GPU.exists()
     try:
         seconds = plan.seconds(study, gpu, os.cpu_count() or 1)
     except CrispError:
-        return  # an estimate ends no run
+        return  # a failed estimate must not stop a run
     words = ", ".join(f"{rule} {each:.0f}" for rule, each in seconds.items())
     logger.info(f"Expected seconds a job: {words}", extra={EXPECTED: seconds})
 
 
 @dataclass
 class Job:
-    """A job under way; `began` in seconds since 1970."""
+    """A running job; `began` in seconds since 1970."""
 
     rule: str
     name: str
@@ -91,7 +91,7 @@ class Job:
 
     @classmethod
     def of(cls, record: Any) -> Job:
-        """Read a job from the record that announces it."""
+        """Read a job from its log record."""
         return cls(
             record.rule_name,
             " ".join([record.rule_name, *_named(record.wildcards)]),
@@ -101,12 +101,12 @@ class Job:
         )
 
     def seconds(self, now: float) -> float:
-        """How long it took: on a cluster without the time in the queue, where there is a benchmark."""
+        """Return the duration; on a cluster without queue time, if there is a benchmark."""
         measured = wall_time(Path(self.benchmark)) if self.benchmark else None
         return max(0.0, now - self.began) if measured is None else measured
 
     def warnings(self) -> list[str]:
-        """The warnings in its log."""
+        """Return the warnings in its log."""
         lines: list[str] = []
         for log in self.logs:
             try:
@@ -118,14 +118,14 @@ class Job:
 
 
 def _named(wildcards: Mapping[str, str]) -> list[str]:
-    """The values of wildcards, with their names where they are numbers."""
+    """Return the values of wildcards, with names if they are numbers."""
     return [
         f"{name} {value}" if str(value).isdigit() else str(value) for name, value in (wildcards or {}).items()
     ]
 
 
 class LogHandler(LogHandlerBase):
-    """Print what happens to jobs, and hide the rest of what Snakemake says."""
+    """Print the progress of jobs, and hide Snakemake's other messages."""
 
     def __post_init__(self) -> None:
         settings = self.common_settings
@@ -144,7 +144,7 @@ class LogHandler(LogHandlerBase):
                 )
             )
         else:
-            # What jobs of this machine say is in their logs: the rules pass it on to the console by `tee`.
+            # Local jobs write to their logs; the rules copy the output to the console with `tee`.
             shell.prefix("set -euo pipefail; exec >/dev/null; ")
         quiet = set(settings.quiet or ())
         self._silent = Quietness.ALL in quiet and not settings.dryrun
@@ -153,7 +153,7 @@ class LogHandler(LogHandlerBase):
         self._closed = False
         self._study = ""
         self._log = ""
-        self._jobs: dict[int, Job] = {}  # that run now, by Snakemake's id
+        self._jobs: dict[int, Job] = {}  # running jobs by Snakemake's id
         self._tries: Counter[int] = Counter()
         self._counts: dict[str, int] = {}  # jobs by rule
         self._reasons: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -163,7 +163,7 @@ class LogHandler(LogHandlerBase):
         self._begin = 0.0
         self._done = 0
         self._failed: dict[int, str] = {}
-        self._warnings: dict[str, None] = {}  # in order, each once
+        self._warnings: dict[str, None] = {}  # in order, without duplicates
         self._result: Job | None = None
         self._bar: tqdm[Any] | None = None
         self._last_line = time.monotonic()
@@ -177,14 +177,14 @@ class LogHandler(LogHandlerBase):
     needs_rulegraph = False
 
     def emit(self, record: LogRecord) -> None:
-        """Print what a record is worth, by its event."""
+        """Print a record according to its event."""
         try:
             if self._as_snakemake:
                 self._snakemake.handle(record)
             elif not self._silent:
                 self._take(record)
         except BrokenPipeError:
-            self._silent = True  # nobody reads; the run goes on
+            self._silent = True  # the pipe is closed; the run continues
         except Exception:
             self.handleError(record)
 
@@ -237,7 +237,7 @@ class LogHandler(LogHandlerBase):
             self._reasons[job.rule][dry_run.reason(record.reason)] += 1
             return
         if job.rule not in self._counts:
-            return  # `all`
+            return  # rule `all`
         if self._time_left is None:
             self._begin = record.created
             self._time_left = TimeLeft(self._counts, self._expected, self._alone)
@@ -263,7 +263,7 @@ class LogHandler(LogHandlerBase):
             self._print(f"{place}  {job.name:<28} {duration(seconds):>9}   {self._left(now)}".rstrip())
 
     def _left(self, now: float) -> str:
-        """The time that the run still takes, for people."""
+        """Return the estimated remaining time as text."""
         if not self._time_left or self._done >= sum(self._counts.values()):
             return ""
         running = [(job.rule, now - job.began) for job in self._jobs.values()]
@@ -275,7 +275,7 @@ class LogHandler(LogHandlerBase):
     def _job_fails(self, record: Any) -> None:
         job = self._jobs.pop(record.jobid, None)
         name = job.name if job else record.rule_name
-        if record.indent:  # one of a group: which of them failed is said at the end
+        if record.indent:  # member of a group: the failed ones are reported at the end
             return
         took = f" after {duration(max(0.0, record.created - job.began))}" if job else ""
         self._failed[record.jobid] = name
@@ -287,7 +287,7 @@ class LogHandler(LogHandlerBase):
         self._print(self._snakemake.decorate(record, f"failed: a group of jobs: {names}"))
 
     def _show_progress(self) -> None:
-        """Keep a bar on a terminal, and break a long silence elsewhere."""
+        """Update the progress bar on a terminal; elsewhere report running jobs after a long silence."""
         if self._snakemake.is_tty:
             self._bar = tqdm(
                 total=sum(self._counts.values()),
@@ -319,7 +319,7 @@ class LogHandler(LogHandlerBase):
             self._silence = silence
 
     def _print(self, text: str, stream: TextIO | None = None) -> None:
-        """Print a line above the bar."""
+        """Print a line above the progress bar."""
         stream = stream or self._stream
         if self._bar is not None:
             self._bar.clear()
@@ -330,7 +330,7 @@ class LogHandler(LogHandlerBase):
         self._last_line, self._silence = time.monotonic(), SILENCE
 
     def close(self) -> None:
-        """End with warnings, results and the place of the log; Snakemake calls it last of all."""
+        """Print warnings, results and the path of the log; Snakemake calls this last."""
         self.acquire()
         try:
             if not self._closed and not self._silent and not self._as_snakemake:
@@ -379,10 +379,10 @@ class LogHandler(LogHandlerBase):
 
 
 def _listed(files: Any) -> list[str]:
-    """Paths of config files, as Snakemake writes them."""
+    """Format paths of config files as Snakemake does."""
     return [files] if isinstance(files, str) and files else [str(path) for path in files or ()]
 
 
 def _because(message: str | None) -> str:
-    """The first line of what an executor says about a failed job."""
+    """Return the first line of an executor's message about a failed job."""
     return f": {message.strip().splitlines()[0]}" if message and message.strip() else ""

@@ -1,6 +1,6 @@
-"""Whether this machine has what CRISP needs: one finding a check, each with its remedy.
+"""Check that this machine meets CRISP's requirements: one finding per check, each with its remedy.
 
-Every library is imported inside its check, so that the others still tell where one cannot be loaded.
+Every library is imported inside its check, so that one that cannot be loaded does not stop the others.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from crisp.core.signals import provisional
 
 OK, NOTE, BROKEN = "ok", "note", "broken"
 DECODERS = ("h264", "hevc", "vp9", "av1", "mpeg4", "mjpeg", "prores", "rawvideo")
-USUAL_DECODER = "h264"  # nearly every camera's; another that lacks is a note
+USUAL_DECODER = "h264"  # used by nearly every camera; other missing decoders are a note
 OPENCV = tuple(
     f"opencv{contrib}-python{headless}" for contrib in ("-contrib", "") for headless in ("", "-headless")
 )
 LEAST_FREE = 5e9  # bytes; about the stage files of ten minutes of video
-SECONDS = 20  # to wait for SLURM
+SECONDS = 20  # timeout for SLURM
 
 
 class Finding(NamedTuple):
-    """What one check found: `state` is ok, note (fine unless it is asked for) or broken."""
+    """Result of a check: `state` is ok, note (fine unless required) or broken."""
 
     check: str
     state: str
@@ -47,14 +47,14 @@ class Finding(NamedTuple):
 
 
 def examine(gpu: bool = False, slurm: bool = False, results: str | Path = "results") -> list[Finding]:
-    """Look at this machine.
+    """Check this machine.
 
     Parameters
     ----------
     gpu, slurm : bool
         Whether their absence is a fault.
     results : path
-        Folder that results go to; it need not exist.
+        Folder for results; it need not exist.
     """
     checks: dict[str, Callable[[], Finding]] = {
         "Python": _python,
@@ -71,7 +71,7 @@ def examine(gpu: bool = False, slurm: bool = False, results: str | Path = "resul
 
 
 def _found(name: str, check: Callable[[], Finding]) -> Finding:
-    """What a check finds; a library that cannot be loaded is a finding like any other."""
+    """Run a check; report a library that cannot be loaded as a finding."""
     try:
         return check()
     except (ImportError, OSError, CrispError) as error:
@@ -85,12 +85,12 @@ _REINSTALL = 'make a new environment: python3 -m venv .venv && .venv/bin/pip ins
 
 
 def _python() -> Finding:
-    # An older Python than 3.11 does not come as far as this: the first import of this module fails.
+    # Python older than 3.11 never gets here: the first import of this module fails.
     return Finding("Python", OK, f"{sys.version.split()[0]} at {sys.executable}, crisp {__version__}")
 
 
 def pins() -> dict[str, str]:
-    """Pinned version of every package that CRISP needs, from the clone or else from what is installed."""
+    """Return the pinned version of every required package, from the clone or from the installed metadata."""
     project = Path(__file__).parents[2] / "pyproject.toml"
     if project.exists():
         lines = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["dependencies"]
@@ -100,7 +100,7 @@ def pins() -> dict[str, str]:
 
 
 def _installed(package: str) -> str:
-    """Version of an installed package; empty where there is none."""
+    """Return the version of an installed package; empty if there is none."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -113,8 +113,8 @@ def _packages() -> Finding:
     for package, version in wanted.items():
         found = _installed(package)
         if not found and package in OPENCV:
-            found = _installed(f"{package}-headless")  # the same module without windows
-        # The part behind + tells a build (cpu, cu128), not a version.
+            found = _installed(f"{package}-headless")  # the same module without GUI
+        # The part behind + is the build (cpu, cu128), not the version.
         if found.split("+")[0] != version:
             wrong.append(f"{package} {found or '(none)'}, not {version}")
     if wrong:
@@ -154,7 +154,7 @@ def _gpu(needed: bool) -> Finding:
 
 
 def _gpu_works(torch: ModuleType) -> Finding:
-    """A GPU too old or too new for the build is seen, and fails at the first computation."""
+    """Run a computation: a GPU too old or too new for the build is listed, but fails at the first one."""
     try:
         torch.ones(2, device="cuda").sum().item()
     except RuntimeError as error:
@@ -177,7 +177,7 @@ def _codecs() -> Finding:
 
 
 def _hdf5() -> Finding:
-    """Write and read a stage file, then damage it: the checksum has to tell."""
+    """Write, read and damage a stage file: the checksum must detect it."""
     import h5py
     import numpy as np
 
@@ -240,7 +240,7 @@ def _slurm(needed: bool) -> Finding:
 
 
 def _folder(name: str, path: str | Path, what: str) -> Finding:
-    """Whether a folder can be written to; of one that does not exist, the nearest that does."""
+    """Check that a folder is writable; if it does not exist, its nearest existing parent."""
     folder = Path(path).absolute()
     while name == "results" and not folder.exists():
         folder = folder.parent

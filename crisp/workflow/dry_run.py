@@ -1,11 +1,11 @@
-"""What a dry run prints: a line a rule, with its number of jobs and why they run."""
+"""Output of a dry run: one line per rule, with the number of jobs and why they run."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
 
-# Words of Snakemake's reasons, the telling ones first, and what they mean in a plan.
+# Words in Snakemake's reasons, most informative first, and their meaning in a plan.
 REASONS = {
     "Forced execution": "asked for",
     "Missing output files": "not there yet",
@@ -20,12 +20,12 @@ REASONS = {
 
 
 def reason(words: str) -> str:
-    """Why a job runs, in a few words."""
+    """Return in a few words why a job runs."""
     return next((short for long, short in REASONS.items() if long in words), words[:40])
 
 
 def table(jobs: Mapping[str, int], reasons: Mapping[str, Counter[str]]) -> list[str]:
-    """The plan of a dry run: a line a rule, with its jobs and why they run."""
+    """Return the plan of a dry run: one line per rule, with its jobs and why they run."""
     rows = [("rule", "jobs", "why")]
     for rule, count in jobs.items():
         why = reasons.get(rule, Counter())

@@ -1,4 +1,4 @@
-"""Import a folder of videos as a study of a size that this machine can afford."""
+"""Import a folder of videos as a study scaled to this machine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from crisp.workflow.plan import plan_study
 
 
 def this_machine() -> Machine:
-    """The cores that this process may use, and whether torch can compute on a GPU."""
+    """Return the number of usable cores, and whether torch can compute on a GPU."""
     from crisp.training.devices import choose_device  # it loads torch
 
     return Machine(len(os.sched_getaffinity(0)), choose_device().type == "cuda")
@@ -29,13 +29,13 @@ def this_machine() -> Machine:
 def study_cost(
     content: dict[str, Any], rows: Sequence[tables.Video], kept: Labels, machine: Machine
 ) -> Cost | None:
-    """What a study costs on a machine with these videos; None where the data allow no split yet."""
+    """Return the cost of a study with these videos; None if the data allow no split yet."""
     with tempfile.TemporaryDirectory() as folder, provisional(Path(folder)):
         videos = Path(folder, "videos.tsv")
         tables.write_videos(videos, rows)
         trial = copy.deepcopy(content)
         trial["dataset"]["videos"] = str(videos)
-        # Where the labels are not fit for the split yet, another costs about the same.
+        # If the labels do not allow this split yet, another one costs about the same.
         for split in (content["split"], {"method": "stratified", "shares": [0.4, 0.3, 0.3]}):
             try:
                 made = load.resolve_study({**trial, "split": split})
@@ -62,7 +62,7 @@ def import_dataset(
     data_folder: str | Path = "data",
     preset: str = AUTO,
 ) -> Report:
-    """Import a folder (see :func:`crisp.study.importers.import_folder`) for this machine."""
+    """Import a folder (see :func:`crisp.study.importers.import_folder`) with defaults for this machine."""
     return import_folder(
         source,
         dataset,

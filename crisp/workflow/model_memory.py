@@ -1,7 +1,7 @@
-"""Memory of the jobs that run models, from the model, its clips and the batch.
+"""Memory of jobs that run models, computed from the model, its clips and the batch.
 
-The Snakefile asks for it at every start, so the weights are counted by formula and torch is not imported.
-What a job is asked for holds some head-room over the measured peaks (docs/cluster.md), and grows with each
+The Snakefile needs it at every start, so weights are counted by formula, without importing torch. Requests
+include some headroom over the measured peaks (docs/cluster.md), and grow with each
 attempt.
 """
 
@@ -14,21 +14,21 @@ from crisp.study.config import Variant
 
 MB = 2**20
 PROGRAM = 800  # MB of Python and its libraries; measured: 430 to 540
-ON_GPU = 3000  # MB of the same with CUDA's libraries
-LOADER = 300  # MB of a process that loads clips
-REGION = 8 * 1.6**2  # bytes a pixel of a clip, of the region that a draw can reach, a side 1.6 times as large
-# As in crisp.models, whose counts the tests compare.
+ON_GPU = 3000  # MB including CUDA's libraries
+LOADER = 300  # MB per clip-loading process
+REGION = 8 * 1.6**2  # bytes per pixel of a clip's region; each side is 1.6 times as large
+# As in crisp.models; the tests compare the counts.
 CHANNELS = {"rgb": 3, "flow": 2}
 POSE_CHANNELS = 42
 FILTERS = (30, 60, 80)
 FEATURES = 500
-# What a clip leaves in memory, in sizes of the largest feature maps: those of its first convolution. Forward
-# and back all streams' maps are kept, with what attention computes; forward alone those of one stream.
+# Memory per clip, in multiples of the largest feature maps (first convolution). Training keeps the maps of
+# all streams, with those of attention; inference keeps those of one stream.
 KEPT, KEPT_BY_ATTENTION, PASSING = 2.5, 5, 2
 
 
 def parameters(variant: Variant, classes: int) -> int:
-    """Number of weights of a variant's model, as `crisp.models.table` counts them."""
+    """Return the number of weights of a variant's model, as `crisp.models.table` counts them."""
     parts = [stream for stream in variant.streams if stream in CHANNELS]
     count = sum(_trunk(CHANNELS[stream], variant.size, variant.attention) for stream in parts)
     if "pose" in variant.streams:
@@ -45,7 +45,7 @@ def _trunk(channels: int, size: tuple[int, int, int], attention: bool) -> int:
 
 
 def _layers(channels: int, kernel: int) -> int:
-    """Weights of the three convolutions, with biases."""
+    """Return the number of weights of the three convolutions, with biases."""
     return sum(
         kernel * before * after + after for before, after in zip((channels, *FILTERS), FILTERS, strict=False)
     )
@@ -62,20 +62,20 @@ def _attention(channels: int) -> int:
 
 
 def _maps(variant: Variant) -> float:
-    """MB of the largest feature maps of one clip and stream; poses have none to speak of."""
+    """Return MB of the largest feature maps per clip and stream; negligible for poses."""
     frames, height, width = variant.size
     return 4 * FILTERS[0] * frames * height * width / MB if variant.model != "pose" else 0.0
 
 
 def training_memory(variant: Variant, classes: int, training: Mapping[str, Any], gpu: bool) -> int:
-    """Megabytes of a training: its processes, and the batches that each of its loaders holds ready.
+    """Return the megabytes of a training: its processes, and the batches prefetched by each loader.
 
     Parameters
     ----------
     variant : Variant
     classes : int
     training : the keys of `training` in a study.
-    gpu : whether it is to run on GPUs, whose own memory then holds the feature maps.
+    gpu : whether it runs on GPUs, whose own memory then holds the feature maps.
     """
     frames, height, width = variant.size
     share = -(-training["batch_size"] // training["gpus"])
@@ -90,12 +90,12 @@ def training_memory(variant: Variant, classes: int, training: Mapping[str, Any],
             PROGRAM + 4 * weights + -(-share // training["accumulate"]) * kept * streams * _maps(variant)
         )
     clip = REGION * frames * height * width / MB
-    loaders = 2 * training["workers"] * (LOADER + share * clip)  # one for training, one for validation
+    loaders = 2 * training["workers"] * (LOADER + share * clip)  # for training and validation
     return int(training["gpus"] * (process + loaders + 2 * share * clip))
 
 
 def inference_memory(variant: Variant, classes: int, batch_size: int, gpu: bool) -> int:
-    """Megabytes of an evaluation or a detection; see `training_memory` for the parameters."""
+    """Return the megabytes of an evaluation or detection; see `training_memory` for the parameters."""
     frames, height, width = variant.size
     weights = 4 * parameters(variant, classes) / MB
     clip = REGION * frames * height * width / MB

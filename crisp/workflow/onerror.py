@@ -1,6 +1,6 @@
-"""The failed jobs of a run and the ends of their logs, reported when the run ends.
+"""Summarise failed jobs, with the tail of each log, when a run ends (onerror).
 
-On a cluster a job's own words stay on its node.
+On a cluster, a job's output stays on its node.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-LINES = 20  # of a log
+LINES = 20  # per log
 
 
 def failure_report(jobs: Iterable[Any], results: str | Path) -> str:
-    """Name each failed job and the end of its log; empty where no job failed.
+    """List each failed job with the tail of its log; empty if no job failed.
 
     Parameters
     ----------
-    jobs : of Snakemake's scheduler, or groups of them.
+    jobs : jobs of Snakemake's scheduler, or groups of them.
     results : folder that they write to.
     """
     lines: list[str] = []
@@ -30,7 +30,7 @@ def failure_report(jobs: Iterable[Any], results: str | Path) -> str:
                 continue
             words = _last_words(log)
             if not words:
-                # Snakemake in the job stopped before the work, or a full disk takes no log either.
+                # Snakemake stopped inside the job before the work, or a full disk has no room for a log.
                 free = shutil.disk_usage(results).free / 1e6
                 said = Path(".snakemake/slurm_logs", f"rule_{part.name}", "_".join(part.wildcards))
                 words = [
@@ -43,6 +43,6 @@ def failure_report(jobs: Iterable[Any], results: str | Path) -> str:
 
 
 def _last_words(*logs: Path) -> list[str]:
-    """The end of the newest log."""
+    """Return the tail of the newest log."""
     newest = max((log for log in logs if log.is_file()), key=os.path.getmtime, default=None)
     return newest.read_text(errors="replace").splitlines()[-LINES:] if newest else []

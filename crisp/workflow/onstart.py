@@ -1,4 +1,4 @@
-"""What the workflow does once at its start, in the head process, before any job."""
+"""Prepare a run: called once at its start, in the driver process, before any job."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from crisp.workflow import check_study, run_record
 
 
 def prepare_run(study: Study, study_files: Sequence[str | Path], log: str = "") -> None:
-    """Check a study, go on record as its head, and keep study, videos and labels as they are for the jobs.
+    """Check a study, record its driver, and take snapshots of study, videos and labels for the jobs.
 
-    An annotation or the table of videos may be corrected while they run; the next run sees it.
+    Annotations or the table of videos may change while jobs run; the next run uses the changes.
 
     Parameters
     ----------
     study : Study
     study_files : sequence of path
-        What it was read from; of several the later go before the earlier.
+        Files that the study was read from; later ones take precedence.
     log : str
         Snakemake's log file.
 
     Raises
     ------
     CrispError
-        Listing every fault, or naming the run that is in the way; no job has started then.
+        Listing every fault, or naming the conflicting run; no job has started then.
     """
     run_record.enter_record(study, log, ", ".join(os.path.relpath(path) for path in study_files))
     faults, warnings = check_study.check_study(study, study_files, record=True)

@@ -1,6 +1,6 @@
-"""What a study costs, from its tables and before anything runs: jobs, core-hours, GPU-hours and disk.
+"""Estimate the cost of a study from its tables: jobs, core-hours, GPU-hours and disk.
 
-The constants are the upper ends of what was measured; ``docs/plan.md`` says where each comes from.
+The constants are upper ends of measured ranges; ``docs/plan.md`` gives their sources.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ from crisp.study import training_samples
 from crisp.study.config import Study, Variant
 from crisp.workflow.rule_inputs import SplitSamples
 
-WIDTH, HEIGHT = 320, 180  # px; the constants below are of frames of this size
-DECODING = 0.015  # core-seconds a video frame of 1920x1080 H.264, scaled down and written
+WIDTH, HEIGHT = 320, 180  # px; the constants below are for frames of this size
+DECODING = 0.015  # core-seconds per video frame of 1920x1080 H.264, scaled down and written
 FLOW = {
     "deepflow": 0.16,
     "dis": 0.012,
     "farneback": 0.046,
     "tvl1": 1.4,
     "pcaflow": 0.065,
-}  # core-seconds a pair
-OPENCV = 0.31  # core-seconds a pair, by DeepFlow with backend `opencv`
-GPU_FLOW = 1 / 400  # GPU-seconds a pair of frames, by DeepFlow on a GPU; assumed, not measured
-GPU_HOST = 0.007  # core-seconds a pair: frames read, flow quantised and written
-ROI = 0.006  # core-seconds a frame
-POSE = {"": 0.002, "mediapipe": 0.1}  # core-seconds a frame, read from files or estimated
+}  # core-seconds per pair
+OPENCV = 0.31  # core-seconds per pair, by DeepFlow with backend `opencv`
+GPU_FLOW = 1 / 400  # GPU-seconds per pair of frames, by DeepFlow on a GPU; assumed, not measured
+GPU_HOST = 0.007  # core-seconds per pair: frames read, flow quantised and written
+ROI = 0.006  # core-seconds per frame
+POSE = {"": 0.002, "mediapipe": 0.1}  # core-seconds per frame, read from files or estimated
 BYTES = {"frames": 92e3, "flow": 70e3, "roi": 2e3, "pose": 170}  # a frame
-START = 5.0  # core-seconds a job, before it does anything
-CLIP = (100, 120, 120)  # frames, height, width; the next two are of a Twin clip of this size
-STEP, FORWARD = 4.8, 1.6  # core-seconds a clip in training, and forward only
-GPU_CORES = 100  # cores that do the work of one GPU; assumed, not measured
-WEIGHT, COPIES = 4, 3  # bytes a weight; copies in the resume state (two of `last`, one of `best`)
+START = 5.0  # core-seconds per job, before any work
+CLIP = (100, 120, 120)  # frames, height, width; the next two are for a Twin clip of this size
+STEP, FORWARD = 4.8, 1.6  # core-seconds per clip in training, and forward only
+GPU_CORES = 100  # cores equivalent to one GPU; assumed, not measured
+WEIGHT, COPIES = 4, 3  # bytes per weight; copies in the resume state (two of `last`, one of `best`)
 
 
 @dataclass(frozen=True)
 class Row:
-    """What the jobs of a rule cost; `of` is a flow method or a variant, `gigabytes` what they leave."""
+    """Cost of a rule's jobs; `of` is a flow method or a variant, `gigabytes` the size of their outputs."""
 
     rule: str
     of: str = ""
@@ -54,9 +54,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Plan:
-    """The rows of a study, and what does not belong to a rule.
+    """Cost of a study by rule, and totals that belong to no rule.
 
-    `core_hours_without_gpu` are those of training, evaluation and detection on a machine without GPU,
+    `core_hours_without_gpu` covers training, evaluation and detection on a machine without GPU,
     `gigabytes_of_states` the resume states of all trainings at once.
     """
 
@@ -65,26 +65,26 @@ class Plan:
     gigabytes_of_states: float
 
     def total(self, name: str) -> float:
-        """Sum of a column."""
+        """Return the sum of a column."""
         return sum(getattr(row, name) for row in self.rows)
 
 
 def plan_study(study: Study, everything: bool = False, kept: strokes.Labels | None = None) -> Plan:
-    """Estimate the cost of a study's jobs, by default of those whose files are not there yet.
+    """Estimate the cost of a study's jobs, by default only those with missing outputs.
 
     Parameters
     ----------
     study : Study
     everything : bool
-        Count what is done, too.
+        Include finished jobs.
     kept : dict
-        Strokes to take instead of those in the annotation files (see
+        Snapshot of strokes to use instead of the annotation files (see
         :func:`crisp.study.samples.collect_samples`).
 
     Raises
     ------
     CrispError
-        If a table or an annotation file is bad, or a video was never scanned.
+        If a table or an annotation file is invalid, or a video was never scanned.
     """
     unscanned = [row.video for row in study.used.values() if not row.frames]
     if unscanned:
@@ -118,7 +118,7 @@ def plan_study(study: Study, everything: bool = False, kept: strokes.Labels | No
 
 
 def seconds(study: Study, gpu: bool, cores: int) -> dict[str, float]:
-    """Estimate the seconds that a job of each rule takes, on average, without building a model.
+    """Estimate the average seconds per job of each rule, without building a model.
 
     Parameters
     ----------
@@ -126,10 +126,10 @@ def seconds(study: Study, gpu: bool, cores: int) -> dict[str, float]:
     gpu : bool
         Whether models run on a GPU.
     cores : int
-        That they run on without one.
+        Cores that models use without a GPU.
     """
     left = _Left(study, everything=True)
-    models = 3600 if gpu else 3600 * GPU_CORES / cores  # seconds that a GPU-hour takes
+    models = 3600 if gpu else 3600 * GPU_CORES / cores  # duration of one GPU-hour
     costs: dict[str, float] = defaultdict(float)
     jobs: Counter[str] = Counter()
     for row in [*_preparation(study, left), *_models(study, left, {})[0]]:
@@ -139,7 +139,7 @@ def seconds(study: Study, gpu: bool, cores: int) -> dict[str, float]:
 
 
 class _Left:
-    """Which files are still to be made: the missing ones, and what follows from them."""
+    """Missing outputs, and all outputs that depend on them."""
 
     def __init__(self, study: Study, everything: bool, kept: strokes.Labels | None = None) -> None:
         self.study, self.everything = study, everything
@@ -192,7 +192,7 @@ class _Left:
         return trained or self.splits[split] or self._streams(variant, videos) or self.file(path)
 
     def _streams(self, variant: Variant, videos: Iterable[str]) -> bool:
-        """Whether a stage file of some videos that a variant takes is still to be made."""
+        """Return whether a stage file that a variant needs is still missing for some videos."""
         pose = self.videos["pose", ""] if "pose" in variant.streams else set()
         return not (self.videos["roi", variant.flow] | pose).isdisjoint(videos)
 
@@ -201,7 +201,7 @@ class _Left:
 
 
 def _preparation(study: Study, left: _Left) -> list[Row]:
-    height = study.width * HEIGHT / WIDTH  # videos.tsv tells no image size
+    height = study.width * HEIGHT / WIDTH  # videos.tsv has no image size
     pixels = study.width * height / (WIDTH * HEIGHT)
 
     def row(stage: str, method: str, seconds: float) -> Row:
@@ -231,14 +231,14 @@ def _preparation(study: Study, left: _Left) -> list[Row]:
 
 
 def _weights(study: Study) -> dict[str, int]:
-    """Number of weights of each variant's model."""
+    """Return the number of weights of each variant's model."""
     from crisp import models
 
     return {row["variant"]: row["parameters"] for row in models.table(study)}
 
 
 def _models(study: Study, left: _Left, weights: Mapping[str, int]) -> tuple[list[Row], float, float]:
-    """Rows of all that runs models, its core-hours without a GPU, and gigabytes of resume states."""
+    """Return rows for all model jobs, their core-hours without a GPU, and gigabytes of resume states."""
     parts = {name: left.samples.parts(name) for name in study.split_names}
     rows, cores, states = [], 0.0, 0.0
     for variant in study.variants:
@@ -264,12 +264,12 @@ def _models(study: Study, left: _Left, weights: Mapping[str, int]) -> tuple[list
 
 
 def _detections(study: Study, left: _Left, variant: Variant) -> int:
-    """How many of a variant's models have still to find strokes in untrimmed videos."""
+    """Return the number of a variant's models that still have to process the untrimmed videos."""
     return sum(left.detect(variant, split, seed) for split in study.split_names for seed in study.seeds)
 
 
 def _strides(study: Study) -> float:
-    """Windows that detection slides over the untrimmed videos."""
+    """Return the number of windows that detection slides over the untrimmed videos."""
     videos = {row.video: study.used[row.video] for row in study.detection_rows}
     return sum(
         video.working_frames / max(1, math.floor(study.detection.stride * video.working_fps + 0.5))
@@ -278,19 +278,19 @@ def _strides(study: Study) -> float:
 
 
 def _relative_size(variant: Variant) -> float:
-    """Work of a variant's clip relative to the Twin clip of the constants; poses cost next to nothing."""
+    """Return the work of a variant's clip relative to the constants' Twin clip; negligible for poses."""
     voxels = variant.size[0] * variant.size[1] * variant.size[2]
     videos = len([stream for stream in variant.streams if stream != "pose"])
     return videos / 2 * voxels / (CLIP[0] * CLIP[1] * CLIP[2])
 
 
 def _windows(samples: Iterable[strokes.Sample], frames: int) -> int:
-    """Windows of `frames` frames that evaluation slides over samples, a frame at a time."""
+    """Return the number of windows of `frames` frames that evaluation slides over samples (stride 1)."""
     return sum(max(1, sample.end - sample.begin - frames + 1) for sample in samples)
 
 
 def plan_text(study: Study, found: Plan) -> str:
-    """The plan as a table for people."""
+    """Format the plan as a table."""
     seconds = sum(row.frames / row.fps for row in study.used.values() if row.fps)
     frames = sum(row.working_frames for row in study.used.values())
     lines = [

@@ -1,8 +1,8 @@
-"""``crisp recover``: what a killed head left is ended, the folder unlocked, and the run goes on.
+"""``crisp recover``: cancel what a killed driver left, unlock the working directory and resume the run.
 
-The record of a head lies among the results, which people pass on. So no command in it is ever executed: the
-command is built anew from the study file that is given and CRISP's own workflow and profiles. Of the recorded
-words only those are taken over that say how much to do at once, or how much of the study.
+The driver's record is stored with the results, which people share. Commands in it are never executed: the
+command is rebuilt from the given study file and CRISP's own workflow and profiles. Only recorded
+options for parallelism, or for a part of the study, are reused.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from crisp.workflow.run_record import Head, read_record
 
 DEMO = Path("config/config.yaml")  # the study of a command without --configfile
 COUNT = re.compile(r"[0-9]{1,9}|all")
-# Snakemake evaluates values of resources as Python: without brackets and quotes nothing is called.
+# Snakemake evaluates resource values as Python: without brackets and quotes nothing is called.
 RESOURCE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(:[A-Za-z_][A-Za-z0-9_]*)?=[A-Za-z0-9_.:/+-]*")
 TARGET = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./-]*")
 FLAGS = (
@@ -49,7 +49,7 @@ LISTS = {
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are an exception, and that takes no abbreviations."""
+    """A parser that raises its errors and accepts no abbreviations."""
 
     def error(self, message: str) -> NoReturn:
         raise ValueError(message)
@@ -80,13 +80,13 @@ def _one_of(pattern: re.Pattern[str]) -> Callable[[str], str]:
 
 
 def command(head: Head, study_file: Path) -> list[str]:
-    """Build the command that goes on with a killed head's run, of the study file that is given.
+    """Build the command that resumes a killed driver's run, for the given study file.
 
     Raises
     ------
     CrispError
-        If the run was of another study file or workflow, of a profile that is not CRISP's or the user's, or
-        had an option that is not taken over from a file.
+        If the run used another study file or workflow, a profile that is not CRISP's or the user's, or
+        an option that is not reused from a file.
     """
     try:
         given = _parser().parse_intermixed_args(head.arguments)
@@ -101,7 +101,7 @@ def command(head: Head, study_file: Path) -> list[str]:
 
 
 def _profile(name: str, study_file: Path) -> str:
-    """The name of a profile of CRISP's or of the user's; a folder from elsewhere may hold code."""
+    """Return the name of one of CRISP's or the user's profiles; folders from elsewhere may contain code."""
     profiles = run.workflow_root() / "profiles"
     path = Path(name)
     own = path.name if path.resolve().parent == profiles.resolve() else name
@@ -113,7 +113,7 @@ def _profile(name: str, study_file: Path) -> str:
 
 
 def _words(given: argparse.Namespace) -> list[str]:
-    """The options that are taken over, and that files which killed jobs left incomplete are made again."""
+    """Return the reused options, and the option to redo files that killed jobs left incomplete."""
     words = []
     for names in FLAGS:
         name = names.split()[0]
@@ -141,20 +141,20 @@ def _by_hand(study_file: Path, expected: str, found: str) -> CrispError:
 
 
 def recover(study: Study, study_file: Path, go_on: bool = True) -> list[str] | None:
-    """End what a killed head of a study left, and unlock the working folder.
+    """Cancel the jobs that a killed driver left, and unlock the working directory.
 
     Returns
     -------
     list of str or None
-        The command that goes on, empty where it is not asked for; None if no run was cut off.
+        The command that resumes the run, empty if not requested; None if no run was interrupted.
 
     Raises
     ------
     CrispError
-        If a head is alive here, the killed one was another user's, its command cannot be built anew, or a job
-        of it does not end. Up to the last nothing has been touched.
+        If a driver is still running here, the killed one was another user's, its command cannot be rebuilt,
+        or a job does not end. Only in the last case has anything been changed.
     """
-    # Unlocking takes the locks of every study in this folder away, so none may run.
+    # Unlocking removes the locks of every study in this folder, so none may run.
     for path, other in heads.living(study).items():
         raise heads.busy(path, other)
     head = read_record(heads.record(study))

@@ -1,4 +1,4 @@
-"""What the rules that use labels depend on, as tables and annotations tell before any job runs."""
+"""Inputs of rules that use labels, from tables and annotations, before any job runs."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from crisp.study.training_samples import TRAINING
 
 
 class SplitSamples:
-    """The samples of each split, with the numbers of frames that ``videos.tsv`` has.
+    """The samples of each split, with the frame counts in ``videos.tsv``.
 
-    The strokes rule takes what was really decoded. Digests must not change when that becomes known, and a
-    video that is decoded anew is noticed by its stage files.
+    The strokes rule uses the decoded frame counts. Digests must not change when these become known; a
+    video that is decoded again is detected by its stage files.
 
     Parameters
     ----------
     study : Study
     kept : dict, optional
-        Strokes to take instead of those in the files (see `crisp.study.samples.labels`).
+        Snapshot of strokes to use instead of the files (see `crisp.study.samples.labels`).
     """
 
     def __init__(self, study: Study, kept: Labels | None = None) -> None:
         self.study, self.kept = study, kept
         self._parts: dict[str, dict[str, list[Sample]]] = {}
-        self._videos: dict[tuple[str, ...], list[str]] = {}  # asked for by every job of a split
+        self._videos: dict[tuple[str, ...], list[str]] = {}  # requested by every job of a split
 
     @cached_property
     def samples(self) -> list[Sample]:
-        """All samples of the study."""
+        """Return all samples of the study."""
         counts = {video: row.working_frames for video, row in self.study.used.items()}
         return collect_samples(self.study, counts, self.kept)
 
     def parts(self, split: str) -> dict[str, list[Sample]]:
-        """The samples of each part (train, validation, test) of a split.
+        """Return the samples of each part (train, validation, test) of a split.
 
         Raises
         ------
@@ -56,10 +56,10 @@ class SplitSamples:
         return self._parts[split]
 
     def videos(self, split: str, *parts: str) -> list[str]:
-        """List the videos with a sample in some parts of a split; all in use where these cannot be told.
+        """List the videos with a sample in some parts of a split; all used videos if these are unknown.
 
-        So it is where single samples are drawn from all videos (``stratified``), and where labels are at
-        fault: the check of the study reports these before the first job.
+        They are unknown if single samples are drawn from all videos (``stratified``), or if labels are
+        invalid: the check of the study reports these before the first job.
         """
         if (split, *parts) not in self._videos:
             self._videos[split, *parts] = self._found(split, parts)
@@ -75,7 +75,7 @@ class SplitSamples:
         return [video for video in self.study.used if video in found]
 
     def training_digest(self, split: str) -> str:
-        """Return a string that changes with the training and validation samples of a split, and no others."""
+        """Return a digest of the training and validation samples of a split."""
         try:
             rows = {part: [one[:4] for one in self.parts(split)[part]] for part in TRAINING}
         except CrispError as error:

@@ -1,6 +1,6 @@
-"""What the jobs of each rule ask for: threads, memory, minutes and GPUs.
+"""Resource requests of each rule's jobs: threads, memory, minutes and GPUs.
 
-The Snakefile asks for it at every start: no library that takes long is imported.
+The Snakefile loads this at every start: import no slow library.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from crisp.workflow import model_memory
 
 LONG = 2000  # frames of a flow job beyond which it gets a second thread
 MOST_THREADS = 8
-SECONDS, SECONDS_ON_GPU = 0.5, 0.05  # of a frame of flow; also of a frame to find strokes in, on a GPU
+SECONDS, SECONDS_ON_GPU = 0.5, 0.05  # per flow frame; the second also per frame of detection on a GPU
 
 
 class Wildcards(Protocol):
@@ -29,7 +29,7 @@ class Wildcards(Protocol):
     def get(self, key: str, default: Any = None) -> Any: ...
 
 
-Amount = Callable[[Wildcards, int], int]  # of a resource, by wildcards and threads
+Amount = Callable[[Wildcards, int], int]  # amount of a resource, by wildcards and threads
 
 
 class RuleResources:
@@ -39,8 +39,8 @@ class RuleResources:
     ----------
     study : Study
     limits : dict
-        The most that a job of a rule can have of a resource, by (rule, resource). It may be filled later:
-        on SLURM it is, once the run has started.
+        Maximum of a resource per job of a rule, by (rule, resource). It may be filled later:
+        on SLURM, once the run has started.
     on_gpu : callable
         Whether the jobs of a rule run on a GPU.
     """
@@ -49,11 +49,11 @@ class RuleResources:
         self, study: Study, limits: Mapping[tuple[str, str], int], on_gpu: Callable[[str], bool]
     ) -> None:
         self.study, self.limits, self.on_gpu = study, limits, on_gpu
-        # Several functions of a job ask, the disk answers once.
+        # Several functions of a job need it; stat the files only once.
         self.part_count = cache(study.flow_parts)
 
     def growing(self, resource: str, amount: Amount) -> Callable[..., int]:
-        """Return a resource that grows with each attempt, up to its limit; `amount` is that of the first."""
+        """Return a resource that grows with each attempt, up to its limit; `amount` is the first request."""
 
         def grown(wildcards: Wildcards, attempt: int, rulename: str, threads: int) -> int:
             wanted = attempt * amount(wildcards, threads)
@@ -62,7 +62,7 @@ class RuleResources:
         return grown
 
     def runtime(self, first: int, seconds_per_frame: float = 0.0) -> Callable[..., int]:
-        """Return the minutes of a job: `first`, and more by the length of its video."""
+        """Return the minutes of a job: `first`, plus time for the length of its video."""
 
         def amount(wildcards: Wildcards, _: int) -> int:
             if not seconds_per_frame:
@@ -83,14 +83,14 @@ class RuleResources:
         return self.study.used[wildcards.video].working_frames / int(wildcards.get("parts", 1))
 
     def flow_gpus(self, wildcards: Wildcards) -> int:
-        """Return the GPUs of a flow job. Joining parts takes none, and only DeepFlow has a solver for it."""
+        """Return the GPUs of a flow job: none for joining parts, and only for DeepFlow."""
         wanted = self.study.flow_backend == "gpu" and wildcards.method == "deepflow"
         return int(wanted and self.flow_frames(wildcards) > 0)
 
     def flow_threads(self, wildcards: Wildcards) -> int:
-        """Return one for a short video: such are computed beside each other.
+        """Return one thread for a short video, as these run in parallel.
 
-        Two share a GPU, so that one reads and converts frames while it works for the other.
+        Two threads share a GPU: one reads and converts frames while the GPU works for the other.
         """
         if self.flow_gpus(wildcards):
             return 2
@@ -124,7 +124,7 @@ class RuleResources:
         return self.growing("mem_mb", amount)
 
     def detection_minutes(self, _wildcards: Wildcards, _: int) -> int:
-        """Return an hour, and 50 ms a frame of the videos to find strokes in."""
+        """Return an hour, plus 50 ms per frame of the videos to process."""
         videos = {row.video for row in self.study.detection_rows}
         frames = sum(self.study.used[video].working_frames for video in videos)
         return 60 + int(SECONDS_ON_GPU * frames / 60)

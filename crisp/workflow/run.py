@@ -1,4 +1,4 @@
-"""``crisp run`` and ``crisp report``: the Snakemake commands that they stand for, printed and then given."""
+"""``crisp run`` and ``crisp report``: print and execute the Snakemake commands that they stand for."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from crisp.workflow.run_record import read_record
 
 PROFILE = "local"
 CLONE = Path(__file__).parents[2]
-# Where Snakemake looks for a profile by its name, besides the working folder.
+# Where Snakemake looks up a profile name, besides the working directory.
 PROFILES = (
     Path(os.environ.get("XDG_CONFIG_HOME", "~/.config")).expanduser() / "snakemake",
     Path("/etc/xdg/snakemake"),
@@ -29,28 +29,28 @@ def command(
     cores: int | None = None,
     options: Sequence[str] = (),
 ) -> list[str]:
-    """Build the command of Snakemake that runs a study, as a person would type it.
+    """Build the Snakemake command that runs a study, as a user would type it.
 
     Parameters
     ----------
     study_file : Path
     profile : str
-        Name of one of CRISP's profiles, or whatever Snakemake takes as a profile.
+        Name of one of CRISP's profiles, or any profile that Snakemake accepts.
     cores : int, optional
-        By default what the profile says.
+        By default the profile's value.
     options : sequence of str
-        More options and targets, as they are.
+        Further options and targets, passed on unchanged.
 
     Raises
     ------
     CrispError
-        If there is no workflow here nor beside the package, or no such profile.
+        If there is no workflow here or beside the package, or no such profile.
     """
     root = workflow_root()
     words = ["snakemake"]
     if root != Path():
         words += ["--snakefile", str(root / "Snakefile")]
-    # Not last: --configfile takes every word up to the next option, and targets may follow.
+    # Not last: --configfile takes all words up to the next option, and targets may follow.
     words += ["--configfile", str(study_file), "--profile", _profile(root, profile)]
     if cores is not None:
         words += ["--cores", str(cores)]
@@ -58,7 +58,7 @@ def command(
 
 
 def workflow_root() -> Path:
-    """The folder of the workflow: the working folder, or else the clone that holds this package."""
+    """Return the folder of the workflow: the working directory, else the clone with this package."""
     for folder in (Path(), CLONE):
         if (folder / "Snakefile").is_file() and (folder / "workflow/rules/common.smk").is_file():
             return folder
@@ -82,12 +82,12 @@ def _profile(root: Path, name: str) -> str:
 
 
 def check_free(study: Study, study_file: Path) -> None:
-    """Refuse to run where a run is under way or was cut off.
+    """Fail if a run is active or was interrupted.
 
     Raises
     ------
     CrispError
-        Naming the run, and what to do.
+        Naming the run and the remedy.
     """
     path = heads.record(study)
     head = read_record(path)
@@ -105,7 +105,7 @@ def check_free(study: Study, study_file: Path) -> None:
 
 
 def check_begun(study: Study, study_file: Path) -> None:
-    """Refuse to make the report of a study that was never run.
+    """Fail if the study of a report was never run.
 
     Raises
     ------
@@ -123,13 +123,13 @@ def check_begun(study: Study, study_file: Path) -> None:
 
 
 def become(words: Sequence[str]) -> None:
-    """Print a command of Snakemake and become it, so that its exit code is that of the verb."""
+    """Print a Snakemake command and replace this process with it, so that its exit code is returned."""
     _announce(words)
     os.execvpe(words[0], list(words), heads.environment())
 
 
 def call(words: Sequence[str]) -> int:
-    """Print a command of Snakemake and give it; its exit code."""
+    """Print a Snakemake command, run it and return its exit code."""
     _announce(words)
     return subprocess.run(words, env=heads.environment(), check=False).returncode
 

@@ -1,7 +1,7 @@
-"""The head: the Snakemake process that drives a run, on record while it lives.
+"""The record of a run's driver: the Snakemake process that runs the jobs.
 
-A head that ends by itself takes its record along, also after Ctrl-C or an error. One that is killed leaves
-it, and with it all that is needed to end its jobs and go on.
+A driver process that exits normally deletes its record, also after Ctrl-C or an error. A killed one leaves
+its record, with everything needed to cancel its jobs and resume.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from crisp.core.json_schema import VALIDATOR
 from crisp.study.config import Study
 
 RECORD = "head.json"
-# Read at the import: before a run starts, Snakemake's executor for SLURM clears SLURM's variables.
+# Read at import: before a run starts, Snakemake's executor for SLURM clears SLURM's variables.
 OWN_JOB = os.environ.get("SLURM_JOB_ID", "")
 RESTARTED = "SLURM_RESTART_COUNT" in os.environ
-MARK = "CRISP_HEAD"  # environment variable that every process of a run inherits
-PATIENCE = 120  # seconds that jobs have to end in once they are cancelled
-# As Snakemake's log has it, with the prefix of --slurm-jobname-prefix: the name of all jobs of a run.
+MARK = "CRISP_HEAD"  # environment variable that all processes of a run inherit
+PATIENCE = 120  # seconds that cancelled jobs have to end
+# From Snakemake's log, with the prefix of --slurm-jobname-prefix: the job name of a run.
 RUN_ID = re.compile(r"SLURM run ID: ((?:[A-Za-z0-9_-]+_)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$", re.M)
-# A record lies among the results, which people pass on; every process with its mark is to be killed.
+# Records are stored with results, which people share; every process with its mark is killed.
 SCHEMA = {
     "type": "object",
     "properties": {
@@ -56,10 +56,10 @@ SCHEMA = {
 
 @dataclass(frozen=True)
 class Head:
-    """One run's head.
+    """The driver of a run.
 
-    `started` is its start in seconds since 1970, `arguments` what Snakemake was called with, `mark` the value
-    of `MARK` in all its processes, `slurm_job` the job it runs in itself, `log` Snakemake's log file.
+    `started` is its start in seconds since 1970, `arguments` are those of Snakemake, `mark` is the value
+    of `MARK` in all its processes, `slurm_job` its own SLURM job, `log` Snakemake's log file.
     """
 
     host: str
@@ -76,17 +76,17 @@ class Head:
 
 
 def record(study: Study) -> Path:
-    """Path of the record of a study's head."""
+    """Return the path of the record of a study's driver."""
     return study.results / RECORD
 
 
 def read_record(path: Path) -> Head | None:
-    """The head on record, None if there is none.
+    """Read the recorded driver; None if there is none.
 
     Raises
     ------
     CrispError
-        If a part of the record is missing, or is not what a head writes there.
+        If a part of the record is missing or invalid.
     """
     if not path.exists():
         return None
@@ -104,7 +104,7 @@ def read_record(path: Path) -> Head | None:
 
 
 def _of_before(content: Any) -> Any:
-    """A record as it was once, with the whole command, as it is now."""
+    """Convert a record of an earlier version, with the whole command."""
     if not isinstance(content, dict) or not isinstance(words := content.get("command"), list):
         return content
     at = [number for number, word in enumerate(words) if Path(str(word)).name in ("snakemake", "__main__.py")]
@@ -113,7 +113,7 @@ def _of_before(content: Any) -> Any:
 
 
 def check_own(path: Path, head: Head) -> None:
-    """Refuse to act on another user's run, of which nothing can be seen or ended.
+    """Fail for another user's run, which cannot be inspected or ended.
 
     Raises
     ------
@@ -137,12 +137,12 @@ def check_own(path: Path, head: Head) -> None:
 
 
 def enter_record(study: Study, log: str, study_file: str) -> None:
-    """Put this process on record as the head of a study's run, until it ends.
+    """Record this process as the driver of a study's run, until it ends.
 
     Raises
     ------
     CrispError
-        If another head runs this study, or jobs of a killed one are still there.
+        If another driver runs this study, or jobs of a killed one still exist.
     """
     path = record(study)
     before = read_record(path)
@@ -174,16 +174,16 @@ def enter_record(study: Study, log: str, study_file: str) -> None:
 
 
 def _leave(path: Path, head: Head) -> None:
-    """Take the record away; not in a child that was forked from the head, nor when it is another's."""
+    """Delete the record; not in a forked child of the driver, nor if it is another driver's."""
     if os.getpid() == head.pid and read_record(path) == head:
         path.unlink()
 
 
 def alive(head: Head) -> bool:
-    """Whether a head still runs. One on another machine that cannot be asked counts as running."""
+    """Return whether a driver still runs. One on another machine that cannot be asked counts as running."""
     if head.host != socket.gethostname():
         if RESTARTED and head.slurm_job == OWN_JOB:
-            return False  # its node was lost, and SLURM has started its job again: this one
+            return False  # its node was lost, and SLURM restarted its job: this one
         return bool(_squeue("--jobs", head.slurm_job)) if head.slurm_job else True
     try:
         process = psutil.Process(head.pid)
@@ -193,7 +193,7 @@ def alive(head: Head) -> bool:
 
 
 def busy(path: Path, head: Head) -> CrispError:
-    """The error of a run that is in the way."""
+    """Return the error that names a conflicting run."""
     stop = f"scancel {head.slurm_job}" if head.slurm_job else "Ctrl-C"
     remedy = f"wait until it ends, or stop it with {stop}; then give the command again"
     if head.host != socket.gethostname():
@@ -202,25 +202,25 @@ def busy(path: Path, head: Head) -> CrispError:
 
 
 def is_locked() -> bool:
-    """Whether Snakemake, running or killed, holds files of the working folder."""
+    """Return whether Snakemake, running or killed, has locked the working directory."""
     return any(Path(".snakemake/locks").glob("*"))
 
 
 def was_cut_off(study: Study) -> bool:
-    """Whether the last head of a study was killed."""
+    """Return whether the last driver of a study was killed."""
     head = read_record(record(study))
     return head is not None and not alive(head)
 
 
 def living(study: Study) -> dict[Path, Head]:
-    """The heads that run in the working folder, of all its studies, by their records."""
+    """Return the drivers running in the working directory, for all studies, from their records."""
     heads = {path: read_record(path) for path in sorted(study.results.parent.glob(f"*/{RECORD}"))}
     return {path: head for path, head in heads.items() if head and alive(head)}
 
 
 def slurm_jobs(head: Head) -> list[str]:
-    """Ids of the SLURM jobs of a head's run that have not ended."""
-    log = Path(".snakemake/log", Path(head.log).name)  # here, wherever this folder was then
+    """Return the ids of unfinished SLURM jobs of a driver's run."""
+    log = Path(".snakemake/log", Path(head.log).name)  # here, wherever this folder was at the time
     names = RUN_ID.findall(log.read_text(errors="replace")) if head.log and log.is_file() else []
     return _squeue("--user", str(os.getuid()), "--name", ",".join(names)) if names else []
 
@@ -238,14 +238,14 @@ def _slurm(*command: str) -> str:
         raise fail(command[0], "command not found", "SLURM's commands", "none", remedy) from None
     except subprocess.TimeoutExpired:
         raise fail(command[0], "SLURM does not answer", "an answer", "none in 60 s", remedy) from None
-    # squeue calls an id that it has forgotten an error; such a job has ended.
+    # squeue reports a forgotten id as an error; this job has ended.
     if done.returncode and "Invalid job id" not in done.stderr:
         raise fail(command[0], "SLURM refuses", "an answer", done.stderr.strip()[:200], remedy)
     return done.stdout
 
 
 def processes(head: Head) -> Iterator[psutil.Process]:
-    """This user's processes of a head's run on this machine."""
+    """Yield this user's processes of a driver's run on this machine."""
     if head.host != socket.gethostname():
         return
     for process in psutil.process_iter():
@@ -254,11 +254,11 @@ def processes(head: Head) -> Iterator[psutil.Process]:
             if own and process.environ().get(MARK) == head.mark:
                 yield process
         except (psutil.Error, OSError):
-            continue  # ended, or somebody else's
+            continue  # ended, or another user's
 
 
 def end(head: Head) -> int:
-    """End every job of a killed head's run, and wait until none is left; how many there were.
+    """End every job of a killed driver's run, wait until none is left, and return their number.
 
     Raises
     ------
@@ -270,7 +270,7 @@ def end(head: Head) -> int:
         _slurm("scancel", *jobs)
     local = list(processes(head))
     for process in local:
-        with suppress(psutil.NoSuchProcess):  # ended by itself, or as its job was cancelled
+        with suppress(psutil.NoSuchProcess):  # already ended, or ended with its cancelled job
             process.kill()
     psutil.wait_procs(local, timeout=10)
     deadline = time.monotonic() + PATIENCE
@@ -288,6 +288,6 @@ def end(head: Head) -> int:
 
 
 def environment() -> dict[str, str]:
-    """This process's environment, in which ``snakemake`` and the jobs' ``crisp`` are those of this Python."""
+    """Return this process's environment, with ``snakemake`` and the jobs' ``crisp`` from this Python."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     return {**os.environ, "PATH": path}

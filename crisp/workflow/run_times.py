@@ -1,4 +1,4 @@
-"""What the jobs of a study took, from the files of Snakemake's benchmarks."""
+"""Run times of a study's jobs, from Snakemake's benchmark files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOTE = (
 
 
 class Times(NamedTuple):
-    """The jobs of a rule: wall times in seconds; `megabytes` None where no job ran long enough to tell."""
+    """The jobs of a rule: wall times in seconds; `megabytes` is None if no job was long enough to sample."""
 
     rule: str
     jobs: int
@@ -30,7 +30,7 @@ class Times(NamedTuple):
 
 
 def collect_run_times(folder: Path) -> list[Times]:
-    """Read a study's benchmarks, ``<rule>/<job>.tsv``, by rule, without damaged files."""
+    """Read a study's benchmarks, ``<rule>/<job>.tsv``, by rule; skip damaged files."""
     found = []
     for rule in sorted(path for path in folder.glob("*") if path.is_dir()):
         jobs = {path.stem: row for path in sorted(rule.glob("*.tsv")) if (row := _row(path))}
@@ -49,13 +49,13 @@ def collect_run_times(folder: Path) -> list[Times]:
 
 
 def wall_time(benchmark: Path) -> float | None:
-    """Seconds that a job took; None where its benchmark is missing or damaged."""
+    """Return the seconds that a job took; None if its benchmark is missing or damaged."""
     row = _row(benchmark)
     return row[0] if row else None
 
 
 def _row(path: Path) -> tuple[float, float | None] | None:
-    """Wall time and memory of a job; a killed one may leave half a file."""
+    """Read wall time and memory of a job; a killed one may leave half a file."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             row = next(csv.DictReader(file, delimiter="\t"))
@@ -72,7 +72,7 @@ def _number(text: str) -> float | None:
 
 
 def write_run_times_page(path: str | Path, times: Iterable[Times]) -> None:
-    """Write them as a page of HTML that needs no other file."""
+    """Write the run times as a self-contained HTML page."""
     from crisp.core.html_table import (
         write_page,  # slow to import, and every start of Snakemake imports this module
     )

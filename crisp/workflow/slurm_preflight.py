@@ -1,7 +1,7 @@
-"""Whether SLURM would take the jobs of a run, asked before the first is submitted.
+"""Check before the first submission that SLURM would accept the jobs of a run.
 
-A partition that does not exist would otherwise fail every job, a GPU that no node has would show only
-when all videos are prepared, and a job that is too long for its partition would wait for ever.
+Otherwise a missing partition would fail every job, a missing GPU type would show only after all
+videos are prepared, and a job too long for its partition would wait for ever.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from crisp.core.errors import CrispError, Fault, fail
 COMMANDS = ("sbatch", "squeue", "scancel", "scontrol", "sinfo")
 PATIENCE = 60  # s, for a busy controller
 WHERE = "SLURM"
-# Rules whose memory follows the model, and what of a study makes it smaller.
+# Rules whose memory depends on the model, and the settings that reduce it.
 SMALLER = "less memory is asked for with a smaller size of the variants or training.batch_size"
 BY_MODEL = {
     "train": f"{SMALLER}, a larger training.accumulate, or fewer training.workers",
@@ -32,23 +32,23 @@ BY_MODEL = {
 
 
 def check_requests(jobs: Iterable[Any], settings: Any) -> dict[tuple[str, str], int]:
-    """Ask SLURM about the most demanding job of each rule.
+    """Check the most demanding job of each rule with SLURM.
 
     Parameters
     ----------
-    jobs : Snakemake's jobs that are to run.
-    settings : of Snakemake's executor for SLURM.
+    jobs : Snakemake's jobs to run.
+    settings : settings of Snakemake's executor for SLURM.
 
     Returns
     -------
     dict
-        By rule and resource (``runtime`` in minutes, ``mem_mb``): the most that its partition has. A job
-        that is tried again asks for more; beyond this, SLURM would refuse it or let it wait for ever.
+        By rule and resource (``runtime`` in minutes, ``mem_mb``): the maximum of its partition. A retried job
+        requests more; beyond this, SLURM would reject it or let it wait for ever.
 
     Raises
     ------
     CrispError
-        If SLURM is not there, does not answer, or would not take them; says what to change.
+        If SLURM is missing, does not answer, or would reject a job; with the remedy.
     """
     missing = [command for command in COMMANDS if not shutil.which(command)]
     if missing:
@@ -95,15 +95,15 @@ def check_requests(jobs: Iterable[Any], settings: Any) -> dict[tuple[str, str], 
 
 
 def _check_status_command(settings: Any) -> None:
-    """Refuse a run that could not see its jobs end: it would wait for ever, in silence.
+    """Fail if the run could not detect when its jobs end: it would wait for ever, in silence.
 
-    The executor takes sacct also where squeue forgets a job sooner than it looks three times.
+    The executor uses sacct also if squeue forgets a job sooner than three polls.
     """
     age, least = get_min_job_age(), 3 * settings.init_seconds_before_status_checks
     if settings.status_command == "squeue" and age is not None and age >= least:
         return
     if not shutil.which("sacct"):
-        return  # the executor takes squeue then
+        return  # the executor uses squeue then
     silence = _complaint("sacct --noheader --allocations")
     if silence:
         raise fail(
@@ -123,7 +123,7 @@ def _demand(job: Any) -> tuple[int, ...]:
 
 
 def request(job: Any, settings: Any) -> str:
-    """The line that the executor would submit a job with, as one that does nothing."""
+    """Return the submission command of the executor, for a job that does nothing."""
     options = {"account": "-A", "partition": "-p"}
     parts = {
         name: f"{option} {shlex.quote(str(value))}" if (value := job.resources.get(f"slurm_{name}")) else ""
@@ -134,10 +134,10 @@ def request(job: Any, settings: Any) -> str:
 
 
 def _refusal(job: Any, settings: Any, limits: dict[str, dict[str, int]]) -> tuple[str, bool]:
-    """Why SLURM would not take a job, empty if it would; and whether the job would have to wait for a node.
+    """Return why SLURM would reject a job, empty if it would not; and whether the job would wait for a node.
 
-    ``--test-only`` refuses also what has to wait until a node is repaired. So what it refuses is
-    submitted, to start tomorrow, and cancelled at once.
+    ``--test-only`` also rejects jobs that must wait for a node to be repaired. A rejected request is
+    therefore submitted, to start tomorrow, and cancelled at once.
     """
     if too_long := _too_long(job, limits):
         return too_long, False
@@ -153,7 +153,7 @@ def _refusal(job: Any, settings: Any, limits: dict[str, dict[str, int]]) -> tupl
 
 
 def _limits() -> dict[str, dict[str, int]]:
-    """By partition ('' is the default one): the longest time in minutes, if limited, and a node's memory."""
+    """Return by partition ('' = default) the time limit in minutes, if any, and a node's memory."""
     limits: dict[str, dict[str, int]] = {}
     for line in _run("sinfo --noheader --Node --format=%P|%l|%m").stdout.splitlines():
         name, time, memory = line.split("|")
@@ -171,14 +171,14 @@ def _partition(job: Any) -> str:
 
 
 def _too_long(job: Any, limits: dict[str, dict[str, int]]) -> str:
-    """Unless a site enforces it, SLURM takes a job that is too long, and lets it wait for ever."""
+    """Report a job over the time limit: unless a site enforces the limit, SLURM lets it wait for ever."""
     runtime = job.resources.get("runtime") or 0
     most = limits.get(_partition(job), {}).get("runtime", runtime)
     return f"runtime {runtime} min is over the partition's limit, {most} min" if runtime > most else ""
 
 
 def asked(job: Any) -> str:
-    """What a job asks for, by rule and key as a profile names them."""
+    """Return the requests of a job, by rule and key as profiles name them."""
     keys = ("mem_mb", "disk_mb", "runtime", "gpu", "gres", "slurm_partition", "slurm_account", "qos")
     values = [(key, job.resources.get(key)) for key in keys]
     named = [f"{key}={value}" for key, value in [("threads", job.threads), *values] if value]
@@ -207,7 +207,7 @@ def _fault(refusal: str, jobs: list[Any], limits: dict[str, dict[str, int]]) -> 
 
 
 def _complaint(line: str) -> str:
-    """What a command of SLURM says against it; empty if it succeeds."""
+    """Return the error output of a SLURM command; empty on success."""
     try:
         done = _run(line)
     except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""How long the rest of a run takes, from what its jobs took so far and what a plan expects of the others."""
+"""Estimate the remaining time of a run, from finished jobs and the planned times of the others."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from statistics import mean
 
 
 class TimeLeft:
-    """Estimate the time that a run still takes.
+    """Estimate the remaining time of a run.
 
-    A rule whose jobs have finished in this run takes the mean of them. Of any other the expected seconds
-    count, times what jobs took so far relative to what was expected of them: what is expected is of another
+    A rule with finished jobs in this run uses their mean. For other rules the expected seconds are
+    scaled by the ratio of actual to expected times so far, as the expected times refer to another
     machine.
 
     Parameters
     ----------
     jobs : mapping of str to int
-        Jobs of the run by rule.
+        Number of jobs of the run, by rule.
     expected : mapping of str to float
-        Seconds that a job of a rule is expected to take; a missing rule counts as the shortest.
+        Expected seconds per job, by rule; a missing rule counts as the shortest.
     alone : collection of str
         Rules whose jobs run one at a time, whatever the number of cores.
     """
@@ -34,19 +34,19 @@ class TimeLeft:
         self._took: dict[str, list[float]] = {}
 
     def finished(self, rule: str, seconds: float) -> None:
-        """Take note of a finished job."""
+        """Record a finished job."""
         self._left[rule] -= 1
         self._took.setdefault(rule, []).append(seconds)
 
     def seconds(self, elapsed: float, running: Collection[tuple[str, float]] = ()) -> float | None:
-        """Seconds to the end of the run; None where a rule's jobs are not known to take any.
+        """Return the seconds to the end of the run; None if no job times are known.
 
         Parameters
         ----------
         elapsed : float
             Seconds since the first job started.
         running : collection of (str, float)
-            Rule and seconds so far of the jobs that run now.
+            Rule and elapsed seconds of the running jobs.
         """
         together = alone = 0.0
         for rule, count in self._left.items():
@@ -55,7 +55,7 @@ class TimeLeft:
             each = self._each(rule)
             if each is None:
                 return None
-            # A job that takes longer than the mean is as good as done.
+            # A job that takes longer than the mean counts as finished.
             done = sum(min(each, so_far) for name, so_far in running if name == rule)
             if rule in self._alone:
                 alone += count * each - done
@@ -73,6 +73,6 @@ class TimeLeft:
         return self._expected[rule] * sum(sum(self._took[name]) for name in known) / hoped
 
     def _beside(self, elapsed: float, running: Collection[tuple[str, float]]) -> float:
-        """How many jobs have run beside each other on average, at least one."""
+        """Return the average number of jobs run in parallel, at least one."""
         busy = sum(map(sum, self._took.values())) + sum(so_far for _, so_far in running)
         return max(1.0, busy / elapsed) if elapsed else 1.0

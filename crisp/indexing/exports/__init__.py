@@ -1,7 +1,7 @@
-"""Files for other software, made from what `crisp.indexing.index` found in a video.
+"""Export the output of `crisp.indexing.index` for other software.
 
-Each module writes one format from the content of an ``index.json``. Bounds in it are frames of the video
-file, ends exclusive; a frame's time is its number over the frame rate.
+Each module writes one format from the content of an ``index.json``. Its bounds are frames of the video
+file, ends exclusive; the time of a frame is its number divided by the frame rate.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ FORMATS: dict[str, Callable[[Path, Index], None]] = {
     "strokes.vtt": webvtt.write,
 }
 OVERLAY = "overlay.mp4"
-RECORD = ".written.json"  # SHA-256 of each file as it was written: people correct them in other software
+RECORD = ".written.json"  # SHA-256 of each file as written: users correct them in other software
 
 
 def write_exports(folder: Path, index: Index, overlay: bool) -> None:
-    """Write the formats that a folder lacks, the video with what was found drawn on it only if asked for.
+    """Write the formats that a folder lacks; the overlay video only on request.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def write_exports(folder: Path, index: Index, overlay: bool) -> None:
     Raises
     ------
     CrispError
-        If there is no room, or, for the overlay, if the video is gone.
+        If the disk is full or, for the overlay, if the video is missing.
     """
     missing = [name for name in FORMATS if not (folder / name).exists()]
     for name in missing:
@@ -56,7 +56,7 @@ def write_exports(folder: Path, index: Index, overlay: bool) -> None:
 
 
 def spare(folder: Path) -> None:
-    """Refuse to write files anew that a person has changed since they were written.
+    """Refuse to rewrite files that a user has changed since they were written.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """BORIS project: one observation of the video, with a state event from begin to end of each stroke.
 
-The project format is 7.0, that of BORIS 7 to 9, as its user guide and its saved projects have it.
+The project format is 7.0 (BORIS 7 to 9), according to its user guide and saved projects.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 
 from crisp.core.files import write_json
 
-PLAYERS = 8  # that a BORIS observation can have; the video is in the first
-KEYS = string.digits[1:] + string.ascii_lowercase  # that record a class by hand, as long as they last
+PLAYERS = 8  # per BORIS observation; the video is in the first
+KEYS = string.digits[1:] + string.ascii_lowercase  # hotkeys of classes, as long as they last
 
 
 def write(path: Path, index: dict[str, Any]) -> None:
-    """Write the strokes of an index as a BORIS project; the comment of a begin tells how sure it is."""
+    """Write the strokes of an index as a BORIS project; the comment of a begin gives the confidence."""
     video, model = index["video"], index["model"]
     classes = [name for name in model["classes"] if name != model["negative"]]
     now = datetime.now().isoformat(timespec="seconds")
@@ -88,9 +88,9 @@ def _observation(index: dict[str, Any], now: str) -> dict[str, Any]:
 
 
 def _events(strokes: list[dict[str, Any]], fps: float) -> list[list[Any]]:
-    """Time (s), subject, behaviour, modifier, comment and frame of each begin and end.
+    """Return time (s), subject, behaviour, modifier, comment and frame of each begin and end.
 
-    BORIS takes the first, third, … event of a behaviour for a begin and the others for ends.
+    BORIS interprets the first, third, … event of a behaviour as a begin, and the others as ends.
     """
     return [
         [round(frame / fps, 3), "", one["label"], "", comment, frame]

@@ -1,4 +1,4 @@
-"""CSV: a row a stroke, in frames and in seconds, for spreadsheets and statistics."""
+"""CSV: one row per stroke, in frames and seconds, for spreadsheets and statistics."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from crisp.study.importers.indexed import COLUMNS
 def write(path: Path, index: dict[str, Any]) -> None:
     """Write the strokes of an index.
 
-    `probability` is that of the label, ``p:<class>`` that of each class, and `any_stroke` the score.
+    `probability` belongs to the label, ``p:<class>`` to each class, and `any_stroke` is the score.
     """
     video, classes = index["video"], index["model"]["classes"]
     with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:

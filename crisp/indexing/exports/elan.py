@@ -1,6 +1,6 @@
-"""ELAN document (EAF 3.0), linked to the video: tiers of strokes, of how sure they are, and of a known truth.
+"""ELAN document (EAF 3.0), linked to the video: tiers for strokes, their confidence, and the annotation.
 
-The classes are a controlled vocabulary, so that a label is corrected by choosing another from a list.
+The classes are a controlled vocabulary, so that a label is corrected by selecting another one.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def write(path: Path, index: dict[str, Any]) -> None:
 
 
 def _media(header: Element, path: Path, video: Path) -> None:
-    """The link to the video: where it is, and where it is from here, for when both are moved."""
+    """Add the link to the video, absolute and relative, in case both are moved."""
     relative = Path(os.path.relpath(video, os.path.realpath(path.parent))).as_posix()
     about = {
         "MEDIA_URL": video.as_uri(),
@@ -79,7 +79,7 @@ def _tier(document: Element, name: str, attributes: dict[str, str]) -> Element:
 
 
 def _aligned(tier: Element, order: Element, one: dict[str, Any], fps: float, numbers: count) -> str:
-    """Add a stroke with its two times to a tier; the annotation's id."""
+    """Add a stroke with its two times to a tier; return the annotation's id."""
     name = f"a{next(numbers)}"
     slots = [f"t{name}b", f"t{name}e"]
     for slot, frame in zip(slots, (one["begin"], one["end"]), strict=True):
@@ -92,7 +92,7 @@ def _aligned(tier: Element, order: Element, one: dict[str, Any], fps: float, num
 
 
 def _lanes(strokes: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """Strokes in as few tiers as possible: those of a tier must not overlap."""
+    """Distribute strokes over as few tiers as possible, as those of a tier must not overlap."""
     lanes: list[list[dict[str, Any]]] = []
     for one in sorted(strokes, key=lambda stroke: stroke["begin"]):
         free = next((lane for lane in lanes if lane[-1]["end"] <= one["begin"]), None)
@@ -104,7 +104,7 @@ def _lanes(strokes: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
 
 
 def _types(document: Element, classes: list[str]) -> None:
-    """What the tiers hold: strokes named from a vocabulary, and numbers for each."""
+    """Add the tier types: strokes named from a vocabulary, and numbers for each."""
     SubElement(
         document,
         "LINGUISTIC_TYPE",

@@ -1,4 +1,4 @@
-"""The video with the region of interest, and each stroke's name and probability, drawn on it (H.264)."""
+"""Overlay video (H.264): region of interest, and name and probability of each stroke."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from crisp.core.progress import progress
 from crisp.preparation import video
 
 REST, STROKE, TEXT, GROUND = (150, 150, 150), (255, 160, 30), (255, 255, 255), (20, 20, 20)  # RGB
-WEIGHT = 500  # of the letters
-TEXT_SHARE = 24  # the picture is that many letters high
-LARGEST_RATE = 1001  # denominator of a frame rate, as of 30000/1001
+WEIGHT = 500  # font weight
+TEXT_SHARE = 24  # image height in letters
+LARGEST_RATE = 1001  # denominator of a frame rate, e.g. 30000/1001
 
 
 def write(path: Path, index: dict[str, Any]) -> None:
-    """Write the overlay video of an index: the same frames at the same rate, of even width and height.
+    """Write the overlay video of an index: same frames and rate, even width and height.
 
     Raises
     ------
     CrispError
-        If the video is gone or unreadable, or there is no room.
+        If the video is missing or unreadable, or the disk is full.
     """
     about = index["video"]
     size = about["width"] - about["width"] % 2, about["height"] - about["height"] % 2
@@ -49,7 +49,7 @@ def write(path: Path, index: dict[str, Any]) -> None:
 
 
 def _places(index: dict[str, Any]) -> np.ndarray:
-    """Centre of the region of interest in every frame, (N, 2) px."""
+    """Return the centre of the region of interest in every frame, (N, 2) px."""
     known = np.array(index["roi"], np.float64).reshape(-1, 2)
     at = np.arange(len(known)) * index["roi_stride"]
     frames = np.arange(index["video"]["frames"])
@@ -57,7 +57,7 @@ def _places(index: dict[str, Any]) -> np.ndarray:
 
 
 def _labels(index: dict[str, Any]) -> dict[int, str]:
-    """What is written on a frame, for those in a stroke."""
+    """Return the text for each frame in a stroke."""
     return {
         frame: f"{one['label']}  {one['probability']:.0%}"
         for one in index["strokes"]
@@ -72,7 +72,7 @@ def _draw(picture: np.ndarray, centre: np.ndarray, size: list[float], label: str
     first, last = (np.round(centre + sign * np.array(size) / 2).astype(int).tolist() for sign in (-1, 1))
     cv2.rectangle(picture, first, last, STROKE if label else REST, thickness, cv2.LINE_AA)
     if label:
-        # OpenCV's own letters are ASCII only; this font has those of all alphabets.
+        # OpenCV's own font is ASCII only; this one covers other alphabets.
         font, letter = cv2.FontFace("sans"), max(10, height // TEXT_SHARE)
         place = letter // 2, letter + letter // 2
         x, y, wide, high = cv2.getTextSize((0, 0), label, place, font, letter, WEIGHT)

@@ -1,4 +1,4 @@
-"""Campaign XML: the annotation format of TTStroke-21, which the viewer, the importer and a study read."""
+"""Campaign XML: the annotation format of TTStroke-21, read by the viewer, the importer and studies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""WebVTT: the name of each stroke as a subtitle, for any video player and for web pages."""
+"""WebVTT: stroke names as subtitles for video players and web pages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from crisp.core.files import replacing
 
 
 def write(path: Path, index: dict[str, Any]) -> None:
-    """Write the strokes of an index as subtitles: the label, and its probability in percent."""
+    """Write the strokes of an index as subtitles: label and probability in percent."""
     fps = index["video"]["fps"]
     cues = [
         f"{number}\n{_time(one['begin'] / fps)} --> {_time(one['end'] / fps)}\n"
@@ -22,7 +22,7 @@ def write(path: Path, index: dict[str, Any]) -> None:
 
 
 def _time(seconds: float) -> str:
-    """``01:02:03.004``."""
+    """Format a time as ``01:02:03.004``."""
     milliseconds = round(seconds * 1000)
     minutes, rest = divmod(milliseconds, 60_000)
     return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d}.{rest % 1000:03d}"

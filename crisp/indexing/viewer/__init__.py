@@ -1,6 +1,6 @@
-"""The viewer: one HTML file to look at an indexed video, correct its strokes and save the annotation.
+"""The viewer: one HTML file to review an indexed video, correct its strokes and save the annotation.
 
-The page needs no server and no network. It links to the video and never holds or changes it.
+The page needs no server or network. It links to the video and never embeds or changes it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PAGE = "viewer.html"
 
 
 class ViewerResult(NamedTuple):
-    """The page written, and what its reader may run into, in words."""
+    """The written page, and its warnings."""
 
     page: Path
     warnings: list[str]
@@ -37,19 +37,19 @@ def make_viewer(
     Parameters
     ----------
     index_file : path
-        ``index.json`` as `crisp index` writes it.
+        ``index.json`` from `crisp index`.
     out : path, optional
         Page to write; ``viewer.html`` beside the index by default.
     video : path, optional
-        The video, where it is no longer where it was indexed.
+        The video, if it has been moved since indexing.
     copy : bool
-        Make a copy of the video that browsers play, beside the page, and link to that.
+        Make a copy of the video for browsers beside the page, and link to it.
 
     Raises
     ------
     CrispError
-        If the index is missing, damaged or none, the given video is missing, or the page would be written
-        over another file.
+        If the index is missing, damaged or of another kind, the given video is missing, or another file would
+        be overwritten.
     """
     index = read_index(index_file)
     if out is not None:
@@ -76,7 +76,7 @@ def make_viewer(
         )
     elif reason := proxy_video.doubts(path, index["video"]):
         warnings.append(f"{path}: {reason}; {_command(*again)} makes a copy that plays")
-    # A copy of before beside the page is no video to copy.
+    # An earlier proxy beside the page is not a source to copy.
     moved = Path(video) if video and Path(video).absolute() != out.with_suffix(".mp4").absolute() else None
     links = page.Links(
         link(path, out.parent), link(Path(index_file), out.parent), link(moved, out.parent) if moved else ""
@@ -88,12 +88,12 @@ def make_viewer(
 
 
 def _command(*words: str | Path) -> str:
-    """A command to type."""
+    """Return a command to type."""
     return shlex.join(map(str, words))
 
 
 def link(video: Path, folder: Path) -> str:
-    """The address of a video in a page of that folder: relative, so that both can move together."""
+    """Return the URL of a video for a page in that folder: relative, so that both can be moved together."""
     try:
         relative = os.path.relpath(video.absolute(), folder.absolute())
     except ValueError:  # another drive (Windows)

@@ -1,7 +1,7 @@
-"""Pages of the viewer for the labels that may be wrong, and the list that leads to them.
+"""Viewer pages for suspected label errors, and the list that links to them.
 
-A page shows an annotation file as it is now beside what models that never saw its samples predict, so
-that it is corrected there and put back into the study.
+A page shows the current annotation file beside out-of-sample predictions, so that it can be
+corrected there and put back into the study.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from crisp.study.samples import working_interval
 from crisp.study.tables import Annotation
 
 TABLE = "label_errors.tsv"
-MOST_POINTS = 4000  # of a curve: more than a screen has pixels
+MOST_POINTS = 4000  # per curve: more than the pixels of a screen
 
 
 class LabelErrorPages(NamedTuple):
-    """The list's page, the address of each sample in it relative to its folder, and what is to be told."""
+    """The list's page, the relative URL of each sample, and warnings."""
 
     page: Path
     links: dict[str, str]
@@ -39,23 +39,23 @@ class LabelErrorPages(NamedTuple):
 
 
 def make_label_error_pages(study: Study, ranking: Ranking, folder: Path, study_file: str) -> LabelErrorPages:
-    """Write the table, the list and a page for each annotation file that has one of the list's samples.
+    """Write the table, the list, and a page for each annotation file with listed samples.
 
     Parameters
     ----------
     study : Study
     ranking : Ranking
-    folder : to write to.
-    study_file : of the study, for the commands that are told.
+    folder : output folder.
+    study_file : study file, for the printed commands.
 
     Raises
     ------
     CrispError
-        If the folder holds other files, or an annotation file or a stage file is missing or damaged.
+        If the folder holds other files, or an annotation file or stage file is missing or damaged.
     """
     table = folder / TABLE
     _spare(table)
-    write_label_errors(table, ranking.suspects)  # first: it tells a later call whose folder this is
+    write_label_errors(table, ranking.suspects)  # first, as it marks the folder for later calls
     links: dict[str, str] = {}
     warnings: list[str] = []
     listed = {one.sample for one in ranking.suspects[: label_errors.MOST_ROWS]}
@@ -80,7 +80,7 @@ def make_label_error_pages(study: Study, ranking: Ranking, folder: Path, study_f
 
 
 def _spare(table: Path) -> None:
-    """Refuse a folder of other files, some of which may have the names of pages and be written over."""
+    """Reject a folder with other files, some of which might be overwritten."""
     folder = table.parent
     if made_by_workflow(table) or table.exists() or not folder.is_dir() or not any(folder.iterdir()):
         return
@@ -89,7 +89,7 @@ def _spare(table: Path) -> None:
 
 
 def _by_file(study: Study, video: str, suspects: Sequence[Suspect]) -> dict[Annotation, list[Suspect]]:
-    """The suspects of a video by the annotation file that holds them; what none holds is by the first."""
+    """Group the suspects of a video by annotation file; those in no file go to the first."""
     step = study.videos[video].frame_step
     rows = [row for row in study.annotations if row.video == video and row.task == "classification"]
     files: dict[Annotation, list[Suspect]] = {row: [] for row in rows}
@@ -98,16 +98,16 @@ def _by_file(study: Study, video: str, suspects: Sequence[Suspect]) -> dict[Anno
         for row in rows
         for stroke in read_annotation(study.annotation_file(row))
     }
-    for one in suspects if rows else ():  # there are none where the table has changed since
+    for one in suspects if rows else ():  # there are none if the table has changed since
         files[holders.get((one.begin, one.end), rows[0])].append(one)
     return files
 
 
 def index(study: Study, row: Annotation, suspects: Sequence[Suspect], variant: str) -> dict[str, Any]:
-    """What the viewer shows of an annotation file and the predictions of its samples.
+    """Return the viewer data of an annotation file and the predictions of its samples.
 
-    A stroke that is predicted to be none is among the strokes of the model, as the negative class; a
-    negative that is predicted as such is not.
+    A stroke predicted as negative is listed among the model's strokes, with the negative class; a
+    correctly predicted negative is not.
     """
     path = study.annotation_file(row)
     step = study.videos[row.video].frame_step
@@ -150,7 +150,7 @@ def index(study: Study, row: Annotation, suspects: Sequence[Suspect], variant: s
 
 
 def _curves(suspects: Sequence[Suspect], classes: Sequence[str], step: int, count: int) -> dict[str, Any]:
-    """The class probabilities of each sample over its frames, 0 where none was judged, for the viewer."""
+    """Return per-frame class probabilities of the samples, 0 in other frames, for the viewer."""
     stride = max(1, -(-count // MOST_POINTS))
     values = np.zeros((-(-count // stride), len(classes)))
     for one in suspects:

@@ -1,4 +1,4 @@
-"""The page as one text: template files and packed data, nothing fetched from elsewhere."""
+"""Build the page as one text from template files and packed data, without external resources."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import numpy as np
 from crisp.core.errors import fail
 from crisp.core.files import digest
 
-TITLE, HEAD = b"<title>CRISP viewer</title>", 1000  # which stands in so many first bytes of a page
+TITLE, HEAD = b"<title>CRISP viewer</title>", 1000  # must occur within that many first bytes of a page
 TEMPLATES = Path(__file__).parent
-# In the order in which they use each other.
+# In order of dependency.
 SCRIPTS = (
     "data.js",
     "places.js",
@@ -35,7 +35,7 @@ SCRIPTS = (
 
 
 class Links(NamedTuple):
-    """Addresses in a page: of its video, its index, and the video to copy where the index has another."""
+    """URLs in a page: its video, its index, and the video to copy if it differs from that of the index."""
 
     video: str
     source: str = "index.json"
@@ -43,11 +43,11 @@ class Links(NamedTuple):
 
 
 def build(index: dict[str, Any], links: Links) -> str:
-    """The HTML of an index."""
+    """Return the HTML of an index."""
     parts = {
         "css": _template("page.css"),
         "js": "\n".join(map(_template, SCRIPTS)),
-        # A label may hold anything, even </script>.
+        # A label may contain anything, even </script>.
         "data": json.dumps(packed(index, links), ensure_ascii=False, separators=(",", ":")).replace(
             "<", "\\u003c"
         ),
@@ -57,12 +57,12 @@ def build(index: dict[str, Any], links: Links) -> str:
 
 
 def spare(path: Path) -> None:
-    """Refuse to write a page over a file that is none.
+    """Refuse to overwrite a file that is not a viewer page.
 
     Raises
     ------
     CrispError
-        If it is one, as an annotation that was named by mistake.
+        If it is another file, e.g. an annotation given by mistake.
     """
     if not path.is_file():
         return
@@ -78,12 +78,12 @@ def _template(name: str) -> str:
 
 
 def packed(index: dict[str, Any], links: Links) -> dict[str, Any]:
-    """What the page needs of an index, small."""
+    """Pack the data that the page needs from an index."""
     facts, model = index["video"], index["model"]
     truth = index.get("truth")
     given = PurePath(index.get("annotations") or "").name
     return {
-        # Of the truth, not of the strokes found: corrections outlive a better model.
+        # Depends on the annotation, not on the detected strokes: corrections survive a better model.
         "key": digest([facts["id"], facts["frames"], facts.get("sha256"), truth])[:16],
         "index": links.source,
         "moved": links.moved,
@@ -121,13 +121,13 @@ def packed(index: dict[str, Any], links: Links) -> dict[str, Any]:
 
 
 def _class_probability(stroke: dict[str, Any]) -> float | None:
-    """Of the stroke's class; an index of schema 1 has it among those of all classes, or not at all."""
+    """Return the probability of the stroke's class; in schema 1, it is among all classes or missing."""
     found = stroke.get("probability", stroke.get("scores", {}).get(stroke["label"]))
     return None if found is None else round(found, 3)
 
 
 def _probabilities(given: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Probabilities as bytes of 1/255, one class after the other, in base 64."""
+    """Pack probabilities as bytes of 1/255, class by class, in base 64."""
     if not given or not given["values"]:
         return None
     values = np.rint(np.asarray(given["values"], float).T * 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Videos that browsers do not play, or not to the frame, and a copy that they do."""
+"""Detect videos that browsers cannot play frame-accurately, and make copies that they can."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ PLAYED = ("h264", "vp8", "vp9", "av1")
 CONTAINERS = ("mp4", "matroska", "webm")
 LARGEST_WIDTH = 1280  # px
 OURS = "made by CRISP, to be watched"  # comment in a copy
-KEY_FRAMES = 10  # frames from one to the next: a step back decodes at most that many
+KEY_FRAMES = 10  # key-frame interval: a step back decodes at most that many frames
 
 
 def doubts(path: Path, facts: dict[str, Any]) -> str:
-    """Why a browser may not play a video well, in words; empty where it should."""
+    """Explain why a browser may not play a video well; empty if it should."""
     if facts.get("variable_rate"):
         return "its frame rate varies, so that the browser shows other frames than those counted"
     try:
@@ -43,12 +43,12 @@ def doubts(path: Path, facts: dict[str, Any]) -> str:
 
 
 def make_proxy(source: Path, out: Path, facts: dict[str, Any]) -> Path:
-    """Copy a video as H.264 of constant frame rate, at most 1280 px wide, frame for frame.
+    """Copy a video as H.264 with constant frame rate, at most 1280 px wide, frame for frame.
 
     Raises
     ------
     CrispError
-        If the video cannot be decoded, or the copy would take the place of the video or of another file.
+        If the video cannot be decoded, or the copy would overwrite the video or another file.
     """
     if os.path.realpath(out) == os.path.realpath(source):
         raise fail(out, "the copy would replace the video", "another name", out, "choose another --out")
@@ -59,7 +59,7 @@ def make_proxy(source: Path, out: Path, facts: dict[str, Any]) -> Path:
         container.metadata["comment"] = OURS
         stream = container.add_stream("libx264", rate=rate, options={"preset": "veryfast", "crf": "21"})
         stream.pix_fmt = "yuv420p"
-        # No frame refers to a later one: the first is shown at 0 s in every browser.
+        # No B-frames: every browser shows the first frame at 0 s.
         stream.codec_context.max_b_frames = 0
         stream.codec_context.gop_size = KEY_FRAMES
         for number, image in enumerate(progress(video.frames(source), "frames", "proxy", facts["frames"])):
@@ -83,6 +83,6 @@ def _is_copy(path: Path) -> bool:
 
 
 def _size(width: int, height: int) -> tuple[int, int]:
-    """Even sizes, as H.264 of 4:2:0 wants them."""
+    """Return even dimensions, as required by H.264 4:2:0."""
     shrunk = min(1.0, LARGEST_WIDTH / width)
     return max(2, int(width * shrunk) // 2 * 2), max(2, int(height * shrunk) // 2 * 2)

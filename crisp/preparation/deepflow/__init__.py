@@ -1,22 +1,22 @@
-"""DeepFlow by our own solvers: the variational coarse-to-fine method of OpenCV's contrib module.
+"""DeepFlow with our own solvers: the variational coarse-to-fine method of OpenCV's contrib module.
 
-Each backend solves the same equations, written down in docs/flow.md, with the constants below.
+Each backend solves the same equations, given in docs/flow.md, with the constants below.
 """
 
 from __future__ import annotations
 
 from crisp.core.errors import CrispError
 
-ALPHA = 4.0  # weight of smoothness
-DELTA = 0.5 / 3  # of constant brightness
-GAMMA = 5 / 3  # of constant gradients
-ZETA = 0.1  # keeps the equations regular where the picture is flat
+ALPHA = 4.0  # weight of the smoothness term
+DELTA = 0.5 / 3  # of the brightness constancy term
+GAMMA = 5 / 3  # of the gradient constancy term
+ZETA = 0.1  # regularises the equations in uniform areas
 EPSILON = 0.001  # of the robust penalty sqrt(x^2 + epsilon^2)
-OMEGA = 1.6  # over-relaxation
-FIXED_POINTS = 5  # linearisations a level
-SWEEPS = 25  # red-black sweeps a linearisation
-SHRINK = 0.95  # from a level's sides to those of the next coarser one
-LEAST_SIDE = 25  # px; a level has greater sides, except the finest
+OMEGA = 1.6  # over-relaxation factor
+FIXED_POINTS = 5  # linearisations per level
+SWEEPS = 25  # red-black sweeps per linearisation
+SHRINK = 0.95  # ratio of a level's sides to those of the next finer one
+LEAST_SIDE = 25  # px; all levels except the finest have greater sides
 BLUR = 0.6  # sigma, px, of the 3x3 Gaussian over the frames
 
 
@@ -25,7 +25,7 @@ class DeviceFullError(CrispError):
 
 
 def pyramid_sizes(height: int, width: int) -> list[tuple[int, int]]:
-    """Sizes (height, width) of the levels of a frame, finest to coarsest."""
+    """Return the sizes (height, width) of the levels of a frame, finest to coarsest."""
     sizes = [(height, width)]
     while True:
         height, width = (int(SHRINK * side + 0.5) for side in sizes[-1])

@@ -1,9 +1,9 @@
-"""Where compiled code is kept from one process to the next.
+"""Location of compiled code, cached between processes.
 
-Numba alone would keep it beside the package, for all machines that share the folder: two of different
-processors that compile at the same moment can then swap their code. And what it keeps outlives a change
-in a module that the compiled one imports from. So each kind of machine and each content of this package has
-a folder of its own.
+Numba's default is beside the package, for all machines that share the folder. Two machines with different
+processors that compile at the same moment can then swap their code. Its cache also survives changes
+in modules that the compiled one imports. So each kind of machine and each content of this package has
+its own folder.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ ENOUGH = 2**20  # bytes
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """Compile `function` when it is first called; keep the code, with that of all it calls, if possible.
+    """Compile `function` on its first call; cache the code, including all functions it calls, if possible.
 
-    Other threads run beside it.
+    Other threads run in parallel with it.
     """
     place = folder()
     before = SETTINGS.CACHE_DIR
@@ -39,14 +39,14 @@ def compiled(function: Callable[..., Any]) -> Any:
 
 
 def kind() -> str:
-    """Name of this kind of machine with this content of the package."""
+    """Return the name of this kind of machine with this content of the package."""
     content = [path.read_bytes() for path in sorted(PACKAGE.glob("*.py"))]
     features = binding.get_host_cpu_features().flatten().encode()
     return f"{binding.get_host_cpu_name()}-{hashlib.sha256(b''.join([features, *content])).hexdigest()[:16]}"
 
 
 def folder() -> Path | None:
-    """The first writable one of $NUMBA_CACHE_DIR, the package's and the user's cache; None if none is."""
+    """Return the first writable one of $NUMBA_CACHE_DIR, the package's and the user's cache; else None."""
     return next((path / kind() for path in _places() if _writable(path / kind())), None)
 
 
@@ -56,7 +56,7 @@ def _places() -> Iterator[Path]:
     yield PACKAGE / "__pycache__"
     if chosen := os.environ.get("XDG_CACHE_HOME"):
         yield Path(chosen, "crisp")
-    with suppress(RuntimeError):  # a user without a home
+    with suppress(RuntimeError):  # a user without a home directory
         yield Path.home() / ".cache" / "crisp"
 
 
@@ -64,7 +64,7 @@ def _writable(path: Path) -> bool:
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path) as file:
-            file.write(bytes(ENOUGH))  # a full disk or quota still takes an empty file
+            file.write(bytes(ENOUGH))  # a full disk or quota still accepts an empty file
             file.flush()
             os.fsync(file.fileno())
     except OSError:

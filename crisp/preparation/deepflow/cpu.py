@@ -1,10 +1,10 @@
-"""DeepFlow on one processor core, compiled when it is first used.
+"""DeepFlow on one processor core, compiled on first use.
 
-The red pixels of a row (x + y even) and the black ones are kept apart, so that what a sweep reads and writes
-are runs of memory. Pixel x is number x // 2 of its colour. Its neighbours above and below have the same
+The red pixels of a row (x + y even) and the black ones are stored separately, so that sweeps access
+contiguous memory. Pixel x is number x // 2 of its colour. Its neighbours above and below have the same
 number; those to its left and right have number - 1 and the same where x is even, else the same and
-number + 1. A row of a colour starts at a multiple of `LANES` and is filled up with pixels that stay 0, and
-so are `PADS` rows above and below the frame.
+number + 1. Each row of a colour starts at a multiple of `LANES` and is padded with pixels that stay 0, as
+are `PADS` rows above and below the frame.
 
 No operation is reordered or fused: all machines compute the same digits.
 """
@@ -47,9 +47,9 @@ from crisp.preparation.deepflow.cpu_sor import (
 from crisp.preparation.deepflow.noalias import READ, load, store
 
 PADS = 2  # rows
-WAVE = 10  # half sweeps that follow each other through the frame, one row apart, while it is in the cache
+WAVE = 10  # half-sweeps that follow each other through the frame, one row apart, while it is in the cache
 
-# What is kept of each pixel beside that which the sweeps take: the flow before the increment and with it, ...
+# Stored per pixel in addition to the arrays of the sweeps: the flow before and with the increment, ...
 U, V, SUM_U, SUM_V = range(8, 12)
 # ... and X du + Y dv + Z = 0 for the brightness, for Ix (XX, XY, XZ) and for Iy (YX, YY, YZ), each
 # divided by its norm.
@@ -72,7 +72,7 @@ compiled = numba.njit(error_model="numpy")
 
 @compiled
 def _average_row(first: Array, second: Array, width: int, mean: Array, change: Array) -> None:
-    """A = (I0 + I1) / 2 and Iz = I1 - I0 of a row."""
+    """Compute A = (I0 + I1) / 2 and Iz = I1 - I0 of a row."""
     for x in range(width):
         before, after = load(first, x, READ), load(second, x, READ)
         store(mean, x, 1, HALF * (before + after))
@@ -83,7 +83,7 @@ def _average_row(first: Array, second: Array, width: int, mean: Array, change: A
 def _slopes_row(
     plane: Array, row: int, above: int, below: int, width: int, along: Array, down: Array
 ) -> None:
-    """Derivatives [-1, 0, 1] of a row."""
+    """Compute the derivatives [-1, 0, 1] of a row."""
     for x in range(width):
         store(along, x, 1, load(plane, row + x + 1, READ) - load(plane, row + x - 1, READ))
         store(down, x, 2, load(plane, below + x, READ) - load(plane, above + x, READ))
@@ -93,7 +93,7 @@ def _slopes_row(
 def _constancy_row(
     change: Array, slope_x: Array, slope_y: Array, row: int, above: int, below: int, width: int, line: Array
 ) -> None:
-    """The three constancies of a row, one after the other in `line`."""
+    """Compute the three constancies of a row, one after the other in `line`."""
     step = len(line) // CONSTANCIES
     for x in range(width):
         iz, ix, iy = load(change, row + x, READ), load(slope_x, row + x, READ), load(slope_y, row + x, READ)
@@ -118,7 +118,7 @@ def _constancy_row(
 
 @compiled
 def _split(line: Array, start: int, m: Array, even: int, odd: int, count: int) -> None:
-    """Even and odd pixels of a line apart."""
+    """Separate even and odd pixels of a line."""
     for i in range(count):
         store(m, even + i, 1, load(line, start + 2 * i, READ))
         store(m, odd + i, 2, load(line, start + 2 * i + 1, READ))
@@ -126,7 +126,7 @@ def _split(line: Array, start: int, m: Array, even: int, odd: int, count: int) -
 
 @compiled
 def _merge(m: Array, even: int, odd: int, line: Array, count: int) -> None:
-    """The reverse."""
+    """Merge even and odd pixels to a line."""
     for i in range(count):
         store(line, 2 * i, 1, load(m, even + i, READ))
         store(line, 2 * i + 1, 2, load(m, odd + i, READ))
@@ -134,7 +134,7 @@ def _merge(m: Array, even: int, odd: int, line: Array, count: int) -> None:
 
 @compiled
 def _sum_row(m: Array, own: int, field: int, count: int) -> None:
-    """Flow with the increment."""
+    """Add the increment to the flow."""
     for i in range(own, own + count):
         store(m, i + SUM_U * field, 1, load(m, i + U * field, READ) + load(m, i + DU * field, READ))
         store(m, i + SUM_V * field, 2, load(m, i + V * field, READ) + load(m, i + DV * field, READ))
@@ -142,7 +142,7 @@ def _sum_row(m: Array, own: int, field: int, count: int) -> None:
 
 @compiled
 def _edge_row(m: Array, own: int, right: int, below: int, field: int, count: int) -> None:
-    """Weights of smoothness."""
+    """Compute the smoothness weights."""
     for i in range(count):
         u, v = load(m, own + SUM_U * field + i, READ), load(m, own + SUM_V * field + i, READ)
         ux = load(m, right + SUM_U * field + i, READ) - u
@@ -170,10 +170,10 @@ def _equation_row(
     joined: Array,
     down: np.float32,
 ) -> None:
-    """The 2x2 equations of each pixel of a row.
+    """Compute the 2x2 equations of each pixel of a row.
 
-    `inside` is 1 for the pixels of the frame, `joined` for those with a right neighbour, `down` for a row
-    with one below; else they are 0.
+    `inside` is 1 for pixels of the frame, `joined` for those with a right neighbour, `down` for a row
+    with one below; otherwise 0.
     """
     for i in range(len(inside)):
         du, dv = load(m, own + DU * field + i, READ), load(m, own + DV * field + i, READ)
@@ -224,12 +224,12 @@ def _equation_row(
 
 @compiled
 def _relax_rows(m: Array, own: int, row: int, other: int, field: int, odd: int, blocks: int) -> None:
-    """Half a sweep over a row of one colour, and the next half over the row above, of the other colour.
+    """Relax a row of one colour, and in the next half-sweep the row above, of the other colour.
 
-    The second needs the first only at the pixel below, which is still in a register. `odd` tells whether
+    The second depends on the first only at the pixel below, which is still in a register. `odd` is whether
     the row's first pixel is at x = 1; `other` is the step to the other colour.
 
-    Beyond the border no edge has to be left out: the increment is 0 there.
+    No edge beyond the border needs to be excluded: the increment is 0 there.
     """
     if odd:
         relax_odd(m, own, row, other, field, blocks)
@@ -266,7 +266,7 @@ def _pad_field(m: Array, layout: Layout, number: int, height: int, width: int) -
 def _set_constancies(
     first: Array, second: Array, m: Array, layout: Layout, planes: Array, line: Array, height: int, width: int
 ) -> None:
-    """Derivatives in the order of the frame, with a column repeated at either side, then split by colour."""
+    """Compute derivatives in frame order, with a column repeated on each side, then split them by colour."""
     base, row, colour, field = layout
     step = width + 2
     mean, change, slope_x, slope_y = planes[0], planes[1], planes[2], planes[3]
@@ -365,7 +365,7 @@ def _set_equations(m: Array, layout: Layout, inside: Array, joined: Array, heigh
 
 @compiled
 def _sweep(m: Array, layout: Layout, height: int, blocks: int) -> None:
-    """All sweeps; row y of half a sweep goes once row y + 1 of the half before has gone."""
+    """Run all sweeps; a half-sweep processes row y once the previous one has finished row y + 1."""
     base, row, colour, field = layout
     for _ in range(2 * SWEEPS // WAVE):
         for front in range(height + WAVE - 1):
@@ -387,7 +387,7 @@ def refine(
     inside: Array,
     joined: Array,
 ) -> None:
-    """Add to the flow of a level its increment; `second` is warped by that flow."""
+    """Add the increment of a level to its flow; `second` is warped by that flow."""
     height, width = u.shape
     count = inside.shape[1]
     field = count + LANES
@@ -432,14 +432,14 @@ def _warp(image: Array, u: Array, v: Array) -> Array:
 
 
 def _masks(width: int) -> tuple[Array, Array]:
-    """Which pixels of a row are in the frame, and have a right neighbour: rows from x = 0, and from x = 1."""
+    """Return which pixels of a row are in the frame and have a right neighbour, from x = 0 and from x = 1."""
     blocks = -(-width // (2 * LANES))
     x = 2 * np.arange(blocks * LANES) + np.array([[0], [1]])
     return (x < width).astype(np.float32), (x < width - 1).astype(np.float32)
 
 
 def solve(previous: Array, current: Array) -> Array:
-    """Flow from one grey frame to the next.
+    """Return the flow from one grey frame to the next.
 
     Parameters
     ----------
@@ -466,6 +466,6 @@ def solve(previous: Array, current: Array) -> Array:
 
 
 def _aligned(size: int) -> Array:
-    """Zeros that begin at a multiple of `LANES`."""
+    """Return zeros aligned to a multiple of `LANES`."""
     space = np.zeros(size + LANES, np.float32)
     return space[-(space.ctypes.data // space.itemsize) % LANES :][:size]

@@ -1,10 +1,10 @@
-"""A pair of half sweeps of red-black relaxation, in vector instructions.
+"""A pair of half-sweeps of red-black relaxation, in vector instructions.
 
-A compiler that vectorises a loop reads the pixels to the left and right of a vector from memory again, a
-pixel further; most such reads cross a line of the cache and count twice. Reads are what a sweep takes its
-time for. Here each vector is read once, and shifted by a pixel with the help of the one beside it.
+A compiler that vectorises a loop rereads the pixels to the left and right of a vector from memory, one
+pixel further; most of these reads cross a cache line and count twice. Sweeps are limited by
+reads. Here each vector is read once, and shifted by a pixel using the adjacent one.
 
-No operation is reordered or fused, so the digits are those of the plain formula.
+No operation is reordered or fused, so the results equal those of the plain formula.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from numba.extending import intrinsic
 
 from crisp.preparation.deepflow import OMEGA
 
-LANES = 16  # pixels of a colour at a time; processors of shorter vectors take two or four
+LANES = 16  # pixels of a colour per step; processors with shorter vectors take two or four
 KEEP = float(np.float32(1 - OMEGA))
 
-# What is kept of each pixel: the increment, the weight of the right and the lower edge, and the equations as
-# the sweeps take them (omega / a11, omega / a22, a12, b1, b2).
+# Stored per pixel: the increment, the weights of the right and lower edge, and the equations in the
+# form for sweeps (omega / a11, omega / a22, a12, b1, b2).
 DU, DV, EDGE, OVER_11, OVER_22, A12, B1, B2 = range(8)
 
 _INDEX = ir.IntType(64)
@@ -32,7 +32,7 @@ _LANE = ir.IntType(32)
 
 
 class _Beside(NamedTuple):
-    """The pixels beside those of a row: to the left and to the right, each (u, v); and the left edge."""
+    """The left and right neighbours of a row's pixels, each (u, v); and the left edge."""
 
     left: tuple[Any, Any]
     right: tuple[Any, Any]
@@ -54,13 +54,13 @@ def _write(builder: Any, data: Any, start: Any, field: Any, number: int, value: 
 
 
 def _joined(builder: Any, first: Any, second: Any, skip: int) -> Any:
-    """`LANES` pixels of two vectors after each other, without the first `skip`."""
+    """Concatenate two vectors, skip the first `skip` pixels, and return `LANES`."""
     lanes = ir.Constant(ir.VectorType(_LANE, LANES), [skip + lane for lane in range(LANES)])
     return builder.shuffle_vector(first, second, lanes)
 
 
 def _relaxed(builder: Any, own: dict[int, Any], beside: _Beside, above: dict[int, Any], below: Any) -> Any:
-    """The new (du, dv) of a vector of pixels."""
+    """Return the new (du, dv) of a vector of pixels."""
     edge, a12, (u, v) = own[EDGE], own[A12], (own[DU], own[DV])
 
     def sum_of(begin: Any, number: int) -> Any:
@@ -83,7 +83,7 @@ def _relaxed(builder: Any, own: dict[int, Any], beside: _Beside, above: dict[int
 
 
 def _generator(odd: int) -> Any:
-    """Code of a pair of rows whose first pixel is at x = `odd`."""
+    """Generate code for a pair of rows whose first pixel is at x = `odd`."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array = context.make_array(signature.args[0])(context, builder, arguments[0])
@@ -94,7 +94,7 @@ def _generator(odd: int) -> Any:
         sides = builder.add(own, other), builder.sub(own, row)  # of the row, and of the one above
         width = ir.Constant(_INDEX, LANES)
 
-        # The vector before that of the sides where the left neighbours are in it, else theirs.
+        # The previous vector of the sides if it contains the left neighbours, else theirs.
         kept = []
         for side in sides:
             start = side if odd else builder.sub(side, width)
@@ -152,6 +152,6 @@ def _relax_odd(typingctx: Any, m: Any, own: Any, row: Any, other: Any, field: An
     return types.void(m, *[types.intp] * 5), _generator(1)
 
 
-# As a type checker is to see them: functions to be called from compiled code alone.
+# For type checkers: functions that only compiled code may call.
 relax_even: Any = _relax_even
 relax_odd: Any = _relax_odd

@@ -1,8 +1,8 @@
-"""DeepFlow of many pairs of frames at once, in torch.
+"""DeepFlow for many pairs of frames at once, in torch.
 
-On a GPU nearly all of the time goes into the increments of the levels, which two Triton kernels compute
-(:mod:`crisp.preparation.deepflow.gpu_kernels`); on the CPU plain torch computes the same, to test against. No
-operation joins pairs, so the flow of a pair does not depend on its batch.
+On a GPU nearly all time is spent on the increments of the levels, computed by two Triton kernels
+(:mod:`crisp.preparation.deepflow.gpu_kernels`); on the CPU plain torch computes the same, for tests. No
+operation mixes pairs, so the flow of a pair does not depend on its batch.
 """
 
 from __future__ import annotations
@@ -33,25 +33,25 @@ from crisp.preparation.deepflow import (
 )
 
 Tensor = torch.Tensor
-BATCH = 256  # pairs; a multiprocessor works at one pair at a time, and the largest GPUs have 132 to 148
-PIXEL = 200  # bytes that a pixel of a pair takes: the pyramid, flow, derivatives, equations, intermediates
-MEMORY = 3.5e9  # bytes, at most: other jobs may share the device
-SHARE = 0.8  # of the device's free memory, at most
-TURN = threading.Lock()  # threads of a process prepare frames beside each other, and solve one after another
+BATCH = 256  # pairs; one per multiprocessor, of which the largest GPUs have 132 to 148
+PIXEL = 200  # bytes per pixel of a pair: pyramid, flow, derivatives, equations, intermediates
+MEMORY = 3.5e9  # maximum bytes: other jobs may share the device
+SHARE = 0.8  # maximum share of the device's free memory
+TURN = threading.Lock()  # threads of a process prepare frames in parallel, but solve one at a time
 
 
 def _neighbours(images: Tensor, axis: int, border: str) -> tuple[Tensor, Tensor]:
-    """The previous and the next pixel along an axis (1: y, 2: x) of images (n, H, W)."""
+    """Return the previous and next pixel along an axis (1: y, 2: x) of images (n, H, W)."""
     size = images.shape[axis]
     if size == 1:
-        return images, images  # there is nothing to reflect
+        return images, images  # nothing to reflect
     ends = (1, 1, 0, 0) if axis == 2 else (0, 0, 1, 1)
     padded = functional.pad(images[:, None], ends, mode=border)[:, 0]
     return padded.narrow(axis, 0, size), padded.narrow(axis, 2, size)
 
 
 def blur(images: Tensor) -> Tensor:
-    """Gaussian 3x3 of images (n, H, W), reflected at the border without repeating it."""
+    """Apply a 3x3 Gaussian to images (n, H, W), reflected at the border without repeating it."""
     beside = math.exp(-0.5 / BLUR**2)
     weight = 1 / (1 + 2 * beside)
     for axis in (2, 1):
@@ -62,7 +62,7 @@ def blur(images: Tensor) -> Tensor:
 
 @functools.lru_cache(maxsize=1024)
 def _taps(old: int, new: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Lower and upper pixel, and the weight of the upper one, for each of `new` half-pixel centres."""
+    """Return lower and upper pixel, and the weight of the upper one, for each of `new` half-pixel centres."""
     place = (np.arange(new) + 0.5) * (old / new) - 0.5
     lower = np.floor(place)
     weight = np.where((lower < 0) | (lower >= old - 1), 0, place - lower).astype(np.float32)
@@ -72,7 +72,7 @@ def _taps(old: int, new: int, device: torch.device) -> tuple[Tensor, Tensor, Ten
 
 
 def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """Images (n, H, W) bilinearly at another size (height, width), border replicated."""
+    """Resize images (n, H, W) bilinearly to (height, width), border replicated."""
     for axis in (2, 1):
         lower, upper, weight = _taps(images.shape[axis], size[axis - 1], images.device)
         if axis == 1:
@@ -82,7 +82,7 @@ def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def warp(images: Tensor, u: Tensor, v: Tensor) -> Tensor:
-    """Images (n, H, W) as seen at each pixel plus the flow (u, v) there; bilinear, border replicated."""
+    """Sample images (n, H, W) at each pixel plus the flow (u, v) there; bilinear, border replicated."""
     height, width = images.shape[1:]
     x = u + torch.arange(width, device=u.device)
     y = v + torch.arange(height, device=u.device)[:, None]
@@ -100,30 +100,30 @@ def warp(images: Tensor, u: Tensor, v: Tensor) -> Tensor:
 
 
 def _along(images: Tensor, axis: int) -> Tensor:
-    """Next minus previous pixel along an axis (1: y, 2: x), border replicated."""
+    """Return next minus previous pixel along an axis (1: y, 2: x), border replicated."""
     previous, following = _neighbours(images, axis, "replicate")
     return following - previous
 
 
 def derivatives(first: Tensor, second: Tensor) -> tuple[Tensor, ...]:
-    """(Ix, Iy, Iz, Ixx, Ixy, Iyy, Ixz, Iyz) of frames (n, H, W) and the warped ones that follow."""
+    """Return (Ix, Iy, Iz, Ixx, Ixy, Iyy, Ixz, Iyz) of frames (n, H, W) and the following warped ones."""
     mean, iz = (first + second) * 0.5, second - first
     ix, iy = _along(mean, 2), _along(mean, 1)
     return ix, iy, iz, _along(ix, 2), _along(ix, 1), _along(iy, 1), _along(iz, 2), _along(iz, 1)
 
 
 def _forward(images: Tensor, axis: int) -> Tensor:
-    """Next pixel minus this one along an axis (1: y, 2: x); 0 at the end, which has no edge."""
+    """Return next pixel minus this one along an axis (1: y, 2: x); 0 at the end, which has no edge."""
     return functional.pad(images.diff(dim=axis), (0, 1) if axis == 2 else (0, 0, 0, 1))
 
 
 def _before(right: Tensor, down: Tensor) -> tuple[Tensor, Tensor]:
-    """What each pixel's left and upper edge have, from what the right and lower edges have."""
+    """Return the values of each pixel's left and upper edge from those of the right and lower edges."""
     return functional.pad(right[:, :, :-1], (1, 0)), functional.pad(down[:, :-1], (0, 0, 1, 0))
 
 
 def system(terms: tuple[Tensor, ...], u: Tensor, v: Tensor, du: Tensor, dv: Tensor) -> tuple[Tensor, ...]:
-    """The linear system of a fixed-point iteration.
+    """Return the linear system of a fixed-point iteration.
 
     Parameters
     ----------
@@ -174,12 +174,12 @@ def system(terms: tuple[Tensor, ...], u: Tensor, v: Tensor, du: Tensor, dv: Tens
 
 
 def sweep(equations: tuple[Tensor, ...], du: Tensor, dv: Tensor) -> tuple[Tensor, Tensor]:
-    """(du, dv), each (n, H, W), after all sweeps over the equations from :func:`system`."""
+    """Return (du, dv), each (n, H, W), after all sweeps over the equations from :func:`system`."""
     right, down, a11, a12, a22, b1, b2 = equations
     left, up = _before(right, down)
     height, width = du.shape[1:]
     wide_u, wide_v = (functional.pad(step, (1, 1, 1, 1)) for step in (du, dv))
-    # Red pixels are those of even rows and columns and of odd rows and columns; black ones the others.
+    # Red pixels have even row and column, or odd row and column; the others are black.
     lattices = []
     for y, x in ((0, 0), (1, 1), (0, 1), (1, 0)):
         weights, rest = (
@@ -206,9 +206,9 @@ def sweep(equations: tuple[Tensor, ...], du: Tensor, dv: Tensor) -> tuple[Tensor
 
 
 def increment(terms: tuple[Tensor, ...], u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-    """(du, dv) of a level, each (n, H, W), from its derivatives and its starting flow."""
+    """Return (du, dv) of a level, each (n, H, W), from its derivatives and starting flow."""
     if u.is_cuda:
-        from crisp.preparation.deepflow import gpu_kernels  # Triton comes with the CUDA builds of torch only
+        from crisp.preparation.deepflow import gpu_kernels  # only the CUDA builds of torch include Triton
 
         return gpu_kernels.increment(terms, u, v)
     du, dv = torch.zeros_like(u), torch.zeros_like(v)
@@ -218,7 +218,7 @@ def increment(terms: tuple[Tensor, ...], u: Tensor, v: Tensor) -> tuple[Tensor, 
 
 
 def flows(frames: Tensor) -> Tensor:
-    """Flow (n - 1, H, W, 2) float32 between successive frames (n, H, W) uint8, all at once."""
+    """Return flow (n - 1, H, W, 2) float32 between successive frames (n, H, W) uint8, all at once."""
     sizes = pyramid_sizes(*frames.shape[1:])
     pyramid = [blur(frames.float())]
     for size in sizes[1:]:
@@ -235,12 +235,12 @@ def flows(frames: Tensor) -> Tensor:
 
 
 def use(device: str | torch.device = "cuda") -> torch.device:
-    """The device, after a try whether it can be used.
+    """Return the device after a test computation.
 
     Raises
     ------
     CrispError
-        If it cannot.
+        If it cannot be used.
     """
     device = torch.device(device)
     try:
@@ -259,7 +259,7 @@ def use(device: str | torch.device = "cuda") -> torch.device:
 
 
 def fitting(height: int, width: int, device: torch.device) -> int:
-    """How many pairs of frames of a size to solve at once on a device."""
+    """Return the number of pairs of frames of a size to solve at once on a device."""
     room = MEMORY
     if device.type == "cuda":
         ours = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
@@ -268,18 +268,18 @@ def fitting(height: int, width: int, device: torch.device) -> int:
 
 
 def _reserve(pixels: int, device: torch.device) -> None:
-    """Take from the device at once what the pixels of a batch need.
+    """Allocate the memory for the pixels of a batch in one piece.
 
-    The levels' sizes all differ, so that torch would keep the memory of every level for itself; cut
-    from one piece, the memory of a level is joined again and serves the next.
+    The levels' sizes all differ, so torch would otherwise keep the memory of every level separately; from
+    one piece, the memory of a level is merged again and reused for the next.
     """
     if device.type == "cuda":
         torch.empty(pixels * PIXEL, dtype=torch.uint8, device=device)
 
 
 def _solve(frames: np.ndarray, device: torch.device) -> np.ndarray | None:
-    """Flow of all pairs of successive frames, solved at once; None where memory runs out."""
-    # Suppressed and not caught: an error that is held holds the tensors of the frames it came through.
+    """Return the flow of all pairs of successive frames, solved at once; None if memory runs out."""
+    # Suppressed and not caught: a stored error keeps the tensors of its stack frames alive.
     with contextlib.suppress(torch.cuda.OutOfMemoryError):
         try:
             _reserve(frames[1:].size, device)
@@ -301,7 +301,7 @@ def _solve(frames: np.ndarray, device: torch.device) -> np.ndarray | None:
 
 
 def solve(frames: np.ndarray, device: str | torch.device = "cuda", batch: int | None = None) -> np.ndarray:
-    """Flow between successive frames.
+    """Return the flow between successive frames.
 
     Parameters
     ----------
@@ -310,8 +310,8 @@ def solve(frames: np.ndarray, device: str | torch.device = "cuda", batch: int | 
     device : str or torch.device
         The GPU; `cpu` gives the same flow, slowly.
     batch : int, optional
-        Pairs that are solved at once: no part of the result, only of speed and memory. By default
-        what the device has room for. Where memory runs out it is halved.
+        Pairs solved at once: affects only speed and memory, not the result. By default
+        as many as fit. Halved if memory runs out.
 
     Returns
     -------
@@ -323,7 +323,7 @@ def solve(frames: np.ndarray, device: str | torch.device = "cuda", batch: int | 
     DeviceFullError
         If not even one pair fits on the device.
     CrispError
-        If the device cannot be used, or fails on the way.
+        If the device cannot be used, or fails during the computation.
     """
     device = use(device)
     pairs, (height, width) = max(0, len(frames) - 1), frames.shape[1:]

@@ -1,8 +1,8 @@
 """The two Triton kernels of `crisp.preparation.deepflow.gpu`: an iteration's linear system, and its sweeps.
 
-What they share is stored by colour, (n, 2, H, ceil(W / 2)): red pixels (x + y even), then black ones,
-each row without the other colour, so that a half-sweep reads and writes neighbouring addresses.
-CUDA builds of torch bring Triton; nothing else imports this module.
+Their shared arrays are stored by colour, (n, 2, H, ceil(W / 2)): red pixels (x + y even), then black ones,
+each row without the other colour, so that a half-sweep accesses adjacent addresses.
+CUDA builds of torch include Triton; only the GPU solver imports this module.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import triton.language as tl
 from crisp.preparation.deepflow import ALPHA, DELTA, EPSILON, FIXED_POINTS, GAMMA, OMEGA, SWEEPS, ZETA
 
 Tensor = torch.Tensor
-PIXELS = 512  # of a program of `_system`
-UPDATES = 2048  # least number of pixels that a program of `_sweep` updates at once
-WARPS = 16  # of a program of `_sweep`
+PIXELS = 512  # per program of `_system`
+UPDATES = 2048  # minimum number of pixels that a program of `_sweep` updates at once
+WARPS = 16  # per program of `_sweep`
 
 # One compilation for all image sizes.
 SIZES = ["height", "width", "columns"]
@@ -24,13 +24,13 @@ SIZES = ["height", "width", "columns"]
 
 @triton.jit
 def _by_colour(y, x, height, columns):
-    """Offset of a pixel in an image that is stored by colour."""
+    """Return the offset of a pixel in an image stored by colour."""
     return (((x + y) & 1) * height + y) * columns + (x >> 1)
 
 
 @triton.jit
 def _flow(u, v, du, dv, y, x, height, width, columns):
-    """u, v, u + du and v + dv of a pixel; 0 outside of the image."""
+    """Return u, v, u + du and v + dv of a pixel; 0 outside the image."""
     there = (y >= 0) & (y < height) & (x >= 0) & (x < width)
     here, there_by_colour = y * width + x, _by_colour(y, x, height, columns)
     start_u, start_v = tl.load(u + here, there, 0.0), tl.load(v + here, there, 0.0)
@@ -40,7 +40,7 @@ def _flow(u, v, du, dv, y, x, height, width, columns):
 
 @triton.jit
 def _smoothness(u, v, right_u, right_v, down_u, down_v, y, x, height, width, half_alpha, epsilon2):
-    """Smoothness weight of a pixel from the flow there, to its right and below; no edge past the border."""
+    """Return the smoothness weight of a pixel from the flow at, right of and below it; 0 past the border."""
     ux, vx = tl.where(x + 1 < width, right_u - u, 0.0), tl.where(x + 1 < width, right_v - v, 0.0)
     uy, vy = tl.where(y + 1 < height, down_u - u, 0.0), tl.where(y + 1 < height, down_v - v, 0.0)
     return 1.0 / tl.sqrt(ux * ux + uy * uy + vx * vx + vy * vy + epsilon2) * half_alpha
@@ -77,7 +77,7 @@ def _system(
     omega: tl.constexpr,
     block: tl.constexpr,
 ):
-    """Coefficients of some pixels of an image; see `system` of the solver."""
+    """Compute the coefficients of some pixels of an image; see `system` of the solver."""
     image = tl.program_id(1).to(tl.int64)
     u += image * height * width
     v += image * height * width
@@ -171,11 +171,11 @@ def _sweep(
     omega: tl.constexpr,
     block: tl.constexpr,
 ):
-    """All sweeps over one image: a program each, `together` half-sweeps chasing one another down the rows.
+    """Run all sweeps over one image per program, with `together` staggered half-sweeps down the rows.
 
-    A half-sweep may update a row when the one before it has done the next row, so it follows two rows
-    behind. At each step the half-sweeps update rows of which none reads what another one writes, and a
-    barrier ends the step: the result is to the bit that of one half-sweep after another, while a row's
+    A half-sweep may update a row when the previous one has finished the next row, so it follows two rows
+    behind. In each step the half-sweeps update independent rows, and a barrier ends the
+    step: the result is bit-identical to sequential half-sweeps, while a row's
     coefficients are fetched from memory once for all of them.
     """
     image = tl.program_id(0).to(tl.int64) * 2 * height * columns
@@ -231,7 +231,7 @@ def _sweep(
 
 
 def from_colours(stored: Tensor, width: int) -> Tensor:
-    """Images (n, H, W) of images stored by colour, (n, 2, H, ceil(W / 2))."""
+    """Return images (n, H, W) from images stored by colour, (n, 2, H, ceil(W / 2))."""
     n, _, height, columns = stored.shape
     images = stored.new_empty((n, height, 2 * columns))
     for row in (0, 1):
@@ -241,7 +241,7 @@ def from_colours(stored: Tensor, width: int) -> Tensor:
 
 
 def increment(terms: tuple[Tensor, ...], u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-    """(du, dv) of a level; see `increment` of the solver.
+    """Return (du, dv) of a level; see `increment` of the solver.
 
     Parameters
     ----------
@@ -275,7 +275,7 @@ def increment(terms: tuple[Tensor, ...], u: Tensor, v: Tensor) -> tuple[Tensor, 
             block=PIXELS,
             enable_fp_fusion=False,
         )
-        # One stage: loads must stay in the step that they stand in.
+        # One stage: loads must stay in their step.
         _sweep[(n,)](
             *coefficients,
             du,

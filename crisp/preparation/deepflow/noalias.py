@@ -1,11 +1,11 @@
-"""Array accesses for numba that say which of them never overlap.
+"""Array accesses for numba, annotated with which of them never overlap.
 
-A loop over many rows of one array is vectorised only if no row that it writes is one that it reads. The
-compiler would have to compare all of them at each call, and gives up at more than a few. So each access
+A loop over many rows of one array is vectorised only if no written row is also read. The
+compiler would have to compare all of them at each call, and gives up beyond a few. So each access
 names its part of the array, a number below `PARTS`: two accesses in the same function overlap only if their
-numbers are equal. Nothing checks that, nor an index.
+numbers are equal. Neither this nor the index is checked.
 
-A function with such accesses stays one, never inlined, as its numbers mean nothing in another.
+A function with these accesses is never inlined, as its numbers are only valid inside it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numba import types
 from numba.extending import intrinsic
 
 PARTS = 10
-READ = 0  # by convention all that a function only reads
+READ = 0  # by convention everything that a function only reads
 
 
 def _pointer(context: Any, builder: Any, signature: Any, arguments: Any) -> ir.Value:
@@ -58,6 +58,6 @@ def _store(typingctx: Any, array: Any, index: Any, part: Any, value: Any) -> Any
     return types.void(array, types.intp, part, array.dtype), generate
 
 
-# As a type checker is to see them: functions to be called from compiled code alone.
+# For type checkers: functions that only compiled code may call.
 load: Any = _load
 store: Any = _store

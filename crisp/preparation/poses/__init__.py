@@ -1,10 +1,10 @@
-"""Pose files as other tools write them: where they are, and who is in each frame by them.
+"""Locate and read pose files (COCO, DeepLabCut, SLEAP, .npz, .npy).
 
-A pose file belongs to one video and has its id as name: ``<id>.json`` (COCO keypoints), ``<id>.csv`` and
-``<id>.h5`` (DeepLabCut, SLEAP), ``<id>.npz`` (an array), or a folder ``<id>`` of one ``.npy`` a frame (the
-published layout). Files are only ever read.
+A pose file belongs to one video and is named by its id: ``<id>.json`` (COCO keypoints), ``<id>.csv`` and
+``<id>.h5`` (DeepLabCut, SLEAP), ``<id>.npz`` (an array), or a folder ``<id>`` with one ``.npy`` per frame
+(the published layout). These files are never modified.
 
-The Snakefile asks for them at every start, so the readers and their libraries are imported where they read.
+The Snakefile locates them at every start, so the readers and their libraries are imported only when reading.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ENDINGS = (".json", ".csv", ".h5", ".npz")
 
 
 def missing_estimator() -> list[Fault]:
-    """What this machine lacks to estimate poses."""
+    """Report missing requirements for pose estimation on this machine."""
     if importlib.util.find_spec("mediapipe"):
         return []
     remedy = "pip install 'crisp-sport[pose]' (in a clone: '.[pose]'), or read poses from files"
@@ -34,14 +34,14 @@ def missing_estimator() -> list[Fault]:
 
 
 def frame_files(folder: Path) -> list[Path]:
-    """The files of a folder of one a frame, in order of time; they may be in a folder ``pose`` in it."""
+    """Return the files of a folder with one per frame, in time order, or of its subfolder ``pose``."""
     if (folder / "pose").is_dir():
         folder = folder / "pose"
     return sorted(folder.glob("*.npy"))
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a pose file's bytes; of a folder that of its files' names and bytes."""
+    """Return the SHA-256 of a pose file's bytes; for a folder, that of its files' names and bytes."""
     if path.is_file():
         return files.sha256(path)
     sha = hashlib.sha256()
@@ -52,19 +52,19 @@ def digest(path: Path) -> str:
 
 
 def read_poses(path: str | Path, frames: int, joints: Mapping[str, str] | None = None) -> People:
-    """Everyone in each frame of a video.
+    """Read all people in each frame of a video.
 
     Parameters
     ----------
-    path : a pose file, or a folder of one a frame; what it holds tells the format.
-    frames : number of frames that decode from the video.
-    joints : by name of a point of ours, that of the file, empty for one it does not have. Without it names
-        are taken in the usual spellings (``left_eye``, ``leftEye``, ``L-Eye``, ...).
+    path : a pose file, or a folder with one per frame; its content determines the format.
+    frames : number of decodable frames of the video.
+    joints : our point names to those in the file, empty if missing there. By default names
+    are recognised in the usual spellings (``left_eye``, ``leftEye``, ``L-Eye``, ...).
 
     Raises
     ------
     CrispError
-        If the file is damaged or of an unknown kind, lacks joints, or is not of that many frames.
+        If the file is damaged or of an unknown kind, lacks joints, or has another number of frames.
     """
     from crisp.preparation.poses import coco, deeplabcut, npy_folder, npz, sleap
     from crisp.preparation.poses.people import check_count
@@ -94,6 +94,6 @@ def read_poses(path: str | Path, frames: int, joints: Mapping[str, str] | None =
 
 
 def _heads(path: Path) -> list[str]:
-    """Cells of the first line of a CSV."""
+    """Return the cells of the first line of a CSV."""
     with reading(path, "pose file", "CSV as text"), open(path, encoding="utf-8-sig") as file:
         return [cell.strip() for cell in file.readline().split(",")]

@@ -1,4 +1,4 @@
-"""COCO keypoint JSON: ``images`` in order of time, and ``annotations`` with ``keypoints``, one a person."""
+"""COCO keypoint JSON: ``images`` in time order, and ``annotations`` with ``keypoints``, one per person."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from crisp.core.skeleton import JOINTS
 from crisp.core.unreadable import ERRORS, reading
 from crisp.preparation.poses.people import People, check_count, ordered, places, stacked
 
-# The first of COCO's 17 points are ours, in our order; a file may name its own in `categories`.
+# The first of COCO's 17 points are ours, in our order; a file may define its own in `categories`.
 KEYPOINTS = [*JOINTS, "left knee", "right knee", "left ankle", "right ankle"]
 
 
 def read(path: Path, count: int, joints: Mapping[str, str]) -> People:
-    """Everyone in each frame; see `crisp.preparation.poses.read_poses`.
+    """Read all people in each frame; see `crisp.preparation.poses.read_poses`.
 
-    The third value of a keypoint is a score, or COCO's visibility: 0 means that the point is not known, 1
+    The third value of a keypoint is a score, or COCO's visibility: 0 means an unknown point, 1
     and 2 count as score 1.
     """
     with reading(path, "pose file", "JSON of COCO keypoints"):
@@ -60,7 +60,7 @@ def read(path: Path, count: int, joints: Mapping[str, str]) -> People:
 
 
 def _moment(image: dict[str, Any]) -> tuple[int, str]:
-    """What images are sorted by: the frame, else the last number of the file's name, else the id."""
+    """Return the sort key of images: the frame, else the last number of the file name, else the id."""
     numbers = re.findall("[0-9]+", Path(str(image.get("file_name", ""))).stem) or [image["id"]]
     frame = image.get("frame_id", numbers[-1])
     return int(frame), str(image["id"])

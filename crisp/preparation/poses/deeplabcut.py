@@ -1,7 +1,7 @@
-"""The CSV and HDF5 that DeepLabCut writes of an analysed video, of one or several individuals.
+"""CSV and HDF5 output of DeepLabCut for an analysed video, with one or more individuals.
 
-The HDF5 is a table of pandas, whose column names are a pickled list; read here without PyTables, which would
-run what such a pickle asks for.
+The HDF5 is a pandas table with pickled column names, read here without PyTables, which would
+execute the pickle.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from crisp.preparation.poses import safe_pickle
 from crisp.preparation.poses.people import People, ordered, places
 
 COORDS = ("x", "y", "likelihood")
-SPARSE = 10  # times as many body parts of all individuals as columns: unlike ones of many are few
+SPARSE = 10  # maximum ratio of all individuals' body parts to columns: rarely do many individuals differ
 Columns = Sequence[tuple[str, ...]]  # scorer, (individual,) body part, x | y | likelihood
 
 
 def read_csv(path: Path, joints: Mapping[str, str]) -> People:
-    """Everyone in each frame; see `crisp.preparation.poses.read_poses`."""
+    """Read all people in each frame; see `crisp.preparation.poses.read_poses`."""
     import pandas as pd
 
     try:
@@ -41,7 +41,7 @@ def read_csv(path: Path, joints: Mapping[str, str]) -> People:
 
 
 def read_h5(path: Path, joints: Mapping[str, str]) -> People:
-    """Everyone in each frame; see `crisp.preparation.poses.read_poses`."""
+    """Read all people in each frame; see `crisp.preparation.poses.read_poses`."""
     try:
         with hdf5.opened(path, hdf5.GZIP) as file:
             tables = [
@@ -59,7 +59,7 @@ def read_h5(path: Path, joints: Mapping[str, str]) -> People:
 
 
 def _columns(kind: Any) -> Columns:
-    """The names of the columns, of the attribute in which pandas keeps them."""
+    """Return the names of the columns from the attribute in which pandas stores them."""
     names = safe_pickle.loads(kind) if isinstance(kind, bytes) else None
     if not names or not isinstance(names, list) or not all(_is_name(name) for name in names):
         raise ValueError("no names of columns")

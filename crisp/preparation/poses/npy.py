@@ -1,4 +1,4 @@
-"""The arrays of ``.npy`` files and of ``.npz`` archives, as long as their heads tell, and none of objects."""
+"""Read arrays from ``.npy`` files and ``.npz`` archives, limited to the size in their headers; no objects."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 
 class Head(NamedTuple):
-    """What the head of an array tells."""
+    """The header of an array."""
 
     shape: tuple[int, ...]
     by_column: bool
@@ -18,23 +18,23 @@ class Head(NamedTuple):
 
 
 def head(file: IO[bytes]) -> Head:
-    """Read the head of an array, up to where its content begins.
+    """Read the header of an array, up to where its content begins.
 
     Raises
     ------
     ValueError
-        If it is none.
+        If it is invalid.
     """
     try:
         if np.lib.format.read_magic(file) == (1, 0):
             return Head(*np.lib.format.read_array_header_1_0(file))
         return Head(*np.lib.format.read_array_header_2_0(file))
-    except Exception as error:  # Python's parser, which NumPy takes for it, raises nearly anything
+    except Exception as error:  # Python's parser, used by NumPy for it, raises nearly anything
         raise ValueError(str(error)[:200] or type(error).__name__) from None
 
 
 def of_bytes(shape: Sequence[int], dtype: np.dtype, content: Any, by_column: bool = False) -> np.ndarray:
-    """An array of no objects, of exactly these bytes.
+    """Return an array without objects from exactly these bytes.
 
     Raises
     ------
@@ -49,14 +49,14 @@ def of_bytes(shape: Sequence[int], dtype: np.dtype, content: Any, by_column: boo
 
 
 def content(file: IO[bytes], told: Head, most: int) -> np.ndarray:
-    """The array that a head was read of, of so many bytes at most.
+    """Read the array of a header, with a maximum number of bytes.
 
     Raises
     ------
     ValueError
-        If it is larger, not as long as the head tells, or one of objects.
+        If it is larger, has not the size given in the header, or contains objects.
     """
     length = math.prod(told.shape) * told.dtype.itemsize
-    if not 0 <= length <= most:  # to read as many would reserve memory for them
+    if not 0 <= length <= most:  # reading that many would allocate memory for them
         raise ValueError(f"an array of shape {told.shape} of {told.dtype}")
     return of_bytes(told.shape, told.dtype, file.read(length + 1), told.by_column)

@@ -1,7 +1,7 @@
-"""The published layout: a folder of one ``.npy`` a frame, each a list of people.
+"""The published layout: a folder with one ``.npy`` per frame, each a list of people.
 
-A person is a dictionary by name of the joint, of the score and the place (y, x) in px of frames 320 px wide;
-under the key ``Scrore pose`` (as it is spelled there) are those of the person as a whole.
+A person is a dictionary by joint name, with score and position (y, x) in px of frames 320 px wide;
+the key ``Scrore pose`` (spelled this way there) holds those of the whole person.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from crisp.core.unreadable import ERRORS
 from crisp.preparation.poses import frame_files, safe_pickle
 from crisp.preparation.poses.people import People, ordered, places, stacked
 
-WIDTH = 320.0  # px, of the frames that the published poses were found in
+WIDTH = 320.0  # px, width of the frames of the published poses
 
 
 def read(folder: Path, joints: Mapping[str, str]) -> People:
-    """Everyone in each frame; see `crisp.preparation.poses.read_poses`."""
+    """Read all people in each frame; see `crisp.preparation.poses.read_poses`."""
     files = frame_files(folder)
     if not files:
         raise fail(folder, "no poses", "a file 00000000.npy, 00000001.npy, ... a frame", "no .npy file")

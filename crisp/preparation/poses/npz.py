@@ -1,4 +1,4 @@
-"""An ``.npz`` with an array `joints`: what the demo's generator writes, and the plainest to convert to."""
+"""An ``.npz`` with an array `joints`: written by the demo generator, and the simplest target format."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from crisp.core.unreadable import ERRORS, explained
 from crisp.preparation.poses import npy
 from crisp.preparation.poses.people import People, check_count
 
-LARGEST = len(JOINTS) * 3 * 16  # bytes of a frame
+LARGEST = len(JOINTS) * 3 * 16  # bytes per frame
 
 
 def read(path: Path, frames: int) -> People:
-    """One person in each frame; see `crisp.preparation.poses.read_poses`.
+    """Read one person in each frame; see `crisp.preparation.poses.read_poses`.
 
     `joints` is (N, 13, 2) of (x, y), or (N, 13, 3) with a score, in the order of
     `crisp.core.skeleton.JOINTS`.

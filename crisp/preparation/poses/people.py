@@ -1,4 +1,4 @@
-"""What every reader of pose files gives, and the matching of joint names."""
+"""Output format of all pose file readers, and matching of joint names."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from crisp.core.errors import fail
 from crisp.core.skeleton import JOINTS, POINTS
 from crisp.core.words import counted
 
-CROWD = 256  # people in one frame, spectators included
-# Spellings of the centre; the first two are of the published files.
+CROWD = 256  # maximum people in one frame, including spectators
+# Spellings of the centre; the first two are from the published files.
 CENTRE = ({"scrore", "pose"}, {"score", "pose"}, {"centre"}, {"center"})
 
 
 class People(NamedTuple):
-    """Everyone in each frame.
+    """All people in each frame.
 
     Attributes
     ----------
     points : ndarray, (N, P, 14, 3) float64
-        (x, y, score), x and y in px of the pictures that the poses were found in; NaN where a frame has
-        fewer people or a point is not known.
+        (x, y, score), x and y in px of the images of the poses; NaN if a frame has
+        fewer people or a point is unknown.
     size : (width, height)
-        Of these pictures, px; 0 where the file does not tell.
+        Size of these images, px; 0 if it is not in the file.
     """
 
     points: np.ndarray
@@ -34,7 +34,7 @@ class People(NamedTuple):
 
 
 def _words(name: str) -> frozenset[str]:
-    """The words of a joint's name whatever its spelling: left_eye, leftEye, EYE-L, lefteye."""
+    """Split a joint name into words, in any spelling: left_eye, leftEye, EYE-L, lefteye."""
     words = [word.lower() for word in re.findall("[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)]
     if len(words) == 1 and (parts := re.fullmatch("(left|right)(.+)", words[0])):
         words = list(parts.groups())
@@ -42,18 +42,18 @@ def _words(name: str) -> frozenset[str]:
 
 
 def places(names: Sequence[str], given: Mapping[str, str], where: object) -> dict[int, int]:
-    """Place in `names` of each of our points that a file has.
+    """Return the index in `names` of each of our points that a file has.
 
     Parameters
     ----------
     names : the file's joints.
-    given : by name of a point of ours, that of the file, empty for one it does not have.
-    where : for messages.
+    given : our point names to those in the file, empty if missing there.
+    where : place, for messages.
 
     Raises
     ------
     CrispError
-        If a joint is missing or there twice; a centre need not be there.
+        If a joint is missing or occurs twice; the centre is optional.
     """
     names = list(names)
     found: dict[int, int] = {}
@@ -88,12 +88,12 @@ def places(names: Sequence[str], given: Mapping[str, str], where: object) -> dic
 
 
 def check_count(path: object, found: int, frames: int) -> None:
-    """Check that poses are those of a video of so many frames.
+    """Check that the number of poses matches the video's number of frames.
 
     Raises
     ------
     CrispError
-        If they are of more or fewer.
+        If it does not.
     """
     if found != frames:
         raise fail(
@@ -106,12 +106,12 @@ def check_count(path: object, found: int, frames: int) -> None:
 
 
 def stacked(frames: Sequence[Sequence[np.ndarray]], where: object) -> np.ndarray:
-    """People (14, 3) of each frame as one array (N, P, 14, 3), NaN where a frame has fewer.
+    """Stack people (14, 3) of each frame to one array (N, P, 14, 3), NaN if a frame has fewer.
 
     Raises
     ------
     CrispError
-        If a frame has more than `CROWD`: there would be room for as many in all frames.
+        If a frame has more than `CROWD`: the array would have room for as many in all frames.
     """
     most = max(map(len, frames), default=0)
     if most > CROWD:
@@ -126,7 +126,7 @@ def stacked(frames: Sequence[Sequence[np.ndarray]], where: object) -> np.ndarray
 
 
 def ordered(points: np.ndarray, where: Mapping[int, int]) -> np.ndarray:
-    """Points (..., joints of a file, 3) in our order, (..., 14, 3), NaN where the file has none."""
+    """Reorder points (..., joints of a file, 3) to our order, (..., 14, 3), NaN for missing ones."""
     result = np.full((*points.shape[:-2], len(POINTS), 3), np.nan)
     result[..., list(where), :] = points[..., list(where.values()), :]
     return result

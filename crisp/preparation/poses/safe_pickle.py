@@ -1,6 +1,6 @@
-"""NumPy's arrays in the pickles of pose files, made of what `crisp.core.pickles` leaves of them.
+"""Read NumPy arrays in the pickles of pose files, using stand-ins from `crisp.core.pickles`.
 
-NumPy itself believes a pickle: one that says of an array's bytes that they are addresses of objects.
+NumPy trusts a pickle, even one that declares an array's bytes to be object addresses.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import numpy as np
 from crisp.core import pickles
 from crisp.preparation.poses import npy
 
-MOST = 2**20  # bytes of the pickle of a frame; a hundred people take a tenth of it
+MOST = 2**20  # maximum bytes of a frame's pickle; a hundred people take a tenth of it
 KINDS = re.compile(r"b1|[iu][1248]|f[248]|[SU][1-9]\d{0,3}")
 OBJECTS = re.compile("O[48]?")
 
 
 def loads(content: bytes) -> Any:
-    """A pickle of plain values and arrays.
+    """Read a pickle of plain values and arrays.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def _scalar(args: Sequence[Any], _: Any) -> Any:
 
 
 def _encoded(args: Sequence[Any], _: Any) -> bytes:
-    """Bytes as pickles of before they had any."""
+    """Return bytes from a pickle protocol without a bytes type."""
     text, encoding = args
     if encoding not in ("latin1", "latin-1"):
         raise ValueError(f"bytes as {encoding!r}")
@@ -76,12 +76,12 @@ MAKERS = {
 
 
 def load_npy(path: Path) -> np.ndarray:
-    """The array of a ``.npy`` file, which may be one of Python objects.
+    """Read the array of a ``.npy`` file, possibly of Python objects.
 
     Raises
     ------
     ValueError
-        If it is damaged, larger than the poses of a frame or holds other objects than plain values.
+        If it is damaged, larger than the poses of a frame or holds objects other than plain values.
     """
     with open(path, "rb") as file:
         told = npy.head(file)

@@ -1,4 +1,4 @@
-"""The analysis files that SLEAP writes: HDF5 of all tracks, or CSV with a row for each instance."""
+"""SLEAP analysis files: HDF5 of all tracks, or CSV with a row per instance."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from crisp.core.unreadable import ERRORS, explained, reading
 from crisp.preparation.poses.people import People, ordered, places, stacked
 
 AXES = ("frame", "track", "node", "xy")
-LAYOUT = ("track", "xy", "node", "frame")  # of files that do not tell
+LAYOUT = ("track", "xy", "node", "frame")  # default for files without this attribute
 
 
 def is_analysis(path: Path) -> bool:
-    """Whether an HDF5 file is one of SLEAP's."""
+    """Return whether an HDF5 file is from SLEAP."""
     with reading(path, "pose file", "an HDF5 file"), hdf5.opened(path, hdf5.GZIP) as file:
         return "tracks" in file and "node_names" in file
 
 
 def read_h5(path: Path, joints: Mapping[str, str]) -> People:
-    """Everyone in each frame; see `crisp.preparation.poses.read_poses`."""
+    """Read all people in each frame; see `crisp.preparation.poses.read_poses`."""
     try:
         with hdf5.opened(path, hdf5.GZIP) as file:
             tracks, scores = hdf5.dataset(file, "tracks"), hdf5.dataset(file, "point_scores")
@@ -50,9 +50,9 @@ def read_h5(path: Path, joints: Mapping[str, str]) -> People:
 
 
 def read_csv(path: Path, frames: int, joints: Mapping[str, str]) -> People:
-    """Everyone in each frame; see `crisp.preparation.poses.read_poses`.
+    """Read all people in each frame; see `crisp.preparation.poses.read_poses`.
 
-    Frames without a row have nobody in them.
+    Frames without a row have no people.
     """
     import pandas as pd
 
@@ -90,7 +90,7 @@ def read_csv(path: Path, frames: int, joints: Mapping[str, str]) -> People:
 
 
 def _scored(points: np.ndarray) -> np.ndarray:
-    """Points with score 1 where a person placed them: SLEAP gives those no score."""
+    """Set score 1 for points placed by hand: SLEAP gives them no score."""
     placed = np.isfinite(points[..., :2]).all(axis=-1) & np.isnan(points[..., 2])
     points[..., 2] = np.where(placed, 1, points[..., 2])
     return points

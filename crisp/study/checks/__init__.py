@@ -1,1 +1,1 @@
-"""The checks of a study, each of one kind of input."""
+"""The checks of a study, one module per kind of input."""

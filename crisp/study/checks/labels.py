@@ -1,4 +1,4 @@
-"""The part of the check that looks at annotation files: bounds, labels, repeated and overlapping strokes."""
+"""Check annotation files: bounds, labels, repeated and overlapping strokes."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from crisp.study.overlaps import colliding
 from crisp.study.tables import Annotation
 
 MOST_ACTIONS = 20  # numbers in one message
-MOST_GUESSES = 20  # misspelt labels that the nearest class is looked for: of thousands it would take minutes
+MOST_GUESSES = 20  # misspelt labels to look up; thousands would take minutes
 LARGEST_OVERLAP = 0.25  # of the shorter stroke; neighbours in TTStroke-21 overlap by up to that
 
 
 @dataclass(frozen=True)
 class Placed:
-    """An action with its place: the row and file it is from, and its number there (from 1)."""
+    """An action with its table row, file, and number in it (from 1)."""
 
     row: Annotation
     path: Path
@@ -36,27 +36,27 @@ class Placed:
 
     @property
     def where(self) -> str:
-        """The place, for messages."""
+        """Return the place, for messages."""
         return f"{self.path}, action {self.number}"
 
     @property
     def interval(self) -> str:
-        """Its bounds as they stand there, for messages."""
+        """Return its bounds as written, for messages."""
         return f"begin={self.action.begin} end={self.action.end}"
 
 
 class Checked(NamedTuple):
-    """What the check of the annotation files found.
+    """Findings of the check of the annotation files.
 
     Attributes
     ----------
     faults, warnings : list of Fault
     strokes : dict of str to list of Stroke
-        Those without faults of their own, by the path of their file in ``annotations.tsv``.
+        Strokes without faults of their own, by the path of their file in ``annotations.tsv``.
     labels : list of (Annotation, str)
-        Row and label of each action of the classification rows, those with faults too.
+        Row and label of each action of the classification rows, including those with faults.
     counts : dict of str to int
-        Working frames by video, as far as they are known yet; 0 where they are not.
+        Working frames by video, as far as known; 0 otherwise.
     unread : bool
         Whether a file could not be read at all.
     """
@@ -100,7 +100,7 @@ def check_labels(study: Study) -> Checked:
 
 
 def _read(study: Study, faults: list[Fault]) -> tuple[dict[str, list[Placed]], set[str]]:
-    """Actions by video, and the videos of which a file could not be read."""
+    """Read actions by video, and the videos with unreadable files."""
     placed: dict[str, list[Placed]] = defaultdict(list)
     unread: set[str] = set()
     seen: set[tuple[str, str, str]] = set()
@@ -129,7 +129,7 @@ def _read(study: Study, faults: list[Fault]) -> tuple[dict[str, list[Placed]], s
 
 
 def _sound(actions: list[Placed]) -> list[tuple[Placed, Stroke]]:
-    """Those whose bounds are an interval."""
+    """Return those whose bounds are an interval."""
     return [(one, stroke) for one in actions if (stroke := one.action.stroke)]
 
 
@@ -156,23 +156,23 @@ def _beyond(actions: list[Placed], count: int, source: str) -> list[Fault]:
 
 
 def frame_count(study: Study, video: str) -> tuple[int, str]:
-    """Frames of a video file, and where that is known from: as decoded, else as in ``videos.tsv``."""
+    """Return a video file's frame count and its source: as decoded, else as in ``videos.tsv``."""
     row = study.videos[video]
     path = study.stage_file(video, "frames")
     if path.exists():
         try:
-            # Two attributes are read, not all that open_stage looks at: thousands of files are opened.
+            # Read only two attributes, without the checks of open_stage: thousands of files are opened.
             with h5py.File(path, "r", locking=False) as file:
-                # The stage file may still be that of a video which has been replaced and scanned since.
+                # The stage file may belong to a video that has since been replaced and scanned.
                 if file.attrs["source_sha256"] == row.sha256:
                     return int(file.attrs["decoded_frames"]), "frames decoded"
         except ERRORS:
-            pass  # a damaged stage file is the frames job's to tell
+            pass  # damaged stage files are reported by the frames job
     return row.frames, f"frames in {study.videos_table}"
 
 
 def _twice(strokes: list[tuple[Placed, Stroke]]) -> list[Fault]:
-    """Intervals annotated twice for a task: they would be one sample with two labels."""
+    """Report intervals annotated twice for a task: they would be one sample with two labels."""
     first: dict[tuple[int, int], tuple[Placed, Stroke]] = {}
     faults = []
     for one, stroke in strokes:
@@ -196,7 +196,7 @@ def _overlaps(strokes: list[tuple[Placed, Stroke]]) -> list[Fault]:
         (_, first), (_, second) = one, other
         return _shared(first, second) > LARGEST_OVERLAP * _shorter(first, second)
 
-    distinct = {stroke[:2]: (one, stroke) for one, stroke in reversed(strokes)}  # `_twice` tells of others
+    distinct = {stroke[:2]: (one, stroke) for one, stroke in reversed(strokes)}  # `_twice` reports the others
     return [
         Fault(
             other.where,
@@ -209,7 +209,7 @@ def _overlaps(strokes: list[tuple[Placed, Stroke]]) -> list[Fault]:
 
 
 def _shared(first: Stroke, second: Stroke) -> int:
-    """Frames of both, the first to begin first."""
+    """Return the number of common frames of two intervals, sorted by begin."""
     return min(first.end, second.end) - second.begin
 
 
@@ -218,7 +218,7 @@ def _shorter(first: Stroke, second: Stroke) -> int:
 
 
 def _labels(study: Study, actions: list[Placed]) -> list[Fault]:
-    """Faults of the labels in one classification file, one per label."""
+    """Return faults of the labels in one classification file, one per label."""
     row, path = actions[0].row, actions[0].path
     if row.task != "classification":
         return []
@@ -266,5 +266,5 @@ def _labels(study: Study, actions: list[Placed]) -> list[Fault]:
 @cache
 def _close(label: str, classes: tuple[str, ...]) -> list[str]:
     if len(label) > 2 * max(map(len, classes)):
-        return []  # no misspelling
+        return []  # not a misspelling
     return difflib.get_close_matches(label, classes, n=1)

@@ -1,4 +1,4 @@
-"""The part of the check that looks at classes and variants: what a training would refuse, hours later."""
+"""Check classes and variants for faults that would stop a training hours later."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from crisp.core.errors import Fault
 from crisp.study.annotations import is_unknown
 from crisp.study.config import Study, Variant
 
-PCAFLOW_WIDTH = 72  # px, the least that the method takes
+PCAFLOW_WIDTH = 72  # px, the minimum for this method
 
 
 def check_models(study: Study, study_file: str | Path) -> list[Fault]:
-    """What no training of the study could begin with, as far as it is known before.
+    """Return the known faults that would stop a training of the study.
 
     Parameters
     ----------
     study : Study
-    study_file : named where the fault is in the study.
+    study_file : named if the fault is in the study.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def _class(study_file: str | Path, label: str) -> list[Fault]:
 
 
 def _before(study: Study, variant: Variant) -> list[str]:
-    """The variants of the study whose training has to come before that of a variant, the last ones first."""
+    """Return the variants of the study that must be trained before a variant, last ones first."""
     folders = {
         study.model_folder(other.name, split, seed) / "model.pt": other
         for other in study.variants
@@ -89,7 +89,7 @@ def _before(study: Study, variant: Variant) -> list[str]:
 
 
 def _origin(study: Study, variant: Variant) -> list[Fault]:
-    """Whether a variant would start from a model that is trained from its own."""
+    """Return whether a variant would start from a model that depends on its own training."""
     if not variant.init_from:
         return []
     before = _before(study, variant)
@@ -107,7 +107,7 @@ def _origin(study: Study, variant: Variant) -> list[Fault]:
 
 
 def started_from_files(study: Study) -> list[Variant]:
-    """List the variants that start from a model that is there, or should be; not those of the run itself."""
+    """List the variants that start from a model file, existing or missing; not those of the run itself."""
     return [
         variant
         for variant in study.variants

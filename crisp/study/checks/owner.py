@@ -1,4 +1,4 @@
-"""The part of the check that keeps two study files of one name from taking each other's results over."""
+"""Check that two study files with the same name do not share results."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from crisp.study.config import Study
 
 
 def check_owner(study: Study, study_files: Sequence[str | Path]) -> list[Fault]:
-    """Read the study files again, strictly, and see whether the results belong to another one.
+    """Read the study files again, strictly, and check whether the results belong to another one.
 
-    A study file that was renamed or moved, or now has another study name, owns nothing any more.
+    A study file that was renamed or moved, or now has another study name, no longer owns the results.
 
     Parameters
     ----------
     study : Study
-    study_files : what the study was read from; of several the later go before the earlier.
+    study_files : files that the study was read from; later ones take precedence.
 
     Returns
     -------
@@ -29,7 +29,7 @@ def check_owner(study: Study, study_files: Sequence[str | Path]) -> list[Fault]:
     faults: list[Fault] = []
     for path in study_files:
         try:
-            strict_yaml.read_yaml(path)  # Snakemake's own reader takes the last of repeated keys
+            strict_yaml.read_yaml(path)  # Snakemake's own reader uses the last of duplicate keys
         except CrispError as error:
             faults += error.faults
     return faults + _of_another(study, study_files)
@@ -59,10 +59,10 @@ def _of_another(study: Study, study_files: Sequence[str | Path]) -> list[Fault]:
 
 
 def record(study: Study, study_files: Sequence[str | Path]) -> None:
-    """Write down which file names the study; nothing where none does (a name from ``--config``)."""
+    """Record which file names the study; nothing if none does (a name from ``--config``)."""
     naming = [path for path in study_files if _names(path, study)]
     if naming and _identity(naming[-1]) != _snapshot(study):
-        # Relative, so that it stays true where the folder is moved or copied with the study file.
+        # Relative, so that it stays valid if the folder is moved or copied with the study file.
         files.write_json(_record_file(study), {"study_file": os.path.relpath(_identity(naming[-1]))})
 
 
@@ -71,7 +71,7 @@ def _record_file(study: Study) -> Path:
 
 
 def _snapshot(study: Study) -> Path:
-    """The study that a run has kept; to use it as a study file is to use its owner."""
+    """Return the study snapshot of a run; to use it as a study file is to use its owner."""
     return (study.results / "study.json").resolve()
 
 
@@ -80,7 +80,7 @@ def _identity(path: str | Path) -> Path:
 
 
 def _names(path: str | Path, study: Study) -> bool:
-    """Whether a file exists and gives the study its name; one that cannot be read is taken to."""
+    """Return whether a file exists and gives the study its name; True for an unreadable one."""
     try:
         content: Any = strict_yaml.read_yaml(path) if Path(path).exists() else None
     except CrispError:

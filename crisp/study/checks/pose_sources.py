@@ -1,4 +1,4 @@
-"""Locate the pose file of each video, and notice when one changes."""
+"""Locate the pose file of each video, and detect changes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Seen = dict[str, list[object]]
 
 
 def source(study: Study, video: str) -> Path:
-    """The pose file, or folder of pose files, of a video.
+    """Return the pose file, or folder of pose files, of a video.
 
     Raises
     ------
     CrispError
-        If there is none, or more than one. A generated one need not be there yet.
+        If there is none, or more than one. A generated one need not exist yet.
     """
     if study.pose_estimator:
         raise fail("poses", "poses are estimated", "files in dataset.poses", study.pose_estimator)
@@ -39,7 +39,7 @@ def source(study: Study, video: str) -> Path:
 
 
 def check(study: Study) -> list[Fault]:
-    """Missing and ambiguous pose files of a study that takes poses; generated ones are made where missing."""
+    """Report missing and ambiguous pose files of a study with poses; missing generated ones are made."""
     if not study.takes_pose:
         return []
     if study.pose_estimator:
@@ -66,7 +66,7 @@ def check(study: Study) -> list[Fault]:
 
 
 def _stamp(path: Path) -> str:
-    """What changes with a pose file at once: names, sizes and dates of what it consists of."""
+    """Return a quick change indicator of a pose file: names, sizes and dates of its files."""
     parts = [(part.name, part.stat()) for part in (frame_files(path) if path.is_dir() else [path])]
     return files.digest([(name, state.st_size, state.st_mtime_ns) for name, state in parts])
 
@@ -77,12 +77,12 @@ def _digest_of(path: Path, _: str) -> str:
 
 
 def read_cache(study: Study) -> Seen:
-    """Digests of the pose files as last seen; damaged, it is empty and only costs time."""
+    """Read the recorded digests of the pose files; empty if damaged, which only costs time."""
     return files.read_cache(_cache_file(study))
 
 
 def write_cache(study: Study) -> None:
-    """Keep the digests of a study's pose files, so that the jobs need not read them all."""
+    """Record the digests of a study's pose files, so that the jobs need not read them all."""
     if not study.takes_pose or study.pose_estimator or study.generate:
         return
     before = read_cache(study)
@@ -99,9 +99,9 @@ def _cache_file(study: Study) -> Path:
 
 
 def fingerprint(study: Study, video: str, seen: Seen) -> str:
-    """Digest of a video's pose file, read only where its date or size is another than when last `seen`.
+    """Return the digest of a video's pose file; read it only if date or size differ from `seen`.
 
-    Empty where there is no such file, and for a generated one, which another run would make alike.
+    Empty if there is no file, and for a generated one, which another run would reproduce.
     """
     try:
         path = source(study, video)

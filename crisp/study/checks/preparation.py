@@ -1,7 +1,7 @@
-"""The part of the check that keeps studies from preparing the same volumes in turns, each otherwise.
+"""Check that studies do not prepare the same volumes in turns with different settings.
 
-Every run records how its study prepares which videos. Two studies are in each other's way only where both
-use a video, differ in what a stage file depends on, and that file is there.
+Every run records how its study prepares which videos. Two studies conflict only if both
+use a video, differ in an input of a stage file, and this file exists.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from crisp.core.words import few
 from crisp.study.config import Study, parameters
 from crisp.study.load import load_study
 
-# The key in a study of what volumes depend on, and the stage files that do. A frame_step is a video's own.
+# Study keys that volumes depend on, and the dependent stage files. A frame_step is set per video.
 KEYS = {
     "width": ("preparation.width", "frames.h5"),
     "upscale": ("preparation.upscale", "frames.h5"),
@@ -25,11 +25,11 @@ KEYS = {
     "pose": ("preparation.pose", "pose.h5"),
     "frame_step": ("frame_step", "frames.h5"),
 }
-SHOWN = 5  # videos in a message
+SHOWN = 5  # videos per message
 
 
 def check_preparation(study: Study) -> list[Fault]:
-    """Whether volumes of the study were prepared otherwise, by another study that still wants them so."""
+    """Check whether volumes were prepared with other settings by another study that still uses them."""
     try:
         claims = _claims(study)
     except CrispError as error:
@@ -38,14 +38,14 @@ def check_preparation(study: Study) -> list[Fault]:
     for owner, claim in claims.items():
         if not _prepared_otherwise(study, owner, claim):
             continue
-        claim = _now(study, owner, claim)  # its study file may agree by now, or be gone
+        claim = _now(study, owner, claim)  # its study file may have changed or been deleted since
         if prepared := _prepared_otherwise(study, owner, claim):
             faults.append(_fault(study, owner, claim, prepared))
     return faults
 
 
 def record(study: Study) -> None:
-    """Record how this study prepares its videos. Claims of others that `check` let pass end there."""
+    """Record how this study prepares its videos. Others' claims that `check` accepted end there."""
     before = _claims(study)
     claims = dict(before)
     for owner, claim in before.items():
@@ -57,7 +57,7 @@ def record(study: Study) -> None:
 
 
 def _claim(study: Study) -> dict[str, Any]:
-    """What a study's volumes depend on; `frame_step` of every video that it uses."""
+    """Return the inputs of a study's volumes, with the `frame_step` of every used video."""
     return {**parameters(study), "frame_step": {video: row.frame_step for video, row in study.used.items()}}
 
 
@@ -66,7 +66,7 @@ def _file(study: Study) -> Path:
 
 
 def _claims(study: Study) -> dict[str, dict[str, Any]]:
-    """The claims on the volumes of a data set by study.
+    """Return the claims on the volumes of a data set by study.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def _claims(study: Study) -> dict[str, dict[str, Any]]:
         return {}
     try:
         content = files.read_json(path)
-        if "parameters" in content:  # written before studies had records of their own: of all videos
+        if "parameters" in content:  # from a version without records per study: for all videos
             steps = content["parameters"]["frame_step"]
             used = {video: steps.get(video, 1) for video in study.used}
             content = {"studies": {content["study"]: {**content["parameters"], "frame_step": used}}}
@@ -99,19 +99,19 @@ def _claims(study: Study) -> dict[str, dict[str, Any]]:
 
 
 def _shared(study: Study, owner: str, claim: dict[str, Any], key: str) -> list[str]:
-    """The videos that a study and a claim of another prepare otherwise by a key."""
+    """Return the videos that a study and another study's claim prepare differently by a key."""
     if owner == study.name:
         return []
     ours, theirs = _claim(study), claim["frame_step"]
     videos = [video for video in study.used if video in theirs]
     if key == "frame_step":
         return [video for video in videos if theirs[video] != ours[key][video]]
-    # Of poses only those who take them record anything.
+    # Only studies with poses record pose parameters.
     return videos if ours.get(key, claim.get(key)) != claim.get(key, ours.get(key)) else []
 
 
 def _prepared_otherwise(study: Study, owner: str, claim: dict[str, Any]) -> dict[str, list[str]]:
-    """By key, the videos of which a stage file is there that depends on it."""
+    """Return by key the videos with an existing stage file that depends on it."""
     found = {}
     for key, (_, pattern) in KEYS.items():
         videos = [
@@ -123,7 +123,7 @@ def _prepared_otherwise(study: Study, owner: str, claim: dict[str, Any]) -> dict
 
 
 def _now(study: Study, owner: str, claim: dict[str, Any]) -> dict[str, Any]:
-    """A claim as the owner's study file has it by now; of one that is gone, or names another study, none."""
+    """Return the owner's current claim; none if its study file is gone or has another name."""
     record = study.results.parent / owner / "owner.json"
     try:
         path = Path(files.read_json(record)["study_file"])
@@ -134,7 +134,7 @@ def _now(study: Study, owner: str, claim: dict[str, Any]) -> dict[str, Any]:
             return {"frame_step": {}}
         return _claim(other)
     except (CrispError, KeyError, TypeError):
-        return claim  # nothing is known of it
+        return claim  # its state is unknown
 
 
 def _without(steps: dict[str, int], videos: set[str]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""The part of the check that makes samples and splits as the rules will, from the labels as they are now."""
+"""Make samples and splits from the current labels as the rules will, and check them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from crisp.study.config import Study
 from crisp.study.samples import Sample, collect_samples
 from crisp.study.tables import SPLITS, Annotation
 
-# Samples times splits; more would take minutes. Of a thousand splits the first ones are made.
+# Samples times splits; more would take minutes. With a thousand splits only the first ones are made.
 MOST = 500_000
 
 
@@ -25,10 +25,10 @@ def check_splits(study: Study, study_file: str | Path, found: Checked) -> tuple[
     Parameters
     ----------
     study : Study
-    study_file : named where a remedy is in the study.
+    study_file : named if a remedy is in the study.
     found : Checked
-        What the annotation files hold. Where one could not be read nothing is known of any split; where a
-        stroke is at fault, it may be of any class.
+        Content of the annotation files. If one could not be read, no split is known; a
+        faulty stroke may be of any class.
 
     Returns
     -------
@@ -69,14 +69,14 @@ def _no_split(study: Study) -> list[Fault]:
 
 
 def _too_few_groups(study: Study, study_file: str | Path) -> list[Fault]:
-    """Whether folds of whole groups would leave a fold, or its training or validation, without any."""
+    """Report if folds of whole groups would leave a fold, or its training or validation, empty."""
     if study.split_names == ("main",) or study.split_method == "stratified":
         return []
     annotated = [row.video for row in study.annotations if row.task == "classification"]
     groups = len(set(map(study.group_of, annotated)))
     needed = (
         4 if study.split_folds == 2 else max(3, study.split_folds)
-    )  # two halves, each of two groups or more
+    )  # two halves, each with at least two groups
     if groups >= needed:
         return []
     return [
@@ -111,7 +111,7 @@ def _classes_without_stroke(
 ) -> tuple[set[str], list[Fault]]:
     given = study.split_method == "given"
     trained = {label for row, label in labels if not given or row.split == "train"}
-    # The negative class needs no annotated stroke where its samples are cut from the gaps.
+    # The negative class needs no annotated stroke if its samples are cut from the gaps.
     cut = {study.negative_class} if study.negative_share else set()
     missing = [label for label in study.classes if label not in trained | cut]
     faults = [
@@ -128,7 +128,7 @@ def _classes_without_stroke(
 
 
 def _trimmed_by_video(study: Study, study_file: str | Path, found: Checked) -> list[Fault]:
-    """Whether a split by video would part clips that may be of one recording."""
+    """Report if a split by video would separate clips that may be from one recording."""
     clips = {row.video for row, _ in found.labels}
     if study.split_method not in ("by_video", "leave_one_group_out"):
         return []
@@ -151,13 +151,13 @@ def _trimmed_by_video(study: Study, study_file: str | Path, found: Checked) -> l
 
 
 def _negatives_are_cut(study: Study, labels: Sequence[tuple[Annotation, str]]) -> bool:
-    """Whether the negative class has to come from the gaps alone."""
+    """Return whether all negatives must come from the gaps."""
     annotated = any(label == study.negative_class for _, label in labels)
     return bool(study.negative_share) and study.negative_class in study.classes and not annotated
 
 
 def _no_room_for_negatives(study: Study, study_file: str | Path, found: Checked) -> list[Fault]:
-    """Whether no gap is long enough for a negative. A stroke at fault could only make gaps shorter."""
+    """Report if no gap is long enough for a negative. A faulty stroke could only make gaps shorter."""
     busy: dict[str, list[tuple[int, int]]] = {}
     for row in study.annotations:
         step = study.videos[row.video].frame_step
@@ -179,7 +179,7 @@ def _no_room_for_negatives(study: Study, study_file: str | Path, found: Checked)
             f"class {study.negative_class!r} has no sample: no gap between strokes is as long as one",
             f"a gap of at least {study.negative_seconds:.3g} s in a video of task classification",
             f"the longest is {longest:.3g} s, in {of}" if of else "no gap",
-            # Rounded down: the value has to fit into the gap.
+            # Rounded down, as the value must fit into the gap.
             f"negatives.seconds of at most {math.floor(longest * 100) / 100:g}, or {drop}"
             if longest >= 0.01
             else drop,
@@ -190,10 +190,10 @@ def _no_room_for_negatives(study: Study, study_file: str | Path, found: Checked)
 def _made(
     study: Study, study_file: str | Path, found: Checked, known: set[str]
 ) -> tuple[list[Fault], list[Fault]]:
-    """What the samples and splits lack once they are made; of `known` classes it is told already."""
+    """Make samples and splits, and report what they lack; `known` classes are already reported."""
     try:
         samples = collect_samples(study, found.counts, found.strokes)
-    except CrispError as error:  # frame_step may make one interval of two
+    except CrispError as error:  # frame_step may merge two intervals
         return list(error.faults), []
     lacking = {}
     left_out: set[str] | None = None
@@ -217,7 +217,7 @@ def _made(
 
 
 def _not_searched(study: Study, samples: list[Sample], split: dict[str, str]) -> set[str]:
-    """The untrimmed test videos that detection leaves out: they, or their groups, are trained on."""
+    """Report untrimmed test videos that detection skips, as they or their groups are trained on."""
     wanted = {row.video for row in study.detection_rows}
     if not wanted:
         return wanted

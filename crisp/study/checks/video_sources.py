@@ -1,7 +1,7 @@
-"""Whether a raw video is still the one that was scanned: by size, then date, then content.
+"""Check whether a raw video is unchanged since the scan: by size, then date, then content.
 
-A file is hashed only where a small cache says that its date has changed, so a look costs one
-``stat`` a video. It imports no video library: the Snakefile calls it for every video.
+A file is hashed only if its date differs from a small cache, so a check costs one
+``stat`` per video. It imports no video library: the Snakefile calls it for every video.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ Seen = dict[str, list[object]]
 
 
 def read_cache(study: Study) -> Seen:
-    """Path, size (bytes) and date (ns) by video, as last seen; damaged, it is empty and only costs time."""
+    """Read path, size (bytes) and date (ns) by video, as last seen; empty if damaged (only costs time)."""
     return files.read_cache(_cache_file(study))
 
 
 def write_cache(study: Study, seen: Seen) -> None:
-    """Keep what was seen of the videos."""
+    """Record the state of the videos."""
     files.write_json(_cache_file(study), seen)
 
 
@@ -30,26 +30,26 @@ def _cache_file(study: Study) -> Path:
 
 
 def stamp(study: Study, row: Video) -> list[object]:
-    """What the cache holds of a video: path, size in bytes, date in ns.
+    """Return the cache entry of a video: path, size in bytes, date in ns.
 
     Raises
     ------
     OSError
-        If the file is missing or out of reach.
+        If the file is missing or inaccessible.
     """
     status = study.source(row.video).stat()
     return [row.path, status.st_size, status.st_mtime_ns]
 
 
 def found_instead(study: Study, row: Video, seen: Seen) -> str:
-    """What a video's file is now, where it is not the one in the table; empty where it is.
+    """Describe a video's file if it differs from the table; empty if it is unchanged.
 
-    A file that the cache does not know is taken by its size: its frames job hashes it.
+    A file unknown to the cache is checked by size only: its frames job hashes it.
 
     Raises
     ------
     OSError
-        If the file is missing or out of reach.
+        If the file is missing or inaccessible.
     """
     now = stamp(study, row)
     before = seen.get(row.video)

@@ -1,4 +1,4 @@
-"""The part of the check that looks at video files: there, unchanged, scanned, of one frame rate."""
+"""Check video files: present, unchanged, scanned, with one frame rate."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from crisp.study.tables import Video
 if TYPE_CHECKING:
     from crisp.preparation import video
 
-TOLERANCE = 0.01  # relative difference up to which frame rates count as one (29.97 and 30)
+TOLERANCE = 0.01  # maximum relative difference of equal frame rates (29.97 and 30)
 
 
 def check_videos(
@@ -30,9 +30,9 @@ def check_videos(
     Parameters
     ----------
     study : Study
-    study_file : named in the command that a remedy gives.
+    study_file : named in the command of a remedy.
     decode : also decode every frame of every used video (slow).
-    look : decode the first frame of each.
+    look : decode the first frame of each video.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def check_videos(
 
 
 def _files(study: Study, command: str) -> list[Fault]:
-    """Missing and replaced files. A generated video is made anew where it is missing."""
+    """Report missing and replaced files. A missing generated video is made again."""
     if study.generate:
         return []
     known = video_sources.read_cache(study)
@@ -96,8 +96,8 @@ def _files(study: Study, command: str) -> list[Fault]:
 
 
 def _undecodable(study: Study) -> list[Fault]:
-    """Files of which not even the first frame decodes."""
-    # Here, as a run starts on login nodes that may not be able to load OpenCV.
+    """Report files whose first frame cannot be decoded."""
+    # Imported here, as login nodes that start a run may not be able to load OpenCV.
     from crisp.preparation import video
 
     faults: list[Fault] = []
@@ -126,7 +126,7 @@ def _missing(study: Study, row: Video, error: OSError) -> Fault:
 
 
 def _unscanned(study: Study, command: str) -> list[Fault]:
-    """Rows without what a scan fills in. The bytes of a generated video differ between machines."""
+    """Report rows without scan results. The bytes of a generated video differ between machines."""
     needed = ("frames", "fps") if study.generate else ("size", "frames", "sha256", "fps")
     return [
         Fault(
@@ -142,7 +142,7 @@ def _unscanned(study: Study, command: str) -> list[Fault]:
 
 
 def _mixed_rates(study: Study) -> list[Fault]:
-    """All clips of a study have to show the same time per frame."""
+    """Report mixed frame rates: all clips of a study must show the same time per frame."""
     clusters: list[list[Video]] = []
     for row in sorted(study.used.values(), key=lambda row: row.working_fps):
         if not row.fps:
@@ -187,7 +187,7 @@ def _rate_remedy(clusters: list[list[Video]]) -> str:
 
 
 def _decode(study: Study, command: str, faults: list[Fault], warnings: list[Fault]) -> None:
-    # Here, as a run starts on login nodes that may not be able to load OpenCV.
+    # Imported here, as login nodes that start a run may not be able to load OpenCV.
     from crisp.preparation import video
 
     rows = [row for row in study.used.values() if _is_readable(study.source(row.video))]

@@ -1,4 +1,4 @@
-"""Importing a folder of videos and labels: tables, annotation files and a study to start from."""
+"""Import a folder of videos and labels: tables, annotation files and an initial study file."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from crisp.study.importers.writer import Report
 
 
 class Layout(NamedTuple):
-    """How a data set lies in its folder; `text` is for people."""
+    """Folder layout of a data set; `text` is its description."""
 
     text: str
     matches: Callable[[Path], bool]
     read: Callable[[Path], Found]
 
 
-# In this order: a folder of the first also has what makes the later ones match.
+# The order matters: a folder of an earlier layout also matches later ones.
 LAYOUTS = {
     "ttstroke20": Layout(
         "videos/*.mp4 and {classification,detection}Task/<split>/<video>.xml",
@@ -54,12 +54,12 @@ LAYOUTS = {
 
 
 def detect_layout(folder: str | Path) -> str:
-    """Name of the layout of a folder (or of a CSV file).
+    """Return the name of the layout of a folder (or of a CSV file).
 
     Raises
     ------
     CrispError
-        If the folder is missing or has none of the layouts.
+        If the folder is missing or has no known layout.
     """
     folder = Path(folder)
     if not folder.exists():
@@ -89,28 +89,28 @@ def import_folder(
 ) -> Report:
     """Import a folder: tables, annotation files, a study, and the link to the videos.
 
-    What exists is never overwritten: importing again adds what is new. The source is only read.
+    Existing files are never overwritten: importing again adds what is new. The source is only read.
 
     Parameters
     ----------
     source : folder of the raw data, or a CSV of strokes in it.
     dataset : name of the data set; tables go to ``<config_folder>/<dataset>``.
-    config_folder : as the study shall name it (relative to the folder in which snakemake runs).
+    config_folder : as named in the study (relative to the folder in which snakemake runs).
     layout : a key of :data:`LAYOUTS`, or ``auto``.
     decode : count decoded frames (slow) instead of packets.
-    data_folder : where the link ``<dataset>`` to the source is made.
-    preset : one of :data:`crisp.study.importers.presets.PRESETS`, or ``auto``: by the machine and the data.
-    machine, cost : where the study will run, and what one costs there.
+    data_folder : where to create the link ``<dataset>`` to the source.
+    preset : one of :data:`crisp.study.importers.presets.PRESETS`, or ``auto``: by machine and data.
+    machine, cost : target machine, and function for the cost of a study on it.
 
     Returns
     -------
     Report
-        What was added, kept, and has to be looked at.
+        Added and existing files, notes and warnings.
 
     Raises
     ------
     CrispError
-        Before anything is written, if the source, its paths or the names cannot be used, or no video can.
+        If the source, its paths or the names cannot be used, or no video can; nothing has been written then.
     """
     source = Path(source)
     if not names.is_id(dataset):
@@ -147,7 +147,7 @@ def import_folder(
 
 
 def _bad_path(folder: Path, path: str) -> Fault | None:
-    """A table has a row per line, tabs between cells, and is UTF-8."""
+    """Report paths that cannot be stored in a table (one row per line, tabs between cells, UTF-8)."""
     try:
         path.encode()
         good = not re.search(r"[\x00-\x1f]", path)
@@ -156,7 +156,7 @@ def _bad_path(folder: Path, path: str) -> Fault | None:
     if good:
         return None
     what = "path cannot be written to a table"
-    # repr, for both places: a raw line break would tear the message apart.
+    # repr, for both places: a raw line break would split the message.
     return Fault(
         repr(str(folder / path)),
         what,

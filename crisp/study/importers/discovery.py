@@ -1,4 +1,4 @@
-"""What an importer finds in a folder, before any file is written."""
+"""Data found in a folder by an importer, before any file is written."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 from crisp.core.errors import Fault
 from crisp.study.tables import SPLITS
 
-# Files that lie beside videos. Everything else is taken for a video, whatever its name: one that
-# cannot be read gets a row that says so, instead of being passed over in silence.
+# Files that accompany videos. Everything else counts as a video, whatever its name: if it
+# cannot be read, its row says so, instead of skipping it silently.
 OTHER_FILES = re.compile(
     r"\.(bib|csv|docx?|html|ini|jpe?g|json|md|pdf|png|py|tsv|txt|xlsx?|xml|ya?ml|zip)", re.IGNORECASE
 )
@@ -32,8 +32,8 @@ class Interval:
 class Labels:
     """The strokes of a video for one task and split.
 
-    At most one of these holds: `xml` is a file to copy; `whole` is the class of the whole video;
-    `intervals` are the strokes. If none does, nothing is annotated.
+    At most one of these is set: `xml` is a file to copy; `whole` is the class of the whole video;
+    `intervals` are the strokes. If none is set, nothing is annotated.
     """
 
     task: str
@@ -50,9 +50,9 @@ class FoundVideo:
     Attributes
     ----------
     path : relative to the source folder, with forward slashes.
-    hints : words that tell it from another video of the same name (its split, its task).
-    labels : what is annotated in it.
-    sha256 : of the file that the labels were made for; empty if not known.
+    hints : words that distinguish videos of the same name (split, task).
+    labels : its annotations.
+    sha256 : of the file that the labels were made for; empty if unknown.
     """
 
     path: str
@@ -63,9 +63,9 @@ class FoundVideo:
 
 @dataclass
 class Found:
-    """All videos of a source folder, in order, and what could not be made sense of.
+    """All videos of a source folder, in order, and the entries that could not be interpreted.
 
-    `folder` is what the videos' paths are relative to, where that is not the source folder itself.
+    `folder` is the base of the videos' paths, if it is not the source folder itself.
     """
 
     videos: list[FoundVideo] = field(default_factory=list)
@@ -74,13 +74,13 @@ class Found:
 
 
 def stem(name: str) -> str:
-    """A file's name without its suffix; a dot in the name itself (``10.05.2020``) ends nothing."""
+    """Return a file's name without its suffix; other dots in the name (``10.05.2020``) are kept."""
     suffix = Path(name).suffix
     return name.removesuffix(suffix) if SUFFIX.fullmatch(suffix) else name
 
 
 def video_files(folder: Path) -> Iterator[Path]:
-    """The files of a folder that may be videos, broken links too, sorted by name."""
+    """Yield the files of a folder that may be videos, including broken links, sorted by name."""
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or OTHER_FILES.fullmatch(path.suffix):
             continue
@@ -89,11 +89,11 @@ def video_files(folder: Path) -> Iterator[Path]:
 
 
 def folders(folder: Path) -> list[Path]:
-    """The folders in a folder, sorted by name; none if it is not there."""
+    """Return the subfolders of a folder, sorted by name; none if it does not exist."""
     return [path for path in sorted(folder.iterdir()) if path.is_dir()] if folder.is_dir() else []
 
 
 def split_folders(task: Path) -> list[tuple[str, Path]]:
-    """Split names and their folders in a task's folder, ``valid`` read as ``validation``."""
+    """Return split names and their folders in a task's folder, with ``valid`` read as ``validation``."""
     named = {"validation" if path.name == "valid" else path.name: path for path in folders(task)}
     return [(split, named[split]) for split in SPLITS if split in named]

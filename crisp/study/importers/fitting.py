@@ -1,6 +1,6 @@
-"""What a study can be made of: negatives that fit into the gaps, and a split that leaves no part empty.
+"""Find negatives that fit into the gaps, and a split without empty parts.
 
-Candidates are tried in order, the usual values first, by doing what the jobs ``strokes`` and ``split`` do.
+Candidates are tried in order, usual values first, with the code of the jobs ``strokes`` and ``split``.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from crisp.study.samples import collect_samples
 from crisp.study.splits import assign_split
 
 NEGATIVE = "Negative"  # TTStroke-21's name for "no stroke"
-SECONDS = (1.25, 1.0, 0.75, 0.5, 0.4, 0.3, 0.2)  # lengths of negatives, where the usual one is too long
+SECONDS = (1.25, 1.0, 0.75, 0.5, 0.4, 0.3, 0.2)  # lengths of negatives, if the usual one is too long
 SHARES = (
     [0.6, 0.2, 0.2],
     [0.5, 0.25, 0.25],
     [0.4, 0.3, 0.3],
-)  # of few samples, where the usual leave a part empty
+)  # for few samples, if the usual ones leave a part empty
 SEEDS = range(1, 10)
-ENOUGH = 3  # negatives; fewer are in no three parts
+ENOUGH = 3  # negatives; fewer cannot be in three parts
 
 Labels = Mapping[str, Sequence[Stroke]]  # strokes by their file's path in ``annotations.tsv``
 
 
 class Fitted(NamedTuple):
-    """A study's `classes`, `negatives` and `split` for its data.
+    """Fitted `classes`, `negatives` and `split` of a study.
 
-    `train` is how many samples train, `remarks` say what is not as usual and why, `faults` what remains
-    wrong where nothing fits.
+    `train` is the number of training samples, `remarks` explain unusual values, `faults` list remaining
+    faults if nothing fits.
     """
 
     keys: dict[str, Any]
@@ -44,12 +44,12 @@ class Fitted(NamedTuple):
 
 
 def usable(labels: Labels, frames: Mapping[str, int]) -> dict[str, list[Stroke]]:
-    """The strokes that a study can use: inside their video, each interval once.
+    """Return the strokes that a study can use: inside their video, each interval once.
 
     Parameters
     ----------
     labels : strokes by path.
-    frames : of each path's video.
+    frames : frame count of each path's video.
     """
     kept = {}
     for path, found in labels.items():
@@ -63,10 +63,10 @@ def fit(content: dict[str, Any], kept: Labels, trimmed: bool, share: float) -> F
 
     Parameters
     ----------
-    content : of a study file whose tables are written; `classes` as annotated, `split` as the layout has it.
+    content : a study file with written tables; `classes` as annotated, `split` from the layout.
     kept : usable strokes by path.
     trimmed : whether every video is one stroke from end to end.
-    share : of negatives among all samples.
+    share : share of negatives among all samples.
     """
     annotated = content["classes"]
     options = [] if trimmed else list(islice(_negatives(content, kept, share), 3))
@@ -92,7 +92,7 @@ def fit(content: dict[str, Any], kept: Labels, trimmed: bool, share: float) -> F
 
 
 def _remarks(negatives: dict[str, Any], annotated: list[str]) -> list[str]:
-    """What is to be said of negatives that are not as usual."""
+    """Return remarks on unusual negatives."""
     if "seconds" in negatives:
         return [f"negatives of {negatives['seconds']:g} s, as the gaps between strokes are short"]
     if not negatives["share"] and NEGATIVE not in annotated:
@@ -101,12 +101,12 @@ def _remarks(negatives: dict[str, Any], annotated: list[str]) -> list[str]:
 
 
 def _classes(annotated: list[str], negatives: dict[str, Any]) -> list[str]:
-    """The classes of a study: those annotated, and that of its negatives."""
+    """Return the classes of a study: the annotated ones, and the negative class."""
     return [NEGATIVE, *annotated] if negatives["share"] and NEGATIVE not in annotated else annotated
 
 
 def _split_so(made: Study, split: dict[str, Any]) -> Study:
-    """The study with another split; to resolve its content anew for each takes long."""
+    """Return the study with another split, as resolving its content again is slow."""
     usual = schema.defaults("split") | split
     return replace(
         made,
@@ -117,7 +117,7 @@ def _split_so(made: Study, split: dict[str, Any]) -> Study:
 
 
 def _train(made: Study, kept: Labels) -> int:
-    """How many samples train, in the split that has the fewest.
+    """Return the number of training samples, in the split with the fewest.
 
     Raises
     ------
@@ -134,7 +134,7 @@ def _frames(made: Study) -> dict[str, int]:
 
 
 def _negatives(content: dict[str, Any], kept: Labels, share: float) -> Iterator[dict[str, Any]]:
-    """Negatives that the gaps have room for: the longest of which there are enough first, then fewer."""
+    """Yield settings for negatives that the gaps can hold: longest with enough negatives, then fewer."""
     classes = list(dict.fromkeys([NEGATIVE, *content["classes"]]))
     few = []
     for seconds in (0.0, *SECONDS):
@@ -156,7 +156,7 @@ def _two(classes: list[str]) -> list[str]:
 
 
 def _splits(method: str) -> Iterator[tuple[dict[str, Any], str]]:
-    """Splits to try, each with what is to be said of it."""
+    """Yield splits to try, each with its remarks."""
     yield {"method": method}, ""
     if method == "given":
         return

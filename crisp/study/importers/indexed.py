@@ -1,6 +1,6 @@
-"""Strokes that ``crisp index`` found: ``strokes.csv`` with ``index.json`` beside it, of one or many videos.
+"""Strokes found by ``crisp index``: ``strokes.csv`` with ``index.json`` beside it, for one or more videos.
 
-The video is where ``index.json`` says, or beside the table. Labels that were corrected in the table count.
+The video is at the path in ``index.json``, or beside the table. Corrected labels in the table are used.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from crisp.study.importers import stroke_table
 from crisp.study.importers.discovery import Found, Interval
 
 TABLE = "strokes.csv"
-MOST = 5  # missing videos that a message names
+MOST = 5  # missing videos named in a message
 
 
 class Indexed(NamedTuple):
-    """An indexed video: its table of strokes, and what ``index.json`` says about it."""
+    """An indexed video: its table of strokes, and its metadata from ``index.json``."""
 
     table: Path
     path: Path
@@ -28,7 +28,7 @@ class Indexed(NamedTuple):
 
 
 def matches(source: Path) -> bool:
-    """Whether this is what an index wrote: a folder of a video, a folder of such folders, or a table."""
+    """Return whether this is output of an index: a folder of a video, a folder of these, or a table."""
     return bool(_tables(source))
 
 
@@ -45,12 +45,12 @@ def _tables(source: Path) -> list[Path]:
 
 
 def read(source: Path) -> Found:
-    """The indexed videos and the strokes found in them.
+    """Read the indexed videos and the strokes found in them.
 
     Raises
     ------
     CrispError
-        If an ``index.json`` or a table is damaged, no video is where it was indexed or beside its
+        If an ``index.json`` or a table is damaged, no video is at its indexed path or beside its
         table, or the videos have no folder in common.
     """
     indexed = [_indexed(path) for path in _tables(source)]
@@ -92,7 +92,7 @@ def _indexed(table: Path) -> Indexed:
 
 
 def _place(one: Indexed) -> Path | None:
-    """Where the video is: where it was indexed, else beside the table or beside its folder."""
+    """Locate the video: at its indexed path, else beside the table or its folder."""
     near = [one.table.parent / one.path.name, one.table.parent.parent / one.path.name]
     return next((path.absolute() for path in [one.path, *near] if path.is_file()), None)
 
@@ -108,7 +108,7 @@ def _missing(one: Indexed) -> Fault:
 
 
 def _strokes(one: Indexed) -> dict[str, list[Interval]]:
-    """The strokes of the table, all of one video, by split."""
+    """Read the strokes of the table, all of one video, by split."""
     by_split: dict[str, list[Interval]] = {}
     for video, splits in stroke_table.strokes(one.table).items():
         if Path(video).name not in (one.id, one.path.name):

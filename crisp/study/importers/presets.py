@@ -1,7 +1,7 @@
-"""How large an imported study is: ``quick`` ends in minutes, ``standard`` in hours, ``published`` in days.
+"""Size of an imported study: ``quick`` takes minutes, ``standard`` hours, ``published`` days.
 
-Which one is taken, and how far ``quick`` has to be cut down, is decided by what the study costs on this
-machine, which the caller tells (`crisp.workflow.importing`).
+The preset, and the reduction of ``quick``, depend on the cost of the study on this
+machine, which the caller provides (`crisp.workflow.importing`).
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from crisp.study.importers.study_template import MODELS, variants
 
 AUTO = "auto"
 PRESETS = ("quick", "standard", "published")
-SMALL = 200  # labelled strokes; with fewer the published size has nothing to learn from
-BUDGET = 0.5  # hours that a quick study may take before it is cut down
-RATE = 30.0  # frames per second, where no video tells
-CLIPS = 2000  # that a quick training sees, in 30 to 100 epochs
+SMALL = 200  # labelled strokes; fewer are not enough for the published size
+BUDGET = 0.5  # maximum hours of a quick study before it is reduced
+RATE = 30.0  # frames per second, if no video has a rate
+CLIPS = 2000  # per quick training, in 30 to 100 epochs
 
 
 class Machine(NamedTuple):
-    """What a study would run on."""
+    """The machine that a study would run on."""
 
     cores: int
     gpu: bool
@@ -35,7 +35,7 @@ class Machine(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """Work of a study, and about how long it takes on a machine; all in hours."""
+    """Work of a study, and its estimated duration on a machine; all in hours."""
 
     core: float
     gpu: float
@@ -46,13 +46,13 @@ class Cost(NamedTuple):
         return f"about {_duration(self.wall)} ({self.core:,.1f} core-hours{gpu})"
 
 
-# What a study costs, by its content, the rows of its videos, its strokes and the machine; None where the data
+# Cost of a study, by its content, the rows of its videos, its strokes and the machine; None if the data
 # allow no split yet.
 CostOf = Callable[[dict[str, Any], Sequence[tables.Video], Labels, Machine], Cost | None]
 
 
 class Choice(NamedTuple):
-    """A preset, why it was taken, the machine that it is for, and what a study costs there."""
+    """A preset, its reason, the target machine, and the cost function."""
 
     preset: str
     why: str
@@ -61,7 +61,7 @@ class Choice(NamedTuple):
 
 
 class Size(NamedTuple):
-    """Labelled `strokes`, samples that `train`, and a short stroke's `length` in working frames."""
+    """Number of labelled `strokes` and `train` samples, and a short stroke's `length` in working frames."""
 
     strokes: int
     train: int
@@ -69,7 +69,7 @@ class Size(NamedTuple):
 
 
 def choose(wanted: str, strokes: int, machine: Machine, cost: CostOf) -> Choice:
-    """The preset to take on a machine for so many labelled strokes."""
+    """Choose the preset for a machine and a number of labelled strokes."""
     if wanted != AUTO:
         return Choice(wanted, f"as asked for ({machine})", machine, cost)
     if not machine.gpu:
@@ -82,7 +82,7 @@ def choose(wanted: str, strokes: int, machine: Machine, cost: CostOf) -> Choice:
 
 
 def candidates(name: str, data: Size, cores: int) -> Iterator[dict[str, Any]]:
-    """Keys that a preset sets in a study, the largest first; of ``published`` none."""
+    """Yield the keys that a preset sets in a study, largest size first; none for ``published``."""
     if name == "published":
         yield {}
     elif name == "standard":
@@ -99,7 +99,7 @@ def candidates(name: str, data: Size, cores: int) -> Iterator[dict[str, Any]]:
 
 
 def _frames(length: int, most: int) -> int:
-    """Frames of a clip: a bit under a short stroke, in steps of 4."""
+    """Return the frames of a clip: slightly less than a short stroke, in steps of 4."""
     return max(8, min(most, length // 4 * 4))
 
 
@@ -118,21 +118,21 @@ def _keys(
 def affordable(
     choice: Choice, content: dict[str, Any], size: Size, rows: Sequence[tables.Video], kept: Labels
 ) -> tuple[dict[str, Any], Cost | None]:
-    """The first of a preset's candidates that is within the budget, or the last, and what it costs.
+    """Return the first candidate of a preset within the budget, or the last, and its cost.
 
     Parameters
     ----------
     choice : the preset, the machine and its costs.
-    content : of the study, to which a candidate's keys are added.
-    size : of the data.
-    rows : of ``videos.tsv``.
+    content : content of the study, to which a candidate's keys are added.
+    size : size of the data.
+    rows : rows of ``videos.tsv``.
     kept : usable strokes by path.
 
     Returns
     -------
     keys : dict
     cost : Cost or None
-        None where the data allow no split yet.
+        None if the data allow no split yet.
     """
     keys: dict[str, Any] = {}
     found = None
@@ -144,7 +144,7 @@ def affordable(
 
 
 def marks(content: dict[str, Any], name: str) -> dict[str, str]:
-    """What the study file says beside each key that is not as usual: the published value, or the default."""
+    """Return a comment for each unusual key in the study file: the published value, or the default."""
     found = {}
     for part in ("preparation", "defaults", "training"):
         usual = _variant() if part == "defaults" else schema.defaults(part)
@@ -167,7 +167,7 @@ def _variant() -> dict[str, Any]:
 
 
 def text(keys: dict[str, Any]) -> str:
-    """The size of a preset's study on one line."""
+    """Describe the size of a preset's study on one line."""
     width = (schema.defaults("preparation") | keys.get("preparation", {}))["width"]
     epochs = (schema.defaults("training") | keys.get("training", {}))["epochs"]
     clip = "x".join(map(str, (_variant() | keys.get("defaults", {}))["size"]))

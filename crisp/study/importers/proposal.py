@@ -1,4 +1,4 @@
-"""The study that an import proposes: classes, negatives and split by the labels, size by a preset."""
+"""Propose a study for an import: classes, negatives and split from the labels, size from a preset."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from crisp.study.annotations import Stroke, is_unknown
 from crisp.study.importers import fitting, presets, study_template
 from crisp.study.importers.presets import Choice
 
-WHOLE = 0.9  # of a clip is its stroke, where the clip was cut out around it
-USUAL = 1.0  # s, a stroke's length where none is labelled
+WHOLE = 0.9  # share of a clip covered by its stroke, for clips cut around it
+USUAL = 1.0  # s, stroke length if none is labelled
 
 
 @dataclass(frozen=True)
 class Data:
-    """What is known of a data set.
+    """Data set properties.
 
     Attributes
     ----------
-    folder : of the tables; its name is that of the data set.
-    link : leads to the videos.
+    folder : folder of the tables; its name is that of the data set.
+    link : link to the videos.
     labels : rows of ``annotations.tsv``.
-    strokes : of every annotation file, by its path.
+    strokes : strokes of every annotation file, by its path.
     videos : rows of ``videos.tsv`` by id.
     """
 
@@ -41,18 +41,18 @@ class Data:
 
     @cached_property
     def classification(self) -> list[tables.Annotation]:
-        """The rows of classification whose videos are in use."""
+        """Return the classification rows whose videos are in use."""
         return [row for row in self.labels if row.task == "classification" and self.videos[row.video].use]
 
     @cached_property
     def usable(self) -> dict[str, list[Stroke]]:
-        """The strokes that a study can use, by path."""
+        """Return the strokes that a study can use, by path."""
         frames = {row.path: self.videos[row.video].frames for row in self.labels}
         return fitting.usable(self.strokes, frames)
 
     @cached_property
     def labelled(self) -> list[tuple[tables.Video, Stroke]]:
-        """The strokes with a class, each with its video."""
+        """Return the strokes with a class, each with its video."""
         return [
             (self.videos[row.video], stroke)
             for row in self.classification
@@ -62,13 +62,13 @@ class Data:
 
     @cached_property
     def classes(self) -> list[str]:
-        """Their classes, Negative first, the others by name."""
+        """Return their classes, Negative first, the others by name."""
         found = {stroke.label for _, stroke in self.labelled}
         return sorted(found, key=lambda name: (name != fitting.NEGATIVE, name))
 
     @cached_property
     def trimmed(self) -> bool:
-        """Whether every labelled video is a clip of one stroke."""
+        """Return whether every labelled video is a clip of one stroke."""
         by_video: dict[str, list[Stroke]] = {}
         for row in self.classification:
             by_video.setdefault(row.video, []).extend(self.usable[row.path])
@@ -79,13 +79,13 @@ class Data:
 
     @property
     def short(self) -> float:
-        """Length of a short stroke: three in four are as long or longer; s."""
+        """Return the length of a short stroke in s: three in four are as long or longer."""
         lengths = sorted((stroke.end - stroke.begin) / video.fps for video, stroke in self.labelled)
         return lengths[len(lengths) // 4] if lengths else USUAL
 
 
 class Proposed(NamedTuple):
-    """The text of a study file, `notes` about it for people, and `faults`: what it still lacks."""
+    """The text of a study file, `notes` about it, and `faults` that remain."""
 
     text: str
     notes: list[str]
@@ -95,15 +95,15 @@ class Proposed(NamedTuple):
 def propose(
     data: Data, rows: Sequence[tables.Video], choice: Choice, source: Path, study_file: Path
 ) -> Proposed:
-    """A study for a data set whose tables are written.
+    """Propose a study for a data set whose tables are written.
 
     Parameters
     ----------
     data : the data set.
-    rows : of its ``videos.tsv``.
+    rows : rows of its ``videos.tsv``.
     choice : the preset, and the machine.
-    source : what was imported, for the command that imports it with another preset.
-    study_file : where the text will be, for messages.
+    source : imported path, for the command that imports it with another preset.
+    study_file : its future path, for messages.
     """
     content = study_template.content(data.folder, data.link, data.classes, _method(data))
     train, notes, faults = 0, list[str](), list[Fault]()
@@ -155,7 +155,7 @@ def _too_few_classes(data: Data, study_file: Path) -> Fault:
 
 
 def _frames(data: Data, rows: Sequence[tables.Video]) -> int:
-    """Working frames of a short stroke."""
+    """Return the working frames of a short stroke."""
     rate = next((row.working_fps for row in rows if row.use and row.fps), presets.RATE)
     return math.floor(data.short * rate + 0.5)
 
@@ -167,7 +167,7 @@ def _published(
     content: dict[str, Any],
     source: Path,
 ) -> list[str]:
-    """How to get the published settings, and what they cost here."""
+    """Explain how to get the published settings, and their cost here."""
     shrunk = ("preparation", "defaults", "training", "variants")
     full = {key: value for key, value in content.items() if key not in shrunk}
     full["variants"] = study_template.variants()

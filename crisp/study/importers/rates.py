@@ -1,4 +1,4 @@
-"""Every how many frames one is kept, so that all videos of a study show the same time per frame."""
+"""Choose frame steps so that all videos of a study show the same time per frame."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from crisp.study.checks.videos import TOLERANCE
 from crisp.study.tables import Video
 
 USUAL = 30.0  # frames per second that show a stroke well enough for clips of few frames
-LEAST = 16  # frames that a stroke keeps
+LEAST = 16  # minimum frames of a stroke
 
 
 def working_rate(new: Sequence[Video], old: Sequence[Video], thinned: bool, seconds: float) -> float:
-    """Frame rate that the videos of a data set are brought to.
+    """Choose the common working frame rate of a data set.
 
     Parameters
     ----------
-    new, old : rows to add to the table, and rows in it, whose rate is kept to.
-    thinned : whether to keep no more frames than needed, of fast cameras.
-    seconds : length of a short stroke, which is to keep enough frames; s.
+    new, old : rows to add to the table, and existing rows, whose rate is kept.
+    thinned : whether to drop frames of fast cameras that are not needed.
+    seconds : length of a short stroke, which must keep enough frames; s.
 
     Returns
     -------
     float
-        The rate that most rates are multiples of, or a whole part of it; 0 if none is known.
+        The rate that most rates are multiples or integer fractions of; 0 if none is known.
     """
     known = [row.working_fps for row in old if row.use and row.fps]
     if known:
@@ -47,12 +47,12 @@ def _multiple(rate: float, base: float) -> bool:
 
 
 def step(row: Video, rate: float) -> int:
-    """`frame_step` that brings a video nearest to a working rate."""
+    """Return the `frame_step` that brings a video nearest to a working rate."""
     return max(1, math.floor(row.fps / rate + 0.5)) if row.fps and rate else 1
 
 
 def odd(videos_table: object, rows: Sequence[Video], rate: float) -> list[Fault]:
-    """The warning that some videos cannot be brought to the working rate, if there are any."""
+    """Return the warning for videos that cannot reach the working rate, if there are any."""
     others = [row for row in rows if row.use and row.fps and not _multiple(row.fps, rate)]
     if not others:
         return []

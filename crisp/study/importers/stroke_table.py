@@ -21,12 +21,12 @@ from crisp.study.importers.discovery import Found, FoundVideo, Interval, Labels,
 from crisp.study.tables import SPLITS
 
 BOUNDS = (("begin", "end"), ("begin_seconds", "end_seconds"))
-SAMPLES = {"kind", "sample", "given"}  # columns that only the strokes.tsv of a study's results has
-MOST = 5  # missing videos that a message names
+SAMPLES = {"kind", "sample", "given"}  # columns found only in the strokes.tsv of a study's results
+MOST = 5  # missing videos named in a message
 
 
 def matches(folder: Path) -> bool:
-    """Whether a folder holds exactly one table of strokes (or is one itself)."""
+    """Return whether a folder holds exactly one table of strokes (or is one itself)."""
     return len(_tables(folder)) == 1
 
 
@@ -38,7 +38,7 @@ def _tables(folder: Path) -> list[Path]:
 
 
 def header(path: Path) -> set[str]:
-    """Columns of a table of strokes; none if the file is no such table."""
+    """Return the columns of a table of strokes; none for other files."""
     lines = _lines(path)
     dialect = _dialect(lines)
     return _cells(lines, dialect[0]) if dialect else set()
@@ -47,12 +47,12 @@ def header(path: Path) -> set[str]:
 def _cells(lines: list[str], delimiter: str) -> set[str]:
     try:
         return {cell.strip() for cell in next(csv.reader(lines[:1], delimiter=delimiter), [])}
-    except csv.Error:  # a line of more than a cell can hold
+    except csv.Error:  # a line exceeds the cell limit
         return set()
 
 
 def _lines(path: Path) -> list[str]:
-    """The lines of a text; none of what is no text in UTF-8, endless or too large."""
+    """Return the lines of a text; none if it is not UTF-8, endless or too large."""
     try:
         if not path.is_file() or path.stat().st_size > LARGEST_TEXT:
             return []
@@ -63,7 +63,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _dialect(lines: list[str]) -> tuple[str, bool] | None:
-    """Delimiter, and whether bounds are in seconds; None if the header is not that of such a table."""
+    """Return delimiter, and whether bounds are in seconds; None if it is not a stroke table's header."""
     for delimiter in "\t;,":
         columns = _cells(lines, delimiter)
         for seconds, bounds in enumerate(BOUNDS):
@@ -73,13 +73,13 @@ def _dialect(lines: list[str]) -> tuple[str, bool] | None:
 
 
 def read(folder: Path) -> Found:
-    """The videos that a folder's table of strokes names.
+    """Read the videos named in a folder's table of strokes.
 
     Raises
     ------
     CrispError
-        If there is not exactly one table, it has bad cells (all are listed with their line), or none of
-        its videos is there.
+        If there is not exactly one table, it has invalid cells (all are listed with their line), or none of
+        its videos exists.
     """
     with reading(folder, "table of strokes", _header()):
         tables = _tables(folder)
@@ -103,18 +103,18 @@ def read(folder: Path) -> Found:
 
 
 def strokes(path: Path) -> dict[str, dict[str, list[Interval]]]:
-    """Intervals of a table by video and split, in file order.
+    """Read intervals of a table by video and split, in file order.
 
     Raises
     ------
     CrispError
-        If it is no table of strokes, or has bad cells; all are listed with their line.
+        If it is not a table of strokes, or has invalid cells; all are listed with their line.
     """
     lines = _lines(path)
     dialect = _dialect(lines)
     if dialect is None:
         with reading(path, "table of strokes", _header(), largest=LARGEST_TEXT):
-            if kind_of(path):  # asks for permission, too
+            if kind_of(path):  # also checks for permission
                 raise ValueError
         found = lines[0].strip() if lines else "no UTF-8 text"
         raise fail(f"{path}, line 1", "not a table of strokes", _header(), found, "name the columns so")
@@ -159,7 +159,7 @@ def _strokes(
 
 
 def _names(folder: Path) -> dict[str, str]:
-    """Names of the videos in a folder by their ids; none where two have the same."""
+    """Return names of the videos in a folder by their ids; none for duplicate ids."""
     found: dict[str, list[str]] = {}
     for path in video_files(folder):
         found.setdefault(video_ids.plain(path.name), []).append(path.name)
@@ -171,7 +171,7 @@ def _header() -> str:
 
 
 def found_video(video: str, by_split: dict[str, list[Interval]]) -> FoundVideo:
-    """A video and its strokes by split; without any it is annotated to hold none."""
+    """Return a video and its strokes by split; without strokes it is annotated as empty."""
     labels = [
         Labels("classification", split, intervals=tuple(intervals))
         for split, intervals in (by_split or {"": []}).items()
@@ -180,9 +180,9 @@ def found_video(video: str, by_split: dict[str, list[Interval]]) -> FoundVideo:
 
 
 def _video_path(folder: Path, cell: str, by_id: dict[str, str]) -> str:
-    """The path as written if there is such a file; else without outer spaces and with slashes.
+    """Return the path as written if the file exists; else without outer spaces and with slashes.
 
-    If there is none either, that of the folder's video which has this id.
+    If neither exists, return that of the folder's video with this id.
     """
     names = [cell, cell.strip(), cell.strip().replace("\\", "/")]
     name = next((name for name in names if name and (folder / name).is_file()), "")
@@ -216,7 +216,7 @@ def _interval(row: dict[str, str], seconds: bool, delimiter: str) -> Interval:
 def _number(text: str, seconds: bool, delimiter: str) -> float:
     expected = "seconds" if seconds else "a whole frame number"
     try:
-        # Where the comma does not separate cells, it may be a decimal one.
+        # If the comma does not separate cells, it may be a decimal comma.
         value = float(text if delimiter == "," else text.replace(",", "."))
     except ValueError:
         raise ValueError("bad bound", expected, repr(text)[:50]) from None

@@ -1,4 +1,4 @@
-"""The study file that an import writes: every key with its default, its reason as a comment."""
+"""Write the study file of an import: every key with its default, and its description as a comment."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ HEAD = "The study of data set {}. Every key is here; one that keeps its default 
 
 
 def content(folder: Path, link: Path, classes: list[str], method: str) -> dict[str, Any]:
-    """What a study file holds before a preset and the data add to it.
+    """Return the initial content of a study file, before preset and data.
 
     Parameters
     ----------
-    folder : holds the two tables; its name is that of the data set and of the study.
-    link : leads to the videos.
+    folder : folder of the two tables; its name is that of the data set and of the study.
+    link : link to the videos.
     classes : names found.
-    method : of the split.
+    method : method of the split.
     """
     dataset = folder.name
     return {
@@ -41,18 +41,18 @@ def content(folder: Path, link: Path, classes: list[str], method: str) -> dict[s
 
 
 def variants(models: Sequence[str] = MODELS) -> list[dict[str, Any]]:
-    """A variant of each model, by its name."""
+    """Return a variant of each model, by its name."""
     return [{"name": model, "model": model} for model in models]
 
 
 def text(values: dict[str, Any], marks: Mapping[str, str], about: Sequence[str]) -> str:
-    """Text of a complete study file.
+    """Return the text of a complete study file.
 
     Parameters
     ----------
-    values : of the keys that do not keep their default, as in a study.
-    marks : what to say beside a key, by its name with dots.
-    about : lines about the study, for its head.
+    values : values that differ from the defaults, as in a study.
+    marks : comments by dotted key.
+    about : lines about the study, for its header.
     """
     head = _comments([HEAD.format(values["dataset"]["name"]), *about], "")
     return "\n".join([*head, *_object(schema(), values, marks, "", "")]) + "\n"
@@ -81,7 +81,7 @@ def _object(
         if "$ref" in part:
             part = {**schema()["$defs"][part["$ref"].rsplit("/", 1)[1]], **part}
         if key not in values and "default" not in part:
-            continue  # the name of a variant has no place in what variants share
+            continue  # a variant's name cannot be among the shared keys
         if "description" in part:
             lines += _comments([part["description"]], margin)
         value = values.get(key, part.get("default"))
@@ -96,7 +96,7 @@ def _object(
 
 
 def _flow(value: Any) -> str:
-    """A value on one line; strings are quoted, so that no class name can be taken for something else."""
+    """Format a value on one line; strings are quoted, so that class names are always strings."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
     return json.dumps(value, ensure_ascii=False)

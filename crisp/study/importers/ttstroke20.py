@@ -1,4 +1,4 @@
-"""TTStroke-21 as of 2020 and 2021: all videos in one folder, an XML per video, task and split.
+"""TTStroke-21 as of 2020 and 2021: all videos in one folder, one XML per video, task and split.
 
 ``videos/*.mp4`` and ``{classification,detection}Task/{train,valid|validation,test}/<video>.xml``
 """
@@ -13,12 +13,12 @@ from crisp.study.tables import TASKS
 
 
 def matches(folder: Path) -> bool:
-    """Whether a folder has this layout."""
+    """Return whether a folder has this layout."""
     return (folder / "videos").is_dir() and bool(_xml_files(folder))
 
 
 def read(folder: Path) -> Found:
-    """The videos of a folder of this layout."""
+    """Read the videos of a folder with this layout."""
     found = Found([FoundVideo(f"videos/{path.name}") for path in video_files(folder / "videos")])
     by_name: dict[str, list[FoundVideo]] = {}
     for video in found.videos:

@@ -4,7 +4,7 @@
   ``classificationTask/test.xml``: ``<videos><video name="1.mp4" class="UNKNOWN"/>…</videos>``
 - ``detectionTask/{train,validation,test}/<id>.mp4`` and ``<id>.xml``
 
-Either part, or both under one folder.
+Either part, or both in one folder.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ UNKNOWN = "Unknown"
 
 
 def matches_classification(folder: Path) -> bool:
-    """Whether a folder has the classification part."""
+    """Return whether a folder has the classification part."""
     task = folder / "classificationTask"
     labelled = any(folders(path) for split, path in split_folders(task) if split != "test")
     return labelled or (task / "test.xml").is_file()
 
 
 def matches_detection(folder: Path) -> bool:
-    """Whether a folder has the detection part."""
+    """Return whether a folder has the detection part."""
     return any(any(video_files(path)) for _, path in split_folders(folder / "detectionTask"))
 
 
 def read_classification(folder: Path) -> Found:
-    """The trimmed clips: the class is the folder's name, or stands in ``test.xml``."""
+    """Read the trimmed clips: the class is the folder's name, or given in ``test.xml``."""
     found = Found()
     classes = _test_classes(folder / "classificationTask" / "test.xml")
     for split, of_split in split_folders(folder / "classificationTask"):
@@ -78,7 +78,7 @@ def _video(folder: Path, path: Path, task: str, split: str, label: str) -> Found
 
 
 def _test_classes(path: Path) -> dict[str, str]:
-    """File names to classes."""
+    """Map file names to classes."""
     name = "list of test clips"
     with reading(path, name):
         if not path.is_file():
@@ -88,9 +88,9 @@ def _test_classes(path: Path) -> dict[str, str]:
 
 
 def read_detection(folder: Path) -> Found:
-    """The untrimmed videos, each with the XML of the same name beside it, if there is one.
+    """Read the untrimmed videos, each with the XML of the same name beside it, if there is one.
 
-    A test video without gets an empty annotation: its row is what makes strokes be looked for in it.
+    A test video without XML gets an empty annotation: its row selects it for detection.
     """
     found = Found()
     for split, of_split in split_folders(folder / "detectionTask"):
@@ -116,11 +116,11 @@ def read_detection(folder: Path) -> Found:
 
 
 def matches_both(folder: Path) -> bool:
-    """Whether a folder has both parts."""
+    """Return whether a folder has both parts."""
     return matches_classification(folder) and matches_detection(folder)
 
 
 def read_both(folder: Path) -> Found:
-    """The clips, then the detection videos."""
+    """Read the clips, then the detection videos."""
     clips, untrimmed = read_classification(folder), read_detection(folder)
     return Found(clips.videos + untrimmed.videos, clips.problems + untrimmed.problems)

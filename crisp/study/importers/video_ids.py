@@ -1,4 +1,4 @@
-"""Video ids from file names."""
+"""Assign video ids from file names."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def assign(videos: list[FoundVideo], taken: dict[str, str]) -> dict[str, str]:
 
     Parameters
     ----------
-    videos : in order: of two with the same name the first gets the plain id, the other one's
-        split, task or a number is appended.
-    taken : ids that exist, by path; they stay.
+    videos : in order: of two with the same name, the first gets the plain id; split, task or
+    a number is appended to the other one's.
+    taken : existing ids, by path; they are kept.
 
     Returns
     -------
     dict
-        Path to id, those of `taken` included.
+        Path to id, including those of `taken`.
     """
     ids = dict(taken)
     used = {*RESERVED, *(video.lower() for video in taken.values())}
@@ -36,7 +36,7 @@ def assign(videos: list[FoundVideo], taken: dict[str, str]) -> dict[str, str]:
 
 
 def plain(name: str) -> str:
-    """The id of a file name by itself: its stem, all but letters, digits, ``_`` and ``-`` as ``-``."""
+    """Return the id for a file name: its stem, with all but letters, digits, ``_`` and ``-`` as ``-``."""
     return re.sub(r"[^A-Za-z0-9_-]", "-", stem(name)).strip("-_")[:LONGEST_ID] or "video"
 
 

@@ -1,4 +1,4 @@
-"""Writing what was found into a data set's folder, without overwriting anything that is there."""
+"""Write imported tables, annotations and study file without overwriting existing files."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from crisp.study.importers.discovery import Found, FoundVideo, Interval, Labels
 from crisp.study.importers.presets import CostOf, Machine
 from crisp.study.scan import measure
 
-MOST = 5  # files that one message names
+MOST = 5  # files named in one message
 
 
 @dataclass
 class Report:
-    """What an import did.
+    """Report of an import.
 
     Attributes
     ----------
-    layout : name of the layout that was read.
-    source : what was imported.
-    added, kept : what was written, and what was there and left as it was.
-    notes : what the study is like, and why.
-    warnings : what a person should look at.
+    layout : name of the detected layout.
+    source : imported path.
+    added, kept : written and existing files.
+    notes : description of the study, with reasons.
+    warnings : points for the user to check.
     """
 
     layout: str
@@ -43,7 +43,7 @@ class Report:
     warnings: list[Fault] = field(default_factory=list)
 
     def note(self, path: Path, added: int, kept: int, unit: str) -> None:
-        """Note how many of a table's rows were added and kept."""
+        """Record how many of a table's rows were added and kept."""
         if added:
             self.added.append(f"{path}: {counted(added, unit)}")
         if kept:
@@ -68,23 +68,23 @@ def write_dataset(
     cost: CostOf,
     report: Report,
 ) -> None:
-    """Write tables, annotation files and study of a data set; what is there stays.
+    """Write tables, annotation files and study of a data set; existing files are kept.
 
     Parameters
     ----------
     found : the videos and their labels.
-    source : folder that the videos' paths are relative to.
-    folder : of the tables; its name is that of the data set.
-    link : through which the study finds `source`.
+    source : base folder of the videos' paths.
+    folder : folder of the tables; its name is that of the data set.
+    link : path by which the study finds `source`.
     decode : count decoded frames instead of packets.
-    preset : of the study, or ``auto``.
-    machine, cost : where the study will run, and what one costs there.
-    report : filled with what was done.
+    preset : preset of the study, or ``auto``.
+    machine, cost : target machine, and function for the cost of a study on it.
+    report : filled with the results.
 
     Raises
     ------
     CrispError
-        Before anything is written, if no video can be used.
+        If no video can be used; nothing has been written then.
     """
     videos_table = folder / "videos.tsv"
     old = tables.read_videos(videos_table) if videos_table.exists() else []
@@ -126,7 +126,7 @@ def write_dataset(
 
 
 def _row(name: str, source: Path, video: FoundVideo, decode: bool) -> tuple[tables.Video, Fault | None]:
-    """The row of a video, and what is wrong with the file."""
+    """Return the row of a video, and faults of the file."""
     try:
         found = measure(source / video.path, decode)
     except CrispError as error:
@@ -139,7 +139,7 @@ def _row(name: str, source: Path, video: FoundVideo, decode: bool) -> tuple[tabl
 def _measured(
     path: Path, row: tables.Video, video: FoundVideo, fault: Fault | None, videos_table: Path
 ) -> list[Fault]:
-    """What there is to say of a video: not usable, or not the one that its labels were made for."""
+    """Return remarks on a video: unusable, or not the one that its labels were made for."""
     if fault:
         remedy = fault.remedy or "replace the file by one that plays, or convert it"
         again = f"{remedy}; then set use=yes in {videos_table} and type crisp scan"
@@ -161,7 +161,7 @@ def _none_in_use(videos_table: Path) -> Fault:
 def _annotations(
     folder: Path, source: Path, pairs: list[tuple[tables.Video, Labels]], report: Report
 ) -> list[tables.Annotation]:
-    """Write the annotation files that are not there yet, and their table; all rows of it."""
+    """Write missing annotation files and their table; return all its rows."""
     table = folder / "annotations.tsv"
     before = tables.read_annotations(table) if table.exists() else []
     known = {(row.video, row.path, row.task) for row in before}
@@ -202,12 +202,12 @@ def _files(count: int) -> str:
 
 
 def _difference(path: Path, row: tables.Video, label: Labels) -> Fault | None:
-    """What an annotation file that is kept has otherwise than the source, if anything."""
+    """Describe the difference of an existing annotation file from the source, if any."""
     try:
         theirs = _of_source(row, label)
         ours = set(read_annotation(path))
     except (CrispError, ValueError):
-        return None  # crisp check says what is wrong with the file
+        return None  # crisp check reports the fault
     if ours == theirs:
         return None
     return Fault(
@@ -220,12 +220,12 @@ def _difference(path: Path, row: tables.Video, label: Labels) -> Fault | None:
 
 
 def _of_source(row: tables.Video, label: Labels) -> set[Stroke]:
-    """The strokes of a label; CrispError or ValueError where they cannot be known."""
+    """Return the strokes of a label; raise CrispError or ValueError if they cannot be determined."""
     return set(read_annotation(label.xml) if label.xml is not None else _labelled(row, label))
 
 
 def _moved(folder: Path, before: list[tables.Annotation], row: tables.Video, label: Labels) -> Fault | None:
-    """Whether a label is another row's, but for its split: in both it would be two samples."""
+    """Return whether another row has this label with another split: it would be two samples."""
     try:
         theirs = _of_source(row, label)
         same = [
@@ -234,7 +234,7 @@ def _moved(folder: Path, before: list[tables.Annotation], row: tables.Video, lab
             if one.task == label.task and set(read_annotation(folder / one.path)) == theirs
         ]
     except (CrispError, ValueError):
-        return None  # crisp check says what is wrong with the file
+        return None  # crisp check reports the fault
     if not theirs or not same:
         return None
     return Fault(
@@ -247,13 +247,13 @@ def _moved(folder: Path, before: list[tables.Annotation], row: tables.Video, lab
 
 
 def _named(strokes: set[Stroke]) -> str:
-    """The first strokes of a set, for messages."""
+    """Format the first strokes of a set, for messages."""
     texts = [f"{one.begin} to {one.end} {one.label!r}" for one in sorted(strokes)]
     return few(texts, 3) or "no such stroke"
 
 
 def _annotation_file(path: Path, row: tables.Video, label: Labels) -> str:
-    """Write one annotation file; the reason if that is impossible."""
+    """Write one annotation file; return the reason if that is impossible."""
     if label.xml is not None:
         with replacing(path) as beside:
             beside.write_bytes(label.xml.read_bytes())
@@ -266,7 +266,7 @@ def _annotation_file(path: Path, row: tables.Video, label: Labels) -> str:
 
 
 def _labelled(row: tables.Video, label: Labels) -> list[Stroke]:
-    """The strokes of a label that is no file; ValueError where the video does not say enough."""
+    """Return the strokes of a label without a file; raise ValueError if the video lacks information."""
     if label.whole and not row.frames:
         raise ValueError("the number of frames is not known")
     if any(interval.seconds for interval in label.intervals) and not row.fps:
@@ -284,7 +284,7 @@ def _stroke(interval: Interval, fps: float) -> Stroke:
 
 
 def _strokes(folder: Path, labels: list[tables.Annotation], report: Report) -> dict[str, list[Stroke]]:
-    """The strokes of every annotation file by its path; of one that cannot be read none."""
+    """Return the strokes of every annotation file by its path; none for an unreadable one."""
     found = {}
     for row in labels:
         try:
@@ -296,7 +296,7 @@ def _strokes(folder: Path, labels: list[tables.Annotation], report: Report) -> d
 
 
 def _kept(study_file: Path, data: proposal.Data, preset: str, report: Report) -> None:
-    """Say what a study that is there keeps, and what it lacks."""
+    """Report what an existing study keeps, and what it lacks."""
     report.kept.append(f"{study_file}, not overwritten; classes found: {', '.join(data.classes)}")
     if preset != presets.AUTO:
         report.warnings.append(
