@@ -1,4 +1,7 @@
-"""Layout of stage files, checked before reading, as a file may come from anywhere."""
+"""Layout of stage files, checked before reading, as a file may come from anywhere.
+
+The files are opened by `crisp.core.hdf5`, which refuses what is stored elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -81,19 +84,11 @@ def is_number(value: object) -> bool:
         return False
 
 
-def outside(dataset: h5py.Dataset) -> bool:
-    """Return whether HDF5 takes values of a dataset from other files."""
-    return bool(dataset.external) or dataset.is_virtual
-
-
 def _dataset(file: h5py.File, name: str) -> h5py.Dataset | str:
-    """Return a dataset stored in the file itself, or a description of what is there instead."""
-    link = file.get(name, getlink=True)
-    if link is None:
+    """Return a dataset, or a description of what is there instead."""
+    found = file.get(name)
+    if found is None:
         return "nothing"
-    if not isinstance(link, h5py.HardLink):
-        return "a link"
-    found = file[name]
     return found if isinstance(found, h5py.Dataset) else type(found).__name__.lower()
 
 
@@ -107,8 +102,6 @@ def _faults(dataset: h5py.Dataset, layout: Layout) -> Iterator[tuple[str, str]]:
         yield str(layout), f"{dataset.shape} of {dataset.dtype}"
     elif not layout.least <= rows <= MOST_FRAMES:
         yield f"{layout.least} to {MOST_FRAMES} frames", str(rows)
-    elif outside(dataset):
-        yield "values in the file itself", "values in another file"
     elif dataset.chunks and math.prod(dataset.chunks) * dataset.dtype.itemsize > LARGEST_CHUNK:
         yield f"chunks of at most {LARGEST_CHUNK} bytes", f"chunks of {dataset.chunks}"
     elif not _is_written(dataset):
