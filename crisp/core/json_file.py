@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jsonschema.validators import extend
 
 from crisp.core import files, plain_text
@@ -24,13 +22,6 @@ STRICT = extend(
         "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
     ),
 )
-
-
-@cache
-def schema(name: str) -> dict[str, Any]:
-    """Return a schema of this package by name."""
-    path = Path(__file__).parents[1] / "schemas" / f"{name}.schema.yaml"
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 def read(

@@ -1,10 +1,13 @@
-"""The JSON-schema validator of all files that CRISP reads."""
+"""The JSON schemas of all files that CRISP reads, and their validator."""
 
 from __future__ import annotations
 
 import sys
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
 
@@ -27,3 +30,10 @@ VALIDATOR = extend(
         {"number": _is_finite, "integer": _is_whole}
     ),
 )
+
+
+@cache
+def schema(name: str) -> dict[str, Any]:
+    """Return a schema of this package by name."""
+    path = Path(__file__).parents[1] / "schemas" / f"{name}.schema.yaml"
+    return yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from crisp.core import json_file
+from crisp.core import json_file, json_schema
 from crisp.core.csv_table import write_table
 from crisp.core.html_table import Table, write_tables
 from crisp.core.unreadable import remade
@@ -81,7 +81,7 @@ def read(path: str | Path) -> dict[str, Any]:
         If it is missing, damaged or of another version.
     """
     remedy = remade(path, "detect", "crisp detect makes one")
-    return json_file.read(path, json_file.schema("detection"), "file of detection figures", remedy)
+    return json_file.read(path, json_schema.schema("detection"), "file of detection figures", remedy)
 
 
 def _rows(run: Run) -> list[Row]:

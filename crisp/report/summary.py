@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from crisp.core import json_file
+from crisp.core import json_file, json_schema
 from crisp.core.csv_table import write_table
 from crisp.core.html_table import WORDS, Table, write_tables
 from crisp.core.unreadable import remade
@@ -123,7 +123,7 @@ def collect_rows(runs: Iterable[Run]) -> list[Row]:
 
 def _metrics(path: Path) -> dict[str, Any]:
     remedy = remade(path, "evaluate", "crisp evaluate makes one")
-    metrics = json_file.read(path, json_file.schema("metrics"), "file of metrics", remedy)
+    metrics = json_file.read(path, json_schema.schema("metrics"), "file of metrics", remedy)
     size = len(metrics["classes"])
     json_file.refuse(
         path,

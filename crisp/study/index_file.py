@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from crisp.core import json_file
+from crisp.core import json_file, json_schema
 from crisp.core.limits import LARGEST_SIDE
 from crisp.core.words import counted
 
@@ -31,7 +31,7 @@ def read_index(path: str | Path, whole: bool = False) -> dict[str, Any]:
         If it is missing, damaged, or not an index of this version; lists all faults.
     """
     by_hand = "crisp index makes an index.json for each video"
-    schema = json_file.schema("index")
+    schema = json_schema.schema("index")
     if whole:
         schema = {**schema, "$ref": "#/$defs/whole"}
     index = json_file.read(path, schema, "index", REMEDY, by_hand, "an index.json of crisp index")

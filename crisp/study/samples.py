@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from crisp.core import json_file
+from crisp.core import json_file, json_schema
 from crisp.core.cells import guarded, plain
 from crisp.core.errors import CrispError, Fault
 from crisp.core.files import digest, replacing
@@ -85,7 +85,7 @@ def read_labels(path: str | Path) -> Labels:
         If the file is missing or damaged.
     """
     remedy = remade(path, by_hand="a run of the study writes one")
-    kept = json_file.read(path, json_file.schema("labels"), "file of labels", remedy)
+    kept = json_file.read(path, json_schema.schema("labels"), "file of labels", remedy)
     found = (
         (f"$[{name!r}][{number}]", "empty or negative interval")
         for name, strokes in kept.items()

@@ -6,12 +6,9 @@ import copy
 import difflib
 import re
 from collections.abc import Iterator, Sequence
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-import yaml
-
+from crisp.core import json_schema
 from crisp.core.errors import Fault
 
 # Numbers that arrive as strings: PyYAML follows YAML 1.1 and reads 1e-3 as a string, and Snakemake's
@@ -19,11 +16,9 @@ from crisp.core.errors import Fault
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
-@cache
 def schema() -> dict[str, Any]:
     """Return the JSON schema of a study."""
-    path = Path(__file__).parents[1] / "schemas" / "study.schema.yaml"
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    return json_schema.schema("study")
 
 
 def defaults(key: str) -> dict[str, Any]:

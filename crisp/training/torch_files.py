@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
 from referencing import Registry
@@ -20,7 +19,6 @@ from referencing.jsonschema import DRAFT202012
 from torch import Tensor, nn
 
 from crisp.core import json_schema, pickles
-from crisp.study import config, schema
 
 # Everything that plain types and dense tensors need.
 NAMES = [
@@ -74,11 +72,7 @@ VALIDATOR = extend(
 
 @cache
 def _validator(part: str) -> Draft202012Validator:
-    path = Path(config.__file__).parents[1] / "schemas" / "model.schema.yaml"
-    schemas = {
-        "model.schema.yaml": yaml.safe_load(path.read_text(encoding="utf-8")),
-        "study.schema.yaml": schema.schema(),
-    }
+    schemas = {f"{name}.schema.yaml": json_schema.schema(name) for name in ("model", "study")}
     # Because of its $schema, a part would get the plain validator, which rejects tensors and accepts NaN.
     plain = {
         name: {key: rule for key, rule in of.items() if key != "$schema"} for name, of in schemas.items()

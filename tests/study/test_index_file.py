@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from crisp.core import json_file, limits
+from crisp.core import json_file, json_schema, limits
 from crisp.core.errors import CrispError
 from crisp.study import index_file
 from crisp.study.annotations import Stroke
@@ -101,7 +101,7 @@ def test_whole_index_has_all_that_other_files_are_made_of(tmp_path: Path) -> Non
 
 
 def test_schema_has_the_limits_of_recordings() -> None:
-    schema = json_file.schema("index")
+    schema = json_schema.schema("index")
     video, parts = schema["properties"]["video"]["properties"], schema["$defs"]
     assert (video["fps"]["minimum"], video["fps"]["maximum"]) == (limits.LEAST_FPS, limits.MOST_FPS)
     assert parts["side"]["maximum"] == limits.LARGEST_SIDE
