@@ -43,7 +43,7 @@ rule all:
     default_target: True
     input:
         # A deleted stage file comes back, too.
-        all_stage_files,
+        INPUTS.all_stage_files,
         [STUDY.quality_picture(video).as_posix() for video in STUDY.pictured],
         f"{RESULTS}/summary.tsv",
         f"{RESULTS}/summary.png",

@@ -16,7 +16,7 @@ from crisp.core.words import counted
 from crisp.study import samples as strokes
 from crisp.study import training_samples
 from crisp.study.config import Study, Variant
-from crisp.workflow.rule_inputs import SplitSamples
+from crisp.workflow.split_samples import SplitSamples
 
 WIDTH, HEIGHT = 320, 180  # px; the constants below are for frames of this size
 DECODING = 0.015  # core-seconds per video frame of 1920x1080 H.264, scaled down and written

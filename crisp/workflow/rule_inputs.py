@@ -1,83 +1,183 @@
-"""Inputs of rules that use labels, from tables and annotations, before any job runs."""
+"""Input files of each rule's jobs, from the study and its labels.
+
+The Snakefile loads this at every start: import no slow library.
+"""
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
 
+from snakemake.io import ancient
+
+from crisp.core import names
 from crisp.core.errors import CrispError
-from crisp.core.files import digest
-from crisp.core.versions import STAGES
-from crisp.study.config import Study
-from crisp.study.samples import Labels, Sample, collect_samples
-from crisp.study.splits import assign_split
-from crisp.study.tables import SPLITS
-from crisp.study.training_samples import TRAINING
+from crisp.study.checks import pose_sources
+from crisp.study.config import Study, Variant
+from crisp.workflow.rule_resources import RuleResources
+from crisp.workflow.run_labels import RunLabels
 
 
-class SplitSamples:
-    """The samples of each split, with the frame counts in ``videos.tsv``.
+class Wildcards(Protocol):
+    """The wildcards of a job."""
 
-    The strokes rule uses the decoded frame counts. Digests must not change when these become known; a
-    video that is decoded again is detected by its stage files.
+    video: str
+    method: str
+    variant: str
+    split: str
+
+
+def existing(paths: Iterable[str | Path]) -> list[str]:
+    """Return the paths that exist, with their dates ignored; the check of the study reports the others.
+
+    Names such as ``match {final}.mp4`` are left out, as Snakemake would read a wildcard: parameters
+    detect changes of these files.
+    """
+    return [ancient(str(path)) for path in paths if names.plain(path) and Path(path).exists()]
+
+
+class RuleInputs:
+    """The inputs of a study's rules, as functions that Snakemake calls for each job.
 
     Parameters
     ----------
     study : Study
-    kept : dict, optional
-        Snapshot of strokes to use instead of the files (see `crisp.study.samples.labels`).
+    labels : RunLabels
+        They decide the videos that a split's training and evaluation depend on.
+    resources : RuleResources
+        It decides into how many parts the flow of a video is divided.
     """
 
-    def __init__(self, study: Study, kept: Labels | None = None) -> None:
-        self.study, self.kept = study, kept
-        self._parts: dict[str, dict[str, list[Sample]]] = {}
-        self._videos: dict[tuple[str, ...], list[str]] = {}  # requested by every job of a split
+    def __init__(self, study: Study, labels: RunLabels, resources: RuleResources) -> None:
+        self.study, self.labels, self.resources = study, labels, resources
+        self.results = study.results.as_posix()
 
-    @cached_property
-    def samples(self) -> list[Sample]:
-        """Return all samples of the study."""
-        counts = {video: row.working_frames for video, row in self.study.used.items()}
-        return collect_samples(self.study, counts, self.kept)
+    def stage_file(self, video: str, stage: str, method: str = "") -> str:
+        """Return the path of a video's stage file."""
+        return self.study.stage_file(video, stage, method).as_posix()
 
-    def parts(self, split: str) -> dict[str, list[Sample]]:
-        """Return the samples of each part (train, validation, test) of a split.
+    def stage_files(self, stage: str, method: str = "", videos: Iterable[str] | None = None) -> list[str]:
+        """Return the paths of a stage's files.
 
-        Raises
-        ------
-        CrispError
-            As `crisp.study.samples.collect_samples` and `crisp.study.splits.assign_split`.
+        Parameters
+        ----------
+        stage : str
+        method : str
+            Flow method, for the stages ``flow`` and ``roi``.
+        videos : iterable of str, optional
+            All used videos if not given.
+
+        Returns
+        -------
+        list of str
         """
-        if split not in self._parts:
-            assigned = assign_split(self.study, self.samples, split)
-            parts: dict[str, list[Sample]] = {part: [] for part in SPLITS}
-            for sample in self.samples:
-                if sample.sample in assigned:
-                    parts[assigned[sample.sample]].append(sample)
-            self._parts[split] = parts
-        return self._parts[split]
+        wanted = self.study.used if videos is None else videos
+        return [self.stage_file(video, stage, method) for video in wanted]
 
-    def videos(self, split: str, *parts: str) -> list[str]:
-        """List the videos with a sample in some parts of a split; all used videos if these are unknown.
+    def all_stage_files(self, _: Wildcards) -> list[str]:
+        """Return what `all` needs: the ROI files, which depend on all others, deleted others, and poses.
 
-        They are unknown if single samples are drawn from all videos (``stratified``), or if labels are
-        invalid: the check of the study reports these before the first job.
+        Listing every file would be equivalent, but make the graph of a large study a tenth larger.
         """
-        if (split, *parts) not in self._videos:
-            self._videos[split, *parts] = self._found(split, parts)
-        return self._videos[split, *parts]
+        wanted = []
+        for video in self.study.used:
+            for method in self.study.flow_methods:
+                roi = self.stage_file(video, "roi", method)
+                wanted.append(roi)
+                if Path(roi).exists():
+                    others = (
+                        self.stage_file(video, "frames"),
+                        self.stage_file(video, "flow", method),
+                        (self.study.volumes / video / f"{video}.h5").as_posix(),
+                    )
+                    wanted += [path for path in others if not Path(path).exists()]
+            if self.study.takes_pose:
+                wanted.append(self.stage_file(video, "pose"))
+        return list(dict.fromkeys(wanted))
 
-    def _found(self, split: str, parts: tuple[str, ...]) -> list[str]:
-        if self.study.split_method == "stratified":
-            return list(self.study.used)
+    def raw_video(self, wildcards: Wildcards) -> list[str]:
+        """Return the raw video; if it is generated, rule `demo` makes it."""
+        path = self.study.source(self.study.video(wildcards.video).video)
+        return [ancient(str(path))] if self.study.generate else existing([path])
+
+    def pose_source(self, wildcards: Wildcards) -> list[str]:
+        """Return the pose file of a video; none if poses are estimated, or if it is missing."""
         try:
-            found = {sample.video for part in parts for sample in self.parts(split)[part]}
+            return [ancient(pose_sources.source(self.study, wildcards.video).as_posix())]
         except CrispError:
-            return list(self.study.used)
-        return [video for video in self.study.used if video in found]
+            return []
 
-    def training_digest(self, split: str) -> str:
-        """Return a digest of the training and validation samples of a split."""
-        try:
-            rows = {part: [one[:4] for one in self.parts(split)[part]] for part in TRAINING}
-        except CrispError as error:
-            return str(error)
-        return digest([STAGES["strokes"], STAGES["split"], rows])
+    def flow_parts(self, wildcards: Wildcards) -> list[str]:
+        """Return the parts from which a long video's flow is joined; none if one job computes it."""
+        whole = self.stage_file(wildcards.video, "flow", wildcards.method).removesuffix(".h5")
+        count = self.resources.part_count(wildcards.video, wildcards.method)
+        return [f"{whole}.part-{part}-of-{count}.h5" for part in range(1, count + 1)] if count > 1 else []
+
+    def volume(self, wildcards: Wildcards) -> list[str]:
+        """Return the stage files that a volume links."""
+        video, methods = wildcards.video, self.study.flow_methods
+        return [
+            self.stage_file(video, "frames"),
+            *(self.stage_file(video, stage, method) for stage in ("flow", "roi") for method in methods),
+            *([self.stage_file(video, "pose")] if self.study.takes_pose else []),
+        ]
+
+    def annotation_files(self, videos: Iterable[str] | None = None) -> list[str]:
+        """Return the existing annotation files of videos; all by default. Parameters digest their content."""
+        wanted = set(self.study.used if videos is None else videos)
+        rows = [row for row in self.study.annotations if row.video in wanted]
+        return existing(dict.fromkeys(map(self.study.annotation_file, rows)))
+
+    def training_videos(self, wildcards: Wildcards) -> list[str]:
+        """Return the videos with a training or validation sample of a split."""
+        return self.labels.split_samples.videos(wildcards.split, "train", "validation")
+
+    def training_frames(self, wildcards: Wildcards) -> list[str]:
+        """Return the frames of a split's training videos."""
+        return self.stage_files("frames", "", self.training_videos(wildcards))
+
+    def training_roi(self, wildcards: Wildcards) -> list[str]:
+        """Return the ROI of a split's training and validation videos.
+
+        The normalisation uses only training samples; the training depends on validation videos through it.
+        """
+        return self.stage_files("roi", wildcards.method, self.training_videos(wildcards))
+
+    def training_annotations(self, wildcards: Wildcards) -> list[str]:
+        """Return the annotation files of a split's training videos."""
+        return self.annotation_files(self.training_videos(wildcards))
+
+    def training(self, wildcards: Wildcards) -> list[str]:
+        """Return samples, normalisation, and the stage files that the normalisation does not imply.
+
+        An edge from every video to every training would be most of a large study's graph.
+        """
+        variant, split = self.study.variant(wildcards.variant), wildcards.split
+        videos = self.training_videos(wildcards)
+        tables = [f"{self.results}/splits/{split}/{part}.tsv" for part in ("train", "validation")]
+        fitted = self._normalisation(variant, split)
+        origin = [variant.init_from] if variant.init_from and names.plain(variant.init_from) else []
+        roi = [] if fitted else self.stage_files("roi", variant.flow, videos)
+        return tables + fitted + roi + self._pose(variant, videos) + origin
+
+    def evaluation(self, wildcards: Wildcards) -> list[str]:
+        """Return samples, normalisation, and the stage files of a split's test videos."""
+        return self._prediction(wildcards, self.labels.split_samples.videos(wildcards.split, "test"))
+
+    def detection(self, wildcards: Wildcards) -> list[str]:
+        """Return samples, normalisation, and the stage files of the videos to find strokes in."""
+        return self._prediction(wildcards, dict.fromkeys(row.video for row in self.study.detection_rows))
+
+    def _prediction(self, wildcards: Wildcards, videos: Iterable[str]) -> list[str]:
+        variant, split = self.study.variant(wildcards.variant), wildcards.split
+        tables = [f"{self.results}/strokes.tsv", f"{self.results}/splits/{split}.tsv"]
+        roi = self.stage_files("roi", variant.flow, videos)
+        return tables + self._normalisation(variant, split) + roi + self._pose(variant, videos)
+
+    def _normalisation(self, variant: Variant, split: str) -> list[str]:
+        takes_flow = "flow" in variant.streams
+        return [self.study.normalisation_file(variant, split).as_posix()] if takes_flow else []
+
+    def _pose(self, variant: Variant, videos: Iterable[str]) -> list[str]:
+        return self.stage_files("pose", "", videos) if "pose" in variant.streams else []

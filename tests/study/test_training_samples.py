@@ -11,7 +11,7 @@ from crisp.study import samples as strokes
 from crisp.study.samples import write_samples
 from crisp.study.splits import assign_split, write_split
 from crisp.study.training_samples import read_training_samples, write_training_samples
-from crisp.workflow.rule_inputs import SplitSamples
+from crisp.workflow.split_samples import SplitSamples
 from tests.study.test_samples import FRAMES, Data, data  # noqa: F401 a fixture
 
 ACTIONS = ((0, 20, "Hit"), (100, 130, "Push"), (300, 340, "Hit"))

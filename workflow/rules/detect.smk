@@ -1,6 +1,6 @@
 rule detect:
     input:
-        detection_inputs,
+        INPUTS.detection,
         model=f"{MODELS}/model.pt",
     output:
         detections=f"{MODELS}/detections.csv",
@@ -21,9 +21,9 @@ rule detect:
     threads: STUDY.training.threads
     resources:
         gpu=1,
-        mem_mb=ASKED.inference_memory("detect"),
+        mem_mb=RESOURCES.inference_memory("detect"),
         disk_mb=100,
-        runtime=growing("runtime", ASKED.detection_minutes),
+        runtime=growing("runtime", RESOURCES.detection_minutes),
     params:
         study=SNAPSHOT,
         labels=LABELS,

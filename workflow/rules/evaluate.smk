@@ -12,7 +12,7 @@ SUPER_CONFUSION = {
 
 rule evaluate:
     input:
-        evaluation_inputs,
+        INPUTS.evaluation,
         model=f"{MODELS}/model.pt",
     output:
         **SUPER_CONFUSION if STUDY.super_classes else {},
@@ -48,7 +48,7 @@ rule evaluate:
     threads: STUDY.training.threads
     resources:
         gpu=1,
-        mem_mb=ASKED.inference_memory("evaluate"),
+        mem_mb=RESOURCES.inference_memory("evaluate"),
         disk_mb=100,
         runtime=runtime(120),
     params:

@@ -2,7 +2,7 @@
 rule flow:
     input:
         frames=f"{VOLUMES}/{{video}}/frames.h5",
-        parts=flow_parts,
+        parts=INPUTS.flow_parts,
     output:
         f"{VOLUMES}/{{video}}/flow/{{method}}.h5",
     log:
@@ -11,12 +11,12 @@ rule flow:
         f"{TIMES}/flow/{{video}}-{{method}}.tsv"
     conda:
         "../../envs/crisp.yaml"
-    threads: ASKED.flow_threads
+    threads: RESOURCES.flow_threads
     resources:
-        gpu=ASKED.flow_gpus,
-        mem_mb=growing("mem_mb", ASKED.flow_megabytes),
+        gpu=RESOURCES.flow_gpus,
+        mem_mb=growing("mem_mb", RESOURCES.flow_megabytes),
         disk_mb=2000,
-        runtime=growing("runtime", ASKED.flow_minutes),
+        runtime=growing("runtime", RESOURCES.flow_minutes),
         # A resource and no parameter: another backend leaves finished flow alone.
         backend=STUDY.flow_backend,
     params:
@@ -37,12 +37,12 @@ rule flow_part:
         f"{TIMES}/flow/{{video}}-{{method}}-{{part}}-of-{{parts}}.tsv"
     conda:
         "../../envs/crisp.yaml"
-    threads: ASKED.flow_threads
+    threads: RESOURCES.flow_threads
     resources:
-        gpu=ASKED.flow_gpus,
-        mem_mb=growing("mem_mb", ASKED.flow_megabytes),
+        gpu=RESOURCES.flow_gpus,
+        mem_mb=growing("mem_mb", RESOURCES.flow_megabytes),
         disk_mb=2000,
-        runtime=growing("runtime", ASKED.flow_minutes),
+        runtime=growing("runtime", RESOURCES.flow_minutes),
         backend=STUDY.flow_backend,
     params:
         version=version("flow"),

@@ -1,6 +1,6 @@
 rule frames:
     input:
-        raw_video,
+        lambda wildcards: reported(INPUTS.raw_video, wildcards),
     output:
         f"{VOLUMES}/{{video}}/frames.h5",
     log:
@@ -16,12 +16,11 @@ rule frames:
         runtime=runtime(10, 0.05),
     params:
         version=version("frames"),
-        # Content decides, not the file's date. Another kind of machine may encode a
-        # generated video differently, so there another hash is no error.
-        sha256=lambda wildcards: VIDEOS[wildcards.video].sha256,
-        replaced=replaced,
-        other="--other-is-fine" if STUDY.generate else past_snakemake,
-        frame_step=lambda wildcards: VIDEOS[wildcards.video].frame_step,
+        sha256=PARAMS.sha256,
+        replaced=PARAMS.replaced,
+        # Another kind of machine may encode a generated video differently.
+        other="--other-is-fine" if STUDY.generate else PARAMS.quoted_video,
+        frame_step=PARAMS.frame_step,
         width=STUDY.width,
         upscale="--upscale" if STUDY.upscale else "",
     shell:

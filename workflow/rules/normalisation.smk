@@ -1,8 +1,7 @@
 rule normalisation:
     input:
         train=f"{RESULTS}/splits/{{split}}/train.tsv",
-        # Of those that validate, too: a training has no other edge to them.
-        roi=lambda wildcards: stage_files("roi", wildcards.method, training_videos(wildcards.split)),
+        roi=INPUTS.training_roi,
     output:
         f"{RESULTS}/normalisation/{{split}}-{{method}}-{{kind}}.json",
     log:

@@ -3,7 +3,7 @@ rule pose:
     input:
         frames=f"{VOLUMES}/{{video}}/frames.h5",
         roi=f"{VOLUMES}/{{video}}/roi/{STUDY.flow_methods[0]}.h5",
-        source=pose_source,
+        source=INPUTS.pose_source,
     output:
         f"{VOLUMES}/{{video}}/pose.h5",
     log:
@@ -19,21 +19,8 @@ rule pose:
         runtime=runtime(10, 0.2 if STUDY.pose_estimator else 0.01),
     params:
         version=version("pose"),
-        # Content decides, not the file's date.
-        digest=lambda wildcards: pose_sources.fingerprint(STUDY, wildcards.video, SEEN_POSES),
-        # A function: Snakemake would look for wildcards in the names of joints.
-        how=lambda wildcards: (
-            ["estimate"]
-            if STUDY.pose_estimator
-            else [
-                "pose",
-                f"--width={STUDY.pose_width}",
-                *(
-                    f"--joint={ours}={theirs}"
-                    for ours, theirs in sorted(STUDY.pose_joints.items())
-                ),
-            ]
-        ),
+        digest=PARAMS.poses,
+        how=PARAMS.pose_command,
     shell:
         "crisp {params.how:q}"
         f" --volume {VOLUMES}/{{wildcards.video}}/{{wildcards.video}}.h5"

@@ -24,7 +24,7 @@ rule quality:
     params:
         study=SNAPSHOT,
         labels=LABELS,
-        version=quality_version,
+        version=PARAMS.quality,
     shell:
         "crisp quality --study {params.study:q} --labels {params.labels:q} {wildcards.video}"
         " 2>&1 | tee {log:q}"

@@ -13,6 +13,6 @@ rule split:
         runtime=runtime(10),
     params:
         study=SNAPSHOT,
-        version=lambda wildcards: version("split", splits.split_digest(STUDY)),
+        version=PARAMS.split,
     shell:
         "crisp split --study {params.study:q} {wildcards.split} 2>&1 | tee {log:q}"

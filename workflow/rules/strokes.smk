@@ -1,7 +1,7 @@
 rule strokes:
     input:
-        frames=stage_files("frames"),
-        annotations=lambda wildcards: annotation_files(VIDEOS),
+        frames=INPUTS.stage_files("frames"),
+        annotations=lambda wildcards: INPUTS.annotation_files(),
     output:
         f"{RESULTS}/strokes.tsv",
     log:
@@ -15,6 +15,6 @@ rule strokes:
     params:
         study=SNAPSHOT,
         labels=LABELS,
-        version=strokes_version,
+        version=PARAMS.strokes,
     shell:
         "crisp strokes --study {params.study:q} --labels {params.labels:q} 2>&1 | tee {log:q}"

@@ -1,6 +1,6 @@
 rule train:
     input:
-        training_inputs,
+        INPUTS.training,
     output:
         model=f"{MODELS}/model.pt",
         history=f"{MODELS}/history.csv",
@@ -20,12 +20,12 @@ rule train:
     threads: (STUDY.training.threads + STUDY.training.workers) * STUDY.training.gpus
     resources:
         gpu=STUDY.training.gpus,
-        mem_mb=growing("mem_mb", ASKED.training_megabytes),
+        mem_mb=growing("mem_mb", RESOURCES.training_megabytes),
         disk_mb=4000,
         runtime=runtime(720),
     params:
         study=SNAPSHOT,
-        version=train_version,
+        version=PARAMS.train,
         # Undeclared: Snakemake would delete it with a failed job, and it is what a retry resumes from.
         state=f"{RESULTS}/state/{{variant}}-{{split}}-{{seed}}",
     shell:

@@ -1,8 +1,8 @@
 # Of the labels themselves: from strokes.tsv, a label of a test video would train every model again.
 rule training_samples:
     input:
-        frames=lambda wildcards: stage_files("frames", "", training_videos(wildcards.split)),
-        annotations=lambda wildcards: annotation_files(set(training_videos(wildcards.split))),
+        frames=INPUTS.training_frames,
+        annotations=INPUTS.training_annotations,
     output:
         train=f"{RESULTS}/splits/{{split}}/train.tsv",
         validation=f"{RESULTS}/splits/{{split}}/validation.tsv",
@@ -17,7 +17,7 @@ rule training_samples:
     params:
         study=SNAPSHOT,
         labels=LABELS,
-        version=training_samples_version,
+        version=PARAMS.training_samples,
     shell:
         "crisp training-samples --study {params.study:q} --labels {params.labels:q} {wildcards.split}"
         " 2>&1 | tee {log:q}"

@@ -2,7 +2,7 @@
 # job a video more would cost far more than its work; this rule makes one that was deleted.
 rule volume:
     input:
-        volume_inputs,
+        INPUTS.volume,
     output:
         f"{VOLUMES}/{{video}}/{{video}}.h5",
     log:

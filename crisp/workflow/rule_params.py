@@ -1,0 +1,116 @@
+"""Parameters of rules that stand for content: digests of labels, settings and raw files.
+
+Snakemake reruns a job if a parameter changes; these change only with what affects the job's result.
+The Snakefile loads this at every start: import no slow library.
+"""
+
+from __future__ import annotations
+
+import shlex
+from functools import cached_property
+
+from crisp.core import files, names
+from crisp.core.versions import STAGES
+from crisp.study import samples, splits
+from crisp.study.checks import pose_sources, video_sources
+from crisp.study.config import NO_RESULT, Study
+from crisp.workflow.rule_inputs import Wildcards
+from crisp.workflow.run_labels import RunLabels
+
+
+def version(stage: str, *parts: object) -> str:
+    """Return a digest that changes with a stage's version or with any of `parts`."""
+    return files.digest([STAGES[stage], *parts])
+
+
+class RuleParams:
+    """The parameters of a study's rules, as functions that Snakemake calls for each job.
+
+    Parameters
+    ----------
+    study : Study
+    labels : RunLabels
+    """
+
+    def __init__(self, study: Study, labels: RunLabels) -> None:
+        self.study, self.labels = study, labels
+
+    @cached_property
+    def _seen_videos(self) -> video_sources.Seen:
+        return video_sources.read_cache(self.study)
+
+    @cached_property
+    def _seen_poses(self) -> pose_sources.Seen:
+        return pose_sources.read_cache(self.study)
+
+    def sha256(self, wildcards: Wildcards) -> str:
+        """Return the SHA-256 of a raw video in the table: its content decides, not its date."""
+        return self.study.used[wildcards.video].sha256
+
+    def frame_step(self, wildcards: Wildcards) -> int:
+        """Return the frame step of a video."""
+        return self.study.used[wildcards.video].frame_step
+
+    def replaced(self, wildcards: Wildcards) -> str:
+        """Describe a raw video that differs from the scanned one: the job is planned, and the check fails."""
+        if self.study.generate:
+            return ""
+        try:
+            row = self.study.used[wildcards.video]
+            return video_sources.found_instead(self.study, row, self._seen_videos)
+        except OSError:
+            return ""  # the check reports a missing file
+
+    def quoted_video(self, wildcards: Wildcards) -> str:
+        """Return the raw video as a word of the command if it cannot be an input (see `existing`)."""
+        path = self.study.source(wildcards.video)
+        return "" if names.plain(path) else shlex.quote(str(path))
+
+    def poses(self, wildcards: Wildcards) -> str:
+        """Return the digest of a video's pose file: its content decides, not its date."""
+        return pose_sources.fingerprint(self.study, wildcards.video, self._seen_poses)
+
+    def pose_command(self, _: Wildcards) -> list[str]:
+        """Return the command that makes poses, with its options.
+
+        It must be a function: Snakemake would look for wildcards in the names of joints.
+        """
+        if self.study.pose_estimator:
+            return ["estimate"]
+        joints = sorted(self.study.pose_joints.items())
+        return [
+            "pose",
+            f"--width={self.study.pose_width}",
+            *(f"--joint={ours}={theirs}" for ours, theirs in joints),
+        ]
+
+    def quality(self, wildcards: Wildcards) -> str:
+        """Return the version of a quality picture, with the labels of its own video only."""
+        labels = self.labels.by_video.get(wildcards.video, "")
+        return version("quality", labels, self.study.crop_sizes)
+
+    def strokes(self, _: Wildcards) -> str:
+        """Return the version of the table of strokes."""
+        study = self.study
+        return version(
+            "strokes",
+            samples.labels_digest(self.labels.parsed),
+            study.negative_class,
+            study.negative_share,
+            study.negative_seconds,
+            study.split_seed,
+        )
+
+    def split(self, _: Wildcards) -> str:
+        """Return the version of a split."""
+        return version("split", splits.split_digest(self.study))
+
+    def training_samples(self, wildcards: Wildcards) -> str:
+        """Return the version of the training and validation samples of a split."""
+        return version("split", self.labels.split_samples.training_digest(wildcards.split))
+
+    def train(self, wildcards: Wildcards) -> str:
+        """Return the version of a training; settings that do not affect its result are excluded."""
+        settings = self.study.config["training"].items()
+        training = {key: value for key, value in settings if key not in NO_RESULT}
+        return version("train", vars(self.study.variant(wildcards.variant)), training, self.study.classes)

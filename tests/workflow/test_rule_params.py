@@ -1,0 +1,86 @@
+"""Parameters of rules: each changes with what affects its job's result, and with nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crisp.study import tables
+from crisp.study.load import resolve_study
+from crisp.workflow.rule_params import RuleParams
+from crisp.workflow.run_labels import RunLabels
+from tests.lab import CONTENT
+from tests.workflow.test_rule_resources import job
+
+TRAINING = job(variant="rgb", split="main")
+
+
+@pytest.fixture(autouse=True)
+def data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [tables.Video(name, f"{name}.mp4", 1, 900, "", 30.0) for name in tables.SPLITS]
+    tables.write_videos("videos.tsv", rows)
+    labels = [tables.Annotation(name, f"xml/{name}.xml", split=name) for name in tables.SPLITS]
+    tables.write_annotations("annotations.tsv", labels)
+    Path("xml").mkdir()
+    for name in tables.SPLITS:
+        annotate(name, 10)
+
+
+def annotate(video: str, end: int) -> None:
+    actions = f'<action begin="0" end="{end}" move="Hit"/><action begin="20" end="30" move="Push"/>'
+    Path(f"xml/{video}.xml").write_text(f"<video>{actions}</video>")
+
+
+def params(**changes: Any) -> RuleParams:
+    study = resolve_study(
+        {**CONTENT, "classes": ["Hit", "Push"], "negatives": {"class": "", "share": 0}, **changes}
+    )
+    return RuleParams(study, RunLabels(study))
+
+
+def test_a_label_changes_the_parameters_of_its_own_video_and_parts() -> None:
+    before = params()
+    kept = {video: before.quality(job(video=video)) for video in tables.SPLITS}
+    strokes, samples = before.strokes(job()), before.training_samples(TRAINING)
+    annotate("test", 12)
+    after = params()
+    assert after.quality(job(video="test")) != kept["test"]
+    assert after.quality(job(video="train")) == kept["train"]
+    assert after.strokes(job()) != strokes
+    assert after.training_samples(TRAINING) == samples
+    annotate("train", 12)
+    assert params().training_samples(TRAINING) != samples
+
+
+def test_the_labels_of_a_run_are_those_of_its_start() -> None:
+    running = params()
+    before = running.strokes(job())
+    annotate("test", 12)
+    assert running.strokes(job()) == before
+
+
+@pytest.mark.parametrize(("key", "value", "changes"), [("workers", 7, False), ("epochs", 7, True)])
+def test_a_training_is_repeated_for_settings_that_change_its_result(
+    key: str, value: int, changes: bool
+) -> None:
+    before = params().train(TRAINING)
+    assert (params(training={key: value}).train(TRAINING) != before) == changes
+
+
+def test_a_video_name_that_snakemake_would_expand_goes_into_the_command() -> None:
+    rows = [tables.Video("train", "match {final}.mp4", 1, 900, "", 30.0)]
+    tables.write_videos("videos.tsv", rows)
+    assert params().quoted_video(job(video="train")) == "'data/d/match {final}.mp4'"
+
+
+def test_a_missing_video_is_left_to_the_check() -> None:
+    assert params().replaced(job(video="train")) == ""
+
+
+def test_a_replaced_video_is_described() -> None:
+    Path("data/d").mkdir(parents=True)
+    Path("data/d/train.mp4").write_bytes(b"another")
+    assert params().replaced(job(video="train")) == "7 bytes"
