@@ -60,7 +60,7 @@ def understand(command: list[str]) -> None:
         goals = [word for word in arguments if "=" not in word]
         done = subprocess.run(["make", "-n", *arguments], cwd=ROOT, capture_output=True, text=True)
         assert goals
-        # A study that is imported first is not there yet.
+        # A study that is imported first is missing.
         assert done.returncode == 0 or "config/mine/study.yaml" in done.stderr, done.stderr
     elif program in ("python", "python3"):
         path = ROOT / (arguments[1].replace(".", "/") + ".py" if arguments[0] == "-m" else arguments[0])

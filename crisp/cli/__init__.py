@@ -25,8 +25,8 @@ from crisp.core.errors import CrispError, fail
 from crisp.core.signals import ended_clean
 from crisp.core.unreadable import denied
 
-INPUT = "look into the files that were given to this command; crisp check tells more of those of a study"
-INTERRUPTED = "interrupted; nothing is half-written"
+INPUT = "check the input files of this command; crisp check reports faults of a study's files"
+INTERRUPTED = "interrupted; no file is incomplete"
 TOLD = {  # file and folder errors that a user can fix
     errno.EACCES,
     errno.EPERM,
@@ -49,12 +49,17 @@ TOLD = {  # file and folder errors that a user can fix
 }
 # Errors that only invalid input causes, with their messages, if a reader has not reported them.
 LAST = (
-    (MemoryError, "", "memory ran out", "give the job more memory, or use a smaller batch or width"),
+    (MemoryError, "", "out of memory", "give the job more memory, or use a smaller batch or width"),
     (RecursionError, "", "input is nested too deeply", INPUT),
     (OverflowError, "", "a number in the input is too large", INPUT),
-    (UnicodeEncodeError, "", "a text in the input holds half a character and cannot be written", INPUT),
+    (
+        UnicodeEncodeError,
+        "",
+        "a text in the input contains an incomplete character and cannot be written",
+        INPUT,
+    ),
     (ValueError, "embedded null", "a path in the input holds a NUL character", INPUT),
-    (RuntimeError, "Symlink loop", "links lead in a circle", "correct the links"),
+    (RuntimeError, "Symlink loop", "symbolic links form a loop", "correct the links"),
 )
 
 

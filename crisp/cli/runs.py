@@ -113,6 +113,6 @@ def recover(
 
     words = recovery.recover(load_study(study), study, run)
     if words is None:
-        print("no run of this study was cut off on record; nothing to recover")
+        print("no interrupted run of this study is recorded; nothing to recover")
     elif words:
         runs.become(words)

@@ -157,4 +157,4 @@ class Cache:
                     np.save(file, array)
         except (CrispError, OSError) as error:
             self._reserved.clear()
-            print(f"warning: {error}\n    the training goes on without the clip cache", file=sys.stderr)
+            print(f"warning: {error}\n    training continues without the clip cache", file=sys.stderr)

@@ -77,7 +77,7 @@ def _check_owner(path: Path) -> None:
         told = f"others may write to it, {stat.filemode(found.st_mode)}"
     else:
         return
-    expected = f"a folder of user {os.getuid()} that nobody else may write to, and no link"
+    expected = f"a folder of user {os.getuid()} that no other user can write to, and no link"
     raise fail(path, "cannot be the folder of the clip cache", expected, told, REMEDY)
 
 

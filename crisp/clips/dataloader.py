@@ -199,8 +199,8 @@ def fault_of(error: RuntimeError) -> CrispError | None:
         "was killed",
         "to load its clips",
         str(error).splitlines()[0][:200],
-        "often memory ran out: give the job more, or set training.workers lower; then the same "
-        "command goes on from the last saved state",
+        "usually for lack of memory: request more, or reduce training.workers; then the same "
+        "command resumes from the last saved state",
     )
 
 

@@ -107,10 +107,10 @@ def fit_normalisation(maxima: np.ndarray, kind: str, width: int, fps: float) -> 
     if not (maxima > 0).any():
         raise fail(
             "normalisation",
-            "nothing moves in the training samples",
+            "no motion in the training samples",
             "optical flow in at least one frame",
             f"{counted(len(maxima), 'frame')} without any",
-            "look at the videos, and at their flow and mask with crisp samples",
+            "inspect the videos, and their flow and mask with crisp samples",
         )
     floors, divisors, warnings = [], [], []
     for name, values, share in zip(("dx", "dy"), maxima.T, moving_share, strict=True):

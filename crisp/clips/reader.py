@@ -133,10 +133,10 @@ class ClipReader:
             if then[name] != now.get(name):
                 raise fail(
                     self._paths[KINDS.get(name, "roi")],
-                    "another file than when this training began",
-                    "volumes that stay as they are",
+                    "file has changed since this training began",
+                    "unchanged volumes",
                     "other values",
-                    "run snakemake again: it trains afresh from the new volumes",
+                    "run snakemake again: it starts a new training from the new volumes",
                 )
 
     @staticmethod
@@ -167,7 +167,7 @@ class ClipReader:
                         f"ROI does not belong to {self._paths[kind]}",
                         f"{('frames', 'height', 'width')[:axes]} = {datasets[name].shape[:axes]}",
                         datasets["mask"].shape[:axes],
-                        f"make the ROI again: {stage_files.remake(self._paths['roi'], 'roi')}",
+                        f"recompute the ROI: {stage_files.remake(self._paths['roi'], 'roi')}",
                     )
         return datasets
 

@@ -78,7 +78,7 @@ def _prepare(path: Path) -> None:
             "file cannot be written",
             "a folder that can be written to, and no folder of that name in it",
             f"{error.strerror}{f': {error.filename}' if error.filename else ''}",
-            "correct the path or the permissions, then give the same command again; nothing is lost",
+            "correct the path or the permissions, then repeat the command; nothing is lost",
         ) from None
 
 
@@ -103,9 +103,9 @@ def spare(path: str | Path, kind: str) -> None:
     if found not in (kind, "an empty file"):
         raise fail(
             path,
-            "another kind of file is in the place of the output",
+            "output path is a file of another kind",
             f"nothing, or {kind or 'text'}",
-            found or "text, or a file of a kind that is not known",
+            found or "text, or a file of unknown kind",
             ELSEWHERE,
         )
 
@@ -137,7 +137,7 @@ def _full(path: Path, number: int) -> CrispError:
         "no room to write this file",
         "free space on its file system",
         os.strerror(number),
-        f"{way}, then give the same command again; nothing is lost",
+        f"{way}, then repeat the command; nothing is lost",
     )
 
 

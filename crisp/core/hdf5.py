@@ -52,11 +52,11 @@ def opened(path: str | Path, packed: int = PACKED, beside: str = "") -> h5py.Fil
 
 def _check(dataset: h5py.Dataset, packed: int) -> None:
     if dataset.is_virtual or dataset.external:
-        raise ValueError(f"{dataset.name[1:]} has its content in another file")
+        raise ValueError(f"{dataset.name[1:]} stores its content in another file")
     item, held = dataset.dtype.itemsize, dataset.id.get_storage_size()
     declared = item * max(math.prod(dataset.shape or ()), math.prod(dataset.chunks or ()))
     if declared > SMALL + packed * held:
-        raise ValueError(f"{dataset.name[1:]} declares {declared:,} bytes, of which the file holds {held:,}")
+        raise ValueError(f"{dataset.name[1:]} declares {declared:,} bytes, but the file has {held:,}")
 
 
 def dataset(group: h5py.Group, name: str) -> h5py.Dataset:

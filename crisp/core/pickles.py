@@ -103,7 +103,7 @@ class _Machine(_Unpickler):
     def _set(self, items: list[Any]) -> None:
         content = self.stack[-1]
         if type(content) is not dict:
-            raise pickle.UnpicklingError("an item of no dictionary")
+            raise pickle.UnpicklingError("an item without a dictionary")
         for key, value in zip(items[::2], items[1::2], strict=True):
             if type(key) is not str and not (type(key) is int and 0 <= key < LARGEST_KEY):
                 raise pickle.UnpicklingError("a key that is neither text nor a small number")
@@ -113,7 +113,7 @@ class _Machine(_Unpickler):
         """Store a value under a number written as text, which may have any length."""
         place = int(self.readline()[:-1])
         if not 0 <= place < LARGEST_KEY:
-            raise pickle.UnpicklingError("a place beyond all values")
+            raise pickle.UnpicklingError("a position beyond all values")
         self.memo[place] = self.stack[-1]
 
     dispatch = _Methods(
@@ -137,7 +137,7 @@ class _Copy:
     def of(self, value: Any, inside: int = 0) -> Any:
         self._count(1)
         if inside > DEEPEST:
-            raise ValueError(f"more than {DEEPEST} values inside each other")
+            raise ValueError(f"values nested more than {DEEPEST} deep")
         if type(value) is list or type(value) is tuple:
             return type(value)(self.of(item, inside + 1) for item in value)
         if type(value) is dict:
@@ -153,7 +153,7 @@ class _Copy:
     def _count(self, number: int) -> None:
         self.left -= number
         if self.left < 0:
-            raise ValueError("it holds the same parts over and over")
+            raise ValueError("it repeats the same parts too often")
 
 
 def loads(content: bytes, names: Collection[str], made: Callable[[str, Any, Any], Any]) -> Any:

@@ -92,7 +92,7 @@ def ended_clean() -> Iterator[None]:
         if os.getpid() == first and "WORLD_SIZE" not in os.environ:  # one of several processes reports it
             name = signal.Signals(number).name
             with suppress(OSError):
-                os.write(2, f"crisp: ended by {name}; nothing is half-written\n".encode())
+                os.write(2, f"crisp: ended by {name}; no file is incomplete\n".encode())
         os._exit(128 + number)
 
     taken = [number for number in ENDS if signal.getsignal(number) is signal.SIG_DFL]

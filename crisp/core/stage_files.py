@@ -246,7 +246,7 @@ def _verify(beside: Path, path: str | Path) -> None:
             if _sha_of_values(dataset) != dataset.attrs["sha256"]:
                 raise fail(
                     path,
-                    f"dataset {name} does not read back as written",
+                    f"dataset {name} differs from what was written",
                     remedy="check the disk and the memory of this machine, then run again",
                 )
 
@@ -321,7 +321,7 @@ def open_stage(path: str | Path, kind: str) -> h5py.File:
     if found != usable:
         file.close()
         if found["kind"] is None:
-            remedy = f"correct the path: this HDF5 file is none of CRISP; crisp {kind} makes one"
+            remedy = f"correct the path: this HDF5 file is not from CRISP; crisp {kind} makes one"
         elif found["kind"] != kind:
             remedy = f"correct the path: this file holds the {found['kind']} of a video"
         else:
@@ -336,7 +336,7 @@ def remake(path: str | Path, kind: str) -> str:
     """Return the remedy for an unusable stage file, if CRISP made it."""
     if made_by_workflow(path):
         return f"delete it and run snakemake again: the {kind} rule makes it"
-    return "CRISP made this file: delete it, then give the command that made it again"
+    return "CRISP made this file: delete it, then repeat the command that made it"
 
 
 def damaged(path: str | Path, kind: str, error: object, where: str = "") -> CrispError:

@@ -46,7 +46,7 @@ class _Loader(yaml.SafeLoader):
         node = super().compose_node(parent, index)
         self._depth -= 1
         if node is None or (is_alias and node not in self._sizes):
-            raise _unlike(line, "an alias stands for what it is in", "a value that ends", "itself")
+            raise _unlike(line, "an alias contains itself", "a finite value", "itself")
         self._sizes[node] = 1 + sum(map(self._sizes.__getitem__, _inside(node)))
         if max(self._values, self._sizes[node]) > MOST_VALUES:
             raise _unlike(
@@ -77,7 +77,7 @@ def read_yaml(path: str | Path) -> Any:
             "study file is missing",
             "a YAML file",
             f"nothing{unreadable.counted_from(path)}",
-            "correct the path, or go to the folder that it counts from",
+            "correct the path, or change to the folder that it is relative to",
         ) from None
     except READING as error:
         if isinstance(error, OSError) or kind_of(path):
@@ -101,7 +101,7 @@ def _text(path: Path) -> str:
 
 
 def _unlike(where: str, what: str, expected: str, found: str) -> CrispError:
-    remedy = "correct the file; one that somebody gave you, look at before you use it"
+    remedy = "correct the file; inspect it first if you received it from somebody"
     return fail(where, f"not a study: {what}", expected, found, remedy)
 
 
@@ -139,10 +139,10 @@ def _template(node: yaml.MappingNode, path: str) -> Iterator[Fault]:
         if key.value == TEMPLATE:
             yield Fault(
                 f"{path}, line {key.start_mark.line + 1}",
-                "this file can run Python code: it asks Snakemake to take it for a template",
-                "a study without templates",
+                "this file can run Python code: it asks Snakemake to render it as a template",
+                "a study file without templates",
                 TEMPLATE,
-                "write the values out and delete the key; where somebody gave you the file, do not use it",
+                "write out the values and delete the key; do not use the file if it came from somebody",
             )
 
 
@@ -151,7 +151,7 @@ def _no_text(node: yaml.ScalarNode, path: str) -> Iterator[Fault]:
     if any(sign == "\0" or "\ud800" <= sign <= "\udfff" for sign in node.value):
         yield Fault(
             f"{path}, line {node.start_mark.line + 1}",
-            "a character that no text has",
+            "an invalid character",
             "text that can be written as UTF-8, without NUL",
             repr(node.value),
             "remove it",
@@ -168,7 +168,7 @@ def _repeated(node: yaml.MappingNode, path: str) -> Iterator[Fault]:
         if key.value in first:
             yield Fault(
                 f"{path}, line {line}",
-                f"key {key.value!r} is there twice",
+                f"key {key.value!r} occurs twice",
                 "each key once",
                 f"also in line {first[key.value]}",
                 "delete one of the two",

@@ -41,6 +41,6 @@ def missing(error: ImportError) -> Fault | None:
         )
     return Fault(
         f"{library}{ending}",
-        f"this system library is missing, and {error.name or 'a Python package'} cannot be loaded without it",
+        f"this system library is missing; {error.name or 'a Python package'} requires it",
         remedy=remedy,
     )

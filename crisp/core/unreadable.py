@@ -70,13 +70,13 @@ ERRORS = (
 )
 RIDDLES = {  # clearer texts for some errors
     RecursionError: "nested too deeply",
-    MemoryError: "more than there is memory for",
+    MemoryError: "more than fits into memory",
 }
 
 
 def counted_from(path: str | Path) -> str:
     """Return, for the message of a missing file, the folder of a relative path; else nothing."""
-    return "" if Path(path).is_absolute() else f"; the path counts from the working folder, {Path.cwd()}"
+    return "" if Path(path).is_absolute() else f"; the path is relative to the working folder, {Path.cwd()}"
 
 
 def made_by_workflow(path: str | Path) -> bool:
@@ -182,7 +182,7 @@ def explained(
         remedy = f"correct the path{f'; {by_hand}' if by_hand else ''}"
         return fail(path, what, expected, kind, remedy)
     if isinstance(error, OSError) and error.errno and error.strerror:  # the system's, not the reader's
-        remedy = "correct the path; if it is right, look after the disk or the network that holds the file"
+        remedy = "correct the path; if it is right, check the disk or the network that stores the file"
         return fail(path, what, expected, error.strerror, remedy)
     found = kind if kind and kind not in expected else reason(error)
     return fail(path, what, expected, found, remade(path, rule, by_hand))

@@ -71,5 +71,5 @@ def _misencoded(path: Path, name: str) -> CrispError | None:
             found = f"byte 0x{content[error.start]:02x} in line {line}, text in another encoding"
     elif not encoding or encoding.lower().startswith(("utf-16", "iso-8859-1")):
         return None
-    remedy = "save it again as UTF-8" + (", and say so in its first line" if declared else "")
+    remedy = "save it again as UTF-8" + (", and declare it in its first line" if declared else "")
     return fail(path, f"{name} cannot be read", EXPECTED, found, remedy)

@@ -111,7 +111,10 @@ def detect_strokes(
     seen = trained_on(study, split)
     left_out = [video for video in annotated if study.group_of(video) in seen]
     for video in left_out:
-        print(f"warning: {video}: left out, it or its group trains or validates", file=sys.stderr)
+        print(
+            f"warning: {video}: skipped, as it or its group is used for training or validation",
+            file=sys.stderr,
+        )
         del annotated[video]
     scale = read_scale(study, variant, split)
     normalised = normalisation.from_json(scale) if scale else None

@@ -66,9 +66,9 @@ def model_rows(model: nn.Module, streams: dict[str, torch.Tensor]) -> np.ndarray
             raise fail(
                 "GPU",
                 "not even one clip fits into its memory",
-                "room for the model and a clip",
+                "enough for the model and one clip",
                 "none",
-                "free it of other programs, or use --device cpu",
+                "end other programs on it, or use --device cpu",
             ) from None
     halves = (slice(count // 2), slice(count // 2, count))
     return np.concatenate(

@@ -28,9 +28,9 @@ def per_class_table(path: str | Path, metrics: Mapping[str, Any], title: str = "
     )
     note = (
         f"Decision rule {metrics['decision']}; {metrics['n']} labelled strokes. Figures in %; "
-        "– where one is not defined: no stroke of the class, or none predicted. "
+        "– if undefined: no stroke of the class, or none predicted. "
         f"Accuracy, with its 95 % interval: {accuracies}. "
-        f"Mean class recall {percent(metrics['mean_class_recall'])}. Class among the best "
+        f"Mean class recall {percent(metrics['mean_class_recall'])}. Class among the top "
         f"{', '.join(f'{k}: {percent(share)}' for k, share in metrics['top_k'].items())}."
     )
     write_page(path, title, note, ["Class", "Samples", "Precision", "Recall", "F1"], body)

@@ -197,7 +197,7 @@ def _fitting(
     """Return the probabilities as arrays, checked against samples and classes."""
     if len(samples) != len(probabilities):
         raise fail(
-            "evaluation", "not one array of probabilities a sample", str(len(samples)), len(probabilities)
+            "evaluation", "not one array of probabilities per sample", str(len(samples)), len(probabilities)
         )
     windows = [np.asarray(window, dtype=np.float64) for window in probabilities]
     for sample, window in zip(samples, windows, strict=True):

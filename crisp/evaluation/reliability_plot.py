@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from crisp.core.plotting import BLUE, GREY, ORANGE, annotate, legend, picture
 from crisp.training.calibration import BINS
 
-STATES = {"before": (GREY, "as the model says it"), "after": (BLUE, "calibrated")}
+STATES = {"before": (GREY, "uncalibrated"), "after": (BLUE, "calibrated")}
 
 
 def reliability(path: str | Path, figures: dict[str, Any], title: str) -> None:
@@ -29,7 +29,7 @@ def reliability(path: str | Path, figures: dict[str, Any], title: str) -> None:
         both = figure.subplots(1, 2, sharey=True)
         for axes, part in zip(both, ("validation", "test"), strict=True):
             _diagram(axes, part, figures[part])
-        both[0].set_ylabel("Share that is right")
+        both[0].set_ylabel("Fraction correct")
         legend(figure, *both)
 
 

@@ -190,7 +190,7 @@ def _probed(path: Path) -> Source:
     source = video.count_packets(path)
     if not LEAST_FPS <= source.fps <= MOST_FPS:
         expected = f"{LEAST_FPS:g} to {MOST_FPS:g} frames per second"
-        raise fail(path, "video tells no frame rate", expected, source.fps, source.remedy)
+        raise fail(path, "the container has no frame rate", expected, source.fps, source.remedy)
     source.sha256 = files.sha256(path)
     return source
 

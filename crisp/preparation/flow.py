@@ -65,9 +65,9 @@ def _unfit(method: str, size: tuple[int, ...], found: str) -> CrispError:
     return fail(
         "flow",
         f"{method} fails on frames of {width}x{height} px",
-        "frames that the method can take",
+        "frames of a size that the method supports",
         found,
-        "choose another flow method, or a greater working width with upscale",
+        "choose another flow method, or a larger working width with upscale",
     )
 
 
@@ -261,7 +261,7 @@ def part_bounds(count: int, part: int, parts: int) -> tuple[int, int]:
         If there is no such part.
     """
     if not 1 <= part <= parts:
-        raise fail("flow", "no such part of a video", f"1 to {parts}", part)
+        raise fail("flow", "part does not exist", f"1 to {parts}", part)
     chunks = -(-count // CHUNK)
     return chunks * (part - 1) // parts * CHUNK, min(count, chunks * part // parts * CHUNK)
 
@@ -290,7 +290,7 @@ def gather(frames: str | Path, parts: Sequence[str | Path], target: str | Path) 
             if found != expected:
                 raise fail(
                     path,
-                    "does not fit the other parts of this video's flow",
+                    "is not from the same flow as the other parts",
                     str(expected),
                     found,
                     "give all parts of one flow, in order, or make them again with crisp flow --part"

@@ -198,8 +198,8 @@ def _same_shape(source: str | Path, found: People, about: Mapping[str, float]) -
     if abs(width / height * about["source_height"] / about["source_width"] - 1) > 0.02:
         raise fail(
             source,
-            "poses of pictures of another shape than the video's",
-            f"the shape of {about['source_width']}x{about['source_height']}",
+            "poses are for images of another aspect ratio than the video's",
+            f"the aspect ratio of {about['source_width']}x{about['source_height']}",
             f"{width:g}x{height:g}",
             "is it the pose file of this video?",
         )
@@ -209,12 +209,12 @@ def _plausible(source: str | Path, people: np.ndarray, width: int, height: int, 
     """Reject infinite positions, negative scores, and poses that mostly lie outside the image."""
     if np.isinf(people).any() or (people[..., 2] < 0).any():
         frame = int(np.argwhere(np.isinf(people) | (people < 0) & (np.arange(3) == 2))[0][0])
-        raise fail(f"{source}, frame {frame}", "bad place or score", "finite px, scores of 0 or more")
+        raise fail(f"{source}, frame {frame}", "invalid position or score", "finite px, scores of 0 or more")
     seen = known(people)
     if people.shape[1] and not seen.any():
         raise fail(
             source,
-            "not one point is known",
+            "no keypoint is known",
             "numbers, with scores above 0",
             "NaN or score 0 throughout",
             "export it again",
@@ -226,7 +226,7 @@ def _plausible(source: str | Path, people: np.ndarray, width: int, height: int, 
     if len(places) and outside.mean() > OUTSIDE:
         raise fail(
             source,
-            "most points lie outside the picture",
+            "most keypoints are outside the image",
             f"px of pictures {pictured:g} px wide",
             f"{100 * outside.mean():.0f} % outside",
             "set preparation.pose.width, or is it the pose file of another video?",

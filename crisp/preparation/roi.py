@@ -213,7 +213,9 @@ def read_centres(file: h5py.File, begin: int, end: int) -> np.ndarray:
     height, width = file["mask"].shape[1:]
     if (abs(found - (width / 2, height / 2)) > (width, height)).any():
         where = f"/roi, frames {begin} to {end}"
-        raise stage_files.damaged(file.filename, "roi", f"centres far outside of {width}x{height} px", where)
+        raise stage_files.damaged(
+            file.filename, "roi", f"centres far outside the frame of {width}x{height} px", where
+        )
     return found
 
 

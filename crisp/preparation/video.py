@@ -21,7 +21,7 @@ from crisp.core.unreadable import PLAYLIST, denied, kind_of
 from crisp.core.words import counted
 
 # Remedies for an unusable video: in general, and for a video of a study.
-BY_HAND = "give a video file that plays on this machine, or convert it: ffmpeg -i VIDEO new.mp4"
+BY_HAND = "use a video file that plays on this machine, or convert it: ffmpeg -i VIDEO new.mp4"
 IN_STUDY = "replace the file, then run crisp scan; or set use=no for this video in videos.tsv"
 
 # File types (FFmpeg demuxers) that contain their images. Others, such as playlists and
@@ -78,9 +78,9 @@ class Source:
             found.append(f"skipped {counted(self.broken, 'damaged packet')}")
         if self.resized:
             others = f"{counted(self.resized, 'frame')} {'has' if self.resized == 1 else 'have'}"
-            found.append(f"{others} another size than the first; all are brought to one size")
+            found.append(f"{others} another size than the first; all are resized to one size")
         if self.variable_rate:
-            found.append("variable frame rate: frames are taken in order, at the mean rate")
+            found.append("variable frame rate: frames are used in order, at the mean rate")
         return found
 
     def timing(self) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def count_packets(path: str | Path, remedy: str = BY_HAND) -> Source:
         for _ in _packets(file, source):
             pass
     if source.packets == 0:
-        raise fail(path, "video holds no frames", "at least one video packet", "none", remedy)
+        raise fail(path, "video has no frames", "at least one video packet", "none", remedy)
     return source
 
 
@@ -162,7 +162,7 @@ def frames(path: str | Path, source: Source | None = None) -> Iterator[np.ndarra
     if source.decoded == 0:
         raise fail(
             path,
-            "no frame of this video decodes",
+            "no frame of this video can be decoded",
             "at least one frame",
             f"0 of {source.claimed} claimed",
             source.remedy,
@@ -188,7 +188,7 @@ def _opened(source: Source) -> BinaryIO:
 
 
 def _unreadable(source: Source, error: OSError) -> CrispError:
-    what = "video file cannot be read to its end"
+    what = "video file cannot be read completely"
     return fail(source.path, what, "a readable file", error.strerror, source.remedy)
 
 

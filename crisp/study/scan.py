@@ -55,7 +55,9 @@ def measure(path: str | Path, decode: bool = False) -> Measure:
     else:
         source = video.count_packets(path, video.IN_STUDY)
     if source.fps <= 0:
-        raise fail(path, "video tells no frame rate", "frames per second", source.fps, "convert it to MP4")
+        raise fail(
+            path, "the container has no frame rate", "frames per second", source.fps, "convert it to MP4"
+        )
     try:
         return Measure(
             size=Path(path).stat().st_size,

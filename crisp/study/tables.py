@@ -226,7 +226,7 @@ def _read(
             "table is missing",
             "a tab-separated table",
             f"nothing{counted_from(path)}",
-            "correct the path, or go to the folder that it counts from; crisp import writes the tables",
+            "correct the path, or change to its folder; crisp import writes the tables",
         ) from None
     except (OSError, ValueError, MemoryError, csv.Error) as error:
         if not isinstance(error, UnicodeDecodeError | csv.Error) or kind_of(path):

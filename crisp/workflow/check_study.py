@@ -110,7 +110,7 @@ def _none_in_use(study: Study) -> Fault:
     return Fault(
         str(study.videos_table),
         "no video is in use",
-        "at least one row whose use is yes",
+        "at least one row with use=yes",
         f"use=no in all of {counted(len(study.videos), 'row')}" if study.videos else "no row",
         "set use=yes for some videos" if study.videos else "add videos to the table",
     )
@@ -170,7 +170,7 @@ def _not_searched(study: Study, study_file: str) -> list[Fault]:
     return [
         Fault(
             f"{study_file}, negatives.class",
-            "no strokes can be found in untrimmed videos without a class for the frames between them",
+            "detection in untrimmed videos needs a class for frames without strokes",
             f"one of the classes, as {study.annotations_table} has test rows of task detection",
             repr(study.negative_class),
             "add a negative class, or remove those rows",

@@ -45,7 +45,7 @@ def check(words: Sequence[str]) -> None:
         return
     missing = [path for path in given.configfile if not Path(path).exists()]
     if missing:
-        remedy = "correct the path after --configfile, or go to the folder that it counts from"
+        remedy = "correct the path after --configfile, or change to the folder that it is relative to"
         raise CrispError(
             *(
                 Fault(path, "study file is missing", "a YAML file", f"nothing{counted_from(path)}", remedy)

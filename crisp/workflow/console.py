@@ -76,7 +76,7 @@ def expect(study: Study, local: bool) -> None:
     except CrispError:
         return  # a failed estimate must not stop a run
     words = ", ".join(f"{rule} {each:.0f}" for rule, each in seconds.items())
-    logger.info(f"Expected seconds a job: {words}", extra={EXPECTED: seconds})
+    logger.info(f"Expected seconds per job: {words}", extra={EXPECTED: seconds})
 
 
 @dataclass
@@ -197,7 +197,7 @@ class LogHandler(LogHandlerBase):
             stats = {rule: count for rule, count in record.stats.items() if rule not in ("all", "total")}
             self._counts = stats
             if not stats:
-                self._print("Nothing to be done: all that was asked for is up to date.")
+                self._print("Nothing to be done: all requested files are up to date.")
         elif event is LogEvent.RESOURCES_INFO:
             if getattr(record, "provided_resources", {}).get("gpu") == 1:
                 self._alone = ONE_AT_A_TIME
@@ -351,7 +351,7 @@ class LogHandler(LogHandlerBase):
             if self._reasons:
                 for line in dry_run.table(self._counts, self._reasons):
                     self._print(line)
-                self._print("A dry run: nothing has run. --verbose adds each job, with its files and reason.")
+                self._print("Dry run: nothing was run. --verbose lists each job with its files and reason.")
             return
         if self._warnings:
             self._print("warnings:")
@@ -365,7 +365,7 @@ class LogHandler(LogHandlerBase):
             total = sum(self._counts.values())
             self._print(
                 f"{len(self._failed)} of {counted(total, 'job')} failed; those that finished"
-                f" ({self._done}) are kept. Correct what is named above and repeat the command."
+                f" ({self._done}) are kept. Correct the faults above and repeat the command."
             )
         if self._log and (self._done or self._failed):
             self._print(f"log of the run: {self._log}")
@@ -375,7 +375,7 @@ class LogHandler(LogHandlerBase):
         self._print(log.read_text(encoding="utf-8", errors="replace").rstrip(), sys.stdout)
         folder = log.parents[1]
         study = f" --study {self._study}" if self._study else ""
-        self._print(f"results: {folder}; crisp report{study} puts them into {folder / 'report.html'}")
+        self._print(f"results: {folder}; crisp report{study} writes them to {folder / 'report.html'}")
 
 
 def _listed(files: Any) -> list[str]:

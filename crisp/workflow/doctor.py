@@ -128,7 +128,7 @@ def _opencv() -> Finding:
         return Finding(
             "OpenCV",
             BROKEN,
-            f"{' and '.join(builds)} are installed, which overwrite each other",
+            f"{' and '.join(builds)} are installed, which overwrite each other's files",
             f"pip uninstall -y {' '.join(builds)}, then install one of them again, of the pinned version",
         )
     cv2 = importlib.import_module("cv2")
@@ -147,8 +147,8 @@ def _gpu(needed: bool) -> Finding:
         remedy = "install the build of the same torch for your CUDA, as envs/crisp.yaml says"
         return Finding("GPU", state, found, remedy if driver or needed else "")
     if not torch.cuda.is_available():
-        why = "a driver is there, but no GPU was given to this job" if driver else "no NVIDIA driver"
-        remedy = "ask for a GPU (sbatch --gpus=1 or --gres=gpu:1), or go to a node that has one"
+        why = "a driver is installed, but no GPU was allocated to this job" if driver else "no NVIDIA driver"
+        remedy = "request a GPU (sbatch --gpus=1 or --gres=gpu:1), or log in to a node with one"
         return Finding("GPU", state, f"torch {torch.__version__} sees none: {why}", remedy if needed else "")
     return _gpu_works(torch)
 
@@ -158,7 +158,9 @@ def _gpu_works(torch: ModuleType) -> Finding:
     try:
         torch.ones(2, device="cuda").sum().item()
     except RuntimeError as error:
-        remedy = "install the build of the same torch for the CUDA that this GPU and its driver know"
+        remedy = (
+            "install the build of the same torch for the CUDA version that this GPU and its driver support"
+        )
         return Finding("GPU", BROKEN, str(error).splitlines()[0], remedy)
     found = torch.cuda.get_device_properties(0)
     size = found.total_memory / 1e9
@@ -205,19 +207,23 @@ def _hdf5() -> Finding:
             except CrispError:
                 noticed = True
     if not (same and noticed):
-        found = "a damaged byte goes unnoticed" if same else "values do not read back as written"
+        found = "a damaged byte is not detected" if same else "values do not read back as written"
         return Finding("HDF5", BROKEN, found, _REINSTALL)
     version = h5py.version.hdf5_version
-    return Finding("HDF5", OK, f"{version}: Zstandard reads back, fletcher32 notices a damaged byte")
+    return Finding("HDF5", OK, f"{version}: Zstandard reads back, fletcher32 detects a damaged byte")
 
 
 def _slurm(needed: bool) -> Finding:
     if not shutil.which("sinfo"):
         remedy = "load the site's SLURM module, or log in to a node that has sinfo and sbatch"
-        return Finding("SLURM", BROKEN if needed else NOTE, "no SLURM here", remedy if needed else "")
+        return Finding(
+            "SLURM", BROKEN if needed else NOTE, "SLURM is not installed", remedy if needed else ""
+        )
     if not shutil.which("sbatch"):
-        return Finding("SLURM", BROKEN, "sinfo is here, sbatch is not", "install SLURM's client commands")
-    asks = "type sinfo and scontrol ping; if they fail too, the site's administrators have to look"
+        return Finding(
+            "SLURM", BROKEN, "sinfo is installed, sbatch is not", "install SLURM's client commands"
+        )
+    asks = "run sinfo and scontrol ping; if they fail too, contact the site's administrators"
     try:
         done = subprocess.run(
             ["sinfo", "--noheader", "--format=%R %a %D %G"],
@@ -236,7 +242,7 @@ def _slurm(needed: bool) -> Finding:
         name, state, nodes, resources = line.split(maxsplit=3)
         gpus = f", {resources}" if "gpu" in resources else ""
         parts.append(f"{name} ({state}, {nodes} nodes{gpus})")
-    return Finding("SLURM", OK, "; ".join(parts) or "answers, with no partition")
+    return Finding("SLURM", OK, "; ".join(parts) or "responds, but has no partition")
 
 
 def _folder(name: str, path: str | Path, what: str) -> Finding:
@@ -255,5 +261,5 @@ def _folder(name: str, path: str | Path, what: str) -> Finding:
     free = shutil.disk_usage(folder).free
     found = f"{folder}: {free / 1e9:,.0f} GB free (a quota may allow less)"
     if free < LEAST_FREE:
-        return Finding(name, NOTE, found, "crisp plan tells how much a study needs")
+        return Finding(name, NOTE, found, "crisp plan estimates what a study needs")
     return Finding(name, OK, found)

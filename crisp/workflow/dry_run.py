@@ -8,14 +8,14 @@ from collections.abc import Mapping
 # Words in Snakemake's reasons, most informative first, and their meaning in a plan.
 REASONS = {
     "Forced execution": "asked for",
-    "Missing output files": "not there yet",
-    "Incomplete output files": "cut off before its end",
+    "Missing output files": "missing",
+    "Incomplete output files": "interrupted",
     "Params have changed": "settings or labels changed",
-    "Code has changed": "its command changed",
-    "Software environment definition": "its environment changed",
+    "Code has changed": "command changed",
+    "Software environment definition": "environment changed",
     "Updated input files": "an input is newer",
-    "Set of input files": "other inputs than before",
-    "Input files updated by another job": "follows from the jobs before",
+    "Set of input files": "set of inputs changed",
+    "Input files updated by another job": "depends on jobs above",
 }
 
 

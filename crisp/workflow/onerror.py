@@ -36,7 +36,7 @@ def failure_report(jobs: Iterable[Any], results: str | Path) -> str:
                 words = [
                     *_last_words(*said.glob("*.log")),
                     f"it could not write its log, and {free:,.0f} MB are free for results:"
-                    " if that, or your quota, is too little, make room; then give the same command again",
+                    " if that, or your quota, is too little, free some space, then repeat the command",
                 ]
             lines += [f"failed: {part.name} {' '.join(part.wildcards)} ({log})", *words]
     return "\n".join(lines)

@@ -84,13 +84,15 @@ def plan_study(study: Study, everything: bool = False, kept: strokes.Labels | No
     Raises
     ------
     CrispError
-        If a table or an annotation file is invalid, or a video was never scanned.
+        If a table or an annotation file is invalid, or a video has not been scanned.
     """
     unscanned = [row.video for row in study.used.values() if not row.frames]
     if unscanned:
         raise CrispError(
             *(
-                Fault(f"{study.videos_table}, video {video}", "video was never scanned", remedy="crisp scan")
+                Fault(
+                    f"{study.videos_table}, video {video}", "video has not been scanned", remedy="crisp scan"
+                )
                 for video in unscanned
             )
         )
@@ -306,10 +308,8 @@ def plan_text(study: Study, found: Plan) -> str:
         lines.append(f"{name:<26}{jobs:>8,}{cells}")
     if found.core_hours_without_gpu:
         lines += [
-            f"Without a GPU, what runs models takes {found.core_hours_without_gpu:,.1f} core-hours.",
-            f"Trainings under way keep up to {found.gigabytes_of_states:,.1f} GB more, until they end.",
+            f"Without a GPU, running models takes {found.core_hours_without_gpu:,.1f} core-hours.",
+            f"Running trainings need up to {found.gigabytes_of_states:,.1f} GB more, until they end.",
         ]
-    lines.append(
-        "Estimates on the safe side, for videos of 1920x1080; docs/plan.md tells where they come from."
-    )
+    lines.append("Conservative estimates, for videos of 1920x1080; docs/plan.md explains them.")
     return "\n".join(lines)

@@ -133,10 +133,11 @@ def _key(option: str) -> str:
 def _by_hand(study_file: Path, expected: str, found: str) -> CrispError:
     return fail(
         f"--study {study_file}",
-        "the command of the run that was cut off is not repeated from its record",
+        "the interrupted run's command cannot be repeated from its record",
         expected,
         found,
-        f"crisp recover --no-run --study {study_file} ends what is left and unlocks; then give your command",
+        f"crisp recover --no-run --study {study_file} cancels the remaining jobs and unlocks;"
+        " then repeat your command",
     )
 
 
@@ -163,7 +164,9 @@ def recover(study: Study, study_file: Path, go_on: bool = True) -> list[str] | N
     heads.check_own(heads.record(study), head)
     words = command(head, study_file) if go_on else []
     ended = heads.end(head)
-    print(f"the run of {head} was cut off; {ended} of its jobs were still there and are ended now")
+    print(
+        f"the run of {head} was interrupted; {ended} of its jobs were still running and have been cancelled"
+    )
     sys.stdout.flush()
     if run.call(run.command(study_file, "none", 1, ["--unlock"])):
         raise fail(Path.cwd(), "cannot be unlocked", "snakemake --unlock", "an error, above")

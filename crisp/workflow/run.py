@@ -64,10 +64,10 @@ def workflow_root() -> Path:
             return folder
     raise fail(
         Path.cwd() / "Snakefile",
-        "there is no workflow of CRISP here",
+        "no CRISP workflow in this folder",
         "the root of a clone of CRISP",
         f"none here, and the package in {CLONE} lies in no clone",
-        "change to the root of a clone and give the command there",
+        "change to the root of a clone and repeat the command",
     )
 
 
@@ -97,10 +97,10 @@ def check_free(study: Study, study_file: Path) -> None:
         raise heads.busy(path, head)
     raise fail(
         path,
-        "the last run of this study was cut off",
-        "a run that ended by itself, or none",
+        "the last run of this study was interrupted",
+        "a run that exited normally, or none",
         head,
-        f"crisp recover --study {study_file} ends what is left of it, unlocks and goes on",
+        f"crisp recover --study {study_file} cancels its remaining jobs, unlocks and resumes the run",
     )
 
 
@@ -118,7 +118,7 @@ def check_begun(study: Study, study_file: Path) -> None:
             "this study has no results yet",
             "those of a finished run",
             "nothing",
-            f"crisp run --study {shlex.quote(str(study_file))}, and then the report",
+            f"crisp run --study {shlex.quote(str(study_file))}, then crisp report",
         )
 
 

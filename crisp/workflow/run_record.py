@@ -96,9 +96,9 @@ def read_record(path: Path) -> Head | None:
         raise fail(
             f"{path}, {place}",
             "not a record of a run",
-            "what CRISP writes there when a run starts",
+            "the record that CRISP writes when a run starts",
             error.message,
-            "move it away if no snakemake of this study runs; the results stay",
+            "move it away if no snakemake of this study runs; the results are kept",
         )
     return Head(**{**content, "pid": int(content["pid"])})
 
@@ -129,10 +129,10 @@ def check_own(path: Path, head: Head) -> None:
         name = f"user {owner}"
     raise fail(
         path,
-        "the last run of this study was cut off, and was another user's",
+        "the last run of this study was interrupted, and belongs to another user",
         "a run of yours",
         f"{head}, of {name}",
-        f"ask {name} to give crisp recover, or make the results a study of your own: another study name",
+        f"ask {name} to run crisp recover, or rename the study to make your own results",
     )
 
 
@@ -153,10 +153,10 @@ def enter_record(study: Study, log: str, study_file: str) -> None:
         if left := [*slurm_jobs(before), *(f"process {process.pid}" for process in processes(before))]:
             raise fail(
                 path,
-                "the last run of this study was cut off, and jobs of it still run",
-                "no second writer of the same files",
+                "the last run of this study was interrupted, and some of its jobs are still running",
+                "no second run that writes the same files",
                 ", ".join(left[:10]),
-                f"crisp recover --study {study_file} ends them and goes on",
+                f"crisp recover --study {study_file} cancels them and resumes the run",
             )
     own = psutil.Process()
     head = Head(
@@ -195,10 +195,10 @@ def alive(head: Head) -> bool:
 def busy(path: Path, head: Head) -> CrispError:
     """Return the error that names a conflicting run."""
     stop = f"scancel {head.slurm_job}" if head.slurm_job else "Ctrl-C"
-    remedy = f"wait until it ends, or stop it with {stop}; then give the command again"
+    remedy = f"wait until it ends, or stop it with {stop}; then repeat the command"
     if head.host != socket.gethostname():
         remedy += f". If it no longer runs on {head.host}, delete {path} once none of its jobs is left"
-    return fail(path, "another run is under way here", "one run at a time", head, remedy)
+    return fail(path, "another run is in progress", "one run at a time", head, remedy)
 
 
 def is_locked() -> bool:
@@ -231,13 +231,13 @@ def _squeue(*which: str) -> list[str]:
 
 
 def _slurm(*command: str) -> str:
-    remedy = "give the command on a machine where SLURM's own commands answer"
+    remedy = "run the command on a machine where SLURM's commands work"
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     except FileNotFoundError:
         raise fail(command[0], "command not found", "SLURM's commands", "none", remedy) from None
     except subprocess.TimeoutExpired:
-        raise fail(command[0], "SLURM does not answer", "an answer", "none in 60 s", remedy) from None
+        raise fail(command[0], "SLURM does not respond", "an answer", "none in 60 s", remedy) from None
     # squeue reports a forgotten id as an error; this job has ended.
     if done.returncode and "Invalid job id" not in done.stderr:
         raise fail(command[0], "SLURM refuses", "an answer", done.stderr.strip()[:200], remedy)
@@ -263,7 +263,7 @@ def end(head: Head) -> int:
     Raises
     ------
     CrispError
-        If SLURM does not answer, or a job does not end.
+        If SLURM does not respond, or a job does not end.
     """
     jobs = slurm_jobs(head)
     if jobs:

@@ -23,7 +23,7 @@ COMMANDS = ("sbatch", "squeue", "scancel", "scontrol", "sinfo")
 PATIENCE = 60  # s, for a busy controller
 WHERE = "SLURM"
 # Rules whose memory depends on the model, and the settings that reduce it.
-SMALLER = "less memory is asked for with a smaller size of the variants or training.batch_size"
+SMALLER = "a smaller size of the variants or training.batch_size reduces the memory request"
 BY_MODEL = {
     "train": f"{SMALLER}, a larger training.accumulate, or fewer training.workers",
     "evaluate": SMALLER,
@@ -57,16 +57,16 @@ def check_requests(jobs: Iterable[Any], settings: Any) -> dict[tuple[str, str], 
             "commands are missing",
             " ".join(COMMANDS),
             f"no {' '.join(missing)}",
-            "start where SLURM's commands are (a login node), or use --profile profiles/local",
+            "run on a machine with SLURM's commands (a login node), or use --profile profiles/local",
         )
     silence = _complaint("sinfo --noheader")
     if silence:
         raise fail(
             WHERE,
             "does not answer",
-            "an answer to sinfo",
+            "a response to sinfo",
             silence,
-            "wait and give the same command again; if it lasts, tell the cluster's administrators",
+            "wait and repeat the command; if it persists, contact the cluster's administrators",
         )
     _check_status_command(settings)
     largest: dict[str, Any] = {}
@@ -108,7 +108,7 @@ def _check_status_command(settings: Any) -> None:
     if silence:
         raise fail(
             WHERE,
-            "would not tell when a job ends",
+            "cannot report when a job ends",
             f"accounting, or slurm-status-command: squeue and a MinJobAge of at least {least} s",
             f"slurm-status-command: {settings.status_command}, MinJobAge {age} s; sacct says: {silence}",
             "correct slurm-status-command and slurm-init-seconds-before-status-checks in the profile"
@@ -199,8 +199,8 @@ def _fault(refusal: str, jobs: list[Any], limits: dict[str, dict[str, int]]) -> 
             break
     return Fault(
         WHERE,
-        f"would not take jobs of {', '.join(job.name for job in jobs)}",
-        f"what a node has: {offers}",
+        f"rejects jobs of {', '.join(job.name for job in jobs)}",
+        f"nodes: {offers}",
         f"{refusal}. Asked for: {'; '.join(map(asked, jobs))}",
         remedy,
     )

@@ -254,11 +254,11 @@ def test_a_missing_study_file_says_what_its_path_counts_from(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     said = message(monkeypatch, capsys, "check", "--study", "config/mine/study.yaml")
-    assert f"found: nothing; the path counts from the working folder, {tmp_path}" in said
+    assert f"found: nothing; the path is relative to the working folder, {tmp_path}" in said
     write(tmp_path / "study.yaml")
     said = message(monkeypatch, capsys, "check", "--study", tmp_path / "study.yaml")
     assert "videos.tsv: table is missing" in said
-    assert f"nothing; the path counts from the working folder, {tmp_path}" in said
+    assert f"nothing; the path is relative to the working folder, {tmp_path}" in said
     assert (
         "counts from"
         not in message(monkeypatch, capsys, "check", "--study", tmp_path / "none.yaml").split("remedy")[0]
@@ -363,9 +363,9 @@ def test_closed_pipe_is_no_traceback(tmp_path: Path) -> None:
 
 
 ENDED = {  # exit code and last words, by signal
-    signal.SIGINT: (130, "crisp: interrupted; nothing is half-written\n"),
-    signal.SIGTERM: (143, "crisp: ended by SIGTERM; nothing is half-written\n"),
-    signal.SIGHUP: (129, "crisp: ended by SIGHUP; nothing is half-written\n"),
+    signal.SIGINT: (130, "crisp: interrupted; no file is incomplete\n"),
+    signal.SIGTERM: (143, "crisp: ended by SIGTERM; no file is incomplete\n"),
+    signal.SIGHUP: (129, "crisp: ended by SIGHUP; no file is incomplete\n"),
 }
 
 
@@ -510,7 +510,7 @@ def test_interrupted_flow_leaves_nothing(tmp_path: Path, make_video, workers: in
     os.killpg(flow.pid, signal.SIGINT)  # as Ctrl-C does: to all processes of the group
     _, said = flow.communicate(timeout=60)
     assert flow.returncode == 130, said
-    assert said == "crisp: interrupted; nothing is half-written\n"
+    assert said == "crisp: interrupted; no file is incomplete\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["frames.h5", "v.mp4"]
     assert stage_files.frame_count(frames) == 300
 
@@ -564,12 +564,12 @@ def test_values_that_are_no_numbers(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("raised", "said"),
     [
-        (MemoryError(), "memory ran out"),
+        (MemoryError(), "out of memory"),
         (RecursionError("maximum recursion depth exceeded"), "nested too deeply"),
         (OverflowError("int too large to convert to float"), "a number in the input is too large"),
         (UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed"), "half a character"),
         (ValueError("embedded null byte"), "a path in the input holds a NUL character"),
-        (RuntimeError("Symlink loop from 'a'"), "links lead in a circle"),
+        (RuntimeError("Symlink loop from 'a'"), "symbolic links form a loop"),
     ],
 )
 def test_last_line_of_defence(

@@ -196,7 +196,7 @@ def test_replaced_volume_is_told(video: Path, tmp_path: Path) -> None:
     kept[0]
     write(video, seed=1)
     kept[0]  # from the cache
-    with pytest.raises(CrispError, match="another file than when this training began"):
+    with pytest.raises(CrispError, match="file has changed since this training began"):
         kept[1]
 
 

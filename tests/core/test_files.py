@@ -278,7 +278,7 @@ def test_file_of_another_kind_is_spared(tmp_path: Path, there: bytes, new: bytes
     """An input that is named as the output by mistake, say."""
     path = tmp_path / "file"
     path.write_bytes(there)
-    words = "another kind of file is in the place of the output"
+    words = "output path is a file of another kind"
     with pytest.raises(CrispError, match=words), replacing(path) as beside:
         beside.write_bytes(new)
     assert path.read_bytes() == there

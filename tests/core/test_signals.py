@@ -182,7 +182,7 @@ def test_what_is_provisional_goes_with_the_process(
     body = f"print('now', flush=True); {where or 'time.sleep(30)'}"
     done = ended(BEGUN.format(body=body), tmp_path, number)
     assert done.returncode == code
-    assert done.stderr == f"crisp: ended by {number.name}; nothing is half-written\n"
+    assert done.stderr == f"crisp: ended by {number.name}; no file is incomplete\n"
     assert not list(tmp_path.iterdir())
 
 

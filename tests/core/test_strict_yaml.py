@@ -52,9 +52,9 @@ def test_every_repeated_key_is_told_with_its_line(tmp_path: Path) -> None:
     variants = "variants:\n  - name: a\n    size: 1\n    name: b\n"
     text = f"seeds: [1]\n{variants}training: {{epochs: 1, epochs: 2}}\nseeds: [2]\n"
     assert faults(tmp_path, text) == [
-        ("line 5", "key 'name' is there twice", "also in line 3"),
-        ("line 6", "key 'epochs' is there twice", "also in line 6"),
-        ("line 7", "key 'seeds' is there twice", "also in line 1"),
+        ("line 5", "key 'name' occurs twice", "also in line 3"),
+        ("line 6", "key 'epochs' occurs twice", "also in line 6"),
+        ("line 7", "key 'seeds' occurs twice", "also in line 1"),
     ]
 
 
@@ -70,9 +70,9 @@ MERGED = "\n".join(
         (BOMB, "line 5", "holds too many values"),
         (MERGED, "line 5", "holds too many values"),
         (f"a: [{'x, ' * 200_000}]", "line 1", "holds too many values"),
-        ("a: &x\n  b: *x\n", "line 2", "an alias stands for what it is in"),
-        ("&x [*x]", "line 1", "an alias stands for what it is in"),
-        ("super_classes: &x {s: {t: *x}}", "line 1", "an alias stands for what it is in"),
+        ("a: &x\n  b: *x\n", "line 2", "an alias contains itself"),
+        ("&x [*x]", "line 1", "an alias contains itself"),
+        ("super_classes: &x {s: {t: *x}}", "line 1", "an alias contains itself"),
         (f"a: {'[' * 100_000}", "line 1", "nested too deeply"),
         ("\n".join(f"{' ' * depth}a:" for depth in range(300)), "line 50", "nested too deeply"),
         ("? " * 10_000, "line 1", "nested too deeply"),
@@ -117,7 +117,7 @@ def test_template_is_told_before_its_code_could_run(tmp_path: Path, key: str) ->
 @pytest.mark.parametrize("text", ['"a\\0"', '"\\ud800"', '{"\\0": 1}'])
 def test_characters_that_no_text_has(tmp_path: Path, text: str) -> None:
     ((where, what, _),) = faults(tmp_path, f"a: {text}")
-    assert (where, what) == ("line 1", "a character that no text has")
+    assert (where, what) == ("line 1", "an invalid character")
 
 
 def test_file_too_large(tmp_path: Path) -> None:

@@ -161,7 +161,7 @@ def test_relative_path_of_a_missing_file(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     for name in READERS.keys() - {"pose.json", "pose.csv", "pose.h5", "pose.npz", "game.mp4"}:
         if (name, "missing") not in FINE:
-            with pytest.raises(CrispError, match=f"the path counts from the working folder, {tmp_path}"):
+            with pytest.raises(CrispError, match=f"the path is relative to the working folder, {tmp_path}"):
                 READERS[name](Path(name))
 
 

@@ -329,7 +329,10 @@ def test_so_is_one_of_the_same_group(small: Study, capsys: pytest.CaptureFixture
     content = detect.detect_strokes(small, small.variant("flow"), "main", 1, "cpu")
     assert content["left_out"] == ["w"]
     assert content["global_iou"] is content["average_precision"]["0.50"] is None
-    assert "warning: w: left out, it or its group trains or validates" in capsys.readouterr().err
+    assert (
+        "warning: w: skipped, as it or its group is used for training or validation"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.usefixtures("small")

@@ -140,7 +140,7 @@ def test_predictions_file_without_strokes_has_a_header(tmp_path: Path) -> None:
             "mean",
             r"sample 1-0: label is not a class[\s\S]*'Lob'",
         ),
-        (SAMPLES[:2], PROBABILITIES[:1], "mean", "not one array of probabilities a sample"),
+        (SAMPLES[:2], PROBABILITIES[:1], "mean", "not one array of probabilities per sample"),
         (
             SAMPLES[:1],
             [np.ones((2, 4)) / 4],

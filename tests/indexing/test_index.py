@@ -252,7 +252,7 @@ def test_killed_run_goes_on_with_finished_stages(monkeypatch: pytest.MonkeyPatch
         for path in Path("out/game").iterdir():
             path.unlink()
         said = command("game.mp4", code=130)
-        assert "interrupted; nothing is half-written" in said
+        assert "interrupted; no file is incomplete" in said
     assert not Path("out/game/index.json").exists()
     called = spied(monkeypatch)
     command("game.mp4")

@@ -92,7 +92,7 @@ def test_attributes(tmp_path: Path, make_video: VideoMaker) -> None:
 
 def test_other_file_than_scanned(tmp_path: Path, make_video: VideoMaker) -> None:
     path = make_video(tmp_path / "a.mp4")
-    with pytest.raises(CrispError, match="video is not the one that was scanned") as error:
+    with pytest.raises(CrispError, match="video differs from the scanned one") as error:
         extract_frames(path, tmp_path / "out" / "frames.h5", sha256="0" * 64)
     assert error.value.faults[0].found == files.sha256(path)
     assert not (tmp_path / "out").exists()
@@ -107,7 +107,7 @@ def test_bad_options(tmp_path: Path, make_video: VideoMaker, options: dict[str, 
 def test_no_frame_rate(tmp_path: Path, make_video: VideoMaker, monkeypatch: pytest.MonkeyPatch) -> None:
     path = make_video(tmp_path / "a.mp4")
     monkeypatch.setattr(video, "frames", lambda _, __: iter([np.zeros((8, 8, 3), np.uint8)]))
-    with pytest.raises(CrispError, match="video tells no frame rate"):
+    with pytest.raises(CrispError, match="the container has no frame rate"):
         extract_frames(path, tmp_path / "frames.h5")
     assert not (tmp_path / "frames.h5").exists()
 

@@ -304,10 +304,10 @@ def with_score(score: float) -> np.ndarray:
     ("content", "told"),
     [
         (coco({0: [standing(50, 40)]}, (480, 480)), "pictures of another shape"),
-        (coco({0: [standing(900, 900)] * 3}), "most points lie outside the picture"),
-        (coco({0: [standing(50, 40)], 6: [with_score(-1)]}), "frame 3: bad place or score"),
-        (coco({2: [standing(float("inf"), 40)]}), "frame 1: bad place or score"),
-        (coco({0: [no_number()], 2: [with_score(0)]}), "not one point is known"),
+        (coco({0: [standing(900, 900)] * 3}), "most keypoints are outside the image"),
+        (coco({0: [standing(50, 40)], 6: [with_score(-1)]}), "frame 3: invalid position or score"),
+        (coco({2: [standing(float("inf"), 40)]}), "frame 1: invalid position or score"),
+        (coco({0: [no_number()], 2: [with_score(0)]}), "no keypoint is known"),
         ({**coco({}), "images": coco({})["images"][:-2]}, "another number of frames"),
     ],
 )

@@ -208,7 +208,7 @@ class Failing(io.FileIO):
 def test_failing_disk_is_not_a_short_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = encode(tmp_path / "a.mkv", "ffv1", "matroska", "bgr0", size=(320, 240))
     monkeypatch.setattr(video, "_opened", lambda source: Failing(source.path))
-    assert error_of(path) == "video file cannot be read to its end"
+    assert error_of(path) == "video file cannot be read completely"
 
 
 def test_frames_held_back_are_given_where_the_data_end(
@@ -229,7 +229,7 @@ def test_nothing_decodes(tmp_path: Path) -> None:
     end = content.index(b"moov") - 4
     content[begin:end] = b"\xff" * (end - begin)
     path.write_bytes(content)
-    assert error_of(path) == "no frame of this video decodes"
+    assert error_of(path) == "no frame of this video can be decoded"
 
 
 def test_a_damaged_frame_is_skipped_and_told(tmp_path: Path) -> None:
@@ -306,7 +306,7 @@ def test_size_changes_in_mid_file(tmp_path: Path, form: str) -> None:
 def test_variable_frame_rate(tmp_path: Path, make_video: VideoMaker) -> None:
     images, source = decode(make_video(tmp_path / "a.mp4", frames=20, jitter=2))
     assert (len(images), source.variable_rate) == (20, True)
-    assert "variable frame rate: frames are taken in order, at the mean rate" in source.warnings()
+    assert "variable frame rate: frames are used in order, at the mean rate" in source.warnings()
     assert not decode(make_video(tmp_path / "b.mp4", fps=29.97))[1].variable_rate
     # Matroska rounds time stamps to milliseconds, which is no unevenness.
     assert not decode(encode(tmp_path / "c.mkv", form="matroska"))[1].variable_rate
@@ -457,7 +457,7 @@ def test_pictures_in_another_file_are_not_read(tmp_path: Path) -> None:
     follow = {"enable_drefs": "1", "use_absolute_path": "1"}
     with av.open(str(path), options=follow) as container:
         assert len(list(container.decode(video=0))) == 20, "as FFmpeg does where it is allowed to"
-    assert error_of(path) == "no frame of this video decodes"
+    assert error_of(path) == "no frame of this video can be decoded"
     with path.open("rb") as file, av.open(file, options={**follow, **video.ALONE}) as container:
         assert list(container.decode(video=0)) == []
 

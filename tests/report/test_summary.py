@@ -221,7 +221,7 @@ def test_per_class_table(tmp_path: Path) -> None:
     assert page.cells[20:] == ["kind: none", "0", "–", "–", "–", "kind: some", *("20", *["100.0"] * 3)]
     text = (tmp_path / "super.html").read_text(encoding="utf-8")
     assert "75.0 (53.1 to 88.8), 100.0 by super-class kind (83.9 to 100.0). Mean class recall 75.0." in text
-    assert "Class among the best 1: 75.0, 2: 100.0." in text
+    assert "Class among the top 1: 75.0, 2: 100.0." in text
     assert "twin &amp; seed 1" in (tmp_path / "per_class.html").read_text(encoding="utf-8")
 
 

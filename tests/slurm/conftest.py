@@ -96,7 +96,7 @@ class Site:
         return self._launch(study.folder, *command, *arguments)
 
     def recover(self, study: Study) -> Head:
-        """``crisp recover --study study.yaml``, which becomes the run that was cut off."""
+        """``crisp recover --study study.yaml``, which becomes the run that was interrupted."""
         return self._launch(study.folder, "crisp", "recover", "--study", "study.yaml")
 
     def index(self, folder: Path, *arguments: str) -> Head:

@@ -50,7 +50,7 @@ def test_what_is_too_large_is_named(small: Site, tmp_path: Path, make_video) -> 
     head = small.start(study)
     run = head.end(120)
     assert run.code != 0
-    assert "SLURM: would not take jobs of evaluate, train\n" in run.text
+    assert "SLURM: rejects jobs of evaluate, train\n" in run.text
     assert "MB 4000" in run.text
     for rule in ("evaluate", "train"):
         assert f"{rule}: threads=" in run.text

@@ -32,7 +32,7 @@ def test_killed_head_is_recovered_from(site: Site, tmp_path: Path, make_video) -
     hold_flow(site, head, 0)
     refused = site.recover(study)
     assert refused.process.wait(60) == 1
-    assert "another run is under way here" in refused.text
+    assert "another run is in progress" in refused.text
 
     head.process.kill()
     head.process.wait()

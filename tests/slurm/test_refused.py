@@ -68,7 +68,7 @@ def test_job_too_long_for_its_partition_does_not_wait_for_ever(site: Site, study
     head = site.start(study)
     run = head.end(60)
     assert run.code != 0
-    assert "would not take jobs of train\n" in run.text
+    assert "rejects jobs of train\n" in run.text
     assert "runtime 720 min is over the partition's limit, 60 min" in run.text
     assert not head.submissions
 

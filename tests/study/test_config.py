@@ -187,7 +187,7 @@ def test_load_reads_a_file(tmp_path: Path) -> None:
     with pytest.raises(CrispError, match="study file cannot be read"):
         load.load_study(path)
     path.write_text(yaml.safe_dump(content()) + "study: t\n")
-    with pytest.raises(CrispError, match=r"line \d+: key 'study' is there twice"):
+    with pytest.raises(CrispError, match=r"line \d+: key 'study' occurs twice"):
         load.load_study(path)
     path.write_text("")
     with pytest.raises(CrispError, match="top level: bad value"):

@@ -747,7 +747,7 @@ def test_replaced_volume_ends_the_training(small: Study, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(Trainer, "epoch", replacing)
     for cache in (0, 1):
-        with pytest.raises(CrispError, match="another file than when this training began"):
+        with pytest.raises(CrispError, match="file has changed since this training began"):
             trained(configured(cache_gb=cache))
         assert not list(Path().rglob("*.pt")), "a state that has seen other values is of no use"
         trainable.prepare(small)

@@ -33,7 +33,7 @@ def test_snakemake_ends_with_the_message(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert done.stderr.startswith("crisp: none.yaml: study file is missing")
-    assert f"the path counts from the working folder, {tmp_path}" in done.stderr
+    assert f"the path is relative to the working folder, {tmp_path}" in done.stderr
     assert "Traceback" not in done.stderr + done.stdout
 
 

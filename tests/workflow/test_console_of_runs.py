@@ -71,7 +71,7 @@ def test_a_dry_run_is_a_table(study: Study) -> None:
     assert done.returncode == 0, done.stderr
     rows = [line.split(maxsplit=2) for line in done.stdout.splitlines()]
     assert rows[0] == ["rule", "jobs", "why"]
-    assert rows[2] == ["frames", "3", "not there yet"]
+    assert rows[2] == ["frames", "3", "missing"]
     assert rows[-2] == ["total", "21"]
     assert "--verbose" in done.stdout
     assert len(rows) == 15, done.stdout  # heading, line, eleven rules, total, hint
@@ -149,12 +149,12 @@ def running(study: Study):
 def test_a_folder_that_is_in_use(study: Study, running: subprocess.Popen[bytes]) -> None:
     second = study.crisp(*RUN)
     assert second.returncode == 1
-    assert second.stderr.startswith("crisp: results/studies/tiny/head.json: another run is under way here")
+    assert second.stderr.startswith("crisp: results/studies/tiny/head.json: another run is in progress")
     assert f"process {running.pid}" in second.stderr
     running.send_signal(signal.SIGKILL)
     running.wait()
     third = study.crisp(*RUN)
     assert third.returncode == 1
-    assert "was cut off" in third.stderr
+    assert "was interrupted" in third.stderr
     assert "crisp recover --study study.yaml" in third.stderr
     assert study.crisp("recover", "--study", "study.yaml", "--no-run").returncode == 0

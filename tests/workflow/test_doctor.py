@@ -163,7 +163,7 @@ def test_slurm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str, sta
 def test_slurm_without_sbatch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     command(tmp_path / "bin", "sinfo", "")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    assert one("SLURM")[1:3] == ("broken", "sinfo is here, sbatch is not")
+    assert one("SLURM")[1:3] == ("broken", "sinfo is installed, sbatch is not")
 
 
 @pytest.mark.parametrize("asked", [False, True])
@@ -202,7 +202,7 @@ def test_missing_decoder(monkeypatch: pytest.MonkeyPatch, missing: str, state: s
 
 def test_checksum_that_does_not_notice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stage_files, "read_rows", lambda *rows: np.zeros(rows[1:]))
-    assert one("HDF5")[1:3] == ("broken", "a damaged byte goes unnoticed")
+    assert one("HDF5")[1:3] == ("broken", "a damaged byte is not detected")
 
 
 def test_folders_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from crisp.workflow import dry_run
 
 def test_the_telling_reason_counts() -> None:
     follows = "Input files updated by another job: a.h5"
-    assert dry_run.reason(follows) == "follows from the jobs before"
-    assert dry_run.reason(f"Missing output files: b.h5; {follows}") == "not there yet"
+    assert dry_run.reason(follows) == "depends on jobs above"
+    assert dry_run.reason(f"Missing output files: b.h5; {follows}") == "missing"
     assert dry_run.reason(f"{follows}; Params have changed since last execution: a") == (
         "settings or labels changed"
     )
@@ -18,11 +18,11 @@ def test_the_telling_reason_counts() -> None:
 
 
 def test_a_line_a_rule() -> None:
-    why = {"frames": Counter({"not there yet": 3}), "train": Counter({"not there yet": 1, "asked for": 2})}
+    why = {"frames": Counter({"missing": 3}), "train": Counter({"missing": 1, "asked for": 2})}
     assert dry_run.table({"frames": 3, "train": 3}, why) == [
         "rule    jobs  why",
         "-" * 46,
-        "frames     3  not there yet",
-        "train      3  asked for (2), not there yet (1)",
+        "frames     3  missing",
+        "train      3  asked for (2), missing (1)",
         "total      6",
     ]

@@ -137,7 +137,7 @@ def test_killed_snakemake_names_the_way_out_and_loses_nothing(slow: Study) -> No
     orphan = psutil.Process(writer(run, target))
     refused = slow.crisp("recover", "--study", "study.yaml")
     assert refused.returncode == 1
-    assert "another run is under way here" in refused.stderr
+    assert "another run is in progress" in refused.stderr
     assert f"process {run.pid}" in refused.stderr
 
     kill_head(run, orphan)

@@ -164,7 +164,7 @@ def test_folds_are_counted() -> None:
 def test_unscanned_video_is_named(study: Study) -> None:
     rows = list(study.videos.values())
     tables.write_videos("videos.tsv", [*rows[:2], tables.Video("test", "test.mp4")])
-    with pytest.raises(CrispError, match="video test: video was never scanned"):
+    with pytest.raises(CrispError, match="video test: video has not been scanned"):
         plan_study(resolve_study(CONTENT))
 
 

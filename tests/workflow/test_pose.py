@@ -76,7 +76,7 @@ def test_faulty_poses_stop_before_and_in_their_job(study: Study) -> None:
     np.savez(poses / "v3.npz", joints=np.ones((FRAMES + 1, 13, 2)))
     run = study.run("--keep-going", check=False)
     assert run.code != 0
-    assert "poses of another number of frames than the video" in run.text
+    assert "the number of frames with poses differs from the video" in run.text
     assert "Traceback" not in run.text
     assert run.jobs["pose"] == COUNT
     assert not {"evaluate", "summary"} & run.jobs.keys()  # v3 is tested; the others train without it

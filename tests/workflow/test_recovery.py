@@ -127,7 +127,7 @@ def test_recovery_ends_unlocks_and_unlocks(tiny: config.Study, capfd: pytest.Cap
     words = recovery.recover(tiny, STUDY)
     assert words == recovery.command(gone, STUDY)
     assert not psutil.pid_exists(left.pid)
-    assert "1 of its jobs were still there" in capfd.readouterr().out
+    assert "1 of its jobs were still running" in capfd.readouterr().out
     assert not run_record.record(tiny).exists()
     assert recovery.recover(tiny, STUDY) is None
 

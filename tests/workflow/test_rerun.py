@@ -349,7 +349,7 @@ def test_second_study_file_of_that_name_and_repeated_keys_are_refused(done: Stud
     assert run.code != 0
     assert "the results of study 'tiny' belong to another study file" in run.text
     assert "expected: study.yaml" in run.text
-    assert "key 'seeds' is there twice" in run.text
+    assert "key 'seeds' occurs twice" in run.text
     assert not run.jobs
     assert (done.folder / "results/studies/tiny/study.json").read_bytes() == before
 

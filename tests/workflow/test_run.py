@@ -40,7 +40,7 @@ def test_elsewhere_the_clone_of_the_package_serves(tmp_path: Path, monkeypatch: 
 def test_no_clone_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(run, "CLONE", tmp_path / "site-packages")
-    with pytest.raises(CrispError, match=r"Snakefile: there is no workflow of CRISP here\n.*\n.*\n.*clone"):
+    with pytest.raises(CrispError, match=r"Snakefile: no CRISP workflow in this folder\n.*\n.*\n.*clone"):
         run.command(STUDY)
 
 
@@ -81,11 +81,11 @@ def test_nothing_in_the_way(study: Study) -> None:
 
 def test_a_run_that_was_cut_off(study: Study) -> None:
     on_record(study, os.getpid(), 0.0)
-    with pytest.raises(CrispError, match=r"(?s)was cut off.*crisp recover --study my/study.yaml"):
+    with pytest.raises(CrispError, match=r"(?s)was interrupted.*crisp recover --study my/study.yaml"):
         run.check_free(study, STUDY)
 
 
 def test_a_run_that_goes_on(study: Study) -> None:
     on_record(study, os.getpid(), psutil.Process().create_time())
-    with pytest.raises(CrispError, match="another run is under way here"):
+    with pytest.raises(CrispError, match="another run is in progress"):
         run.check_free(study, STUDY)

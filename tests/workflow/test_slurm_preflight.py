@@ -55,7 +55,7 @@ def test_refusal_says_what_was_asked_for(monkeypatch: pytest.MonkeyPatch, memory
             "Requested node configuration is not available", asking, {"": {"mem_mb": 4000}}
         )
     )
-    assert "would not take jobs of detect, evaluate\n" in said
+    assert "rejects jobs of detect, evaluate\n" in said
     assert said.count("main (cpus 4, MB 4000") == 1
     assert (
         "not available. Asked for: detect: threads=4, mem_mb=1000, slurm_partition=short; "

@@ -253,7 +253,7 @@ def use(device: str | torch.device = "cuda") -> torch.device:
             "no GPU can be used",
             "a GPU, and a CUDA build of torch, which brings Triton",
             str(error).splitlines()[0],
-            "choose the backend cpu; `crisp doctor` tells what this machine has",
+            "choose the backend cpu; `crisp doctor` lists what this machine has",
         ) from None
     return device
 
@@ -345,7 +345,7 @@ def solve(frames: np.ndarray, device: str | torch.device = "cuda", batch: int | 
                     "flow backend gpu",
                     "the GPU has too little free memory",
                     f"{height * width * PIXEL / 1e6:.0f} MB for a pair of frames of {width}x{height} px",
-                    remedy="wait until other jobs leave the GPU, or choose the backend cpu",
+                    remedy="wait until other jobs release the GPU, or choose the backend cpu",
                 )
             )
     return found

@@ -87,7 +87,7 @@ def read_poses(path: str | Path, frames: int, joints: Mapping[str, str] | None =
     elif path.suffix == ".h5":
         people = deeplabcut.read_h5(path, joints)
     else:
-        expected = f"an ending of {', '.join(ENDINGS)}, or a folder of .npy files"
+        expected = f"one of the file extensions {', '.join(ENDINGS)}, or a folder of .npy files"
         raise fail(path, "unknown kind of pose file", expected, path.suffix or "no ending", "convert it")
     check_count(path, len(people.points), frames)
     return people

@@ -32,15 +32,15 @@ def read(path: Path, count: int, joints: Mapping[str, str]) -> People:
         rows = {image["id"]: row for row, image in enumerate(sorted(images, key=_moment))}
         names = next((c["keypoints"] for c in content.get("categories", []) if "keypoints" in c), KEYPOINTS)
         if not all(isinstance(name, str) for name in names) or not isinstance(annotations, list):
-            raise ValueError("keypoints that are no names, or annotations that are no list")
+            raise ValueError("keypoints that are not names, or annotations that are not a list")
         sizes = {(float(image.get("width", 0)), float(image.get("height", 0))) for image in images}
     except ERRORS as error:
         raise fail(
             path,
             "not a COCO keypoint file",
-            "images (a frame each, with an id) and annotations",
+            "images (one per frame, with an id) and annotations",
             f"{type(error).__name__}: {error}",
-            "write the images beside the annotations: a list of results alone tells no frame count",
+            "include the images with the annotations: a list of results alone has no frame count",
         ) from None
     if len(rows) != len(images) or len(sizes) > 1:
         found = f"{len(images)} images, {len(rows)} ids, {len(sizes)} sizes"
@@ -54,7 +54,7 @@ def read(path: Path, count: int, joints: Mapping[str, str]) -> People:
         try:
             row = rows[annotation.get("image_id")]
         except (KeyError, TypeError):
-            raise fail(place, "person in an image that is not there", "image_id of one of images") from None
+            raise fail(place, "annotation of an unknown image", "image_id of one of images") from None
         frames[row].append(ordered(person, where))
     return People(stacked(frames, path), next(iter(sizes), (0.0, 0.0)))
 

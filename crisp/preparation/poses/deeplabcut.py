@@ -62,7 +62,7 @@ def _columns(kind: Any) -> Columns:
     """Return the names of the columns from the attribute in which pandas stores them."""
     names = safe_pickle.loads(kind) if isinstance(kind, bytes) else None
     if not names or not isinstance(names, list) or not all(_is_name(name) for name in names):
-        raise ValueError("no names of columns")
+        raise ValueError("no column names")
     return [tuple(map(str, name)) for name in names]
 
 
@@ -78,7 +78,7 @@ def _not(path: Path, error: Exception) -> CrispError:
         "not a pose file of DeepLabCut (nor of SLEAP)",
         "a table with scorer, bodyparts and coords",
         error,
-        "export it again, maybe as CSV",
+        "export it again, for example as CSV",
     )
 
 
@@ -88,10 +88,10 @@ def _people(
     if index.dtype.kind not in "iu" or not np.array_equal(index, np.arange(len(index))):
         raise fail(
             path,
-            "rows are not the frames of a video",
+            "rows are not consecutive frames",
             "frames 0, 1, 2, ...",
             ", ".join(map(str, index[:3])),
-            "take the file of the analysed video, not that of the labelled pictures",
+            "use the file of the analysed video, not that of the labelled images",
         )
     individuals = list(dict.fromkeys(name[1:-2] for name in columns))
     parts = list(dict.fromkeys(name[-2] for name in columns))

@@ -44,7 +44,7 @@ def of_bytes(shape: Sequence[int], dtype: np.dtype, content: Any, by_column: boo
     count = math.prod(shape)
     fits = type(content) is bytes and count * dtype.itemsize == len(content) >= count
     if dtype.hasobject or not fits:
-        raise ValueError(f"an array of shape {tuple(shape)} of {dtype}, and not the bytes of one")
+        raise ValueError(f"an array of shape {tuple(shape)} of {dtype}, but not enough bytes for one")
     return np.ndarray(tuple(shape), dtype, content, order="F" if by_column else "C").copy()
 
 

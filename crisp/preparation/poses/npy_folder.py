@@ -31,9 +31,9 @@ def read(folder: Path, joints: Mapping[str, str]) -> People:
         raise fail(
             folder,
             "a frame's poses are missing",
-            f"{wrong:08d}.npy, as frames count from 0",
+            f"{wrong:08d}.npy, as frames are numbered from 0",
             files[wrong].name,
-            "restore the file, or name the files by frame",
+            "restore the file, or name the files by frame number",
         )
     return People(stacked([_people(path, joints) for path in files], folder), (WIDTH, 0.0))
 

@@ -82,7 +82,7 @@ def places(names: Sequence[str], given: Mapping[str, str], where: object) -> dic
             f"joints are missing or have unknown names: {', '.join(missing)}",
             ", ".join(JOINTS),
             ", ".join(map(str, names)) or "none",
-            "say in preparation.pose.joints what they are called in the file (empty: not there)",
+            "give their names in the file in preparation.pose.joints (empty: absent)",
         )
     return found
 
@@ -98,7 +98,7 @@ def check_count(path: object, found: int, frames: int) -> None:
     if found != frames:
         raise fail(
             path,
-            "poses of another number of frames than the video",
+            "the number of frames with poses differs from the video",
             f"{counted(frames, 'frame')}, as many as decode",
             found,
             "is it the pose file of this video? Export the poses of all its frames",

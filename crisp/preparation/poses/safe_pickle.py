@@ -46,11 +46,11 @@ def _dtype(args: Sequence[Any], state: Any) -> np.dtype:
 def _array(_: Sequence[Any], state: Any) -> np.ndarray:
     _, shape, dtype, by_column, content = state
     if not all(type(length) is int and 0 <= length <= MOST for length in shape):
-        raise ValueError("an array of another shape than its content")
+        raise ValueError("an array whose shape does not match its content")
     if not isinstance(dtype, np.dtype) or not dtype.hasobject:
         return npy.of_bytes(shape, dtype, content, bool(by_column))
     if type(content) is not list or len(content) != math.prod(shape):
-        raise ValueError("an array of another shape than its content")
+        raise ValueError("an array whose shape does not match its content")
     return np.fromiter(content, object, len(content)).reshape(shape, order="F" if by_column else "C")
 
 
@@ -89,5 +89,5 @@ def load_npy(path: Path) -> np.ndarray:
             return npy.content(file, told, MOST)
         array = loads(file.read(MOST + 1))
     if type(array) is not np.ndarray or array.shape != told.shape:
-        raise ValueError("an array of another shape than its content")
+        raise ValueError("an array whose shape does not match its content")
     return array

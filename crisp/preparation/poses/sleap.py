@@ -77,7 +77,7 @@ def read_csv(path: Path, frames: int, joints: Mapping[str, str]) -> People:
     if len(moments) and not 0 <= moments.min() <= moments.max() < frames:
         raise fail(
             path,
-            "poses of frames that the video does not have",
+            "poses of frames beyond the video",
             f"frames 0 to {frames - 1}",
             f"{moments.min()} to {moments.max()}",
             "is it the pose file of this video?",

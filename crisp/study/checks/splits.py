@@ -43,7 +43,7 @@ def check_splits(study: Study, study_file: str | Path, found: Checked) -> tuple[
     splittable = not faults
     faults += missing
     if not all(found.counts.values()):
-        return faults, []  # a video was never scanned
+        return faults, []  # a video has not been scanned
     if _negatives_are_cut(study, found.labels):
         spaceless = _no_room_for_negatives(study, study_file, found)
         faults += spaceless

@@ -131,7 +131,7 @@ def _unscanned(study: Study, command: str) -> list[Fault]:
     return [
         Fault(
             f"{study.videos_table}, video {row.video}",
-            "video was never scanned",
+            "video has not been scanned",
             ", ".join(needed),
             f"no {', '.join(missing)}",
             command,

@@ -261,7 +261,7 @@ def repeat_id(content: dict) -> None:
         (drop("images"), "not a COCO keypoint file"),
         (drop("annotations"), "not a COCO keypoint file"),
         (spoil_keypoints, r"annotations.0: not a person's keypoints"),
-        (spoil_image, r"annotations.2: person in an image that is not there"),
+        (spoil_image, r"annotations.2: annotation of an unknown image"),
         (repeat_id, "not the frames of one video"),
     ],
 )
@@ -304,7 +304,7 @@ def test_damaged_folders_are_told(tmp_path: Path) -> None:
 def test_deeplabcut_of_labelled_pictures_is_refused(tmp_path: Path) -> None:
     text = (FILES / "dlc.csv").read_text().replace("\n1,", "\nlabeled-data/game/img1.png,")
     (tmp_path / "v.csv").write_text(text)
-    with pytest.raises(CrispError, match="rows are not the frames of a video"):
+    with pytest.raises(CrispError, match="rows are not consecutive frames"):
         read_poses(tmp_path / "v.csv", N)
 
 

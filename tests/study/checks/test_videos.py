@@ -75,7 +75,7 @@ def test_damaged_cache_only_costs_a_look(lab: Lab) -> None:
 def test_never_scanned(lab: Lab) -> None:
     lab.change("train", size=0, frames=0, sha256="", fps=0.0)
     (fault,) = lab.check().faults
-    assert (fault.where, fault.what) == ("videos.tsv, video train", "video was never scanned")
+    assert (fault.where, fault.what) == ("videos.tsv, video train", "video has not been scanned")
     assert (fault.found, fault.remedy) == ("no size, frames, sha256, fps", "crisp scan --study my/study.yaml")
 
 
@@ -131,7 +131,7 @@ def spoil(lab: Lab, content: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("kept", "what"),
-    [(300, "not a video"), (0, "not a video"), (None, "no frame of this video decodes")],
+    [(300, "not a video"), (0, "not a video"), (None, "no frame of this video can be decoded")],
     ids=["cut off", "empty", "zeros for frames"],
 )
 def test_video_that_no_job_could_read(lab: Lab, kept: int | None, what: str) -> None:

@@ -158,6 +158,6 @@ def test_both_parts(clips: Path, make_video: MakeVideo) -> None:
     faults, warnings = check_study(made, ["config/tt/study.yaml"])
     assert faults == []
     assert [warning.what for warning in warnings] == [
-        "no strokes can be found in untrimmed videos without a class for the frames between them",
+        "detection in untrimmed videos needs a class for frames without strokes",
         "video has no stroke",
     ]
