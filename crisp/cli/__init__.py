@@ -1,6 +1,6 @@
-"""The command line: one verb per task, also called by the workflow's rules.
+"""The command line: one command per task, also called by the workflow's rules.
 
-Libraries are imported inside the verbs, so that ``crisp --help`` and fast verbs start at once.
+Libraries are imported inside the commands, so that ``crisp --help`` and fast commands start at once.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import sys
 from io import TextIOWrapper
 
-# Each module adds its verbs to the app, in the order of the help.
+# Each module adds its commands to the app, in the order of the help.
 # isort: off
 from crisp.cli import data as data
 from crisp.cli import preparation as preparation
@@ -64,7 +64,7 @@ LAST = (
 
 
 def main() -> None:
-    """Run a verb; print faults as one message with exit code 1; Ctrl-C 130, SIGTERM 143, SIGHUP 129."""
+    """Run a command; print faults as one message with exit code 1; Ctrl-C 130, SIGTERM 143, SIGHUP 129."""
     for stream in (sys.stdout, sys.stderr):  # a file name may have an invalid encoding
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -1,4 +1,4 @@
-"""The command-line app to which each module adds its verbs."""
+"""The command-line app to which each module adds its commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verbs of a data set: import, scan, check, demo."""
+"""The commands of a data set: import, scan, check, demo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verbs of labels: samples, splits, normalisation, label errors."""
+"""The commands of labels: samples, splits, normalisation, label errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verbs of models: training, evaluation, indexing."""
+"""The commands of models: training, evaluation, indexing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options shared by several verbs."""
+"""Options shared by several commands."""
 
 from __future__ import annotations
 
@@ -71,4 +71,5 @@ HERE = Path()
 
 
 def print_json(content: Any) -> None:
+    """Print content as one indented JSON document, for option `--json`."""
     print(json.dumps(content, indent=1, ensure_ascii=False))

@@ -1,4 +1,4 @@
-"""The verbs of video preparation."""
+"""The commands of video preparation."""
 
 from __future__ import annotations
 

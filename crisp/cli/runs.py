@@ -1,4 +1,4 @@
-"""The verbs of whole runs."""
+"""The commands of whole runs."""
 
 from __future__ import annotations
 

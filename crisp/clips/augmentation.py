@@ -35,7 +35,7 @@ class Draw:
     ----------
     begin : int
         First frame of the clip; may lie outside the video.
-    Degrees, counter-clockwise in the image.
+    angle : float
         Degrees, counter-clockwise as seen.
     zoom : float
         Above 1 enlarges.
@@ -58,12 +58,37 @@ class Draw:
 
 
 def generator(seed: int, epoch: int, index: int) -> np.random.Generator:
-    """Return the generator of a sample in an epoch, independent of the loading worker and time."""
+    """Return the generator of a sample in an epoch, independent of the loading worker and time.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the training.
+    epoch, index : int
+        The epoch, and the item of the dataset (see :class:`crisp.clips.dataset.ClipDataset`).
+
+    Returns
+    -------
+    numpy.random.Generator
+        A PCG64 seeded with the three numbers.
+    """
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch, index])))
 
 
 def centred(begin: int, end: int, frames: int) -> Draw:
-    """Return the draw without augmentation: the `frames` frames in the middle of ``[begin, end)``."""
+    """Return the draw without augmentation: the middle of a sample.
+
+    Parameters
+    ----------
+    begin, end : int
+        The sample, frames ``[begin, end)``.
+    frames : int
+        Frames of the clip; more than the sample has extend beyond it on both sides.
+
+    Returns
+    -------
+    Draw
+    """
     return Draw((begin + end - frames) // 2)
 
 
@@ -89,6 +114,10 @@ def draw(
     spread : float
         Share of the sample, about its middle, in which the clip's middle is drawn uniformly;
         the clip may extend beyond the sample. 0 is as published: near the middle, inside the sample.
+
+    Returns
+    -------
+    Draw
     """
     frames, height, width = size
     angle = generator.uniform(-ANGLE, ANGLE)
@@ -128,7 +157,21 @@ def linear(draw: Draw) -> np.ndarray:
 
 
 def matrix(draw: Draw, centre: tuple[float, float] | np.ndarray, size: tuple[int, ...]) -> np.ndarray:
-    """Return the map of one frame from source px to crop px, (2, 3) float64; see :func:`matrices`."""
+    """Return the map of one frame from source px to crop px.
+
+    Parameters
+    ----------
+    draw : Draw
+    centre : (x, y)
+        ROI centre: smoothed, clamped, whole px.
+    size : (..., height, width)
+        Size of the crop.
+
+    Returns
+    -------
+    ndarray, (2, 3) float64
+        As from :func:`matrices`.
+    """
     return matrices(draw, np.asarray(centre, float)[None], size)[0]
 
 

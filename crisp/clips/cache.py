@@ -52,7 +52,8 @@ class Cache:
 
     Parameters
     ----------
-    path : folder
+    path : Path
+        The folder.
     limit : int
         Maximum bytes of all its files.
     """
@@ -129,7 +130,7 @@ class Cache:
         return Region(first, facts.frames, facts.picture, places[:, 0], corners, arrays, facts.scale)
 
     def _taken(self) -> int:
-        """Return the bytes of all files, cached: scanning may take a tenth of the time at most."""
+        """Return the bytes of all files, cached: scanning takes a tenth of the time at most."""
         when, cost, size = self._seen
         begin = time.monotonic()
         if begin - when > 10 * cost:

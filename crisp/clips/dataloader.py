@@ -55,7 +55,7 @@ class _Batches:
 
 
 class _Sent(Dataset):
-    """A data set in loader processes: sends errors as objects, where torch would send a traceback."""
+    """A dataset in loader processes: sends errors as objects, where torch would send a traceback."""
 
     def __init__(self, part: ClipDataset) -> None:
         self.part = part
@@ -73,12 +73,12 @@ def _joined(join: Callable[[list[Any]], Any], items: list[Any]) -> Any:
 
 
 class ClipLoader:
-    """Load the clips of a data set in batches onto a device.
+    """Load the clips of a dataset in batches onto a device.
 
     Parameters
     ----------
     part : ClipDataset
-        On a GPU, one with items from `uncut`: the GPU makes clips of them.
+        On a GPU, one with `uncut` set, whose items the GPU converts to clips.
     device : torch.device
     workers : int
         Prefetching processes; 0 = none.
@@ -207,7 +207,7 @@ def fault_of(error: RuntimeError) -> CrispError | None:
 def _handed_over(
     made: tuple[dict[str, Tensor], Tensor], done: torch.cuda.Event
 ) -> tuple[dict[str, Tensor], Tensor]:
-    """Wait for clips of another stream, and hand their memory over to the model's stream."""
+    """Wait for clips of another CUDA stream, and hand their memory over to the model's stream."""
     current = torch.cuda.current_stream()
     current.wait_event(done)
     for tensor in (*made[0].values(), made[1]):

@@ -43,6 +43,7 @@ class ClipDataset(Dataset):
     normalised : Normalisation or None
         None for a model without flow.
     seed : int
+        Seed of the draws.
     augment : bool
         If False, each clip is the middle of its sample.
     cache : Cache, optional
@@ -159,7 +160,21 @@ def _label(sample: Sample, classes: Sequence[str]) -> int:
 
 
 def clip_readers(study: Study, variant: Variant, videos: Iterable[str]) -> dict[str, ClipReader]:
-    """Return a clip reader of a variant for every video."""
+    """Return a clip reader of a variant for every video.
+
+    Parameters
+    ----------
+    study : Study
+    variant : Variant
+        Sets the streams, the flow method and the normalisation of poses.
+    videos : iterable of str
+        Video ids; may repeat.
+
+    Returns
+    -------
+    dict of str to ClipReader
+        By video id. No file is opened yet.
+    """
     return {
         video: ClipReader(study.volumes / video, variant.streams, variant.flow, variant.pose_norm)
         for video in dict.fromkeys(videos)
@@ -167,7 +182,25 @@ def clip_readers(study: Study, variant: Variant, videos: Iterable[str]) -> dict[
 
 
 def read_scale(study: Study, variant: Variant, split: str) -> dict[str, Any]:
-    """Read a variant's normalisation file; empty for a variant without flow."""
+    """Read a variant's normalisation file.
+
+    Parameters
+    ----------
+    study : Study
+    variant : Variant
+    split : str
+        Name of the split.
+
+    Returns
+    -------
+    dict
+        For :func:`crisp.clips.normalisation.from_json`; empty for a variant without flow.
+
+    Raises
+    ------
+    CrispError
+        If the file is missing or damaged.
+    """
     return read_json(study.normalisation_file(variant, split)) if "flow" in variant.streams else {}
 
 
@@ -178,16 +211,24 @@ def study_dataset(
 
     Parameters
     ----------
-    study, variant : study and variant of the clips.
-    split : name of the split.
-    part : train, validation or test.
-    seed : seed of the augmentation.
-    augment : whether training samples are augmented as configured.
+    study : Study
+    variant : Variant
+    split : str
+        Name of the split.
+    part : {"train", "validation", "test"}
+    seed : int
+        Seed of the augmentation.
+    augment : bool
+        Whether training samples are augmented as configured; others never are.
+
+    Returns
+    -------
+    ClipDataset
 
     Raises
     ------
     CrispError
-        If a table or the normalisation is missing.
+        If a table or the normalisation is missing or damaged.
     """
     samples = read_training_samples(study, split, part)
     scale = read_scale(study, variant, split)

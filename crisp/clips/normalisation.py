@@ -88,8 +88,14 @@ def fit_normalisation(maxima: np.ndarray, kind: str, width: int, fps: float) -> 
     maxima : ndarray, (n, 2)
         (max |dx|, max |dy|) of each frame of the training samples, px per frame, on the masked flow.
     kind : {"normal", "max", "none"}
-    width : working width, px.
-    fps : frames per second.
+    width : int
+        Working width, px.
+    fps : float
+        Frames per second.
+
+    Returns
+    -------
+    Normalisation
 
     Raises
     ------
@@ -168,10 +174,24 @@ def apply(flow: np.ndarray, normalisation: Normalisation, out: np.ndarray | None
 def fit_split(study: Study, split: str, method: str, kind: str) -> Normalisation:
     """Fit on the frames in a split's training samples, and write the study's normalisation file.
 
+    Parameters
+    ----------
+    study : Study
+    split : str
+        Name of the split.
+    method : str
+        Flow method whose statistics are read from the ROI stage files.
+    kind : {"normal", "max", "none"}
+        As for :func:`fit_normalisation`.
+
+    Returns
+    -------
+    Normalisation
+
     Raises
     ------
     CrispError
-        If a table or ROI stage file is missing or damaged, or nothing moves.
+        If a table or ROI stage file is missing or damaged, or as :func:`fit_normalisation`.
     """
     inside: dict[str, list[Sample]] = {}
     for sample in read_training_samples(study, split, "train"):

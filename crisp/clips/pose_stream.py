@@ -22,13 +22,15 @@ def channels(
     Parameters
     ----------
     points : ndarray, (T, 14, 3)
-        In px of the frames.
+        (x, y, score), x and y in px of the frames.
     centres : ndarray, (T, 2)
         ROI centre that each frame's crop follows, whole px; unknown points are placed there.
     draw : Draw
         Draw of the whole clip. A flip swaps left and right.
-    size : (frames, height, width) of the crop.
-    divisor : (width, height) that x and y are divided by.
+    size : (frames, height, width)
+        Size of the crop.
+    divisor : (width, height)
+        Divisors of x and y, px.
 
     Returns
     -------

@@ -42,8 +42,9 @@ class Facts(NamedTuple):
     Parameters
     ----------
     frames : int
+        Number of frames.
     picture : (height, width)
-        px.
+        Size of the frames, px.
     scale : float
         px per unit of the flow.
     identities : dict of str to str
@@ -215,6 +216,10 @@ class ClipReader:
         reach : (x, y), optional
             Required distance of pixels from a crop's centre, from :func:`crisp.clips.regions.reach`;
             None = all.
+
+        Returns
+        -------
+        Region
 
         Raises
         ------

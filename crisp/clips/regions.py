@@ -63,7 +63,7 @@ class Region:
 
 
 def reach(size: tuple[int, int, int], augment: bool) -> tuple[int, int]:
-    """Return the maximum distance (x, y) in px from the centre of pixels used by a crop, over all draws.
+    """Return the maximum distance from the centre of pixels used by a crop, over all draws.
 
     Includes one extra pixel for the blur of the flow, and one for the interpolation.
 
@@ -72,6 +72,12 @@ def reach(size: tuple[int, int, int], augment: bool) -> tuple[int, int]:
     size : (frames, height, width)
         Size of the clips.
     augment : bool
+        Whether crops are augmented.
+
+    Returns
+    -------
+    (x, y) : (int, int)
+        px.
     """
     _, height, width = size
     if not augment:
@@ -94,9 +100,23 @@ def shape(reach: tuple[int, int], picture: tuple[int, int]) -> tuple[int, int]:
 
 
 def origins(centres: np.ndarray, reach: tuple[int, int], picture: tuple[int, int]) -> np.ndarray:
-    """Return the origins of regions, (n, 2) int64 (x, y), for crops about centres (n, 2).
+    """Return the origins of the regions for crops about some centres.
 
     A region at the border of its image is moved inside, as there are no pixels beyond.
+
+    Parameters
+    ----------
+    centres : ndarray, (n, 2)
+        (x, y) of each crop's centre, px of the frame.
+    reach : (x, y)
+        From :func:`reach`.
+    picture : (height, width)
+        Size of the whole frames, px.
+
+    Returns
+    -------
+    ndarray, (n, 2) int64
+        (x, y) of each region's first pixel.
     """
     height, width = shape(reach, picture)
     corners = np.floor(centres) - reach
@@ -104,7 +124,20 @@ def origins(centres: np.ndarray, reach: tuple[int, int], picture: tuple[int, int
 
 
 def cut(frames: np.ndarray, origins: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Cut the regions (n, h, w, …) from whole frames (n, H, W, …)."""
+    """Cut the regions from whole frames.
+
+    Parameters
+    ----------
+    frames : ndarray, (n, H, W, ...)
+    origins : ndarray, (n, 2) int
+        From :func:`origins`.
+    shape : (height, width)
+        From :func:`shape`.
+
+    Returns
+    -------
+    ndarray, (n, height, width, ...)
+    """
     height, width = shape
     return np.stack(
         [frame[y : y + height, x : x + width] for frame, (x, y) in zip(frames, origins, strict=True)]
@@ -112,16 +145,23 @@ def cut(frames: np.ndarray, origins: np.ndarray, shape: tuple[int, int]) -> np.n
 
 
 def span(begin: int, end: int, frames: int, spread: float, augment: bool) -> tuple[int, int]:
-    """Return the frame range (first, last + 1) of all possible clips of a sample ``[begin, end)``.
+    """Return the frame range of all possible clips of a sample.
 
     Parameters
     ----------
     begin, end : int
+        The sample, frames ``[begin, end)``.
     frames : int
-        Of a clip.
+        Frames of a clip.
     spread : float
         As for :func:`crisp.clips.augmentation.draw`.
     augment : bool
+        Whether clips are augmented; otherwise only the centred one is possible.
+
+    Returns
+    -------
+    (first, last + 1) : (int, int)
+        May lie outside the video.
     """
     middle = augmentation.centred(begin, end, frames).begin
     if not augment:

@@ -17,6 +17,10 @@ def class_weights(labels: ArrayLike, n_classes: int) -> NDArray[np.float64]:
         (n,) class indices of the training samples.
     n_classes : int
         A class without samples has weight 0.
+
+    Returns
+    -------
+    ndarray, (n_classes,) float64
     """
     counts = np.bincount(np.asarray(labels), minlength=n_classes)
     occurring = counts > 0
@@ -42,7 +46,21 @@ def balanced_order(labels: ArrayLike, generator: np.random.Generator) -> NDArray
 
 
 def grouped(order: Sequence[int], size: int, least: int = 1) -> list[list[int]]:
-    """Group indices in batches of `size`; a last batch smaller than `least` joins the previous one."""
+    """Group indices in batches.
+
+    Parameters
+    ----------
+    order : sequence of int
+        The indices.
+    size : int
+        Indices per batch.
+    least : int
+        A last batch with fewer indices joins the previous one, if there is one.
+
+    Returns
+    -------
+    list of list of int
+    """
     batches = [list(order[begin : begin + size]) for begin in range(0, len(order), size)]
     if len(batches) > 1 and len(batches[-1]) < least:
         rest = batches.pop()

@@ -13,9 +13,22 @@ from crisp.preparation import roi
 
 
 def rows(draw: Draw, frames: int, region: Region) -> tuple[np.ndarray, np.ndarray]:
-    """Return the region row of each frame of a clip, and whether it appears for the first time.
+    """Return the region row of each frame of a clip; frames outside the video repeat its first or last one.
 
-    Frames outside the video repeat its first or last one.
+    Parameters
+    ----------
+    draw : Draw
+    frames : int
+        Frames of the clip (T).
+    region : Region
+        Contains the clip's frames.
+
+    Returns
+    -------
+    rows : ndarray, (T,) int
+        Row of the region.
+    shown : ndarray, (T,) bool
+        False for repeated frames, which lie outside the video.
     """
     wanted = np.arange(draw.begin, draw.begin + frames)
     index = np.clip(wanted, 0, region.frames - 1)
@@ -79,7 +92,18 @@ def clip(
 
 
 def poses(region: Region, draw: Draw, size: tuple[int, int, int], pose_norm: str) -> np.ndarray:
-    """Return the pose stream of a clip, (42, T) float32, see :func:`crisp.clips.pose_stream.channels`."""
+    """Return the pose stream of a clip.
+
+    Parameters
+    ----------
+    region, draw, size, pose_norm
+        As for :func:`clip`.
+
+    Returns
+    -------
+    ndarray, (42, T) float32
+        As from :func:`crisp.clips.pose_stream.channels`.
+    """
     shown, _ = rows(draw, size[0], region)
     divisor = size[:0:-1] if pose_norm == "crop" else region.picture[::-1]
     return pose_stream.channels(region.arrays["pose"][shown], region.centres[shown], draw, size, divisor)

@@ -9,7 +9,7 @@ FORMULAS = tuple("=+-@\t\r\n＝＋－＠")  # first characters that spreadsheets
 
 
 def guarded(value: object) -> object:
-    """Escape a cell: mark text that a spreadsheet would evaluate as text; leave numbers unchanged."""
+    """Escape a cell: mark text that a spreadsheet would evaluate; leave numbers unchanged."""
     if isinstance(value, str) and value.lstrip("'").startswith(FORMULAS) and not _is_number(value):
         return f"'{value}"
     return value

@@ -12,7 +12,22 @@ from crisp.core.files import replacing
 
 
 def write_table(path: str | Path, columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
-    """Write a results table: shares with six decimals, yes or no, an empty cell for None."""
+    """Write a tab-separated results table.
+
+    Parameters
+    ----------
+    path : path-like
+        File to write.
+    columns : iterable of str
+        Header.
+    rows : iterable of iterables
+        Cells of each row: a float is written with six decimals, a bool as yes or no, None as an empty cell.
+
+    Raises
+    ------
+    CrispError
+        If the file cannot be written (see :func:`crisp.core.files.replacing`).
+    """
     with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         writer.writerow(columns)

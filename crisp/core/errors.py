@@ -57,7 +57,17 @@ class CrispError(Exception):
 
 
 def fail(where: object, what: str, expected: str = "", found: object = "", remedy: str = "") -> CrispError:
-    """Build the error for a single fault, to be raised by the caller."""
+    """Build the error for a single fault, to be raised by the caller.
+
+    Parameters
+    ----------
+    where, what, expected, found, remedy
+        The fields of :class:`Fault`; `where` and `found` are converted to text.
+
+    Returns
+    -------
+    CrispError
+    """
     return CrispError(Fault(str(where), what, expected, str(found), remedy))
 
 

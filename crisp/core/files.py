@@ -176,7 +176,22 @@ def _alive(pid: int) -> bool:
 
 
 def write_json(path: str | Path, content: Any, indent: int | None = 1) -> None:
-    """Write `content` as JSON with a final newline, indented or (None) on one line."""
+    """Write content as JSON with a final newline.
+
+    Parameters
+    ----------
+    path : path-like
+        File to write.
+    content
+        JSON-like content; text is not escaped to ASCII.
+    indent : int or None
+        Spaces per level; None writes one line.
+
+    Raises
+    ------
+    CrispError
+        If the file cannot be written (see :func:`replacing`).
+    """
     with replacing(path) as beside:
         beside.write_text(json.dumps(content, indent=indent, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -186,15 +201,24 @@ def read_json(path: str | Path, name: str = "JSON file", by_hand: str = "", expe
 
     Parameters
     ----------
-    path : path of the file.
-    name : its name in messages.
-    by_hand : how to make it outside the workflow.
-    expected : its expected content.
+    path : path-like
+        File to read.
+    name : str
+        Its name in messages.
+    by_hand : str
+        How to make it outside the workflow.
+    expected : str
+        Its expected content.
+
+    Returns
+    -------
+    dict, list, str, int, float, bool or None
+        The content.
 
     Raises
     ------
     CrispError
-        If it is missing, unreadable, of another kind or damaged.
+        If it is missing, unreadable, of another kind, damaged or larger than `LARGEST_TEXT`.
     """
     with reading(path, name, expected, by_hand=by_hand, largest=LARGEST_TEXT):
         text = Path(path).read_text(encoding="utf-8-sig")

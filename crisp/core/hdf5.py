@@ -22,9 +22,16 @@ def opened(path: str | Path, packed: int = PACKED, beside: str = "") -> h5py.Fil
 
     Parameters
     ----------
-    path : path of the file.
-    packed : maximum ratio of declared to stored bytes.
-    beside : pattern of the files that it may link to; none by default.
+    path : path-like
+        File to open.
+    packed : int
+        Maximum ratio of declared to stored bytes of a dataset.
+    beside : str
+        Regular expression of the files that it may link to; none by default.
+
+    Returns
+    -------
+    h5py.File
 
     Raises
     ------

@@ -127,7 +127,7 @@ def write_page(
 
     Parameters
     ----------
-    path : path
+    path : path-like
         Page to write.
     title, note : str
         Its heading, and an introduction to the table.
@@ -137,12 +137,31 @@ def write_page(
         Cells of each row, as many as headings.
     remarks : sequence of str, optional
         A text for each row, printed on a separate line below it; empty for none.
+
+    Raises
+    ------
+    CrispError
+        If the file cannot be written (see :func:`crisp.core.files.replacing`).
     """
     write_tables(path, title, note, [Table(headings, list(body), remarks)])
 
 
 def write_tables(path: str | Path, title: str, note: str, tables: Iterable[Table]) -> None:
-    """Write several tables as one HTML page (see `write_page`)."""
+    """Write several tables as one HTML page that needs no other files except those it links to.
+
+    Parameters
+    ----------
+    path : path-like
+        Page to write.
+    title, note : str
+        Its heading, and an introduction to the tables.
+    tables : iterable of Table
+
+    Raises
+    ------
+    CrispError
+        If the file cannot be written (see :func:`crisp.core.files.replacing`).
+    """
     page = PAGE.format(
         title=escape(title), note=escape(note), style=STYLE, tables="\n".join(map(_table, tables))
     )

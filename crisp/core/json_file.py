@@ -36,10 +36,21 @@ def read(
 
     Parameters
     ----------
-    path : path of the file.
-    schema : JSON schema.
-    remedy : how to fix an invalid file.
-    name, by_hand, expected : as for :func:`crisp.core.files.read_json`.
+    path : path-like
+        File to read.
+    schema : dict
+        JSON schema.
+    name : str
+        The file's name in messages.
+    remedy : str
+        How to fix an invalid file.
+    by_hand, expected : str
+        As for :func:`crisp.core.files.read_json`.
+
+    Returns
+    -------
+    dict, list, str, int, float, bool or None
+        The content.
 
     Raises
     ------
@@ -60,6 +71,15 @@ def _odd_texts(content: Any) -> Iterator[tuple[str, str]]:
 
 def refuse(path: str | Path, found: Iterable[tuple[str, str]], remedy: str) -> None:
     """Raise one error for all faults of a file, each with its place; do nothing if there are none.
+
+    Parameters
+    ----------
+    path : path-like
+        The file, named in messages.
+    found : iterable of (str, str)
+        Place and description of each fault.
+    remedy : str
+        How to fix the file.
 
     Raises
     ------

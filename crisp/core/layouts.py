@@ -23,11 +23,16 @@ class Layout(NamedTuple):
 
     Attributes
     ----------
-    dtype : type of its values.
-    row : shape of a row (frame).
-    least : minimum number of rows.
-    needed : whether it is required.
-    scaled : whether its attribute `scale` is the factor of its values.
+    dtype : str
+        Type of its values.
+    row : tuple of int
+        Shape of a row (frame); `SIDE` = any image size.
+    least : int
+        Minimum number of rows.
+    needed : bool
+        Whether it is required.
+    scaled : bool
+        Whether its attribute `scale` is the factor of its values.
     """
 
     dtype: str
@@ -85,7 +90,7 @@ def is_number(value: object) -> bool:
 
 
 def _dataset(file: h5py.File, name: str) -> h5py.Dataset | str:
-    """Return a dataset, or a description of what is there instead."""
+    """Return a dataset, or a description of what is stored in its place."""
     found = file.get(name)
     if found is None:
         return "nothing"

@@ -12,10 +12,23 @@ Result = TypeVar("Result")
 
 
 def ordered_map(work: Callable[[Task], Result], tasks: Iterable[Task], workers: int) -> Iterator[Result]:
-    """Yield results of ``work(task)`` in the order of the tasks, from `workers` threads (1: the caller's).
+    """Yield results of ``work(task)`` in the order of the tasks, computed in several threads.
 
     At most three tasks per thread are in flight, so memory does not grow with their number. Threads only run
     in parallel where `work` releases the GIL, as NumPy, OpenCV and our compiled code do.
+
+    Parameters
+    ----------
+    work : callable
+        Function of one task; its errors are raised here.
+    tasks : iterable
+        Consumed as results are taken.
+    workers : int
+        Number of threads; up to 1 = the caller's.
+
+    Yields
+    ------
+    Result of `work` for each task.
     """
     if workers <= 1:
         yield from map(work, tasks)

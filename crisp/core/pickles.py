@@ -161,9 +161,16 @@ def loads(content: bytes, names: Collection[str], made: Callable[[str, Any, Any]
 
     Parameters
     ----------
-    content : bytes of the pickle.
-    names : names it may use, ``module.name``; ``.persistent`` is for objects outside the pickle.
-    made : creates the object for a stand-in, from its name, arguments and state.
+    content : bytes
+        The pickle.
+    names : collection of str
+        Names it may use, ``module.name``; ``.persistent`` is for objects outside the pickle.
+    made : callable
+        Creates the object for a stand-in, from its name, arguments and state.
+
+    Returns
+    -------
+    None, bool, int, float, str, bytes, list, tuple, dict, Named or a result of `made`
 
     Raises
     ------

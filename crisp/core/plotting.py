@@ -57,11 +57,11 @@ def picture(
     constrained: bool = True,
     style: Mapping[Any, Any] = MappingProxyType({}),
 ) -> Iterator[Figure]:
-    """Yield a figure of that size in inches, written as PNG on exit; used for all figures of CRISP.
+    """Yield a figure, written as PNG on exit; used for all figures of CRISP.
 
     Parameters
     ----------
-    path : path
+    path : path-like
         PNG file to write.
     width, height : float
         Size of the figure, inches.
@@ -69,6 +69,15 @@ def picture(
         Whether to use automatic layout.
     style : mapping, optional
         Matplotlib settings that override `STYLE`.
+
+    Yields
+    ------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    CrispError
+        If the file cannot be written (see :func:`crisp.core.files.replacing`).
     """
     with mpl.rc_context():
         mpl.rcdefaults()
@@ -125,7 +134,7 @@ def legend(figure: Figure | SubFigure, *parts: Axes) -> None:
 
 
 def annotate(axes: Axes, words: str) -> None:
-    """Write why the figure is empty into its middle."""
+    """Write the reason why the figure is empty into its middle."""
     axes.text(
         0.5,
         0.5,

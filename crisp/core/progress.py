@@ -14,7 +14,23 @@ EVERY = 20.0  # seconds between two lines in a log
 
 
 def progress(items: Iterable[Item], unit: str, name: str = "", total: int | None = None) -> Iterator[Item]:
-    """Yield `items`, showing how many `unit` of `total` are done, the rate, and the remaining time."""
+    """Yield items, showing how many are done, the rate, and the remaining time.
+
+    Parameters
+    ----------
+    items : iterable
+        The items to process.
+    unit : str
+        What an item is, in the plural: ``frames``, ``blocks of 8 frames``.
+    name : str
+        Label of the bar or line.
+    total : int, optional
+        Number of items; without it, no remaining time is shown in a log.
+
+    Yields
+    ------
+    Item of `items`.
+    """
     if sys.stderr.isatty():
         yield from tqdm(items, desc=name, unit=f" {unit}", total=total, leave=False)
         return

@@ -37,7 +37,7 @@ class ShutdownRequest:
 
 @contextmanager
 def graceful_shutdown() -> Iterator[ShutdownRequest]:
-    """Record these signals instead of exiting, until the work reaches a point where it can be saved."""
+    """Record SIGTERM and SIGUSR1 instead of exiting, until the work reaches a point where it can be saved."""
     told = ShutdownRequest()
 
     def note(number: int, _: FrameType | None) -> None:
@@ -77,7 +77,8 @@ def ended_clean() -> Iterator[None]:
     """On SIGTERM or SIGHUP remove provisional files and exit with code 128 + signal number.
 
     No exception is raised: the signal may arrive while a library calls back into Python, as HDF5 does to
-    write, which would crash; and a command being waited for would be killed. Ignored signals (nohup) stay so.
+    write, which would crash; and a command being waited for would be killed. Signals ignored so far (nohup)
+    stay ignored.
     """
     if threading.current_thread() is not threading.main_thread():
         yield  # signals only reach the main thread

@@ -126,7 +126,7 @@ class Appender:
         self._sha = hashlib.sha256()
 
     def append(self, rows: np.ndarray) -> None:
-        """Add rows of shape (n, \\*row)."""
+        r"""Add rows of shape (n, \*row)."""
         self._waiting = np.concatenate([self._waiting, rows.astype(self._waiting.dtype, copy=False)])
         full = len(self._waiting) - len(self._waiting) % self._chunk
         self._write(full)
@@ -176,7 +176,17 @@ def _filters(dataset: h5py.Dataset) -> list[tuple[int, tuple[int, ...]]]:
 
 
 def put(file: h5py.File, name: str, array: np.ndarray) -> None:
-    """Write a small array as a whole, with its checksum."""
+    """Write a small array as a whole, with its checksum.
+
+    Parameters
+    ----------
+    file : h5py.File
+        Open for writing.
+    name : str
+        Dataset name.
+    array : ndarray
+        Any shape and numeric dtype; one chunk holds it.
+    """
     dataset = file.create_dataset(
         name, data=array, chunks=array.shape if array.size else None, fletcher32=bool(array.size)
     )
@@ -198,9 +208,16 @@ def create(path: str | Path, kind: str, attributes: dict[str, Any]) -> Iterator[
 
     Parameters
     ----------
-    path : path of the stage file.
-    kind : stage name, a key of :data:`crisp.core.versions.STAGES`.
-    attributes : provenance to record; values must be numbers, strings or JSON-like.
+    path : path-like
+        Stage file to write.
+    kind : str
+        Stage name, a key of :data:`crisp.core.versions.STAGES`.
+    attributes : dict
+        Provenance to record; values must be numbers, strings or JSON-like.
+
+    Yields
+    ------
+    Writer
 
     Raises
     ------
@@ -274,8 +291,10 @@ def open_stage(path: str | Path, kind: str) -> h5py.File:
 
     Parameters
     ----------
-    path : path of the stage file.
-    kind : stage name, as given to :func:`create`.
+    path : path-like
+        Stage file to open.
+    kind : str
+        Stage name, as given to :func:`create`.
 
     Returns
     -------
@@ -344,10 +363,18 @@ def damaged(path: str | Path, kind: str, error: object, where: str = "") -> Cris
 
     Parameters
     ----------
-    path : path of the file.
-    kind : stage name.
-    error : error raised when reading it.
-    where : place in the file.
+    path : path-like
+        The file.
+    kind : str
+        Stage name.
+    error : object
+        Error raised when reading it, or a description of the damage.
+    where : str
+        Place in the file.
+
+    Returns
+    -------
+    CrispError
     """
     return fail(
         f"{path}{f', {where}' if where else ''}",
@@ -387,11 +414,23 @@ def frame_count(path: str | Path) -> int:
 def read_rows(dataset: h5py.Dataset, begin: int, end: int) -> np.ndarray:
     """Return rows ``[begin, end)`` of a dataset.
 
+    Parameters
+    ----------
+    dataset : h5py.Dataset
+        (N, ...), of a file from :func:`open_stage`.
+    begin, end : int
+        Rows (frames); those beyond N are omitted.
+
+    Returns
+    -------
+    ndarray, (end - begin, ...)
+        In the stored dtype.
+
     Raises
     ------
     CrispError
         If the checksum of a chunk is wrong (a damaged disk or an interrupted copy), or a number is
-        NaN or infinite.
+        NaN or infinite, except in dataset `pose`.
     """
     try:
         rows = dataset[begin:end]
@@ -422,9 +461,14 @@ def facts(file: h5py.File, wanted: Mapping[str, type]) -> dict[str, Any]:
 
     Parameters
     ----------
-    file : from :func:`open_stage`.
-    wanted : mapping of name to type
-        Numbers must be finite and not negative; a float may be an integer.
+    file : h5py.File
+        From :func:`open_stage`.
+    wanted : mapping of str to type
+        Type of each attribute. Numbers must be finite and not negative; a float may be an integer.
+
+    Returns
+    -------
+    dict of str to int, float, str or bool
 
     Raises
     ------

@@ -75,7 +75,7 @@ RIDDLES = {  # clearer texts for some errors
 
 
 def counted_from(path: str | Path) -> str:
-    """Return, for the message of a missing file, the folder of a relative path; else nothing."""
+    """Return, for the message of a missing file, the working folder if the path is relative; else nothing."""
     return "" if Path(path).is_absolute() else f"; the path is relative to the working folder, {Path.cwd()}"
 
 
@@ -108,10 +108,18 @@ def remade(path: str | Path, rule: str = "", by_hand: str = "", else_: str = "")
 
     Parameters
     ----------
-    path : path of the file.
-    rule : the workflow rule that makes it; empty if several do.
-    by_hand : how to make it outside the workflow, in words.
-    else_ : what to do outside the workflow instead of correcting the path.
+    path : path-like
+        The file.
+    rule : str
+        The workflow rule that makes it; empty if several do.
+    by_hand : str
+        How to make it outside the workflow, in words.
+    else_ : str
+        What to do outside the workflow instead of correcting the path.
+
+    Returns
+    -------
+    str
     """
     if made_by_workflow(path):
         return "delete it and run snakemake again" + (f": the {rule} rule makes it" if rule else "")
@@ -153,12 +161,22 @@ def explained(
 
     Parameters
     ----------
-    path : path of the file.
-    error : error raised by its reader.
-    name : its name in messages, for example ``split table``.
-    expected : its expected content; the name by default.
-    rule : the workflow rule that makes it.
-    by_hand : how to make it outside the workflow, for example ``crisp index makes one``.
+    path : path-like
+        The file.
+    error : Exception
+        Error raised by its reader.
+    name : str
+        Its name in messages, for example ``split table``.
+    expected : str
+        Its expected content; the name by default.
+    rule : str
+        The workflow rule that makes it.
+    by_hand : str
+        How to make it outside the workflow, for example ``crisp index makes one``.
+
+    Returns
+    -------
+    CrispError
     """
     expected, own = expected or f"a readable {name}", made_by_workflow(path)
     if isinstance(error, FileNotFoundError):
@@ -205,9 +223,12 @@ def check_finite(path: str | Path, name: str, largest: int | None = None) -> Non
 
     Parameters
     ----------
-    path : path of the file or folder.
-    name : its name in messages.
-    largest : bytes; None for a format that is read in parts.
+    path : path-like
+        The file or folder.
+    name : str
+        Its name in messages.
+    largest : int, optional
+        Maximum bytes; None for a format that is read in parts.
 
     Raises
     ------
@@ -237,7 +258,14 @@ def reading(
 ) -> Iterator[None]:
     """Convert a reader's errors for a file to one message.
 
-    See :func:`explained` and :func:`check_finite` for the parameters.
+    Parameters
+    ----------
+    path : path-like
+        The file that is read inside the context.
+    name, expected, rule, by_hand : str
+        As for :func:`explained`.
+    largest : int, optional
+        As for :func:`check_finite`.
 
     Raises
     ------

@@ -6,12 +6,27 @@ from collections.abc import Sequence
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
-    """Return a number with its noun: ``1 video``, ``1,200 videos``; `plural` if not formed with an s."""
+    """Return a number with its noun.
+
+    Parameters
+    ----------
+    number : int
+        Printed with thousands separators.
+    noun : str
+        In the singular.
+    plural : str
+        If not formed with an s.
+
+    Returns
+    -------
+    str
+        ``1 video``, ``1,200 videos``.
+    """
     return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def few(names: Sequence[str], most: int) -> str:
-    """Return the first of many names: ``a, b and 1,000 more``."""
+    """Return the first `most` of many names: ``a, b and 1,000 more``."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 

@@ -22,8 +22,14 @@ def read(path: str | Path, name: str) -> Element:
 
     Parameters
     ----------
-    path : path of the file.
-    name : its name in messages.
+    path : path-like
+        File to read.
+    name : str
+        Its name in messages.
+
+    Returns
+    -------
+    xml.etree.ElementTree.Element
 
     Raises
     ------

@@ -15,12 +15,14 @@ def flight(video: Video, stances: list[Pose]) -> list[Point | None]:
 
     Parameters
     ----------
-    video : the video.
-    stances : the player in each frame.
+    video : Video
+    stances : list of Pose
+        The player in each frame.
 
     Returns
     -------
-    list of (x, y) in pixels, or None if no ball is visible, one per frame.
+    list of (x, y) or None
+        Position in each frame, px; None if no ball is visible.
     """
     player = build(video)
     places: list[Point | None] = []
@@ -46,7 +48,7 @@ def _place(player: Build, action: Action, stances: list[Pose], frame: int) -> Po
 
 
 def _rally(player: Build, contact: Point, since: int) -> Point | None:
-    """Come in over the net, meet the racket, leave again; each time with one bounce on the table."""
+    """Follow the ball in over the net, to the racket and out again, with one bounce on the table each way."""
     way = SPEED * abs(since)
     x = contact[0] + player.facing * way
     if not 0.0 <= x < WIDTH:

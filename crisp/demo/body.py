@@ -16,7 +16,7 @@ Point = tuple[float, float]
 
 
 class Build(NamedTuple):
-    """Body of one player; ``height`` in pixels, ``foot`` the place on the floor in the picture."""
+    """Body of one player; ``height`` in pixels, ``foot`` the place on the floor in the image."""
 
     height: float
     foot: Point
@@ -30,9 +30,9 @@ class Build(NamedTuple):
 class Pose(NamedTuple):
     """A player at one moment: points in the image by name, and the direction of the racket.
 
-    ``points`` holds `crisp.core.skeleton.JOINTS` and what else is drawn (``near``: towards the camera,
-    ``far``: beyond);
-    ``racket`` is the centre of the blade, ``aim`` the direction of the handle in radians of the picture.
+    ``points`` holds `crisp.core.skeleton.JOINTS` and the other drawn points (``near``: towards the camera,
+    ``far``: beyond); ``racket`` is the centre of the blade, ``aim`` the direction of the handle in radians of
+    the image.
     """
 
     points: dict[str, Point]
@@ -60,8 +60,10 @@ def pose(player: Build, offset: Offset) -> Pose:
 
     Parameters
     ----------
-    player : the body.
-    offset : how far it is from the ready pose.
+    player : Build
+        The body.
+    offset : Offset
+        Its distance from the ready pose.
 
     Returns
     -------

@@ -18,7 +18,8 @@ def write_config(folder: str | Path) -> None:
 
     Parameters
     ----------
-    folder : the demo's configuration folder.
+    folder : path-like
+        The demo's configuration folder.
 
     Raises
     ------

@@ -70,13 +70,17 @@ def path(label: str, phase: float, joints: tuple[float, float, float] = EVEN) ->
 
     Parameters
     ----------
-    label : one of `LABELS`.
-    phase : time within the stroke, 0 to 1.
-    joints : phases at which the second, third and fourth move begin.
+    label : str
+        One of `LABELS`.
+    phase : float
+        Time within the stroke, 0 to 1.
+    joints : (float, float, float)
+        Phases at which the second, third and fourth move begin.
 
     Returns
     -------
-    (x, y) : forward and up from where the stroke began, in moves. Closed: (0, 0) at phases 0 and 1.
+    (x, y) : (float, float)
+        Forward and up from where the stroke began, in moves. Closed: (0, 0) at phases 0 and 1.
     """
     across, along = 0.0, 0.0
     bounds = (0.0, *joints, 1.0)
@@ -103,10 +107,18 @@ def offset(kind: str, phase: float, frames: int, style: Style) -> Offset:
 
     Parameters
     ----------
-    kind : one of `LABELS` or of `PASTIMES`.
-    phase : time within the action, 0 to 1; the ready pose at both ends.
-    frames : length of the action, which sets how often a repeated motion is repeated.
-    style : how this one is done.
+    kind : str
+        One of `LABELS` or of `PASTIMES`.
+    phase : float
+        Time within the action, 0 to 1; the ready pose at both ends.
+    frames : int
+        Length of the action, which sets how often a motion is repeated.
+    style : Style
+        Variation of this action.
+
+    Returns
+    -------
+    Offset
     """
     if kind in MOVES:
         return _stroke(kind, phase, style)

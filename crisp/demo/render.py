@@ -75,12 +75,15 @@ def generate(video_id: str, folder: str | Path) -> Path:
 
     Parameters
     ----------
-    video_id : id of one of `crisp.demo.VIDEOS`.
-    folder : where to write; created if necessary.
+    video_id : str
+        Id of one of `crisp.demo.VIDEOS`.
+    folder : path-like
+        Folder to write to; created if necessary.
 
     Returns
     -------
-    path of the video : 192x108 pixels, 20 fps, H.264. Two runs write the same bytes.
+    Path
+        The video: 192x108 pixels, 20 fps, H.264. Two runs write the same bytes.
 
     Raises
     ------
@@ -113,8 +116,10 @@ def encode(path: str | Path, pictures: Iterator[np.ndarray]) -> None:
 
     Parameters
     ----------
-    path : file to write.
-    pictures : uint8 RGB of shape (108, 192, 3) each.
+    path : path-like
+        File to write.
+    pictures : iterator of ndarray, (108, 192, 3) uint8
+        RGB frames.
     """
     options = {"movflags": "+faststart", "fflags": "+bitexact"}
     with av.open(str(path), "w", format="mp4", options=options) as container:

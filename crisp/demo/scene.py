@@ -82,8 +82,10 @@ class Scene:
 
     Parameters
     ----------
-    video : the video, which determines appearance, camera and noise.
-    player : the body that stands in it.
+    video : Video
+        Determines appearance, camera and noise.
+    player : Build
+        The body in the video.
     """
 
     def __init__(self, video: Video, player: Build) -> None:
@@ -100,12 +102,15 @@ class Scene:
 
         Parameters
         ----------
-        pose : the player in it.
-        ball : position (x, y) in pixels, or None if no ball is visible.
+        pose : Pose
+            The player in it.
+        ball : (x, y) or None
+            Position in px; None if no ball is visible.
 
         Returns
         -------
-        ndarray of shape (108, 192, 3), dtype uint8, RGB.
+        ndarray, (108, 192, 3) uint8
+            RGB.
         """
         picture = self.hall.copy()
         self._draw_passer(picture)

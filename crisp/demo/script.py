@@ -54,7 +54,13 @@ VIDEOS = _videos()
 
 
 def find(video_id: str) -> Video:
-    """Return the demo video with that id, or raise `crisp.core.errors.CrispError`."""
+    """Return the demo video with that id.
+
+    Raises
+    ------
+    CrispError
+        If there is none.
+    """
     for video in VIDEOS:
         if video.id == video_id:
             return video
@@ -67,7 +73,8 @@ def actions(video: Video) -> list[Action]:
 
     Returns
     -------
-    list of Action, without gaps, from frame 0 to the end of the video.
+    list of Action
+        Without gaps, from frame 0 to the end of the video.
     """
     chance = random.Random(f"timeline of {video.id}")
     strokes = [label for label in LABELS for _ in range(video.rounds)]

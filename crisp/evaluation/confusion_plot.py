@@ -22,7 +22,7 @@ def plot_confusion(path: str | Path, matrix: ArrayLike, classes: Sequence[str], 
 
     Parameters
     ----------
-    path : path
+    path : path-like
         PNG file to write.
     matrix : array_like
         (N, N) counts, rows = truth. Colours show shares of the row, cells show counts.

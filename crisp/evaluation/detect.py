@@ -35,8 +35,13 @@ def annotated_strokes(study: Study, kept: samples.Labels | None = None) -> dict[
     Parameters
     ----------
     study : Study
-    kept : dict, optional
-        Snapshot of strokes to use instead of the files (see `strokes.labels`).
+    kept : mapping, optional
+        Snapshot of strokes to use instead of the files (see `crisp.study.samples.labels`).
+
+    Returns
+    -------
+    dict of str to list of Interval
+        By video id.
     """
     found: dict[str, list[Interval]] = {}
     for row in study.detection_rows:
@@ -84,7 +89,7 @@ def detect_strokes(
         Seed of the training.
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``cuda:<n>``.
-    kept : dict, optional
+    kept : mapping, optional
         Snapshot of strokes to use instead of the annotation files, by their path.
 
     Returns

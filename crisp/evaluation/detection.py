@@ -75,7 +75,9 @@ def frame_probabilities(
     size : (frames, height, width)
         Size of a window.
     normalised : Normalisation or None
+        Normalisation of the flow; None leaves it in px per frame.
     stride : int
+        Frames between the first frames of two windows.
     batch_size : int
         Windows per forward pass; memory depends on it, not on the video's length.
     name : str
@@ -85,6 +87,11 @@ def frame_probabilities(
     -------
     ndarray
         (N, classes), each row summing to 1, or NaN where unknown.
+
+    Raises
+    ------
+    CrispError
+        If a stage file is missing or damaged.
     """
     count, length = reader.shape[0], size[0]
     possible = decisions.windows(0, count, length)
@@ -146,13 +153,23 @@ def decide_frames(probabilities: Probabilities, rule: str, fps: float, settings:
 
     Parameters
     ----------
-    probabilities : ndarray
-        (N, classes), from `frame_probabilities`.
+    probabilities : ndarray, (N, classes)
+        From `frame_probabilities`.
     rule : str
         One of `decisions.RULES`.
     fps : float
         Frames per second.
     settings : Detection
+        Detection settings of the study.
+
+    Returns
+    -------
+    Decided
+
+    Raises
+    ------
+    CrispError
+        If the rule does not exist.
     """
     if rule not in decisions.RULES:
         raise fail("decision", "no such rule", ", ".join(decisions.RULES), repr(rule), "choose one of them")
@@ -216,8 +233,10 @@ def find_strokes(
     Parameters
     ----------
     video : str
+        Video id.
     decided : Decided
     classes : sequence of str
+        The class names, in the order of the probabilities.
     negative : str
         The negative class.
     shortest : float

@@ -93,6 +93,11 @@ def frame_figures(
 ) -> dict[str, Any]:
     """Compute per-frame metrics over all videos.
 
+    Parameters
+    ----------
+    truth, found, frames, classes, negative
+        As for :func:`detection`; in both sequences later strokes overwrite earlier ones.
+
     Returns
     -------
     dict

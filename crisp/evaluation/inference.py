@@ -34,6 +34,11 @@ def window_probabilities(model: nn.Module, clips: ClipDataset, sample: Sample, b
     -------
     ndarray
         Softmax, (windows, classes) float64.
+
+    Raises
+    ------
+    CrispError
+        If a stage file is missing or damaged.
     """
     frames, *crop = clips.variant.size
     length = max(sample.end - sample.begin, frames)

@@ -59,7 +59,20 @@ def classification(truth: ArrayLike, ranked: ArrayLike, classes: Sequence[str]) 
 
 
 def confusion(truth: ArrayLike, predicted: ArrayLike, n_classes: int) -> NDArray[np.int64]:
-    """Count the confusions (N, N), rows = truth, columns = prediction, of annotated strokes."""
+    """Count the confusions of annotated strokes.
+
+    Parameters
+    ----------
+    truth, predicted : array_like
+        (n,) class indices; strokes with truth -1 (not annotated) are excluded.
+    n_classes : int
+        Number of classes (N).
+
+    Returns
+    -------
+    ndarray, (N, N) int64
+        Counts, rows = truth, columns = prediction.
+    """
     actual, chosen = _indices(truth), _indices(predicted)
     labelled = actual != UNKNOWN
     cells = actual[labelled] * n_classes + chosen[labelled]

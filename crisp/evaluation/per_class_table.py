@@ -11,7 +11,22 @@ from crisp.core.words import percent
 
 
 def per_class_table(path: str | Path, metrics: Mapping[str, Any], title: str = "Figures per class") -> None:
-    """Write the metrics per class and super-class of a ``metrics.json`` as a self-contained HTML page."""
+    """Write the metrics per class and super-class as a self-contained HTML page.
+
+    Parameters
+    ----------
+    path : path-like
+        Page to write.
+    metrics : mapping
+        Content of a ``metrics.json``.
+    title : str
+        Heading of the page.
+
+    Raises
+    ------
+    CrispError
+        If the file cannot be written (see :func:`crisp.core.files.replacing`).
+    """
     sets = {"": metrics, **metrics["super_classes"]}
     body = [
         [

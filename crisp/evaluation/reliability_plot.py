@@ -19,9 +19,12 @@ def reliability(path: str | Path, figures: dict[str, Any], title: str) -> None:
 
     Parameters
     ----------
-    path : PNG file to write.
-    figures : `calibration` of a ``metrics.json``.
-    title : name of the model.
+    path : path-like
+        PNG file to write.
+    figures : dict
+        `calibration` of a ``metrics.json``.
+    title : str
+        Name of the model.
     """
     with picture(path, 8, 4.1) as figure:
         remark = figures["remark"] or f"temperature {figures['temperature']:.2f}"

@@ -44,7 +44,25 @@ def trained_model(study: Study, variant: Variant, split: str, seed: int, device:
 def model_with_settings(
     study: Study, variant: Variant, split: str, seed: int, device: str
 ) -> tuple[nn.Module, dict[str, Any]]:
-    """Load the model as :func:`trained_model` does, with its metadata."""
+    """Load the trained model of a variant with its metadata.
+
+    Parameters
+    ----------
+    study, variant, split, seed, device
+        As for :func:`trained_model`.
+
+    Returns
+    -------
+    model : Module
+        On the device, in evaluation mode.
+    about : dict
+        Metadata in the model file: variant, classes, normalisation and others.
+
+    Raises
+    ------
+    CrispError
+        As for :func:`trained_model`.
+    """
     path = study.model_folder(variant.name, split, seed) / "model.pt"
     model, about = load_model(path, choose_device(device))
     _check(study, variant, split, about, path)

@@ -158,7 +158,7 @@ def quantise(flow: np.ndarray) -> np.ndarray:
 def _blocks(path: str | Path, ranges: Sequence[tuple[int, int]]) -> Iterator[tuple[np.ndarray, int]]:
     """Yield grey frames of successive ranges ``[begin, end)`` of a frames stage file, each read once.
 
-    They include the previous frame, needed for the flow, if there is one, as given by the number.
+    They include the previous frame, needed for the flow, if there is one; the number counts these (0 or 1).
     """
     with stage_files.open_stage(path, "frames") as file:
         first = ranges[0][0] if ranges else 0
@@ -189,10 +189,14 @@ def extract_flow(
 
     Parameters
     ----------
-    frames, target : stage files.
-    method, backend : as for :func:`compute`.
-    workers : threads that share the work; the file does not depend on their number.
-    part : (k, n) computes only the k-th of n parts of the video, for :func:`gather`.
+    frames, target : path-like
+        Stage files to read and to write.
+    method, backend : str
+        As for :func:`compute`.
+    workers : int
+        Threads that share the work; the file does not depend on their number.
+    part : (k, n)
+        Compute only the k-th (from 1) of n parts of the video, for :func:`gather`.
 
     Raises
     ------
@@ -218,7 +222,7 @@ def extract_flow(
 def _extract(
     frames: str | Path, target: str | Path, method: str, backend: str, workers: int, part: tuple[int, int]
 ) -> None:
-    """Compute the flow stage file as in :func:`extract`, with one backend."""
+    """Compute the flow stage file as in :func:`extract_flow`, with one backend."""
     with stage_files.open_stage(frames, "frames") as file:
         count, height, width = file["rgb"].shape[:3]
         attributes = {
@@ -253,7 +257,21 @@ def _create(
 
 
 def part_bounds(count: int, part: int, parts: int) -> tuple[int, int]:
-    """Return frames ``[begin, end)`` of the `part`-th (from 1) of `parts` nearly equal parts of whole chunks.
+    """Return the frames of a part of a video; parts are nearly equal and consist of whole chunks.
+
+    Parameters
+    ----------
+    count : int
+        Frames of the video.
+    part : int
+        Number of the part, from 1.
+    parts : int
+        Number of parts.
+
+    Returns
+    -------
+    (begin, end) : (int, int)
+        Frames ``[begin, end)``; may be empty if there are fewer chunks than parts.
 
     Raises
     ------
@@ -267,9 +285,18 @@ def part_bounds(count: int, part: int, parts: int) -> tuple[int, int]:
 
 
 def gather(frames: str | Path, parts: Sequence[str | Path], target: str | Path) -> None:
-    """Join the parts of a video's flow, in order, into the same file as from one job.
+    """Join the parts of a video's flow into the same file as from one job.
 
-    Compressed chunks are copied as they are.
+    Compressed chunks are copied as they are. The number of parts is recorded beside the file.
+
+    Parameters
+    ----------
+    frames : path-like
+        The video's frames stage file.
+    parts : sequence of path-like
+        Flow stage files of all parts, in order.
+    target : path-like
+        Flow stage file to write.
 
     Raises
     ------
@@ -305,6 +332,24 @@ def gather(frames: str | Path, parts: Sequence[str | Path], target: str | Path) 
 
 
 def read(file: h5py.File, begin: int, end: int) -> np.ndarray:
-    """Return flow of frames ``[begin, end)`` of an open stage file, (n, H, W, 2) float32 in px per frame."""
+    """Return the flow of frames of an open stage file.
+
+    Parameters
+    ----------
+    file : h5py.File
+        From :func:`crisp.core.stage_files.open_stage`.
+    begin, end : int
+        Frames ``[begin, end)``.
+
+    Returns
+    -------
+    ndarray, (n, H, W, 2) float32
+        (dx, dy), px per frame.
+
+    Raises
+    ------
+    CrispError
+        If they are damaged.
+    """
     dataset = file["flow"]
     return stage_files.read_rows(dataset, begin, end).astype(np.float32) * np.float32(dataset.attrs["scale"])

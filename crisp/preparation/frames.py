@@ -31,7 +31,22 @@ FACTS = {  # attributes of a stage file that describe the video
 
 
 def working_size(width: int, height: int, working_width: int, upscale: bool = False) -> tuple[int, int]:
-    """Return the working (width, height) in px: aspect ratio kept, enlarged only on request."""
+    """Return the working size of frames: aspect ratio kept, enlarged only on request.
+
+    Parameters
+    ----------
+    width, height : int
+        Size of the video's frames, px.
+    working_width : int
+        Requested width, px.
+    upscale : bool
+        Whether narrower frames are enlarged.
+
+    Returns
+    -------
+    (width, height) : (int, int)
+        px; the height is rounded down, at least 1.
+    """
     if working_width >= width and not upscale:
         return width, height
     return working_width, max(1, height * working_width // width)
@@ -77,13 +92,20 @@ def extract_frames(
 
     Parameters
     ----------
-    path : path of the video.
-    target : path of the stage file.
-    width : working width, px; the height follows from the first frame's aspect ratio.
-    upscale : whether frames narrower than `width` are enlarged.
-    frame_step : keep every `frame_step`-th frame.
-    sha256 : expected SHA-256 of the file; empty = any.
-    expected : approximate number of frames, for the remaining time.
+    path : path-like
+        The video.
+    target : path-like
+        Stage file to write.
+    width : int
+        Working width, px; the height follows from the first frame's aspect ratio.
+    upscale : bool
+        Whether frames narrower than `width` are enlarged.
+    frame_step : int
+        Keep every `frame_step`-th frame.
+    sha256 : str
+        Expected SHA-256 of the file; empty = any.
+    expected : int, optional
+        Approximate number of frames, to estimate the remaining time.
 
     Returns
     -------

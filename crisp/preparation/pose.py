@@ -87,11 +87,16 @@ class Video(NamedTuple):
 
     Attributes
     ----------
-    shape : (height, width) of its frames, px.
-    sha256 : digest of their values.
-    about : their attributes.
-    centres : ndarray, (N, 2) float64, ROI centres, px.
-    method : flow method of the ROI.
+    shape : (height, width)
+        Size of its frames, px.
+    sha256 : str
+        Digest of their values.
+    about : dict
+        Their attributes.
+    centres : ndarray, (N, 2) float64
+        ROI centres, px.
+    method : str
+        Flow method of the ROI.
     """
 
     shape: tuple[int, int]
@@ -140,11 +145,17 @@ def extract_pose(
 
     Parameters
     ----------
-    frames, roi : stage files of the video.
-    source : pose file; see `crisp.preparation.poses`.
-    target : stage file to write.
-    width : width (px) of the images of the poses; 0 = from the pose file, otherwise the video's.
-    joints : as for `crisp.preparation.poses.read_poses`.
+    frames, roi : path-like
+        Stage files of the video.
+    source : path-like
+        Pose file; see `crisp.preparation.poses`.
+    target : path-like
+        Stage file to write.
+    width : float
+        Width (px) of the images on which the poses were estimated; 0 = from the pose file, otherwise the
+        video's.
+    joints : mapping of str to str, optional
+        As for `crisp.preparation.poses.read_poses`.
 
     Raises
     ------
@@ -170,7 +181,25 @@ def extract_pose(
 def write_pose(
     target: str | Path, video: Video, people: np.ndarray, source: str | Path, attributes: dict[str, Any]
 ) -> None:
-    """Write the pose stage file of the player among `people` (N, P, 14, 3), in working px."""
+    """Write the pose stage file of the player: in each frame, the person nearest to the ROI centre.
+
+    Parameters
+    ----------
+    target : path-like
+        Stage file to write.
+    video : Video
+    people : ndarray, (N, P, 14, 3)
+        (x, y, score) in working px, from :func:`with_centre`.
+    source : path-like
+        Origin of the poses, named in the message about frames without people.
+    attributes : dict
+        Provenance to record beside the video's.
+
+    Raises
+    ------
+    CrispError
+        If `target` is another file or cannot be written.
+    """
     points = filled(nearest(people, video.centres), video.centres)
     empty = int((points[:, 1:, 2] == 0).all(axis=1).sum())
     if empty:

@@ -32,9 +32,11 @@ def joints_around(image: np.ndarray, centre: np.ndarray, detect: Detect) -> np.n
     Parameters
     ----------
     image : ndarray, (H, W, 3) uint8
+        RGB.
     centre : (x, y)
         ROI centre, px.
     detect : callable
+        Maps a square image to the joints of a person (see `Detect`).
 
     Returns
     -------
@@ -62,8 +64,10 @@ def estimate_poses(frames: str | Path, region: str | Path, target: str | Path) -
 
     Parameters
     ----------
-    frames, region : stage files of the video, of frames and ROI.
-    target : stage file to write; see `crisp.preparation.pose.extract_pose`.
+    frames, region : path-like
+        Stage files of the video's frames and ROI.
+    target : path-like
+        Stage file to write; see `crisp.preparation.pose.extract_pose`.
 
     Raises
     ------

@@ -58,9 +58,21 @@ def masked(flow: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def seen(flow: np.ndarray, dilated: np.ndarray, scratch: np.ndarray | None = None) -> np.ndarray:
-    """Return one frame's flow as in :func:`masked`, (H, W, 2) float32, for its mask from :func:`dilate`.
+    """Return one frame's flow as in :func:`masked`.
 
-    With `scratch` (3, H, W, 2) float32 the result is a view of it.
+    Parameters
+    ----------
+    flow : ndarray, (H, W, 2)
+        px per frame.
+    dilated : ndarray, (H, W) uint8
+        Foreground, from :func:`dilate`.
+    scratch : ndarray, (3, H, W, 2) float32, optional
+        Memory to reuse: overwritten, and the result is a view of it.
+
+    Returns
+    -------
+    ndarray, (H, W, 2) float32
+        px per frame.
     """
     field, blurred, result = np.empty((3, *flow.shape), np.float32) if scratch is None else scratch
     np.copyto(field, flow)
@@ -71,7 +83,22 @@ def seen(flow: np.ndarray, dilated: np.ndarray, scratch: np.ndarray | None = Non
 
 
 def motion_threshold(threshold: float, width: int, fps: float) -> float:
-    """Convert a speed at 320 px and 120 fps to px per frame at this width and frame rate."""
+    """Convert a speed to a video's size and frame rate.
+
+    Parameters
+    ----------
+    threshold : float
+        px per frame at 320 px and 120 fps.
+    width : int
+        Working width, px.
+    fps : float
+        Frames per second.
+
+    Returns
+    -------
+    float
+        px per frame: threshold * (width / 320) * (120 / fps).
+    """
     return threshold * width / 320 * 120 / fps
 
 
@@ -96,7 +123,7 @@ def positions(
     Returns
     -------
     centres : ndarray, (N, 2) float64
-    (x, y) in px; NaN without motion.
+        (x, y) in px; NaN without motion.
     trust : ndarray, (N,) float64
         From 0 if nothing is above `theta` to 1 if something is twice that; with `power` 0
         only 0 or 1.
@@ -120,7 +147,21 @@ def carry(centres: np.ndarray, trust: np.ndarray, width: int, height: int) -> np
     """Carry centres through frames without motion: interpolate between previous and own centre by trust.
 
     Before the first motion its centre is used, without any motion the image's. Frame 0 has no flow
-    and takes frame 1's centre. (N, 2) and (N,) in, (N, 2) float64 out.
+    and takes frame 1's centre.
+
+    Parameters
+    ----------
+    centres : ndarray, (N, 2)
+        (x, y) in px, from :func:`positions`.
+    trust : ndarray, (N,)
+        Weight of each, 0 to 1.
+    width, height : int
+        Size of the image, px.
+
+    Returns
+    -------
+    ndarray, (N, 2) float64
+        (x, y) in px.
     """
     centres, trust = centres.copy(), trust.copy()
     if len(centres) > 1:
@@ -144,9 +185,21 @@ def smooth(centres: np.ndarray, fps: float) -> np.ndarray:
 
 
 def clamp(centres: np.ndarray, size: tuple[int, int], width: int, height: int) -> np.ndarray:
-    """Move centres (N, 2) so that a crop of `size` (H, W) lies inside the image.
+    """Move centres so that a crop lies inside the image.
 
-    If the crop is larger than the image, use the image's centre.
+    Parameters
+    ----------
+    centres : ndarray, (N, 2)
+        (x, y) in px.
+    size : (height, width)
+        Size of the crop, px. On an axis where it exceeds the image, the image's centre is used.
+    width, height : int
+        Size of the image, px.
+
+    Returns
+    -------
+    ndarray, (N, 2)
+        (x, y) in px.
     """
     clamped = np.empty_like(centres)
     for axis, (crop, image) in enumerate(((size[1], width), (size[0], height))):
@@ -173,11 +226,16 @@ def centres(
         px per frame.
     mask : ndarray, (N, H, W) uint8
         Foreground; non-zero = foreground.
-    size : (height, width) of the crop, px.
-    alpha : weight of the strongest motion against the mean moving position.
-    fps : frames per second.
-    threshold : speed above which a pixel moves, px per frame at 320 px and 120 fps.
-    power : sharpness of the strongest motion, as for :func:`positions`.
+    size : (height, width)
+        Size of the crop, px.
+    alpha : float
+        Weight of the strongest motion against the mean moving position.
+    fps : float
+        Frames per second.
+    threshold : float
+        Speed above which a pixel moves, px per frame at 320 px and 120 fps.
+    power : float
+        Sharpness of the strongest motion, as for :func:`positions`.
 
     Returns
     -------
@@ -202,7 +260,19 @@ def centres(
 
 
 def read_centres(file: h5py.File, begin: int, end: int) -> np.ndarray:
-    """Return smoothed centres of frames ``[begin, end)`` of an open ROI stage file, (n, 2) float64, px.
+    """Return the smoothed, unclamped centres of frames of an open ROI stage file.
+
+    Parameters
+    ----------
+    file : h5py.File
+        From :func:`crisp.core.stage_files.open_stage`.
+    begin, end : int
+        Frames ``[begin, end)``.
+
+    Returns
+    -------
+    ndarray, (n, 2) float64
+        (x, y) in px.
 
     Raises
     ------
@@ -257,8 +327,12 @@ def extract_roi(
 
     Parameters
     ----------
-    frames, flow, target : stage files.
-    alpha, threshold, power : as for :func:`centres`.
+    frames, flow : path-like
+        Stage files to read.
+    target : path-like
+        Stage file to write.
+    alpha, threshold, power : float
+        As for :func:`centres`.
 
     Raises
     ------

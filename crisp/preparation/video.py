@@ -43,17 +43,28 @@ class Source:
 
     Attributes
     ----------
-    path : of the file.
-    sha256 : of the file's bytes, if computed.
-    width, height : of the first frame as displayed (rotation applied), px.
-    fps : mean frame rate, frames per second.
-    claimed : frame count in the container; 0 = none.
-    packets : video packets read so far.
-    decoded : frames decoded so far.
-    broken : packets that failed to decode so far.
-    resized : frames whose size differed from the first one's.
-    variable_rate : whether time stamps are unevenly spaced.
-    remedy : remedy if the file cannot be used.
+    path : Path
+        The file.
+    sha256 : str
+        SHA-256 of its bytes, if computed.
+    width, height : int
+        Size of the first frame as displayed (rotation applied), px.
+    fps : float
+        Mean frame rate, frames per second.
+    claimed : int
+        Frame count in the container; 0 = none.
+    packets : int
+        Video packets read so far.
+    decoded : int
+        Frames decoded so far.
+    broken : int
+        Packets that failed to decode so far.
+    resized : int
+        Frames whose size differed from the first one's.
+    variable_rate : bool
+        Whether time stamps are unevenly spaced.
+    remedy : str
+        Remedy if the file cannot be used.
     """
 
     path: Path
@@ -120,7 +131,8 @@ def frames(path: str | Path, source: Source | None = None) -> Iterator[np.ndarra
 
     Parameters
     ----------
-    path : path of the video file, under any name.
+    path : path-like
+        The video file, under any name.
     source : Source, optional
         Updated while reading.
 
@@ -262,7 +274,19 @@ def _picture_stream(container: av.container.InputContainer) -> av.VideoStream | 
 
 
 def resize(image: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Resize to the working size by area averaging (INTER_AREA); (H, W, 3) uint8 in and out."""
+    """Resize an image to the working size by area averaging (INTER_AREA).
+
+    Parameters
+    ----------
+    image : ndarray, (H, W, 3) uint8
+    width, height : int
+        New size, px.
+
+    Returns
+    -------
+    ndarray, (height, width, 3) uint8
+        The image itself if it has this size.
+    """
     if image.shape[:2] == (height, width):
         return image
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)

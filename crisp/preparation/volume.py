@@ -33,6 +33,15 @@ def join(target: str | Path, methods: list[str], pose: bool = False) -> None:
     `roi_raw/<method>`, `flow_stats/<method>`; `mask` once, as it does not depend on the method; `pose` if
     requested.
 
+    Parameters
+    ----------
+    target : path-like
+        Volume to write.
+    methods : list of str
+        Flow methods, at least one; the first one's ROI stage file supplies `mask`.
+    pose : bool
+        Whether to link the poses.
+
     Raises
     ------
     CrispError
@@ -90,13 +99,21 @@ def _prepared(folder: Path) -> tuple[list[str], bool]:
 
 
 def remove_from(folder: str | Path, video: str, stage: str) -> list[Path]:
-    """Delete a video's stage files from a stage on, and no other files; return the deleted paths.
+    """Delete a video's stage files from a stage on, and no other files.
 
     Parameters
     ----------
-    folder : folder of the stage files.
-    video : id, to delete its volume as well; empty if there is none.
-    stage : the first stage to delete.
+    folder : path-like
+        Folder of the stage files.
+    video : str
+        Video id, to delete its volume as well; empty if there is none.
+    stage : {"frames", "flow", "roi", "pose", "volume"}
+        The first stage to delete.
+
+    Returns
+    -------
+    list of Path
+        The deleted files.
 
     Raises
     ------

@@ -40,10 +40,13 @@ def check_study(
     Parameters
     ----------
     study : Study
-    study_files : files that the study was read from, named in the commands of remedies.
-    decode : also decode every frame of every used video (slow).
-    record : if there is no fault, record this study's file with its results, and its
-    preparation parameters with the data set's volumes (as the start of a run does).
+    study_files : sequence of path-like
+        Files that the study was read from, named in the commands of remedies.
+    decode : bool
+        Also decode every frame of every used video (slow).
+    record : bool
+        If there is no fault, record this study's file with its results, and its preparation parameters with
+        the data set's volumes (as the start of a run does).
 
     Returns
     -------
@@ -163,7 +166,7 @@ def _without_row(study: Study) -> list[Fault]:
 
 
 def _not_searched(study: Study, study_file: str) -> list[Fault]:
-    """Return whether there are untrimmed test videos but no negative class."""
+    """Report untrimmed test videos in which no stroke can be found, as the study has no negative class."""
     wanted = [row.video for row in study.annotations if (row.task, row.split) == ("detection", "test")]
     if not wanted or study.negative_class in study.classes:
         return []

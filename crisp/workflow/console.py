@@ -67,7 +67,7 @@ AGAIN = re.compile(r"Trying to restart job (\d+)\.")
 
 
 def expect(study: Study, local: bool) -> None:
-    """Pass the expected job durations of a study to the console; `local`: on this machine."""
+    """Pass the expected job durations of a study to the console; `local`: the jobs run on this machine."""
     from crisp.workflow import plan  # only needed by the driver process
 
     gpu = not local or GPU.exists()

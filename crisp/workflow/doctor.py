@@ -53,8 +53,13 @@ def examine(gpu: bool = False, slurm: bool = False, results: str | Path = "resul
     ----------
     gpu, slurm : bool
         Whether their absence is a fault.
-    results : path
+    results : path-like
         Folder for results; it need not exist.
+
+    Returns
+    -------
+    list of Finding
+        One per check.
     """
     checks: dict[str, Callable[[], Finding]] = {
         "Python": _python,

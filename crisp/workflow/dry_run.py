@@ -25,7 +25,7 @@ def reason(words: str) -> str:
 
 
 def table(jobs: Mapping[str, int], reasons: Mapping[str, Counter[str]]) -> list[str]:
-    """Return the plan of a dry run: one line per rule, with its jobs and why they run."""
+    """Format the plan of a dry run: one line per rule, with its jobs and why they run."""
     rows = [("rule", "jobs", "why")]
     for rule, count in jobs.items():
         why = reasons.get(rule, Counter())

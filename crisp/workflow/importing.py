@@ -29,7 +29,24 @@ def this_machine() -> Machine:
 def study_cost(
     content: dict[str, Any], rows: Sequence[tables.Video], kept: Labels, machine: Machine
 ) -> Cost | None:
-    """Return the cost of a study with these videos; None if the data allow no split yet."""
+    """Return the cost of a study with these videos.
+
+    Parameters
+    ----------
+    content : dict
+        Content of the study file; its table of videos need not exist.
+    rows : sequence of Video
+        Rows of that table.
+    kept : mapping
+        Strokes to use instead of the annotation files, by their path.
+    machine : Machine
+        Machine that the study would run on.
+
+    Returns
+    -------
+    Cost or None
+        Hours; None if the data allow no split yet.
+    """
     with tempfile.TemporaryDirectory() as folder, provisional(Path(folder)):
         videos = Path(folder, "videos.tsv")
         tables.write_videos(videos, rows)
@@ -62,7 +79,23 @@ def import_dataset(
     data_folder: str | Path = "data",
     preset: str = AUTO,
 ) -> Report:
-    """Import a folder (see :func:`crisp.study.importers.import_folder`) with defaults for this machine."""
+    """Import a folder as a study scaled to this machine.
+
+    Parameters
+    ----------
+    source, dataset, config_folder, layout, decode, data_folder, preset
+        As for :func:`crisp.study.importers.import_folder`.
+
+    Returns
+    -------
+    Report
+        Added and existing files, notes and warnings.
+
+    Raises
+    ------
+    CrispError
+        As for :func:`crisp.study.importers.import_folder`.
+    """
     return import_folder(
         source,
         dataset,

@@ -68,14 +68,22 @@ def _maps(variant: Variant) -> float:
 
 
 def training_memory(variant: Variant, classes: int, training: Mapping[str, Any], gpu: bool) -> int:
-    """Return the megabytes of a training: its processes, and the batches prefetched by each loader.
+    """Return the memory of a training: its processes, and the batches prefetched by each loader.
 
     Parameters
     ----------
     variant : Variant
     classes : int
-    training : the keys of `training` in a study.
-    gpu : whether it runs on GPUs, whose own memory then holds the feature maps.
+        Number of classes.
+    training : mapping
+        Section `training` of a study: `batch_size`, `gpus`, `workers` and `accumulate` are used.
+    gpu : bool
+        Whether it runs on GPUs, whose own memory then holds the feature maps.
+
+    Returns
+    -------
+    int
+        MB, over all processes.
     """
     frames, height, width = variant.size
     share = -(-training["batch_size"] // training["gpus"])
@@ -95,7 +103,23 @@ def training_memory(variant: Variant, classes: int, training: Mapping[str, Any],
 
 
 def inference_memory(variant: Variant, classes: int, batch_size: int, gpu: bool) -> int:
-    """Return the megabytes of an evaluation or detection; see `training_memory` for the parameters."""
+    """Return the memory of an evaluation or detection.
+
+    Parameters
+    ----------
+    variant : Variant
+    classes : int
+        Number of classes.
+    batch_size : int
+        Windows per forward pass.
+    gpu : bool
+        Whether it runs on a GPU, whose own memory then holds the feature maps.
+
+    Returns
+    -------
+    int
+        MB.
+    """
     frames, height, width = variant.size
     weights = 4 * parameters(variant, classes) / MB
     clip = REGION * frames * height * width / MB

@@ -15,12 +15,19 @@ LINES = 20  # per log
 
 
 def failure_report(jobs: Iterable[Any], results: str | Path) -> str:
-    """List each failed job with the tail of its log; empty if no job failed.
+    """List each failed job with the tail of its log.
 
     Parameters
     ----------
-    jobs : jobs of Snakemake's scheduler, or groups of them.
-    results : folder that they write to.
+    jobs : iterable
+        Jobs of Snakemake's scheduler, or groups of them.
+    results : path-like
+        Folder that they write to.
+
+    Returns
+    -------
+    str
+        Empty if no job failed.
     """
     lines: list[str] = []
     for job in jobs:

@@ -77,9 +77,13 @@ def plan_study(study: Study, everything: bool = False, kept: strokes.Labels | No
     study : Study
     everything : bool
         Include finished jobs.
-    kept : dict
+    kept : mapping, optional
         Snapshot of strokes to use instead of the annotation files (see
         :func:`crisp.study.samples.collect_samples`).
+
+    Returns
+    -------
+    Plan
 
     Raises
     ------
@@ -120,7 +124,7 @@ def plan_study(study: Study, everything: bool = False, kept: strokes.Labels | No
 
 
 def seconds(study: Study, gpu: bool, cores: int) -> dict[str, float]:
-    """Estimate the average seconds per job of each rule, without building a model.
+    """Estimate the average duration of the jobs of each rule, without building a model.
 
     Parameters
     ----------
@@ -129,6 +133,16 @@ def seconds(study: Study, gpu: bool, cores: int) -> dict[str, float]:
         Whether models run on a GPU.
     cores : int
         Cores that models use without a GPU.
+
+    Returns
+    -------
+    dict of str to float
+        Seconds per job, by rule; at least `START`.
+
+    Raises
+    ------
+    CrispError
+        If a table or an annotation file is invalid.
     """
     left = _Left(study, everything=True)
     models = 3600 if gpu else 3600 * GPU_CORES / cores  # duration of one GPU-hour

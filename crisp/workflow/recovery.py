@@ -144,16 +144,25 @@ def _by_hand(study_file: Path, expected: str, found: str) -> CrispError:
 def recover(study: Study, study_file: Path, go_on: bool = True) -> list[str] | None:
     """Cancel the jobs that a killed driver left, and unlock the working directory.
 
+    Parameters
+    ----------
+    study : Study
+    study_file : Path
+        File of the study, as given by the user.
+    go_on : bool
+        Whether to build the command that resumes the run.
+
     Returns
     -------
     list of str or None
-        The command that resumes the run, empty if not requested; None if no run was interrupted.
+        That command, empty if not requested; None if no run was interrupted.
 
     Raises
     ------
     CrispError
         If a driver is still running here, the killed one was another user's, its command cannot be rebuilt,
-        or a job does not end. Only in the last case has anything been changed.
+        a job does not end, or the directory cannot be unlocked. Only in the last two cases has anything been
+        changed.
     """
     # Unlocking removes the locks of every study in this folder, so none may run.
     for path, other in heads.living(study).items():

@@ -54,7 +54,19 @@ class RuleInputs:
         self.results = study.results.as_posix()
 
     def stage_file(self, video: str, stage: str, method: str = "") -> str:
-        """Return the path of a video's stage file."""
+        """Return the path of a video's stage file.
+
+        Parameters
+        ----------
+        video : str
+        stage : str
+        method : str
+            Flow method, for the stages ``flow`` and ``roi``.
+
+        Returns
+        -------
+        str
+        """
         return self.study.stage_file(video, stage, method).as_posix()
 
     def stage_files(self, stage: str, method: str = "", videos: Iterable[str] | None = None) -> list[str]:

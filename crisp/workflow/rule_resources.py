@@ -24,9 +24,11 @@ class Wildcards(Protocol):
     method: str
     variant: str
 
-    def keys(self) -> Any: ...
+    def keys(self) -> Any:
+        """Return the names of the wildcards."""
 
-    def get(self, key: str, default: Any = None) -> Any: ...
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the value of a wildcard, or `default` if the job has none of that name."""
 
 
 Amount = Callable[[Wildcards, int], int]  # amount of a resource, by wildcards and threads
@@ -38,7 +40,7 @@ class RuleResources:
     Parameters
     ----------
     study : Study
-    limits : dict
+    limits : mapping of (str, str) to int
         Maximum of a resource per job of a rule, by (rule, resource). It may be filled later:
         on SLURM, once the run has started.
     on_gpu : callable

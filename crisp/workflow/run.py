@@ -41,6 +41,11 @@ def command(
     options : sequence of str
         Further options and targets, passed on unchanged.
 
+    Returns
+    -------
+    list of str
+        The words of the command.
+
     Raises
     ------
     CrispError

@@ -139,6 +139,14 @@ def check_own(path: Path, head: Head) -> None:
 def enter_record(study: Study, log: str, study_file: str) -> None:
     """Record this process as the driver of a study's run, until it ends.
 
+    Parameters
+    ----------
+    study : Study
+    log : str
+        Snakemake's log file.
+    study_file : str
+        File of the study, named in the remedy of an error.
+
     Raises
     ------
     CrispError
@@ -180,7 +188,7 @@ def _leave(path: Path, head: Head) -> None:
 
 
 def alive(head: Head) -> bool:
-    """Return whether a driver still runs. One on another machine that cannot be asked counts as running."""
+    """Return whether a driver still runs. One on another machine that cannot be queried counts as running."""
     if head.host != socket.gethostname():
         if RESTARTED and head.slurm_job == OWN_JOB:
             return False  # its node was lost, and SLURM restarted its job: this one

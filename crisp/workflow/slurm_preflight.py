@@ -36,12 +36,14 @@ def check_requests(jobs: Iterable[Any], settings: Any) -> dict[tuple[str, str], 
 
     Parameters
     ----------
-    jobs : Snakemake's jobs to run.
-    settings : settings of Snakemake's executor for SLURM.
+    jobs : iterable
+        Snakemake's jobs to run.
+    settings
+        Settings of Snakemake's executor for SLURM.
 
     Returns
     -------
-    dict
+    dict of (str, str) to int
         By rule and resource (``runtime`` in minutes, ``mem_mb``): the maximum of its partition. A retried job
         requests more; beyond this, SLURM would reject it or let it wait for ever.
 

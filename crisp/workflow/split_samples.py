@@ -23,7 +23,7 @@ class SplitSamples:
     Parameters
     ----------
     study : Study
-    kept : dict, optional
+    kept : mapping, optional
         Snapshot of strokes to use instead of the files (see `crisp.study.samples.labels`).
     """
 

@@ -39,7 +39,7 @@ class TimeLeft:
         self._took.setdefault(rule, []).append(seconds)
 
     def seconds(self, elapsed: float, running: Collection[tuple[str, float]] = ()) -> float | None:
-        """Return the seconds to the end of the run; None if no job times are known.
+        """Estimate the time to the end of the run.
 
         Parameters
         ----------
@@ -47,6 +47,11 @@ class TimeLeft:
             Seconds since the first job started.
         running : collection of (str, float)
             Rule and elapsed seconds of the running jobs.
+
+        Returns
+        -------
+        float or None
+            Seconds; None if no job times are known.
         """
         together = alone = 0.0
         for rule, count in self._left.items():

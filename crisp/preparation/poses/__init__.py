@@ -56,10 +56,17 @@ def read_poses(path: str | Path, frames: int, joints: Mapping[str, str] | None =
 
     Parameters
     ----------
-    path : a pose file, or a folder with one per frame; its content determines the format.
-    frames : number of decodable frames of the video.
-    joints : our point names to those in the file, empty if missing there. By default names
-    are recognised in the usual spellings (``left_eye``, ``leftEye``, ``L-Eye``, ...).
+    path : path-like
+        A pose file, or a folder with one per frame; its suffix and content determine the format.
+    frames : int
+        Number of decodable frames of the video.
+    joints : mapping of str to str, optional
+        Our point names to those in the file, empty if missing there. By default names are recognised in the
+        usual spellings (``left_eye``, ``leftEye``, ``L-Eye``, ...).
+
+    Returns
+    -------
+    crisp.preparation.poses.people.People
 
     Raises
     ------

@@ -20,10 +20,24 @@ KEYPOINTS = [*JOINTS, "left knee", "right knee", "left ankle", "right ankle"]
 
 
 def read(path: Path, count: int, joints: Mapping[str, str]) -> People:
-    """Read all people in each frame; see `crisp.preparation.poses.read_poses`.
+    """Read all people in each frame.
 
     The third value of a keypoint is a score, or COCO's visibility: 0 means an unknown point, 1
     and 2 count as score 1.
+
+    Parameters
+    ----------
+    path, count, joints
+        As `path`, `frames` and `joints` of `crisp.preparation.poses.read_poses`.
+
+    Returns
+    -------
+    People
+
+    Raises
+    ------
+    CrispError
+        If the file is damaged, lacks joints, or its images are not the frames of this video.
     """
     with reading(path, "pose file", "JSON of COCO keypoints"):
         content = json.loads(path.read_text(encoding="utf-8"))

@@ -36,10 +36,24 @@ def head(file: IO[bytes]) -> Head:
 def of_bytes(shape: Sequence[int], dtype: np.dtype, content: Any, by_column: bool = False) -> np.ndarray:
     """Return an array without objects from exactly these bytes.
 
+    Parameters
+    ----------
+    shape : sequence of int
+    dtype : numpy.dtype
+    content : bytes
+        Any other type is rejected, as it comes from an untrusted file.
+    by_column : bool
+        Whether the first axis varies fastest (Fortran order).
+
+    Returns
+    -------
+    ndarray
+        A copy, in the memory order of the bytes.
+
     Raises
     ------
     ValueError
-        If they are more or fewer.
+        If they are more or fewer, or `dtype` contains objects.
     """
     count = math.prod(shape)
     fits = type(content) is bytes and count * dtype.itemsize == len(content) >= count
@@ -51,10 +65,23 @@ def of_bytes(shape: Sequence[int], dtype: np.dtype, content: Any, by_column: boo
 def content(file: IO[bytes], told: Head, most: int) -> np.ndarray:
     """Read the array of a header, with a maximum number of bytes.
 
+    Parameters
+    ----------
+    file : binary file
+        Positioned after the header.
+    told : Head
+        The header, from :func:`head`.
+    most : int
+        Maximum bytes.
+
+    Returns
+    -------
+    ndarray
+
     Raises
     ------
     ValueError
-        If it is larger, has not the size given in the header, or contains objects.
+        If it is larger, does not have the size given in the header, or contains objects.
     """
     length = math.prod(told.shape) * told.dtype.itemsize
     if not 0 <= length <= most:  # reading that many would allocate memory for them

@@ -42,13 +42,21 @@ def _words(name: str) -> frozenset[str]:
 
 
 def places(names: Sequence[str], given: Mapping[str, str], where: object) -> dict[int, int]:
-    """Return the index in `names` of each of our points that a file has.
+    """Return the index in a file's joints of each of our points that the file has.
 
     Parameters
     ----------
-    names : the file's joints.
-    given : our point names to those in the file, empty if missing there.
-    where : place, for messages.
+    names : sequence of str
+        The file's joints.
+    given : mapping of str to str
+        Our point names to those in the file, empty if missing there.
+    where : object
+        The file, named in messages.
+
+    Returns
+    -------
+    dict of int to int
+        Index in `names`, by index in `crisp.core.skeleton.POINTS`.
 
     Raises
     ------
@@ -89,6 +97,15 @@ def places(names: Sequence[str], given: Mapping[str, str], where: object) -> dic
 
 def check_count(path: object, found: int, frames: int) -> None:
     """Check that the number of poses matches the video's number of frames.
+
+    Parameters
+    ----------
+    path : object
+        The pose file, named in the message.
+    found : int
+        Frames in the pose file.
+    frames : int
+        Decodable frames of the video.
 
     Raises
     ------

@@ -50,9 +50,21 @@ def read_h5(path: Path, joints: Mapping[str, str]) -> People:
 
 
 def read_csv(path: Path, frames: int, joints: Mapping[str, str]) -> People:
-    """Read all people in each frame; see `crisp.preparation.poses.read_poses`.
+    """Read all people in each frame; frames without a row have no people.
 
-    Frames without a row have no people.
+    Parameters
+    ----------
+    path, frames, joints
+        As for `crisp.preparation.poses.read_poses`.
+
+    Returns
+    -------
+    People
+
+    Raises
+    ------
+    CrispError
+        If the file is unreadable or damaged, lacks joints, or has more frames than the video.
     """
     import pandas as pd
 
