@@ -567,7 +567,7 @@ def test_values_that_are_no_numbers(tmp_path: Path, text: str) -> None:
         (MemoryError(), "out of memory"),
         (RecursionError("maximum recursion depth exceeded"), "nested too deeply"),
         (OverflowError("int too large to convert to float"), "a number in the input is too large"),
-        (UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed"), "half a character"),
+        (UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed"), "incomplete character"),
         (ValueError("embedded null byte"), "a path in the input holds a NUL character"),
         (RuntimeError("Symlink loop from 'a'"), "symbolic links form a loop"),
     ],

@@ -186,7 +186,7 @@ def test_things_in_the_way_end_the_cache_not_the_training(
         (tmp_path / "cache" / name).mkdir(parents=True)
     reserved(tmp_path / "cache", 2**30, kept)
     assert all(torch.equal(*both) for both in zip(clips(kept), plain, strict=True))
-    assert capfd.readouterr().err.count("goes on without the clip cache") == 1
+    assert capfd.readouterr().err.count("continues without the clip cache") == 1
 
 
 def test_replaced_volume_is_told(video: Path, tmp_path: Path) -> None:
@@ -238,7 +238,7 @@ assert all(torch.equal(*both) for both in zip(test_cache.clips(kept), plain, str
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("goes on without the clip cache") == 1
+    assert done.stderr.count("continues without the clip cache") == 1
     assert not list((tmp_path / "cache").rglob("*.tmp-*"))
 
 

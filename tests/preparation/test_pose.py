@@ -303,12 +303,12 @@ def with_score(score: float) -> np.ndarray:
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (coco({0: [standing(50, 40)]}, (480, 480)), "pictures of another shape"),
+        (coco({0: [standing(50, 40)]}, (480, 480)), "images of another aspect ratio"),
         (coco({0: [standing(900, 900)] * 3}), "most keypoints are outside the image"),
         (coco({0: [standing(50, 40)], 6: [with_score(-1)]}), "frame 3: invalid position or score"),
         (coco({2: [standing(float("inf"), 40)]}), "frame 1: invalid position or score"),
         (coco({0: [no_number()], 2: [with_score(0)]}), "no keypoint is known"),
-        ({**coco({}), "images": coco({})["images"][:-2]}, "another number of frames"),
+        ({**coco({}), "images": coco({})["images"][:-2]}, "number of frames with poses differs"),
     ],
 )
 def test_implausible_poses_are_refused(prepared: Path, content: dict, told: str) -> None:

@@ -81,7 +81,7 @@ def test_untrimmed_videos_without_a_negative_class_are_a_warning(lab: Lab) -> No
     assert not faults
     ((where, what),) = told(warnings)
     assert where == "my/study.yaml, negatives.class"
-    assert what.startswith("no strokes can be found in untrimmed videos")
+    assert what.startswith("detection in untrimmed videos")
 
 
 def test_row_twice(lab: Lab) -> None:

@@ -69,7 +69,7 @@ def test_bare_node_is_examined_to_the_end(bare_node: dict[str, str]) -> None:
 def test_every_verb_says_what_a_bare_node_lacks(bare_node: dict[str, str], arguments: list[str]) -> None:
     done = crisp(bare_node, *arguments)
     assert done.returncode == 1
-    assert done.stderr.startswith("crisp: libGL.so.1: this system library is missing, and cv2 cannot")
+    assert done.stderr.startswith("crisp: libGL.so.1: this system library is missing; cv2 requires it")
     assert "libgl1" in done.stderr
     assert "Traceback" not in done.stderr
 

@@ -21,7 +21,7 @@ def test_a_line_a_rule() -> None:
     why = {"frames": Counter({"missing": 3}), "train": Counter({"missing": 1, "asked for": 2})}
     assert dry_run.table({"frames": 3, "train": 3}, why) == [
         "rule    jobs  why",
-        "-" * 46,
+        "-" * 40,
         "frames     3  missing",
         "train      3  asked for (2), missing (1)",
         "total      6",

@@ -99,7 +99,7 @@ def test_what_is_not_taken_over(words: list[str]) -> None:
     Path("Snakefile").touch()
     own = [] if "--configfile" in words else ["--configfile", "study.yaml"]
     with pytest.raises(
-        CrispError, match=r"not repeated from its record[\s\S]*crisp recover --no-run"
+        CrispError, match=r"cannot be repeated from its record[\s\S]*crisp recover --no-run"
     ) as error:
         command(*own, *words)
     assert "Traceback" not in str(error.value)
@@ -110,7 +110,7 @@ def test_nothing_is_ended_where_the_command_cannot_be_built(tiny: config.Study) 
     left = subprocess.Popen(["sleep", "600"], env={**os.environ, run_record.MARK: gone.mark})
     put(tiny, gone)
     try:
-        with pytest.raises(CrispError, match="not repeated"):
+        with pytest.raises(CrispError, match="cannot be repeated"):
             recovery.recover(tiny, STUDY)
         assert left.poll() is None
         assert run_record.record(tiny).exists()
