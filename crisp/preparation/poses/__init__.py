@@ -59,7 +59,7 @@ def read_poses(path: str | Path, frames: int, joints: Mapping[str, str] | None =
     path : a pose file, or a folder with one per frame; its content determines the format.
     frames : number of decodable frames of the video.
     joints : our point names to those in the file, empty if missing there. By default names
-    are recognised in the usual spellings (``left_eye``, ``leftEye``, ``L-Eye``, ...).
+        are recognised in the usual spellings (``left_eye``, ``leftEye``, ``L-Eye``, ...).
 
     Raises
     ------
