@@ -41,11 +41,8 @@ browser:  ## Install Chromium, in which `make test` tries the viewer (as root, D
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
 	  { apt-get update -qq; apt-get install -y -qq --no-install-recommends chromium; }
 
-lint: .venv/installed  ## Check style, types and the workflow.
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile workflow
-	$(BIN)/mypy
+lint: .venv/installed  ## Check style, types, spelling and the workflow, in the files that git tracks.
+	$(BIN)/pre-commit run --all-files
 	$(BIN)/lint-imports --no-logo --no-cache
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint -s workflow/index.smk --config videos=docs model=model.pt out=found

@@ -131,4 +131,4 @@ def test_workflow_uses_the_container_that_the_recipe_builds() -> None:
 
 def test_citation_and_changelog_name_this_version() -> None:
     assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == __version__
-    assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
+    assert f"\n## v{__version__} (" in (ROOT / "CHANGELOG.md").read_text()

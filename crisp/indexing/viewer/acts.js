@@ -134,4 +134,3 @@ function likeliest(begin, end) {
   const sums = classes.map((label, number) => [label, rows[number].subarray(from, to).reduce((sum, value) => sum + value, 0)]);
   return sums.filter(([label]) => label !== DATA.negative).sort(([, one], [, other]) => other - one)[0]?.[0] ?? "";
 }
-
