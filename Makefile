@@ -5,7 +5,7 @@ CONFIG ?= config/config.yaml
 BIN = .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo report test test-slow test-slurm browser lint format lock clean
+.PHONY: help demo report test test-slow test-slurm browser lint format docs lock clean
 
 help:  ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -41,11 +41,8 @@ browser:  ## Install Chromium, in which `make test` tries the viewer (as root, D
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
 	  { apt-get update -qq; apt-get install -y -qq --no-install-recommends chromium; }
 
-lint: .venv/installed  ## Check style, types and the workflow.
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile workflow
-	$(BIN)/mypy
+lint: .venv/installed  ## Check style, types, spelling and the workflow, in the files that git tracks.
+	$(BIN)/pre-commit run --all-files
 	$(BIN)/lint-imports --no-logo --no-cache
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint -s workflow/index.smk --config videos=docs model=model.pt out=found
@@ -55,6 +52,13 @@ format: .venv/installed  ## Format the code.
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow
 
+.venv/docs-installed: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
+	touch $@
+
+docs: .venv/docs-installed  ## Build the documentation site in site/.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 # Without --upgrade it keeps the versions that the files have, where the pins allow it.
 LOCK = uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --quiet \
   --custom-compile-command "make lock" --output-file envs
@@ -62,7 +66,7 @@ lock:  ## Make the lock files again after a change of the pins (with uv, in a fo
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && $(PYTHON) -m venv "$$folder" && \
 	  "$$folder/bin/pip" install --quiet --disable-pip-version-check uv==0.13.9 && \
 	  PATH="$$folder/bin:$$PATH" && \
-	  $(LOCK)/requirements.lock && $(LOCK)/requirements-dev.lock --extra dev && \
+	  $(LOCK)/requirements.lock && $(LOCK)/requirements-dev.lock --extra dev --extra docs && \
 	  $(LOCK)/requirements-pose.lock --extra pose
 
 # What lies beside them, a folder of your own or a file that you put there, stays.

@@ -60,6 +60,11 @@ onstart:
     start(log)
 
 
+# Snakemake calls no handler of a module, and no job runs without what this one prepares.
+if not workflow.modifier.is_main_snakefile():
+    workflow._onstart = start
+
+
 onerror:
     # By the logger: after all that it has to print before, and into its file.
     logger.error(failure_report(workflow.scheduler.failed, RESULTS))

@@ -33,6 +33,7 @@ OTHERS = {
     "column",
     "cut",
     "pip",
+    "snakedeploy",
     "ssh",
     "tmux",
     "sbatch",

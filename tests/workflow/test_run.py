@@ -47,11 +47,11 @@ def test_no_clone_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_profiles_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(run, "PROFILES", (tmp_path,))
-    with pytest.raises(CrispError, match=r"(?s)profile is missing.*local, node, slurm.*found: site"):
-        run.command(STUDY, "site")
-    (tmp_path / "site").mkdir()
-    assert "site" in run.command(STUDY, "site")
-    assert str(tmp_path / "site") in run.command(STUDY, str(tmp_path / "site"))
+    with pytest.raises(CrispError, match=r"(?s)profile is missing.*local, node, slurm.*found: our-site"):
+        run.command(STUDY, "our-site")
+    (tmp_path / "our-site").mkdir()
+    assert "our-site" in run.command(STUDY, "our-site")
+    assert str(tmp_path / "our-site") in run.command(STUDY, str(tmp_path / "our-site"))
 
 
 def test_this_python_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ const acts = {
 
   // As long as most strokes are, up to the next one; of the class that is likely there.
   add() {
-    const lengths = annotation.strokes.map(({ begin, end }) => end - begin).sort((one, other) => one - other);
+    const lengths = annotation.strokes.map(({ begin, end }) => end - begin).toSorted((one, other) => one - other);
     const usual = lengths[lengths.length >> 1] ?? Math.max(2, Math.round(FPS));
     const begin = player.frame;
     const there = annotation.at(begin);
@@ -132,6 +132,5 @@ function likeliest(begin, end) {
   const from = clamp(Math.round((begin - first) / stride), 0, count - 1);
   const to = clamp(Math.round((end - first) / stride), from + 1, count);
   const sums = classes.map((label, number) => [label, rows[number].subarray(from, to).reduce((sum, value) => sum + value, 0)]);
-  return sums.filter(([label]) => label !== DATA.negative).sort(([, one], [, other]) => other - one)[0]?.[0] ?? "";
+  return sums.filter(([label]) => label !== DATA.negative).toSorted(([, one], [, other]) => other - one)[0]?.[0] ?? "";
 }
-

@@ -8,11 +8,11 @@ const annotation = (() => {
   const byTime = (one, other) =>
     one.begin - other.begin || one.end - other.end || (one.label < other.label ? -1 : Number(one.label > other.label));
 
-  const loaded = (DATA.truth ?? DATA.strokes).map(numbered).sort(byTime);
+  const loaded = (DATA.truth ?? DATA.strokes).map(numbered).toSorted(byTime);
   let strokes = loaded;
   let saved = loaded;
   let wasSaved = false;
-  let past = [];
+  const past = [];
   let future = [];
   const changed = new Set(); // of functions to call
 
@@ -49,7 +49,7 @@ const annotation = (() => {
   function commit(next, words) {
     past.push({ strokes, words });
     future = [];
-    set([...next].sort(byTime));
+    set(next.toSorted(byTime));
     return words;
   }
 

@@ -1,6 +1,6 @@
 // The strokes of the model, and how they agree with the annotated ones.
 const MODEL = DATA.strokes.map(([begin, end, label, probability, score, cut, scores], number) =>
-  ({ id: `model-${number}`, begin, end, label, probability, score, cut, scores })).sort((one, other) => one.begin - other.begin);
+  ({ id: `model-${number}`, begin, end, label, probability, score, cut, scores })).toSorted((one, other) => one.begin - other.begin);
 const LEAST_OVERLAP = 0.5; // intersection over union of the same bounds, as detections are judged
 
 // The number beside a stroke of the model: the probability of its class, null where the index lacks it.
@@ -49,5 +49,5 @@ function compared(strokes) {
     return { ...stroke, stroke, found, kind, clash };
   });
   const extra = MODEL.filter((found) => !partner.has(found.id)).map((found) => ({ ...found, found, kind: "extra" }));
-  return [...entries, ...extra].sort((one, other) => one.begin - other.begin || one.end - other.end);
+  return [...entries, ...extra].toSorted((one, other) => one.begin - other.begin || one.end - other.end);
 }

@@ -20,7 +20,7 @@ const curves = (() => {
     pen.rect(0, y, view.width, tall);
     pen.clip();
     const order = PROBABILITIES.classes.map((label, number) => [label, PROBABILITIES.rows[number]])
-      .sort(([one], [other]) => (one === chosen) - (other === chosen));
+      .toSorted(([one], [other]) => (one === chosen) - (other === chosen));
     for (const [label, values] of order) {
       const alpha = label === DATA.negative ? 0.4 : chosen && label !== chosen ? 0.45 : 1;
       const scale = (high - low) / 255;

@@ -9,7 +9,7 @@ const fields = (() => {
     if (!found) return [];
     return DATA.classes.map((label, number) => [label, found.scores[number]])
       .filter(([label]) => label !== DATA.negative)
-      .sort(([, one], [, other]) => other - one)
+      .toSorted(([, one], [, other]) => other - one)
       .slice(0, MOST_LIKELY)
       .filter(([, share], place) => place === 0 || share >= LEAST_LIKELY);
   };
@@ -97,7 +97,7 @@ const fields = (() => {
     }
     const at = clamp(Math.round((player.frame - first) / stride), 0, count - 1);
     const shares = classes.map((label, number) => [label, rows[number][at] / 255])
-      .sort(([, one], [, other]) => other - one).slice(0, 3);
+      .toSorted(([, one], [, other]) => other - one).slice(0, 3);
     $("#now ol").replaceChildren(...shares.map(([label, share]) => make(
       "li", { style: shade(label, share) }, make("span", { className: "name" }, label), percent(share),
     )));

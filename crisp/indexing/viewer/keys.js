@@ -56,4 +56,3 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   act(event.key);
 });
-

@@ -27,10 +27,10 @@ const pointing = (() => {
     if (!side) return found;
     const near = (REACH[event.pointerType] ?? REACH_OF_MOUSE) * view.perPixel;
     const entries = panel.entries.filter((entry) => entry[side]);
-    let entry = entries.filter((one) => frame >= one[side].begin && frame < one[side].end).at(-1);
+    let entry = entries.findLast((one) => frame >= one[side].begin && frame < one[side].end);
     if (!entry && event.pointerType === "touch") {
       const close = entries.filter((one) => away(frame, one[side]) <= near);
-      entry = close.sort((one, other) => away(frame, one[side]) - away(frame, other[side]))[0];
+      entry = close.toSorted((one, other) => away(frame, one[side]) - away(frame, other[side]))[0];
     }
     return { ...found, entry, edge: row === "annotation" ? edgeAt(frame, near, entries, event.pointerType) : undefined };
   }
@@ -65,7 +65,7 @@ const pointing = (() => {
     if (fingers.size > 1) return;
     gesture = { event, at: under(event), go: null };
     if (event.pointerType !== "touch") {
-      begin();
+      beginGesture();
       gesture.go(event);
     }
   }
@@ -77,7 +77,7 @@ const pointing = (() => {
     if (!gesture) return;
     if (!gesture.go) {
       if (Math.abs(event.clientX - gesture.event.clientX) <= TAP) return;
-      begin();
+      beginGesture();
     }
     gesture.go(event);
   }
@@ -96,7 +96,7 @@ const pointing = (() => {
     } else if (done && !done.go) tap(done);
   }
 
-  function begin() {
+  function beginGesture() {
     const { event, at } = gesture;
     if (at.edge) {
       const { id, name } = at.edge;

@@ -5,7 +5,7 @@ const timeline = (() => {
   const [overCurves, base, top] = layers;
   const FONT = `12px ${getComputedStyle(document.body).fontFamily}`;
   const coarse = matchMedia("(pointer: coarse)");
-  let paint = {}; // name of a colour to the colour
+  const paint = {}; // name of a colour to the colour
   let stale = { base: false, top: false };
 
   function measure() {
