@@ -14,8 +14,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from crisp import __version__
 from crisp.clips.reader import close_files
@@ -34,8 +34,9 @@ from crisp.indexing.viewer import make_viewer
 from crisp.preparation import video
 from crisp.preparation.video import Source
 from crisp.study import index_file
-from crisp.study.annotations import read_annotation
+from crisp.study.annotations import Stroke, read_annotation
 from crisp.study.importers import video_ids
+from crisp.study.index_file import IndexFile
 
 
 def index_videos(videos: Sequence[Path], model: Model, options: Options) -> None:
@@ -82,14 +83,23 @@ def index_videos(videos: Sequence[Path], model: Model, options: Options) -> None
         )
 
 
-def index_video(path: Path, name: str, model: Model, options: Options) -> dict[str, Any]:
+def index_video(path: Path, name: str, model: Model, options: Options) -> IndexFile:
     """Index one video: write ``index.json``, a viewer page, and exports to its folder.
 
     Files that are up to date are not rewritten.
 
+    Parameters
+    ----------
+    path : path
+        Video file.
+    name : str
+        Id of the video, and name of its folder.
+    model : Model
+    options : Options
+
     Returns
     -------
-    dict
+    IndexFile
         The content of ``index.json``.
 
     Raises
@@ -109,10 +119,10 @@ def index_video(path: Path, name: str, model: Model, options: Options) -> dict[s
 def _index(
     source: Source,
     folder: Path,
-    annotation: tuple[Path | None, list[dict] | None],
+    annotation: tuple[Path | None, tuple[Stroke, ...] | None],
     model: Model,
     options: Options,
-) -> dict[str, Any]:
+) -> IndexFile:
     """Index a probed video in a folder locked by this process."""
     began = time.monotonic()
     name = folder.name
@@ -120,7 +130,7 @@ def _index(
     identity = _identity(source, model)
     content = _current(folder, identity)
     where = str(annotated.absolute()) if annotated else None
-    if content is not None and (content["truth"], content["annotations"]) != (truth, where):
+    if content is not None and (content.truth, content.annotations) != (truth, where):
         exports.spare(folder)
         content = with_annotation(content, truth, where)
         _write(folder, content, options.overlay)
@@ -140,15 +150,14 @@ def _index(
         content = build_document(source, name, folder, step, model)
     finally:
         close_files()
-    warnings = [*content["warnings"], *warnings]
-    content |= {"truth": None, "annotations": None, "warnings": warnings, "digest": identity}
+    content = replace(content, warnings=[*content.warnings, *warnings], digest=identity)
     content = with_annotation(content, truth, where)
-    for warning in content["warnings"]:
+    for warning in content.warnings:
         print(f"warning: {source.path}: {warning}", file=sys.stderr)
     _write(folder, content, options.overlay)
     remove_stages(folder, options.keep)
     seconds = time.monotonic() - began
-    found, count = len(content["strokes"]), content["video"]["frames"]
+    found, count = len(content.strokes), content.video.frames
     print(
         f"{name}: {counted(found, 'stroke') if found else 'no strokes'} found in {counted(count, 'frame')}, "
         f"{seconds:.1f} s, {count / seconds:.1f} frames/s; to look at: {folder / viewer.PAGE}",
@@ -157,14 +166,14 @@ def _index(
     return content
 
 
-def _write(folder: Path, content: dict[str, Any], overlay: bool) -> None:
+def _write(folder: Path, content: IndexFile, overlay: bool) -> None:
     """Write ``index.json`` and all files made from it; a later run completes an interrupted one."""
     stale = [*exports.FORMATS, viewer.PAGE]
-    if files.read_cache(folder / index_file.NAME).get("digest") != content["digest"]:
+    if files.read_cache(folder / index_file.NAME).get("digest") != content.digest:
         stale.append(exports.OVERLAY)  # it is slow, and does not show the annotation
     for name in (exports.RECORD, *stale):
         (folder / name).unlink(missing_ok=True)
-    files.write_json(folder / index_file.NAME, content, indent=None)
+    index_file.write_index(folder / index_file.NAME, content)
     write_exports(folder, content, overlay)
     _make_page(folder)
 
@@ -195,12 +204,12 @@ def _probed(path: Path) -> Source:
     return source
 
 
-def _annotated(given: Path | None, name: str) -> tuple[Path | None, list[dict] | None]:
+def _annotated(given: Path | None, name: str) -> tuple[Path | None, tuple[Stroke, ...] | None]:
     """Return the annotation file of a video and its strokes; none if there is no file."""
     path = given / f"{name}.xml" if given and given.is_dir() else given
     if path is None or (path != given and not path.exists()):
         return None, None
-    return path, [stroke._asdict() for stroke in sorted(read_annotation(path))]
+    return path, tuple(sorted(read_annotation(path)))
 
 
 def _check_folder(folder: Path, source: Source) -> None:
@@ -262,7 +271,7 @@ def _identity(source: Source, model: Model) -> str:
     )
 
 
-def _current(folder: Path, identity: str) -> dict[str, Any] | None:
+def _current(folder: Path, identity: str) -> IndexFile | None:
     """Return the content of ``index.json``, if it exists and its inputs are unchanged."""
     content = files.read_cache(folder / index_file.NAME)
     if content.get("digest") != identity:

@@ -194,11 +194,11 @@ def test_stroke_taken_for_none_is_shown_with_its_class(lab: Lab) -> None:
     first = next(one for one in ranking.suspects if one.sample == "test:20-30")
     doubted = first._replace(predicted="Negative", probabilities=(0.7, 0.1, 0.2))
     row = next(row for row in made.annotations if row.video == "test")
-    index = label_error_pages.index(made, row, [doubted], "flow")
-    (shown,) = index["strokes"]
-    assert (shown["begin"], shown["label"], shown["probability"]) == (20, "Negative", 0.7)
+    index = label_error_pages.build_index(made, row, [doubted], "flow")
+    (shown,) = index.strokes
+    assert (shown.begin, shown.label, shown.probability) == (20, "Negative", 0.7)
     negative = doubted._replace(kind="negative")
-    assert label_error_pages.index(made, row, [negative], "flow")["strokes"] == []
+    assert label_error_pages.build_index(made, row, [negative], "flow").strokes == ()
 
 
 def test_curves_are_the_probabilities_of_the_samples(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,18 +207,19 @@ def test_curves_are_the_probabilities_of_the_samples(lab: Lab, monkeypatch: pyte
     (suspect,) = [one for one in rank_label_errors(made).suspects if one.sample == "test:20-30"]
     for points, stride in ((100, 1), (20, 2)):
         monkeypatch.setattr(label_error_pages, "MOST_POINTS", points)
-        curves = label_error_pages.index(made, row, [suspect], "flow")["probabilities"]
-        assert (curves["stride"], curves["first"], curves["classes"]) == (stride, 0, CLASSES)
+        curves = label_error_pages.build_index(made, row, [suspect], "flow").probabilities
+        assert curves is not None
+        assert (curves.stride, curves.first, list(curves.classes)) == (stride, 0, CLASSES)
         judged = np.round(suspect.probabilities, 3).tolist()
         expected = [judged if 20 <= frame < 30 else [0, 0, 0] for frame in range(0, 40, stride)]
-        assert curves["values"] == expected
+        assert curves.values == expected
 
 
 def test_page_says_how_many_strokes_no_model_judged(lab: Lab) -> None:
     made = evaluated(lab)
     row = next(row for row in made.annotations if row.video == "test")
     suspects = [one for one in rank_label_errors(made).suspects if one.sample == "test:20-30"]
-    (said,) = label_error_pages.index(made, row, suspects, "flow")["warnings"]
+    (said,) = label_error_pages.build_index(made, row, suspects, "flow").warnings
     assert said.startswith("1 of the 2 annotated strokes were judged by no model")
 
 

@@ -57,7 +57,7 @@ def make_viewer(
     out = Path(out) if out else Path(index_file).with_name(PAGE)
     if out.is_dir():
         raise fail(out, "page cannot be written", "the name of a file", "a folder", "correct --out")
-    path = Path(video or index["video"]["path"])
+    path = Path(video or index.video.path)
     if video and not path.is_file():
         raise fail(path, "video file is missing", "the video of this index", "nothing", "correct --video")
     warnings: list[str] = []
@@ -68,13 +68,13 @@ def make_viewer(
     if video and path != out.with_suffix(".mp4"):
         again[-1:] = ["--video", path, "--proxy"]
     if copy:
-        path = proxy_video.make_proxy(path, out.with_suffix(".mp4"), index["video"])
+        path = proxy_video.make_proxy(path, out.with_suffix(".mp4"), index.video)
     elif not path.is_file():
         warnings.append(
             f"{path}: video is missing; the page shows all but pictures. Where it is elsewhere:"
             f" {_command(*words)} --video VIDEO"
         )
-    elif reason := proxy_video.doubts(path, index["video"]):
+    elif reason := proxy_video.doubts(path, index.video):
         warnings.append(f"{path}: {reason}; {_command(*again)} makes a copy that plays")
     # An earlier proxy beside the page is not a source to copy.
     moved = Path(video) if video and Path(video).absolute() != out.with_suffix(".mp4").absolute() else None

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from crisp import __version__
 from crisp.core.errors import fail
-from crisp.core.files import write_json
 from crisp.core.unreadable import made_by_workflow
 from crisp.core.versions import INDEX
 from crisp.indexing.viewer import make_viewer
@@ -23,6 +22,14 @@ from crisp.report import label_errors
 from crisp.report.label_errors import Ranking, Suspect, write_label_errors, write_label_errors_page
 from crisp.study.annotations import read_annotation
 from crisp.study.config import Study
+from crisp.study.index_file import (
+    IndexedModel,
+    IndexedProbabilities,
+    IndexedStroke,
+    IndexedVideo,
+    IndexFile,
+    write_index,
+)
 from crisp.study.samples import working_interval
 from crisp.study.tables import Annotation
 
@@ -65,7 +72,7 @@ def make_label_error_pages(study: Study, ranking: Ranking, folder: Path, study_f
             if listed.isdisjoint(one.sample for one in suspects):
                 continue
             path = folder / (f"{video}.json" if number == 1 else f"{video}.{number}.json")
-            write_json(path, index(study, row, suspects, ranking.variant), indent=None)
+            write_index(path, build_index(study, row, suspects, ranking.variant))
             made = make_viewer(path, path.with_suffix(".html"))
             warnings += made.warnings
             step = study.videos[video].frame_step
@@ -103,11 +110,30 @@ def _by_file(study: Study, video: str, suspects: Sequence[Suspect]) -> dict[Anno
     return files
 
 
-def index(study: Study, row: Annotation, suspects: Sequence[Suspect], variant: str) -> dict[str, Any]:
+def build_index(study: Study, row: Annotation, suspects: Sequence[Suspect], variant: str) -> IndexFile:
     """Return the viewer data of an annotation file and the predictions of its samples.
 
     A stroke predicted as negative is listed among the model's strokes, with the negative class; a
     correctly predicted negative is not.
+
+    Parameters
+    ----------
+    study : Study
+    row : Annotation
+        The annotation file.
+    suspects : sequence of Suspect
+        Ranked samples of the file.
+    variant : str
+        Name of the variant that predicted them.
+
+    Returns
+    -------
+    IndexFile
+
+    Raises
+    ------
+    CrispError
+        If the annotation file or the video's stage file is missing or damaged.
     """
     path = study.annotation_file(row)
     step = study.videos[row.video].frame_step
@@ -120,39 +146,37 @@ def index(study: Study, row: Annotation, suspects: Sequence[Suspect], variant: s
             f"{len(truth) - len(strokes)} of the {len(truth)} annotated strokes were judged by no model: "
             "their class is unknown, or the models were trained or validated on them"
         )
-    return {
-        "schema": INDEX,
-        "crisp": __version__,
-        "video": {
-            "id": row.video,
-            "path": str(study.source(row.video).absolute()),
-            **source.timing(),
-        },
-        "model": {"variant": variant, "classes": list(study.classes), "negative": study.negative_class},
-        "strokes": [
-            {
-                "begin": one.begin * step,
-                "end": min(one.end * step, source.decoded),
-                "label": one.predicted,
-                "probability": max(one.probabilities),
-                "score": 1 - shares.get(study.negative_class, 0.0),
-                "scores": shares,
-            }
+    return IndexFile(
+        schema=INDEX,
+        crisp=__version__,
+        video=IndexedVideo(id=row.video, path=str(study.source(row.video).absolute()), **source.timing()),
+        model=IndexedModel(variant=variant, classes=study.classes, negative=study.negative_class),
+        strokes=tuple(
+            IndexedStroke(
+                begin=one.begin * step,
+                end=min(one.end * step, source.decoded),
+                label=one.predicted,
+                probability=max(one.probabilities),
+                score=1 - shares.get(study.negative_class, 0.0),
+                scores=shares,
+            )
             for one in sorted(suspects, key=lambda one: one.begin)
             for shares in [dict(zip(study.classes, one.probabilities, strict=True))]
             if one.kind == "stroke" or one.predicted != study.negative_class
-        ],
-        "truth": [stroke._asdict() for stroke in truth],
-        "annotations": str(path.absolute()),
-        "probabilities": _curves(suspects, study.classes, step, source.decoded),
-        "warnings": warnings,
-    }
+        ),
+        truth=tuple(truth),
+        annotations=str(path.absolute()),
+        probabilities=_curves(suspects, study.classes, step, source.decoded),
+        warnings=warnings,
+    )
 
 
-def _curves(suspects: Sequence[Suspect], classes: Sequence[str], step: int, count: int) -> dict[str, Any]:
+def _curves(
+    suspects: Sequence[Suspect], classes: Sequence[str], step: int, count: int
+) -> IndexedProbabilities:
     """Return per-frame class probabilities of the samples, 0 in other frames, for the viewer."""
     stride = max(1, -(-count // MOST_POINTS))
     values = np.zeros((-(-count // stride), len(classes)))
     for one in suspects:
         values[-(-one.begin * step // stride) : -(-one.end * step // stride)] = one.probabilities
-    return {"stride": stride, "first": 0, "classes": list(classes), "values": values.round(3).tolist()}
+    return IndexedProbabilities(stride=stride, first=0, classes=classes, values=values.round(3).tolist())
