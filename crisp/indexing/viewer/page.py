@@ -1,9 +1,8 @@
-"""Build the page as one text from template files and packed data, without external resources."""
+"""Build the page from its template, styles, scripts and packed data, without external resources."""
 
 from __future__ import annotations
 
 import base64
-import json
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
@@ -11,10 +10,11 @@ import numpy as np
 
 from crisp.core.errors import fail
 from crisp.core.files import digest
+from crisp.core.html_pages import render
 from crisp.study.index_file import IndexedProbabilities, IndexedStroke, IndexFile
 
 TITLE, HEAD = b"<title>CRISP viewer</title>", 1000  # must occur within that many first bytes of a page
-TEMPLATES = Path(__file__).parent
+SOURCES = Path(__file__).parent
 # In order of dependency.
 SCRIPTS = (
     "data.js",
@@ -45,16 +45,8 @@ class Links(NamedTuple):
 
 def build(index: IndexFile, links: Links) -> str:
     """Return the HTML of an index."""
-    parts = {
-        "css": _template("page.css"),
-        "js": "\n".join(map(_template, SCRIPTS)),
-        # A label may contain anything, even </script>.
-        "data": json.dumps(packed(index, links), ensure_ascii=False, separators=(",", ":")).replace(
-            "<", "\\u003c"
-        ),
-    }
-    before, *rest = _template("page.html").split("{{")
-    return before + "".join(parts[name] + text for name, text in (part.split("}}", 1) for part in rest))
+    scripts = "\n".join(map(_source, SCRIPTS))
+    return render("indexing/viewer/page.html", css=_source("page.css"), js=scripts, data=packed(index, links))
 
 
 def spare(path: Path) -> None:
@@ -74,8 +66,8 @@ def spare(path: Path) -> None:
         raise fail(path, "another file is in the place of the page", expected, "another file", remedy)
 
 
-def _template(name: str) -> str:
-    return (TEMPLATES / name).read_text(encoding="utf-8")
+def _source(name: str) -> str:
+    return (SOURCES / name).read_text(encoding="utf-8")
 
 
 def packed(index: IndexFile, links: Links) -> dict[str, Any]:
