@@ -44,7 +44,7 @@ def test_scores_of_confident_learning_by_hand() -> None:
         [0.3, 0.7, 0.0],
         [0.6, 0.4, 0.0],  # says 0: 0.6 is the mean of the given labels of 0
     ]
-    doubt = label_errors.doubts(labels, probabilities)
+    doubt = label_errors.label_confidence(labels, probabilities)
     np.testing.assert_allclose(doubt.self_confidence, [0.9, 0.7, 0.2, 0.7, 0.4])
     np.testing.assert_allclose(doubt.margin, [0.8, 0.5, -0.6, 0.4, -0.2])
     # Thresholds: 0.6 of class 0, 0.55 of class 1, none of class 2, which nothing is labelled as.
@@ -52,9 +52,9 @@ def test_scores_of_confident_learning_by_hand() -> None:
 
 
 def test_class_without_samples_and_certain_models() -> None:
-    doubt = label_errors.doubts([0, 0], [[0.1, 0.9], [0.2, 0.8]])
+    doubt = label_errors.label_confidence([0, 0], [[0.1, 0.9], [0.2, 0.8]])
     assert not doubt.likely.any()
-    doubt = label_errors.doubts([0, 1], np.eye(2))
+    doubt = label_errors.label_confidence([0, 1], np.eye(2))
     np.testing.assert_array_equal(doubt.margin, [1, 1])
     assert not doubt.likely.any()
 
@@ -67,7 +67,7 @@ def test_flipped_labels_come_first() -> None:
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     given, flipped = truth.copy(), random.choice(400, 40, replace=False)
     given[flipped] = (truth[flipped] + random.integers(1, 5, 40)) % 5
-    doubt = label_errors.doubts(given, probabilities)
+    doubt = label_errors.label_confidence(given, probabilities)
     first = np.argsort(doubt.self_confidence)[:60]
     assert np.isin(flipped, first).mean() > 0.85
     assert np.isin(np.flatnonzero(doubt.likely), flipped).mean() > 0.6

@@ -1,4 +1,4 @@
-"""Build the page from its template, styles, scripts and packed data, without external resources."""
+"""Write the page from its template, styles, scripts and packed data, without external resources."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from crisp.core.errors import fail
 from crisp.core.files import digest
-from crisp.core.html_pages import render
+from crisp.core.html_pages import write_html
 from crisp.study.index_file import IndexedProbabilities, IndexedStroke, IndexFile
 
 TITLE, HEAD = b"<title>CRISP viewer</title>", 1000  # must occur within that many first bytes of a page
@@ -43,10 +43,22 @@ class Links(NamedTuple):
     moved: str = ""
 
 
-def build(index: IndexFile, links: Links) -> str:
-    """Return the HTML of an index."""
-    scripts = "\n".join(map(_source, SCRIPTS))
-    return render("indexing/viewer/page.html", css=_source("page.css"), js=scripts, data=packed(index, links))
+def write_page(path: Path, index: IndexFile, links: Links) -> None:
+    """Write the page of an index.
+
+    Parameters
+    ----------
+    path : path
+    index : IndexFile
+    links : Links
+
+    Raises
+    ------
+    CrispError
+        If the page cannot be written.
+    """
+    styles, scripts = _source("page.css"), "\n".join(map(_source, SCRIPTS))
+    write_html(path, "indexing/viewer/page.html", css=styles, js=scripts, data=packed(index, links))
 
 
 def spare(path: Path) -> None:
