@@ -21,7 +21,14 @@ PACKAGE = Path(__file__).parents[1]
 
 
 def write_html(path: str | Path, template: str, **values: Any) -> None:
-    """Write a page; see `render` for the other parameters.
+    """Write a page.
+
+    Parameters
+    ----------
+    path : path
+        Page to write.
+    template, **values
+        As for `render`.
 
     Raises
     ------

@@ -42,6 +42,13 @@ from crisp.study.index_file import IndexFile
 def index_videos(videos: Sequence[Path], model: Model, options: Options) -> None:
     """Index videos one after the other; one that fails does not stop the others.
 
+    Parameters
+    ----------
+    videos : sequence of path
+        Video files.
+    model : Model
+    options : Options
+
     Raises
     ------
     CrispError
@@ -79,7 +86,7 @@ def index_videos(videos: Sequence[Path], model: Model, options: Options) -> None
             f"{len(failed)} of {counted(len(videos), 'video')}",
             "could not be indexed",
             found=", ".join(failed),
-            remedy="see the messages above; the same command goes on with what is missing",
+            remedy="see the messages above; repeat the command to index the others",
         )
 
 
@@ -134,12 +141,12 @@ def _index(
         exports.spare(folder)
         content = with_annotation(content, truth, where)
         _write(folder, content, options.overlay)
-        print(f"{name}: indexed already, its annotation is renewed", file=sys.stderr)
+        print(f"{name}: already indexed; the annotation is updated", file=sys.stderr)
     elif content is not None:
         write_exports(folder, content, options.overlay)
         if not (folder / viewer.PAGE).exists():
             _make_page(folder)
-        print(f"{name}: is indexed already", file=sys.stderr)
+        print(f"{name}: already indexed", file=sys.stderr)
     if content is not None:
         remove_stages(folder, options.keep)
         return content
@@ -160,7 +167,7 @@ def _index(
     found, count = len(content.strokes), content.video.frames
     print(
         f"{name}: {counted(found, 'stroke') if found else 'no strokes'} found in {counted(count, 'frame')}, "
-        f"{seconds:.1f} s, {count / seconds:.1f} frames/s; to look at: {folder / viewer.PAGE}",
+        f"{seconds:.1f} s, {count / seconds:.1f} frames/s; review: {folder / viewer.PAGE}",
         file=sys.stderr,
     )
     return content
@@ -194,7 +201,7 @@ def _probed(path: Path) -> Source:
         If it is not a video, or its name cannot be stored in its index.
     """
     if not is_plain(str(path.absolute())):
-        expected, remedy = "a name in one line, without control characters", "rename it, or link to it: ln -s"
+        expected, remedy = "one line without control characters", "rename it, or link to it: ln -s"
         raise fail(repr(str(path)), "name of the video cannot be written", expected, "others", remedy)
     source = video.count_packets(path)
     if not LEAST_FPS <= source.fps <= MOST_FPS:
@@ -249,8 +256,8 @@ def _held(folder: Path) -> Iterator[None]:
         os.close(place)
         raise fail(
             folder,
-            "another crisp index is at work in this folder",
-            remedy="wait for its end, or choose another --out",
+            "another crisp index is running in this folder",
+            remedy="wait until it ends, or choose another --out",
         ) from None
     except OSError:  # the file system does not support locking
         pass
@@ -278,5 +285,5 @@ def _current(folder: Path, identity: str) -> IndexFile | None:
         return None
     try:
         return index_file.read_index(folder / index_file.NAME, whole=True)
-    except CrispError:  # made again, like a damaged one
+    except CrispError:  # recreated, as if damaged
         return None

@@ -33,8 +33,8 @@ from crisp.training import calibration, reference
 DIGITS = 4  # decimals of scores and probabilities
 CLEAR = 0.5  # probability that a class must reach at least once
 OLD_MODEL = (
-    "the model's file is of an older version: its probabilities are not calibrated, and whether this video "
-    "is like its training data cannot be checked; train it again for both"
+    "the model file is of an older version: its probabilities are not calibrated, and the video cannot be "
+    "compared with its training data; train it again for both"
 )
 
 

@@ -69,13 +69,13 @@ class Ranking(NamedTuple):
     def scope(self) -> str:
         """Describe which samples are ranked."""
         ranked, likely = len(self.suspects), sum(one.likely for one in self.suspects)
-        said = f"{ranked} of {counted(self.samples, 'sample')}, by {self.variant}; likely errors: {likely}"
+        text = f"{ranked} of {counted(self.samples, 'sample')}, by {self.variant}; likely errors: {likely}"
         if ranked < self.samples:
-            said += (
-                ". The others trained or validated the models that would judge them: with split.folds, or "
-                "split.method leave_one_group_out, every sample is ranked"
+            text += (
+                ". The others were used for training or validation: with split.folds, or split.method "
+                "leave_one_group_out, every sample is ranked"
             )
-        return said
+        return text
 
 
 def label_confidence(labels: ArrayLike, probabilities: ArrayLike) -> LabelConfidence:
@@ -122,6 +122,10 @@ def rank_label_errors(study: Study, variant: str = "") -> Ranking:
         samples. The probabilities are the mean over the seeds, by the study's decision rule.
     variant : str
         Name of the variant; empty: the one with the most correct predictions.
+
+    Returns
+    -------
+    Ranking
 
     Raises
     ------
@@ -200,15 +204,23 @@ def write_label_errors(path: str | Path, suspects: Iterable[Suspect]) -> None:
 def write_label_errors_page(
     path: str | Path, study: Study, ranking: Ranking, note: str, links: Mapping[str, str] | None = None
 ) -> None:
-    """Write the first `MOST_ROWS` as a page of HTML.
+    """Write the first `MOST_ROWS` as an HTML page.
 
     Parameters
     ----------
-    path : path of the page.
+    path : path
+        Page to write.
     study : Study
     ranking : Ranking
-    note : how to correct them, as text.
-    links : URL of the viewer page of each sample.
+    note : str
+        How to correct them.
+    links : mapping, optional
+        URL of the viewer page of each sample.
+
+    Raises
+    ------
+    CrispError
+        If the page cannot be written.
     """
     headings = [
         "Rank",
@@ -239,9 +251,9 @@ def write_label_errors_page(
             ]
         )
     about = (
-        f"{ranking.scope}. The least believed labels come first: P(annotated) is the probability that models "
-        "which never saw the sample give its class, margin that minus the highest of another class. Likely "
-        "errors are those of confident learning (Northcutt et al., 2021). A negative that looks like a "
-        f"stroke may be one that nobody annotated. {note}"
+        f"{ranking.scope}. The least probable labels come first: P(annotated) is the out-of-sample "
+        "probability of the annotated class, margin its difference from the highest probability of another "
+        "class. Likely errors are those of confident learning (Northcutt et al., 2021). A negative that "
+        f"looks like a stroke may be an unannotated stroke. {note}"
     )
     write_page(path, "Labels that may be wrong", about, headings, body)

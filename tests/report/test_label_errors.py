@@ -220,7 +220,7 @@ def test_page_says_how_many_strokes_no_model_judged(lab: Lab) -> None:
     row = next(row for row in made.annotations if row.video == "test")
     suspects = [one for one in rank_label_errors(made).suspects if one.sample == "test:20-30"]
     (said,) = label_error_pages.build_index(made, row, suspects, "flow").warnings
-    assert said.startswith("1 of the 2 annotated strokes were judged by no model")
+    assert said.startswith("1 of the 2 annotated strokes have no prediction")
 
 
 def test_frames_of_pages_are_those_of_the_video(lab: Lab) -> None:

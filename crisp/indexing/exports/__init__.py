@@ -68,9 +68,9 @@ def spare(folder: Path) -> None:
         if name in FORMATS and path.is_file() and files.sha256(path) != digest:
             raise fail(
                 path,
-                "was changed since crisp index wrote it, and would be written anew",
+                "was changed since crisp index wrote it, and would be overwritten",
                 "the file as it was written",
                 "other content",
-                "move it to another folder, then give the same command again; --annotations takes a corrected"
+                "move it to another folder, then repeat the command; --annotations accepts a corrected"
                 " strokes.xml",
             )

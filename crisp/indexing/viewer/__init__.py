@@ -45,6 +45,10 @@ def make_viewer(
     copy : bool
         Make a copy of the video for browsers beside the page, and link to it.
 
+    Returns
+    -------
+    ViewerResult
+
     Raises
     ------
     CrispError
@@ -83,11 +87,11 @@ def _video_warnings(
     """Warn if the video is missing, or may not play; with the command to type, `moved` its option."""
     if not path.is_file():
         return [
-            f"{path}: video is missing; the page shows all but pictures. Where it is elsewhere:"
+            f"{path}: video is missing; the page shows everything except its images. If it is elsewhere:"
             f" {_command(*command)} --video VIDEO"
         ]
-    if reason := proxy_video.doubts(path, video):
-        return [f"{path}: {reason}; {_command(*command, *moved, '--proxy')} makes a copy that plays"]
+    if reason := proxy_video.playback_problem(path, video):
+        return [f"{path}: {reason}; {_command(*command, *moved, '--proxy')} makes a playable copy"]
     return []
 
 

@@ -52,8 +52,14 @@ def make_label_error_pages(study: Study, ranking: Ranking, folder: Path, study_f
     ----------
     study : Study
     ranking : Ranking
-    folder : output folder.
-    study_file : study file, for the printed commands.
+    folder : path
+        Output folder.
+    study_file : str
+        Study file, for the instructions on the page.
+
+    Returns
+    -------
+    LabelErrorPages
 
     Raises
     ------
@@ -73,14 +79,14 @@ def make_label_error_pages(study: Study, ranking: Ranking, folder: Path, study_f
                 continue
             path = folder / (f"{video}.json" if number == 1 else f"{video}.{number}.json")
             write_index(path, build_index(study, row, suspects, ranking.variant))
-            made = make_viewer(path, path.with_suffix(".html"))
-            warnings += made.warnings
+            result = make_viewer(path, path.with_suffix(".html"))
+            warnings += result.warnings
             step = study.videos[video].frame_step
-            links |= {one.sample: f"{made.page.name}#frame={one.begin * step}" for one in suspects}
+            links |= {one.sample: f"{result.page.name}#frame={one.begin * step}" for one in suspects}
     page = folder / "index.html"
     note = (
-        "Each time leads to the sample in the viewer: correct the annotation there, save it, put it in the "
-        f"place of the one in the study, and run the study again ({study_file})."
+        "Each time links to the sample in the viewer: correct the annotation there, save it, replace the "
+        f"study's annotation file with it, and run the study again ({study_file})."
     )
     write_label_errors_page(page, study, ranking, note, links)
     return LabelErrorPages(page, links, warnings)
@@ -91,7 +97,7 @@ def _spare(table: Path) -> None:
     folder = table.parent
     if made_by_workflow(table) or table.exists() or not folder.is_dir() or not any(folder.iterdir()):
         return
-    expected = f"a new or empty folder, or one of before with its {TABLE}"
+    expected = f"a new or empty folder, or an earlier list with its {TABLE}"
     raise fail(folder, "folder holds other files", expected, "other files", "choose another --out")
 
 
@@ -143,31 +149,36 @@ def build_index(study: Study, row: Annotation, suspects: Sequence[Suspect], vari
     warnings = []
     if len(strokes) < len(truth):
         warnings.append(
-            f"{len(truth) - len(strokes)} of the {len(truth)} annotated strokes were judged by no model: "
-            "their class is unknown, or the models were trained or validated on them"
+            f"{len(truth) - len(strokes)} of the {len(truth)} annotated strokes have no prediction: "
+            "their class is unknown, or all models were trained or validated on them"
         )
     return IndexFile(
         schema=INDEX,
         crisp=__version__,
         video=IndexedVideo(id=row.video, path=str(study.source(row.video).absolute()), **source.timing()),
         model=IndexedModel(variant=variant, classes=study.classes, negative=study.negative_class),
-        strokes=tuple(
-            IndexedStroke(
-                begin=one.begin * step,
-                end=min(one.end * step, source.decoded),
-                label=one.predicted,
-                probability=max(one.probabilities),
-                score=1 - shares.get(study.negative_class, 0.0),
-                scores=shares,
-            )
-            for one in sorted(suspects, key=lambda one: one.begin)
-            for shares in [dict(zip(study.classes, one.probabilities, strict=True))]
-            if one.kind == "stroke" or one.predicted != study.negative_class
-        ),
+        strokes=_predicted(study, suspects, step, source.decoded),
         truth=tuple(truth),
         annotations=str(path.absolute()),
         probabilities=_curves(suspects, study.classes, step, source.decoded),
         warnings=warnings,
+    )
+
+
+def _predicted(study: Study, suspects: Sequence[Suspect], step: int, count: int) -> tuple[IndexedStroke, ...]:
+    """Return the predictions of samples as strokes, without correctly predicted negatives."""
+    return tuple(
+        IndexedStroke(
+            begin=one.begin * step,
+            end=min(one.end * step, count),
+            label=one.predicted,
+            probability=max(one.probabilities),
+            score=1 - shares.get(study.negative_class, 0.0),
+            scores=shares,
+        )
+        for one in sorted(suspects, key=lambda one: one.begin)
+        for shares in [dict(zip(study.classes, one.probabilities, strict=True))]
+        if one.kind == "stroke" or one.predicted != study.negative_class
     )
 
 

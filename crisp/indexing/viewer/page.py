@@ -58,7 +58,7 @@ def write_page(path: Path, index: IndexFile, links: Links) -> None:
         If the page cannot be written.
     """
     styles, scripts = _source("page.css"), "\n".join(map(_source, SCRIPTS))
-    write_html(path, "indexing/viewer/page.html", css=styles, js=scripts, data=packed(index, links))
+    write_html(path, "indexing/viewer/page.html", css=styles, js=scripts, data=pack_index(index, links))
 
 
 def spare(path: Path) -> None:
@@ -74,15 +74,15 @@ def spare(path: Path) -> None:
     with path.open("rb") as file:
         head = file.read(HEAD)
     if head and TITLE not in head:
-        expected, remedy = "nothing, or a page of the viewer", "choose another --out; the file is as it was"
-        raise fail(path, "another file is in the place of the page", expected, "another file", remedy)
+        expected, remedy = "nothing, or a page of the viewer", "choose another --out; the file is unchanged"
+        raise fail(path, "another file would be overwritten by the page", expected, "another file", remedy)
 
 
 def _source(name: str) -> str:
     return (SOURCES / name).read_text(encoding="utf-8")
 
 
-def packed(index: IndexFile, links: Links) -> dict[str, Any]:
+def pack_index(index: IndexFile, links: Links) -> dict[str, Any]:
     """Pack the data that the page needs from an index."""
     video, model, truth = index.video, index.model, index.truth
     given = PurePath(index.annotations or "").name

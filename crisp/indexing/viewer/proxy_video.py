@@ -21,10 +21,10 @@ OURS = "made by CRISP, to be watched"  # comment in a copy
 KEY_FRAMES = 10  # key-frame interval: a step back decodes at most that many frames
 
 
-def doubts(path: Path, about: IndexedVideo) -> str:
+def playback_problem(path: Path, about: IndexedVideo) -> str:
     """Explain why a browser may not play a video well; empty if it should."""
     if about.variable_rate:
-        return "its frame rate varies, so that the browser shows other frames than those counted"
+        return "its frame rate varies, so the browser shows other frames than the index counts"
     try:
         with path.open("rb") as file, video.container_of(file) as container:
             streams = container.streams.video
@@ -36,7 +36,7 @@ def doubts(path: Path, about: IndexedVideo) -> str:
             if name == "h264" and depth not in ("yuv420p", "yuvj420p"):
                 return f"many browsers do not play H.264 of {depth}"
             if not any(kind in container.format.name.split(",") for kind in CONTAINERS):
-                return f"browsers do not open files of the kind {container.format.name}"
+                return f"browsers do not open {container.format.name} files"
     except (av.error.FFmpegError, OSError, ValueError) as error:
         return f"not a video that can be opened ({error})"
     return ""
@@ -45,13 +45,27 @@ def doubts(path: Path, about: IndexedVideo) -> str:
 def make_proxy(source: Path, out: Path, about: IndexedVideo) -> Path:
     """Copy a video as H.264 with constant frame rate, at most 1280 px wide, frame for frame.
 
+    Parameters
+    ----------
+    source : path
+        The video.
+    out : path
+        Copy to write.
+    about : IndexedVideo
+        The video as described by its index.
+
+    Returns
+    -------
+    path
+        The copy.
+
     Raises
     ------
     CrispError
         If the video cannot be decoded, or the copy would overwrite the video or another file.
     """
     if os.path.realpath(out) == os.path.realpath(source):
-        raise fail(out, "the copy would replace the video", "another name", out, "choose another --out")
+        raise fail(out, "the copy would overwrite the video", "another name", out, "choose another --out")
     if out.exists() and not (out.is_file() and _is_copy(out)):
         raise fail(out, "another file has the name of the copy", "none", "a file", "choose another --out")
     rate = Fraction(about.fps).limit_denominator(1001)
