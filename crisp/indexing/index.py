@@ -116,10 +116,10 @@ def index_video(path: Path, name: str, model: Model, options: Options) -> IndexF
         has changed a file that would be rewritten, or the disk is full.
     """
     folder = options.out / name
-    source = _probed(path)
-    annotation = _annotated(options.annotated, name)
+    source = _read_source(path)
+    annotation = _read_truth(options.annotated, name)
     _check_folder(folder, source)
-    with _held(folder):
+    with _locked(folder):
         return _index(source, folder, annotation, model, options)
 
 
@@ -138,7 +138,7 @@ def _index(
     content = _current(folder, identity)
     where = str(annotated.absolute()) if annotated else None
     if content is not None and (content.truth, content.annotations) != (truth, where):
-        exports.spare(folder)
+        exports.check_unchanged(folder)
         content = with_annotation(content, truth, where)
         _write(folder, content, options.overlay)
         print(f"{name}: already indexed; the annotation is updated", file=sys.stderr)
@@ -150,7 +150,7 @@ def _index(
     if content is not None:
         remove_stages(folder, options.keep)
         return content
-    exports.spare(folder)
+    exports.check_unchanged(folder)
     step, warnings = frame_step(source.fps, model.preparation["fps"])
     warnings += prepare_video(source, folder, step, model, options)
     try:
@@ -192,7 +192,7 @@ def _make_page(folder: Path) -> None:
         print(f"warning: {warning}", file=sys.stderr)
 
 
-def _probed(path: Path) -> Source:
+def _read_source(path: Path) -> Source:
     """Return the properties of a video file, without decoding it.
 
     Raises
@@ -211,7 +211,7 @@ def _probed(path: Path) -> Source:
     return source
 
 
-def _annotated(given: Path | None, name: str) -> tuple[Path | None, tuple[Stroke, ...] | None]:
+def _read_truth(given: Path | None, name: str) -> tuple[Path | None, tuple[Stroke, ...] | None]:
     """Return the annotation file of a video and its strokes; none if there is no file."""
     path = given / f"{name}.xml" if given and given.is_dir() else given
     if path is None or (path != given and not path.exists()):
@@ -224,23 +224,23 @@ def _check_folder(folder: Path, source: Source) -> None:
     if not folder.is_dir():
         return
     video = files.read_cache(folder / index_file.NAME).get("video")
-    of = (video if isinstance(video, dict) else files.read_cache(folder / PREPARATION)).get("sha256")
-    if of is None and any(".tmp-" not in path.name for path in folder.iterdir()):
+    sha256 = (video if isinstance(video, dict) else files.read_cache(folder / PREPARATION)).get("sha256")
+    if sha256 is None and any(".tmp-" not in path.name for path in folder.iterdir()):
         raise fail(
             folder, "folder holds other files", "an empty folder, or none", "files", "choose another --out"
         )
-    if of not in (None, source.sha256):
+    if sha256 not in (None, source.sha256):
         raise fail(
             folder,
             "folder holds the results of another video",
             f"of {source.path}, SHA-256 {source.sha256}",
-            f"SHA-256 {of}",
+            f"SHA-256 {sha256}",
             "choose another --out; or move that folder away if the video was replaced",
         )
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[None]:
     """Create and lock a folder against other commands; released when the process ends.
 
     Raises

@@ -54,13 +54,13 @@ def with_annotation(index: IndexFile, truth: Sequence[Stroke] | None, path: str 
     IndexFile
         With the warnings about this annotation instead of the earlier ones.
     """
-    before = _about_truth(index)
-    anew = replace(index, truth=None if truth is None else tuple(truth), annotations=path)
-    kept = [warning for warning in index.warnings if warning not in before]
-    return replace(anew, warnings=kept + _about_truth(anew))
+    before = _truth_warnings(index)
+    others = [warning for warning in index.warnings if warning not in before]
+    changed = replace(index, truth=None if truth is None else tuple(truth), annotations=path)
+    return replace(changed, warnings=others + _truth_warnings(changed))
 
 
-def _about_truth(index: IndexFile) -> list[str]:
+def _truth_warnings(index: IndexFile) -> list[str]:
     """List anomalies of annotated strokes, which are kept unchanged."""
     truth, path, count = index.truth or (), index.annotations, index.video.frames
     known = {*index.model.classes, ""}
@@ -124,7 +124,7 @@ def build_document(source: Source, name: str, folder: Path, step: int, model: Mo
         **_region(reader, source, model.variant.size[1:], stride),
         roi_stride=stride * step,
         unlike=unlike,
-        warnings=_doubts(unlike, model, shown),
+        warnings=_warnings(unlike, model, shown),
     )
 
 
@@ -183,20 +183,22 @@ def _unlike(
     return DomainGap(words=[finding.words for finding in found], meaningless=far)
 
 
-def _doubts(unlike: DomainGap | None, model: Model, shown: np.ndarray) -> list[str]:
+def _warnings(unlike: DomainGap | None, model: Model, shown: np.ndarray) -> list[str]:
     """List warnings about the reliability of the strokes, most serious first."""
-    told = []
+    found = []
     if unlike is None:
-        told.append(OLD_MODEL)
+        found.append(OLD_MODEL)
     elif unlike.words or unlike.meaningless:
         verdict = f"; {reference.VERDICT}" if unlike.meaningless else ": expect more errors"
-        told.append(f"the video is unlike the training data of the model{verdict}")
-        told += unlike.words
+        found.append(f"the video is unlike the training data of the model{verdict}")
+        found += unlike.words
     strokes = np.delete(shown, model.classes.index(model.about["negative_class"]), axis=1)
     highest = float(strokes.max(initial=0))
     if highest < CLEAR:
-        told.append(f"no class rises clearly anywhere in the video: the highest probability is {highest:.2f}")
-    return told
+        found.append(
+            f"no class rises clearly anywhere in the video: the highest probability is {highest:.2f}"
+        )
+    return found
 
 
 def _stroke(

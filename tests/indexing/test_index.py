@@ -474,7 +474,7 @@ def _shown() -> dict[str, str]:
 
 @pytest.mark.usefixtures("lab")
 def test_two_commands_in_one_folder(command: Command) -> None:
-    with index._held(Path("out/game")):
+    with index._locked(Path("out/game")):
         said = command("game.mp4", code=1)
         assert "out/game: another crisp index is running in this folder" in said
         assert not any(Path("out/game").iterdir())

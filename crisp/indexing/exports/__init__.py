@@ -55,7 +55,7 @@ def write_exports(folder: Path, index: IndexFile, overlay: bool) -> None:
         overlay_video.write(folder / OVERLAY, index)
 
 
-def spare(folder: Path) -> None:
+def check_unchanged(folder: Path) -> None:
     """Refuse to rewrite files that a user has changed since they were written.
 
     Raises

@@ -58,7 +58,7 @@ def make_viewer(
     index = read_index(index_file)
     default = Path(index_file).with_name(PAGE)
     if out is not None:
-        page.spare(Path(out))
+        page.check_target(Path(out))
     out = Path(out) if out else default
     if out.is_dir():
         raise fail(out, "page cannot be written", "the name of a file", "a folder", "correct --out")

@@ -67,7 +67,7 @@ def make_label_error_pages(study: Study, ranking: Ranking, folder: Path, study_f
         If the folder holds other files, or an annotation file or stage file is missing or damaged.
     """
     table = folder / TABLE
-    _spare(table)
+    _check_folder(table)
     write_label_errors(table, ranking.suspects)  # first, as it marks the folder for later calls
     links: dict[str, str] = {}
     warnings: list[str] = []
@@ -92,7 +92,7 @@ def make_label_error_pages(study: Study, ranking: Ranking, folder: Path, study_f
     return LabelErrorPages(page, links, warnings)
 
 
-def _spare(table: Path) -> None:
+def _check_folder(table: Path) -> None:
     """Reject a folder with other files, some of which might be overwritten."""
     folder = table.parent
     if made_by_workflow(table) or table.exists() or not folder.is_dir() or not any(folder.iterdir()):

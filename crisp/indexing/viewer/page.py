@@ -61,7 +61,7 @@ def write_page(path: Path, index: IndexFile, links: Links) -> None:
     write_html(path, "indexing/viewer/page.html", css=styles, js=scripts, data=pack_index(index, links))
 
 
-def spare(path: Path) -> None:
+def check_target(path: Path) -> None:
     """Refuse to overwrite a file that is not a viewer page.
 
     Raises
