@@ -25,7 +25,7 @@ def write_html(path: str | Path, template: str, **values: Any) -> None:
 
     Parameters
     ----------
-    path : path
+    path : path-like
         Page to write.
     template, **values
         As for `render`.

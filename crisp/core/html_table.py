@@ -66,7 +66,7 @@ def write_page(
 
     Parameters
     ----------
-    path : path
+    path : path-like
         Page to write.
     title, note : str
         Its heading, and an introduction to the table.
@@ -90,7 +90,7 @@ def write_tables(path: str | Path, title: str, note: str, tables: Iterable[Table
 
     Parameters
     ----------
-    path : path
+    path : path-like
         Page to write.
     title, note : str
         Its heading, and an introduction to the tables.

@@ -97,7 +97,7 @@ def index_video(path: Path, name: str, model: Model, options: Options) -> IndexF
 
     Parameters
     ----------
-    path : path
+    path : path-like
         Video file.
     name : str
         Id of the video, and name of its folder.

@@ -82,7 +82,7 @@ def build_document(source: Source, name: str, folder: Path, step: int, model: Mo
         The video file.
     name : str
         Id of the video.
-    folder : path
+    folder : path-like
         Folder of its stage files.
     step : int
         Every `step`-th frame of the file is in the stage files.

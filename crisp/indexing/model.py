@@ -50,7 +50,7 @@ def load_trained_model(
 
     Parameters
     ----------
-    path : path
+    path : path-like
         A ``model.pt``.
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``cuda:<n>``.

@@ -45,7 +45,7 @@ def prepare_video(source: Source, folder: Path, step: int, model: Model, options
     ----------
     source : Source
         The video; facts known only after decoding are added to it.
-    folder : path
+    folder : path-like
         Folder of the stage files.
     step : int
         Keep every `step`-th frame.

@@ -208,7 +208,7 @@ def write_label_errors_page(
 
     Parameters
     ----------
-    path : path
+    path : path-like
         Page to write.
     study : Study
     ranking : Ranking

@@ -58,7 +58,7 @@ def classification_files(
     split : str
         Name of the split whose test strokes are submitted: those in annotation files, as the
         negatives cut from the gaps are not part of the task.
-    predictions : path
+    predictions : path-like
         A ``predictions.csv``.
     form : str
         ``2020`` (one XML per video), ``2022`` (one list of clips), or ``auto``: the latter if every test
@@ -105,7 +105,7 @@ def detection_files(study: Study, detections: str | Path) -> dict[Path, Element]
     Parameters
     ----------
     study : Study
-    detections : path
+    detections : path-like
         A ``detections.csv``: columns `video`, `begin` and `end`, in frames of the volume.
 
     Returns

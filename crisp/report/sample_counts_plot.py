@@ -60,7 +60,7 @@ def plot_sample_counts(
 
     Parameters
     ----------
-    path : path
+    path : path-like
         PNG file to write.
     samples, splits, classes : as for `count_samples`.
     fps : mapping

@@ -36,7 +36,7 @@ def plot_summary(
 
     Parameters
     ----------
-    path : path
+    path : path-like
         PNG file to write.
     rows : sequence of SummaryRow
         The summary (`crisp.report.summary.collect_rows`).
@@ -76,7 +76,7 @@ def plot_flow_study(
 
     Parameters
     ----------
-    path : path
+    path : path-like
         PNG file to write.
     rows : sequence of SummaryRow
         The summary (`crisp.report.summary.collect_rows`).

@@ -67,7 +67,7 @@ def plot_video_quality(
     study : Study
     video : str
         Id of the video.
-    path : path
+    path : path-like
         PNG file to write.
     label_snapshot : dict, optional
         Snapshot of strokes to use instead of the annotation files (see `crisp.study.samples.labels`).
@@ -118,7 +118,7 @@ def read_preparation(
 
     Parameters
     ----------
-    frames_file, flow_file, roi_file : path
+    frames_file, flow_file, roi_file : path-like
         Stage files of one video.
     annotated : sequence of Stroke
         Annotated strokes, in frames of the stage files.

@@ -67,7 +67,7 @@ def plot_worst_confusions(
 
     Parameters
     ----------
-    path : path
+    path : path-like
         PNG file to write.
     study : Study
         Prepared study.

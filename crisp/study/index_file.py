@@ -152,7 +152,7 @@ def read_index(path: str | Path, whole: bool = False) -> IndexFile:
 
     Parameters
     ----------
-    path : path
+    path : path-like
         ``index.json`` of this or an earlier version.
     whole : bool
         Whether to require all that ``crisp index`` writes and other files are made from.

@@ -31,7 +31,7 @@ def write_exports(folder: Path, index: IndexFile, overlay: bool) -> None:
 
     Parameters
     ----------
-    folder : path
+    folder : path-like
         Folder of the video's results.
     index : IndexFile
         A whole one, as written by `crisp index`.

@@ -36,11 +36,11 @@ def make_viewer(
 
     Parameters
     ----------
-    index_file : path
+    index_file : path-like
         ``index.json`` from `crisp index`.
-    out : path, optional
+    out : path-like, optional
         Page to write; ``viewer.html`` beside the index by default.
-    video : path, optional
+    video : path-like, optional
         The video, if it has been moved since indexing.
     copy : bool
         Make a copy of the video for browsers beside the page, and link to it.

@@ -52,7 +52,7 @@ def make_label_error_pages(study: Study, ranking: Ranking, folder: Path, study_f
     ----------
     study : Study
     ranking : Ranking
-    folder : path
+    folder : path-like
         Output folder.
     study_file : str
         Study file, for the instructions on the page.

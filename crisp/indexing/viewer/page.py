@@ -48,7 +48,7 @@ def write_page(path: Path, index: IndexFile, links: Links) -> None:
 
     Parameters
     ----------
-    path : path
+    path : path-like
     index : IndexFile
     links : Links
 

@@ -47,9 +47,9 @@ def make_proxy(source: Path, out: Path, about: IndexedVideo) -> Path:
 
     Parameters
     ----------
-    source : path
+    source : path-like
         The video.
-    out : path
+    out : path-like
         Copy to write.
     about : IndexedVideo
         The video as described by its index.
