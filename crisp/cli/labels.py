@@ -9,13 +9,23 @@ from typing import Annotated
 import typer
 
 from crisp.cli.application import LABELS, app
-from crisp.cli.options import HERE, SPLIT, AsJson, Method, StudyFile, choice, named, print_json
+from crisp.cli.options import (
+    HERE,
+    SPLIT,
+    AsJson,
+    LabelSnapshot,
+    Method,
+    StudyFile,
+    choice,
+    named,
+    print_json,
+)
 
 
 @app.command(rich_help_panel=LABELS)
 def strokes(
     study: StudyFile = HERE,
-    labels: Annotated[Path | None, typer.Option(help="Label snapshot from the start of a run.")] = None,
+    labels: LabelSnapshot = None,
 ) -> None:
     """Collect a study's samples, strokes and negatives, into strokes.tsv.
 
@@ -36,7 +46,7 @@ def strokes(
 def quality(
     video: Annotated[str, typer.Argument(parser=named("video"), metavar="VIDEO", help="Id of a video.")],
     study: StudyFile = HERE,
-    labels: Annotated[Path | None, typer.Option(help="Label snapshot from the start of a run.")] = None,
+    labels: LabelSnapshot = None,
     out: Annotated[
         Path | None, typer.Option(help="Picture to write.", show_default="in the study's results")
     ] = None,
@@ -74,7 +84,7 @@ def split(name: Annotated[str, typer.Argument(**SPLIT)] = "main", study: StudyFi
 def training_samples(
     name: Annotated[str, typer.Argument(**SPLIT)] = "main",
     study: StudyFile = HERE,
-    labels: Annotated[Path | None, typer.Option(help="Label snapshot from the start of a run.")] = None,
+    labels: LabelSnapshot = None,
 ) -> None:
     """Write separate tables of the training and validation samples of a split.
 

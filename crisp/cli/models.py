@@ -10,7 +10,19 @@ from typing import Annotated
 import typer
 
 from crisp.cli.application import MODELS, app
-from crisp.cli.options import HERE, STUDY, AsJson, Device, Seed, Split, StudyFile, Variant, choice, print_json
+from crisp.cli.options import (
+    HERE,
+    STUDY,
+    AsJson,
+    Device,
+    LabelSnapshot,
+    Seed,
+    Split,
+    StudyFile,
+    Variant,
+    choice,
+    print_json,
+)
 from crisp.core.words import counted
 
 
@@ -48,13 +60,13 @@ def samples(
     Example: crisp samples --study config/mine/study.yaml twin --out samples.png
     """
     from crisp.clips.dataset import study_dataset
-    from crisp.report import clip_gallery as drawing
+    from crisp.report.clip_gallery import draw_samples
     from crisp.study.load import load_study
 
     loaded = load_study(study)
     dataset = study_dataset(loaded, loaded.variant(variant), loaded.split_names[0], "train", seed)
     dataset.epoch = epoch
-    drawing.draw_samples(dataset, count, out)
+    draw_samples(dataset, count, out)
 
 
 @app.command(rich_help_panel=MODELS)
@@ -111,7 +123,7 @@ def detect(
     study: StudyFile = HERE,
     split: Split = "main",
     seed: Seed = 1,
-    labels: Annotated[Path | None, typer.Option(help="Label snapshot from the start of a run.")] = None,
+    labels: LabelSnapshot = None,
     device: Device = "auto",
 ) -> None:
     """Find strokes in the untrimmed test videos, and compare them with the annotation.
@@ -175,45 +187,10 @@ def summary(study: StudyFile = HERE) -> None:
 
     Example: crisp summary --study config/mine/study.yaml
     """
-    from crisp.report import comparisons, detection_summary, provenance, summarise, summary_plot
-    from crisp.report import summary as summaries
-    from crisp.report.comparisons import write_comparisons, write_comparisons_page
-    from crisp.report.detection_summary import write_detection_summary
-    from crisp.report.summary import collect_rows, summary_text, write_summary, write_summary_page
+    from crisp.report.summarise import summarise_study
     from crisp.study.load import load_study
 
-    loaded = load_study(study)
-    runs = [
-        summaries.Run(
-            variant.name,
-            name,
-            seed,
-            loaded.model_folder(variant.name, name, seed),
-            variant.double_softmax,
-        )
-        for variant in loaded.variants
-        for name in loaded.split_names
-        for seed in loaded.seeds
-    ]
-    rows = collect_rows(runs)
-    write_summary(loaded.results / "summary.tsv", rows)
-    summary_plot.plot_summary(loaded.results / "summary.png", rows)
-    if loaded.flow_groups:
-        summary_plot.plot_flow_study(loaded.results / "flow_study.png", rows, loaded.flow_groups)
-    write_summary_page(loaded.results / "summary.html", rows)
-    compared = comparisons.compare(runs, rows)
-    write_comparisons(loaded.results / "comparisons.tsv", compared)
-    write_comparisons_page(loaded.results / "comparisons.html", compared)
-    if loaded.detection_rows:
-        found = detection_summary.collect_detections(runs)
-        write_detection_summary(loaded.results / "detection.tsv", found)
-        detection_summary.write_detection_page(loaded.results / "detection.html", found)
-    makers = provenance.flow_makers(loaded)
-    provenance.write_flow_page(loaded.results / "flow.html", makers)
-    summarise.write_study_report(loaded, runs)
-    print(summary_text(rows))
-    for method in provenance.mixed(makers):
-        print(f"flow {method} is of several backends or versions: {loaded.results / 'flow.html'}")
+    print(summarise_study(load_study(study)))
 
 
 @app.command(rich_help_panel=MODELS)
@@ -247,9 +224,9 @@ def submit(
     loaded = load_study(study)
     folder = loaded.model_folder(loaded.variant(variant).name, loaded.split(split), seed)
     if task == "classification":
-        files = mediaeval.classification(loaded, split, predictions or folder / "predictions.csv", form)
+        files = mediaeval.classification_files(loaded, split, predictions or folder / "predictions.csv", form)
     else:
-        files = mediaeval.detection(loaded, predictions or folder / "detections.csv")
+        files = mediaeval.detection_files(loaded, predictions or folder / "detections.csv")
     mediaeval.write_submission(out, files)
     print(f"{out}: {counted(len(files), 'file')}")
 
@@ -275,7 +252,7 @@ def viewer(
     """
     from crisp.indexing.viewer import make_viewer
 
-    made = make_viewer(index_file, out, video, proxy)
-    for warning in made.warnings:
+    result = make_viewer(index_file, out, video, proxy)
+    for warning in result.warnings:
         print(f"warning: {warning}", file=sys.stderr)
-    print(made.page)
+    print(result.page)

@@ -60,6 +60,7 @@ Device = Annotated[
         **choice("device"), help="auto (a GPU if there is one), cpu, cuda, or cuda:1 for a second GPU."
     ),
 ]
+LabelSnapshot = Annotated[Path | None, typer.Option(help="Label snapshot from the start of a run.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Profile = Annotated[str, typer.Option(help="local, node, slurm, or a profile of your own.")]
 Cores = Annotated[int | None, typer.Option(min=1, help="CPU cores to use.", show_default="the profile's")]

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from crisp.clips import normalisation
 from crisp.clips.dataset import clip_readers, read_scale
 from crisp.core.cells import guarded
@@ -113,6 +115,29 @@ def detect_strokes(
         )
     make_deterministic(study.training.threads)
     model = trained_model(study, variant, split, seed, device)
+    left_out = _drop_trained_on(study, split, annotated)
+    found, frames, shown = _find(study, variant, split, model, annotated)
+    actual = [stroke for video in annotated for stroke in annotated[video]]
+    figures = {
+        rule: detection_metrics.detection(actual, found[rule], frames, study.classes, study.negative_class)
+        for rule in decisions.RULES
+    }
+    content = {
+        **figures[study.decision],
+        "videos": list(annotated),
+        "left_out": left_out,
+        "decision": study.decision,
+        "decisions": figures,
+    }
+    folder = study.model_folder(variant.name, split, seed)
+    write_detections(folder / "detections.csv", found[study.decision])
+    detection_plot.plot_timelines(folder / "detection.png", shown, f"{variant.name}, seed {seed}")
+    write_json(folder / "detection.json", content)
+    return content
+
+
+def _drop_trained_on(study: Study, split: str, annotated: dict[str, list[Interval]]) -> list[str]:
+    """Drop the videos whose group trains or validates, with a warning; return them."""
     seen = trained_on(study, split)
     left_out = [video for video in annotated if study.group_of(video) in seen]
     for video in left_out:
@@ -121,6 +146,13 @@ def detect_strokes(
             file=sys.stderr,
         )
         del annotated[video]
+    return left_out
+
+
+def _find(
+    study: Study, variant: Variant, split: str, model: nn.Module, annotated: dict[str, list[Interval]]
+) -> tuple[dict[str, list[Interval]], dict[str, int], list[detection_plot.Timeline]]:
+    """Return the strokes by decision rule, the number of frames by video, and the plotted timelines."""
     scale = read_scale(study, variant, split)
     normalised = normalisation.from_json(scale) if scale else None
     found: dict[str, list[Interval]] = {rule: [] for rule in decisions.RULES}
@@ -141,23 +173,7 @@ def detect_strokes(
             if rule == study.decision:
                 stroke = 1 - decided.smoothed[:, study.classes.index(study.negative_class)]
                 shown.append(detection_plot.Timeline(video, reader.fps, annotated[video], runs, stroke))
-    actual = [stroke for video in annotated for stroke in annotated[video]]
-    figures = {
-        rule: detection_metrics.detection(actual, found[rule], frames, study.classes, study.negative_class)
-        for rule in decisions.RULES
-    }
-    content = {
-        **figures[study.decision],
-        "videos": list(annotated),
-        "left_out": left_out,
-        "decision": study.decision,
-        "decisions": figures,
-    }
-    folder = study.model_folder(variant.name, split, seed)
-    write_detections(folder / "detections.csv", found[study.decision])
-    detection_plot.plot_timelines(folder / "detection.png", shown, f"{variant.name}, seed {seed}")
-    write_json(folder / "detection.json", content)
-    return content
+    return found, frames, shown
 
 
 def write_detections(path: str | Path, found: Iterable[Interval]) -> None:

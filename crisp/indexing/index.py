@@ -14,8 +14,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from crisp import __version__
 from crisp.clips.reader import close_files
@@ -34,12 +34,20 @@ from crisp.indexing.viewer import make_viewer
 from crisp.preparation import video
 from crisp.preparation.video import Source
 from crisp.study import index_file
-from crisp.study.annotations import read_annotation
+from crisp.study.annotations import Stroke, read_annotation
 from crisp.study.importers import video_ids
+from crisp.study.index_file import IndexFile
 
 
 def index_videos(videos: Sequence[Path], model: Model, options: Options) -> None:
     """Index videos one after the other; one that fails does not stop the others.
+
+    Parameters
+    ----------
+    videos : sequence of path
+        Video files.
+    model : Model
+    options : Options
 
     Raises
     ------
@@ -78,18 +86,27 @@ def index_videos(videos: Sequence[Path], model: Model, options: Options) -> None
             f"{len(failed)} of {counted(len(videos), 'video')}",
             "could not be indexed",
             found=", ".join(failed),
-            remedy="see the messages above; the same command goes on with what is missing",
+            remedy="see the messages above; repeat the command to index the others",
         )
 
 
-def index_video(path: Path, name: str, model: Model, options: Options) -> dict[str, Any]:
+def index_video(path: Path, name: str, model: Model, options: Options) -> IndexFile:
     """Index one video: write ``index.json``, a viewer page, and exports to its folder.
 
     Files that are up to date are not rewritten.
 
+    Parameters
+    ----------
+    path : path-like
+        Video file.
+    name : str
+        Id of the video, and name of its folder.
+    model : Model
+    options : Options
+
     Returns
     -------
-    dict
+    IndexFile
         The content of ``index.json``.
 
     Raises
@@ -99,20 +116,20 @@ def index_video(path: Path, name: str, model: Model, options: Options) -> dict[s
         has changed a file that would be rewritten, or the disk is full.
     """
     folder = options.out / name
-    source = _probed(path)
-    annotation = _annotated(options.annotated, name)
+    source = _read_source(path)
+    annotation = _read_truth(options.annotated, name)
     _check_folder(folder, source)
-    with _held(folder):
+    with _locked(folder):
         return _index(source, folder, annotation, model, options)
 
 
 def _index(
     source: Source,
     folder: Path,
-    annotation: tuple[Path | None, list[dict] | None],
+    annotation: tuple[Path | None, tuple[Stroke, ...] | None],
     model: Model,
     options: Options,
-) -> dict[str, Any]:
+) -> IndexFile:
     """Index a probed video in a folder locked by this process."""
     began = time.monotonic()
     name = folder.name
@@ -120,51 +137,50 @@ def _index(
     identity = _identity(source, model)
     content = _current(folder, identity)
     where = str(annotated.absolute()) if annotated else None
-    if content is not None and (content["truth"], content["annotations"]) != (truth, where):
-        exports.spare(folder)
+    if content is not None and (content.truth, content.annotations) != (truth, where):
+        exports.check_unchanged(folder)
         content = with_annotation(content, truth, where)
         _write(folder, content, options.overlay)
-        print(f"{name}: indexed already, its annotation is renewed", file=sys.stderr)
+        print(f"{name}: already indexed; the annotation is updated", file=sys.stderr)
     elif content is not None:
         write_exports(folder, content, options.overlay)
         if not (folder / viewer.PAGE).exists():
             _make_page(folder)
-        print(f"{name}: is indexed already", file=sys.stderr)
+        print(f"{name}: already indexed", file=sys.stderr)
     if content is not None:
         remove_stages(folder, options.keep)
         return content
-    exports.spare(folder)
+    exports.check_unchanged(folder)
     step, warnings = frame_step(source.fps, model.preparation["fps"])
     warnings += prepare_video(source, folder, step, model, options)
     try:
         content = build_document(source, name, folder, step, model)
     finally:
         close_files()
-    warnings = [*content["warnings"], *warnings]
-    content |= {"truth": None, "annotations": None, "warnings": warnings, "digest": identity}
+    content = replace(content, warnings=[*content.warnings, *warnings], digest=identity)
     content = with_annotation(content, truth, where)
-    for warning in content["warnings"]:
+    for warning in content.warnings:
         print(f"warning: {source.path}: {warning}", file=sys.stderr)
     _write(folder, content, options.overlay)
     remove_stages(folder, options.keep)
     seconds = time.monotonic() - began
-    found, count = len(content["strokes"]), content["video"]["frames"]
+    found, count = len(content.strokes), content.video.frames
     print(
         f"{name}: {counted(found, 'stroke') if found else 'no strokes'} found in {counted(count, 'frame')}, "
-        f"{seconds:.1f} s, {count / seconds:.1f} frames/s; to look at: {folder / viewer.PAGE}",
+        f"{seconds:.1f} s, {count / seconds:.1f} frames/s; review: {folder / viewer.PAGE}",
         file=sys.stderr,
     )
     return content
 
 
-def _write(folder: Path, content: dict[str, Any], overlay: bool) -> None:
+def _write(folder: Path, content: IndexFile, overlay: bool) -> None:
     """Write ``index.json`` and all files made from it; a later run completes an interrupted one."""
     stale = [*exports.FORMATS, viewer.PAGE]
-    if files.read_cache(folder / index_file.NAME).get("digest") != content["digest"]:
+    if files.read_cache(folder / index_file.NAME).get("digest") != content.digest:
         stale.append(exports.OVERLAY)  # it is slow, and does not show the annotation
     for name in (exports.RECORD, *stale):
         (folder / name).unlink(missing_ok=True)
-    files.write_json(folder / index_file.NAME, content, indent=None)
+    index_file.write_index(folder / index_file.NAME, content)
     write_exports(folder, content, overlay)
     _make_page(folder)
 
@@ -176,7 +192,7 @@ def _make_page(folder: Path) -> None:
         print(f"warning: {warning}", file=sys.stderr)
 
 
-def _probed(path: Path) -> Source:
+def _read_source(path: Path) -> Source:
     """Return the properties of a video file, without decoding it.
 
     Raises
@@ -185,7 +201,7 @@ def _probed(path: Path) -> Source:
         If it is not a video, or its name cannot be stored in its index.
     """
     if not is_plain(str(path.absolute())):
-        expected, remedy = "a name in one line, without control characters", "rename it, or link to it: ln -s"
+        expected, remedy = "one line without control characters", "rename it, or link to it: ln -s"
         raise fail(repr(str(path)), "name of the video cannot be written", expected, "others", remedy)
     source = video.count_packets(path)
     if not LEAST_FPS <= source.fps <= MOST_FPS:
@@ -195,12 +211,12 @@ def _probed(path: Path) -> Source:
     return source
 
 
-def _annotated(given: Path | None, name: str) -> tuple[Path | None, list[dict] | None]:
+def _read_truth(given: Path | None, name: str) -> tuple[Path | None, tuple[Stroke, ...] | None]:
     """Return the annotation file of a video and its strokes; none if there is no file."""
     path = given / f"{name}.xml" if given and given.is_dir() else given
     if path is None or (path != given and not path.exists()):
         return None, None
-    return path, [stroke._asdict() for stroke in sorted(read_annotation(path))]
+    return path, tuple(sorted(read_annotation(path)))
 
 
 def _check_folder(folder: Path, source: Source) -> None:
@@ -208,23 +224,23 @@ def _check_folder(folder: Path, source: Source) -> None:
     if not folder.is_dir():
         return
     video = files.read_cache(folder / index_file.NAME).get("video")
-    of = (video if isinstance(video, dict) else files.read_cache(folder / PREPARATION)).get("sha256")
-    if of is None and any(".tmp-" not in path.name for path in folder.iterdir()):
+    sha256 = (video if isinstance(video, dict) else files.read_cache(folder / PREPARATION)).get("sha256")
+    if sha256 is None and any(".tmp-" not in path.name for path in folder.iterdir()):
         raise fail(
             folder, "folder holds other files", "an empty folder, or none", "files", "choose another --out"
         )
-    if of not in (None, source.sha256):
+    if sha256 not in (None, source.sha256):
         raise fail(
             folder,
             "folder holds the results of another video",
             f"of {source.path}, SHA-256 {source.sha256}",
-            f"SHA-256 {of}",
+            f"SHA-256 {sha256}",
             "choose another --out; or move that folder away if the video was replaced",
         )
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[None]:
     """Create and lock a folder against other commands; released when the process ends.
 
     Raises
@@ -240,8 +256,8 @@ def _held(folder: Path) -> Iterator[None]:
         os.close(place)
         raise fail(
             folder,
-            "another crisp index is at work in this folder",
-            remedy="wait for its end, or choose another --out",
+            "another crisp index is running in this folder",
+            remedy="wait until it ends, or choose another --out",
         ) from None
     except OSError:  # the file system does not support locking
         pass
@@ -262,12 +278,12 @@ def _identity(source: Source, model: Model) -> str:
     )
 
 
-def _current(folder: Path, identity: str) -> dict[str, Any] | None:
+def _current(folder: Path, identity: str) -> IndexFile | None:
     """Return the content of ``index.json``, if it exists and its inputs are unchanged."""
     content = files.read_cache(folder / index_file.NAME)
     if content.get("digest") != identity:
         return None
     try:
         return index_file.read_index(folder / index_file.NAME, whole=True)
-    except CrispError:  # made again, like a damaged one
+    except CrispError:  # recreated, as if damaged
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,31 +19,53 @@ from crisp.evaluation.detection_metrics import Interval
 from crisp.indexing.model import Model
 from crisp.preparation import roi
 from crisp.preparation.video import Source
-from crisp.study.annotations import is_unknown
+from crisp.study.annotations import Stroke, is_unknown
+from crisp.study.index_file import (
+    DomainGap,
+    IndexedModel,
+    IndexedProbabilities,
+    IndexedStroke,
+    IndexedVideo,
+    IndexFile,
+)
 from crisp.training import calibration, reference
 
 DIGITS = 4  # decimals of scores and probabilities
 CLEAR = 0.5  # probability that a class must reach at least once
 OLD_MODEL = (
-    "the model's file is of an older version: its probabilities are not calibrated, and whether this video "
-    "is like its training data cannot be checked; train it again for both"
+    "the model file is of an older version: its probabilities are not calibrated, and the video cannot be "
+    "compared with its training data; train it again for both"
 )
 
 
-def with_annotation(content: dict[str, Any], truth: list[dict] | None, path: str | None) -> dict[str, Any]:
-    """Return the content of ``index.json`` with another annotation."""
-    before = _about_truth(content)
-    anew = {**content, "truth": truth, "annotations": path}
-    kept = [warning for warning in content["warnings"] if warning not in before]
-    return {**anew, "warnings": kept + _about_truth(anew)}
+def with_annotation(index: IndexFile, truth: Sequence[Stroke] | None, path: str | None) -> IndexFile:
+    """Return an index with another annotation.
+
+    Parameters
+    ----------
+    index : IndexFile
+    truth : sequence of Stroke or None
+        Annotated strokes.
+    path : str or None
+        Their file.
+
+    Returns
+    -------
+    IndexFile
+        With the warnings about this annotation instead of the earlier ones.
+    """
+    before = _truth_warnings(index)
+    others = [warning for warning in index.warnings if warning not in before]
+    changed = replace(index, truth=None if truth is None else tuple(truth), annotations=path)
+    return replace(changed, warnings=others + _truth_warnings(changed))
 
 
-def _about_truth(content: dict[str, Any]) -> list[str]:
+def _truth_warnings(index: IndexFile) -> list[str]:
     """List anomalies of annotated strokes, which are kept unchanged."""
-    truth, path, count = content["truth"] or [], content["annotations"], content["video"]["frames"]
-    known = {*content["model"]["classes"], ""}
-    unknown = sorted({one["label"] for one in truth if not is_unknown(one["label"])} - known)
-    late = sum(one["end"] > count for one in truth)
+    truth, path, count = index.truth or (), index.annotations, index.video.frames
+    known = {*index.model.classes, ""}
+    unknown = sorted({one.label for one in truth if not is_unknown(one.label)} - known)
+    late = sum(one.end > count for one in truth)
     found = [f"{path}: not a class of the model, kept as it is: {', '.join(unknown)}"] if unknown else []
     if late:
         ending = f"{counted(late, 'annotated stroke')} {'ends' if late == 1 else 'end'}"
@@ -50,13 +73,67 @@ def _about_truth(content: dict[str, Any]) -> list[str]:
     return found
 
 
-def build_document(source: Source, name: str, folder: Path, step: int, model: Model) -> dict[str, Any]:
-    """Find the strokes of a prepared video; return its ``index.json`` content without the annotation."""
+def build_document(source: Source, name: str, folder: Path, step: int, model: Model) -> IndexFile:
+    """Find the strokes of a prepared video.
+
+    Parameters
+    ----------
+    source : Source
+        The video file.
+    name : str
+        Id of the video.
+    folder : path-like
+        Folder of its stage files.
+    step : int
+        Every `step`-th frame of the file is in the stage files.
+    model : Model
+
+    Returns
+    -------
+    IndexFile
+        Without annotation and digest.
+
+    Raises
+    ------
+    CrispError
+        If a stage file is damaged.
+    """
     reader = ClipReader(folder, model.variant.streams, model.variant.flow, model.variant.pose_norm)
-    scale, rest = model.about["normalisation"], model.about["negative_class"]
     stride = detection.stride_frames(model.settings.stride, reader.fps)
-    known = model.about["reference"]
-    with reference.watched(model.network, known) as distances:
+    probabilities, distances = _predict(reader, stride, model, name)
+    decided = detection.decide_frames(probabilities, model.decision, reader.fps, model.settings)
+    shortest = model.settings.shortest * reader.fps
+    runs = detection.find_strokes(name, decided, model.classes, model.about["negative_class"], shortest)
+    first, last = decided.known
+    shown = calibration.temper(decided.smoothed[first:last:stride], model.temperature)
+    unlike = _unlike(source, folder, distances, step, model)
+    return IndexFile(
+        schema=INDEX,
+        crisp=__version__,
+        video=IndexedVideo(
+            id=name, path=str(source.path.absolute()), sha256=source.sha256, **source.timing()
+        ),
+        model=_described(model, step),
+        strokes=tuple(_stroke(run, decided, source, step, model) for run in runs),
+        probabilities=IndexedProbabilities(
+            stride=stride * step,
+            first=first * step,
+            classes=model.classes,
+            values=shown.round(DIGITS).tolist(),
+        ),
+        **_region(reader, source, model.variant.size[1:], stride),
+        roi_stride=stride * step,
+        unlike=unlike,
+        warnings=_warnings(unlike, model, shown),
+    )
+
+
+def _predict(
+    reader: ClipReader, stride: int, model: Model, name: str
+) -> tuple[detection.Probabilities, list[float]]:
+    """Return the class probabilities of all frames, and the windows' distances from the training data."""
+    scale = model.about["normalisation"]
+    with reference.watched(model.network, model.about["reference"]) as distances:
         probabilities = detection.frame_probabilities(
             model.network,
             reader,
@@ -66,48 +143,26 @@ def build_document(source: Source, name: str, folder: Path, step: int, model: Mo
             model.about["training"]["batch_size"],
             f"{name} windows",
         )
-    decided = detection.decide_frames(probabilities, model.decision, reader.fps, model.settings)
-    runs = detection.find_strokes(name, decided, model.classes, rest, model.settings.shortest * reader.fps)
-    first, last = decided.known
-    shown = calibration.temper(decided.smoothed[first:last:stride], model.temperature)
-    unlike = _unlike(source, folder, distances, step, model)
-    return {
-        "schema": INDEX,
-        "crisp": __version__,
-        "video": {
-            "id": name,
-            "path": str(source.path.absolute()),
-            "sha256": source.sha256,
-            **source.timing(),
-        },
-        "model": {
-            "path": str(model.path.absolute()),
-            "sha256": model.sha256,
-            "variant": model.variant.name,
-            "classes": model.classes,
-            "negative": rest,
-            "decision": model.decision,
-            "fps": model.preparation["fps"],
-            "frame_step": step,
-            "temperature": model.temperature,
-        },
-        "strokes": [_stroke(run, decided, source, step, model) for run in runs],
-        "probabilities": {
-            "stride": stride * step,
-            "first": first * step,
-            "classes": model.classes,
-            "values": shown.round(DIGITS).tolist(),
-        },
-        **_region(reader, source, model.variant.size[1:], stride),
-        "roi_stride": stride * step,
-        "unlike": unlike,
-        "warnings": _doubts(unlike, model, shown),
-    }
+    return probabilities, distances
+
+
+def _described(model: Model, step: int) -> IndexedModel:
+    return IndexedModel(
+        path=str(model.path.absolute()),
+        sha256=model.sha256,
+        variant=model.variant.name,
+        classes=model.classes,
+        negative=model.about["negative_class"],
+        decision=model.decision,
+        fps=model.preparation["fps"],
+        frame_step=step,
+        temperature=model.temperature,
+    )
 
 
 def _unlike(
     source: Source, folder: Path, distances: list[float], step: int, model: Model
-) -> dict[str, Any] | None:
+) -> DomainGap | None:
     """List differences from the model's training data; None if the model file has no reference."""
     known = model.about["reference"]
     if not known:
@@ -125,45 +180,44 @@ def _unlike(
     ratio = source.fps / step / working if working else 1.0
     # Two small differences count as one large one.
     far = len(found) > 1 or any(finding.far for finding in found) or max(ratio, 1 / ratio) > reference.RATE
-    return {"words": [finding.words for finding in found], "meaningless": far}
+    return DomainGap(words=[finding.words for finding in found], meaningless=far)
 
 
-def _doubts(unlike: dict[str, Any] | None, model: Model, shown: np.ndarray) -> list[str]:
+def _warnings(unlike: DomainGap | None, model: Model, shown: np.ndarray) -> list[str]:
     """List warnings about the reliability of the strokes, most serious first."""
-    told = []
+    found = []
     if unlike is None:
-        told.append(OLD_MODEL)
-    elif unlike["words"] or unlike["meaningless"]:
-        verdict = f"; {reference.VERDICT}" if unlike["meaningless"] else ": expect more errors"
-        told.append(f"the video is unlike the training data of the model{verdict}")
-        told += unlike["words"]
+        found.append(OLD_MODEL)
+    elif unlike.words or unlike.meaningless:
+        verdict = f"; {reference.VERDICT}" if unlike.meaningless else ": expect more errors"
+        found.append(f"the video is unlike the training data of the model{verdict}")
+        found += unlike.words
     strokes = np.delete(shown, model.classes.index(model.about["negative_class"]), axis=1)
     highest = float(strokes.max(initial=0))
     if highest < CLEAR:
-        told.append(f"no class rises clearly anywhere in the video: the highest probability is {highest:.2f}")
-    return told
+        found.append(
+            f"no class rises clearly anywhere in the video: the highest probability is {highest:.2f}"
+        )
+    return found
 
 
 def _stroke(
     run: Interval, decided: detection.Decided, source: Source, step: int, model: Model
-) -> dict[str, Any]:
+) -> IndexedStroke:
     """Convert a stroke for ``index.json``: in frames of the video file, with calibrated probabilities."""
     means = decided.smoothed[run.begin : run.end].mean(axis=0)
-    scores = _named(calibration.temper(means, model.temperature), model.classes)
-    return {
+    shares = calibration.temper(means, model.temperature).round(DIGITS).tolist()
+    scores = dict(zip(model.classes, shares, strict=True))
+    return IndexedStroke(
         # A kept frame represents those up to the next kept one, or fewer at the end.
-        "begin": run.begin * step,
-        "end": min(run.end * step, source.decoded),
-        "label": run.label,
-        "probability": scores[run.label],
-        "score": round(1 - scores[model.about["negative_class"]], DIGITS),
-        "cut": detection.cut(run, decided),
-        "scores": scores,
-    }
-
-
-def _named(values: np.ndarray, classes: Sequence[str]) -> dict[str, float]:
-    return dict(zip(classes, values.round(DIGITS).tolist(), strict=True))
+        begin=run.begin * step,
+        end=min(run.end * step, source.decoded),
+        label=run.label,
+        probability=scores[run.label],
+        score=round(1 - scores[model.about["negative_class"]], DIGITS),
+        cut=detection.cut(run, decided),
+        scores=scores,
+    )
 
 
 def _region(reader: ClipReader, source: Source, size: tuple[int, int], stride: int) -> dict[str, Any]:

@@ -29,10 +29,12 @@ class Model:
 
     @property
     def classes(self) -> list[str]:
+        """Return the names of its classes."""
         return self.about["classes"]
 
     @property
     def preparation(self) -> dict[str, Any]:
+        """Return the preparation settings of its training."""
         return self.about["preparation"]
 
     @property
@@ -48,10 +50,18 @@ def load_trained_model(
 
     Parameters
     ----------
-    path : path of a ``model.pt``.
-    device : ``auto``, ``cpu``, ``cuda``, …
-    study : source of the decision rule and detection settings; None uses those of the training.
-    workers : threads of the network.
+    path : path-like
+        A ``model.pt``.
+    device : str
+        ``auto``, ``cpu``, ``cuda`` or ``cuda:<n>``.
+    study : Study, optional
+        Source of the decision rule and detection settings; default: those of the training.
+    workers : int
+        Threads of the network.
+
+    Returns
+    -------
+    Model
 
     Raises
     ------
@@ -65,7 +75,7 @@ def load_trained_model(
     if about["negative_class"] not in about["classes"]:
         raise fail(
             path,
-            "model has no class for no stroke",
+            "model has no negative class",
             f"{about['negative_class'] or 'Negative'!r} among its classes",
             ", ".join(about["classes"]),
             "train one with negatives.class among the classes",
@@ -73,7 +83,7 @@ def load_trained_model(
     if "pose" in variant.streams and not about["preparation"]["pose_estimator"]:
         raise fail(
             path,
-            "model takes poses, and those it was trained on came from files",
+            "model needs poses, and was trained on poses from files",
             "a model without poses, or one trained with preparation.pose.estimator",
             f"model {variant.model}",
             "choose another model",

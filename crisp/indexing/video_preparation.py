@@ -28,18 +28,40 @@ def frame_step(fps: float, working: float) -> tuple[int, list[str]]:
     Other rates are approximated with an integer step; a model may lack its own rate.
     """
     if not working:
-        return 1, ["the model does not tell its frame rate: every frame is taken"]
+        return 1, ["the model file stores no frame rate; using every frame"]
     step = max(1, math.floor(fps / working + 0.5))
     if abs(fps / step - working) <= SAME_RATE * working:
         return step, []
     return step, [
-        f"{fps:g} frames per second, taken at {fps / step:g}; the model was trained at {working:g}, so it "
-        f"sees all motion {working * step / fps:.3g} times as fast as it learnt it: expect more errors"
+        f"{fps:g} frames per second, taken at {fps / step:g}; the model was trained at {working:g}, so "
+        f"motion appears {working * step / fps:.3g} times as fast as in its training: expect more errors"
     ]
 
 
 def prepare_video(source: Source, folder: Path, step: int, model: Model, options: Options) -> list[str]:
-    """Make the missing stage files; return warnings about the video."""
+    """Make the missing stage files of a video.
+
+    Parameters
+    ----------
+    source : Source
+        The video; facts known only after decoding are added to it.
+    folder : path-like
+        Folder of the stage files.
+    step : int
+        Keep every `step`-th frame.
+    model : Model
+    options : Options
+
+    Returns
+    -------
+    list of str
+        Warnings about the video.
+
+    Raises
+    ------
+    CrispError
+        If the video cannot be decoded, or the disk is full.
+    """
     prepared = {
         **model.preparation,
         "frame_step": step,
@@ -70,10 +92,11 @@ def prepare_video(source: Source, folder: Path, step: int, model: Model, options
         roi.extract_roi(images, motion, region, *settings)
     if "pose" in model.variant.streams and not _usable(folder / "pose.h5", "pose"):
         pose_estimation.estimate_poses(images, region, folder / "pose.h5")
-    told = frames.described(images)
-    source.width, source.height = told.width, told.height
-    source.claimed, source.decoded = told.claimed, told.decoded
-    source.broken, source.resized, source.variable_rate = told.broken, told.resized, told.variable_rate
+    decoded = frames.described(images)
+    source.width, source.height = decoded.width, decoded.height
+    source.claimed, source.decoded = decoded.claimed, decoded.decoded
+    source.broken, source.resized = decoded.broken, decoded.resized
+    source.variable_rate = decoded.variable_rate
     return source.warnings()
 
 
@@ -81,7 +104,7 @@ def _available(backend: str) -> str:
     """Return the flow backend of the model's training, or another one if it has no GPU here."""
     if backend != "gpu" or torch.cuda.is_available():
         return backend
-    print("warning: the model's flow was computed on a GPU; there is none: a CPU does it", file=sys.stderr)
+    print("warning: the model's flow was computed on a GPU; using the CPU: there is no GPU", file=sys.stderr)
     return "auto"
 
 
@@ -109,7 +132,7 @@ def _flow(images: Path, target: Path, backend: str, workers: int) -> None:
     except DeviceFullError as error:  # no file mixes two backends
         for path in parts:
             path.unlink(missing_ok=True)
-        print(f"warning: {error}\n    instead another backend computes {target}", file=sys.stderr)
+        print(f"warning: {error}\n    computing it with another backend instead: {target}", file=sys.stderr)
         _flow(images, target, "auto", workers)
         return
     flow.gather(images, parts, target)

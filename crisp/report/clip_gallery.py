@@ -37,7 +37,8 @@ def draw_samples(dataset: ClipDataset, count: int, path: str | Path) -> None:
     dataset : ClipDataset
     count : int
         Maximum number; limited by the size of the data set.
-    path : path of the PNG.
+    path : path-like
+        PNG file to write.
 
     Raises
     ------

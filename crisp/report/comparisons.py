@@ -21,7 +21,7 @@ from crisp.core.html_table import write_page
 from crisp.core.limits import LARGEST_TEXT
 from crisp.core.unreadable import reading
 from crisp.core.words import counted
-from crisp.report.summary import Row, Run
+from crisp.report.summary import Run, SummaryRow
 
 RESAMPLES = 9999
 EVERY_SEED = "all"
@@ -62,7 +62,7 @@ def mcnemar(first_only: int, second_only: int) -> float:
     return float(binomtest(first_only, first_only + second_only).pvalue) if first_only + second_only else 1.0
 
 
-def bootstrap(differences: ArrayLike, seed: int = 0) -> list[float] | None:
+def bootstrap_interval(differences: ArrayLike, seed: int = 0) -> list[float] | None:
     """Return the 95 % interval ``[low, high]`` of a mean difference by bootstrap; None without samples.
 
     Parameters
@@ -78,12 +78,12 @@ def bootstrap(differences: ArrayLike, seed: int = 0) -> list[float] | None:
         The 2.5th and 97.5th percentile of the means of `RESAMPLES` draws of n samples with replacement
         (B. Efron, "Bootstrap methods: another look at the jackknife", 1979).
     """
-    from scipy.stats import bootstrap as resampled
+    from scipy.stats import bootstrap
 
     values = np.asarray(differences, dtype=np.float64)
     if not values.size or np.ptp(values) == 0:
         return [float(values[0])] * 2 if values.size else None
-    found = resampled(
+    found = bootstrap(
         (values,),
         np.mean,
         n_resamples=RESAMPLES,
@@ -94,7 +94,7 @@ def bootstrap(differences: ArrayLike, seed: int = 0) -> list[float] | None:
     return [float(found.confidence_interval.low), float(found.confidence_interval.high)]
 
 
-def compare(runs: Iterable[Run], rows: Iterable[Row]) -> list[Comparison]:
+def compare_variants(runs: Iterable[Run], rows: Iterable[SummaryRow]) -> list[Comparison]:
     """Compare every two variants: one row per seed and, for several seeds, one for their mean.
 
     The test samples of all splits of a seed are pooled: in a cross-validation each
@@ -104,8 +104,12 @@ def compare(runs: Iterable[Run], rows: Iterable[Row]) -> list[Comparison]:
     ----------
     runs : iterable of Run
         With a ``predictions.csv`` in each folder.
-    rows : iterable of Row
+    rows : iterable of SummaryRow
         Their summary (`crisp.report.summary.collect_rows`), which marks those that never learned.
+
+    Returns
+    -------
+    list of Comparison
 
     Raises
     ------
@@ -157,7 +161,7 @@ def _differences(
             "not tested on the same samples",
             counted(len(first), "sample"),
             f"{len(second)}, of which {len(first.keys() & second.keys())} are the same",
-            "run snakemake: it evaluates again what has changed",
+            "run snakemake: it repeats outdated evaluations",
         )
     return [first[sample] - second[sample] for sample in first]
 
@@ -170,7 +174,7 @@ def _of_seed(first: str, second: str, seed: int, differences: Sequence[int]) -> 
 def _mean(differences: ArrayLike) -> tuple[float | None, float | None, float | None]:
     """Return the mean difference and its interval."""
     values = np.asarray(differences, dtype=np.float64)
-    bounds = bootstrap(values)
+    bounds = bootstrap_interval(values)
     return (float(values.mean()), bounds[0], bounds[1]) if bounds else (None, None, None)
 
 
@@ -229,7 +233,7 @@ def write_comparisons_page(path: str | Path, rows: Iterable[Comparison]) -> None
         "Accuracy of the first minus that of the second in points, on the same test samples, with its 95 % "
         "interval (paired bootstrap of the samples). Only first, only second: samples that one of them alone "
         "gets right; p: exact McNemar test, not corrected for the number of comparisons. Seed all: mean over "
-        "the seeds. In a cross-validation the samples of all folds are taken together, as in the summary. A "
+        "the seeds. In a cross-validation the samples of all folds are pooled, as in the summary. A "
         "difference to a variant that never learned has neither interval nor p: it compares a training that "
         "failed, not a model."
     )

@@ -36,7 +36,7 @@ PRECISIONS = (
 )
 
 
-class Row(NamedTuple):
+class DetectionRow(NamedTuple):
     """A row of ``detection.tsv``: a run evaluated with one decision rule. None: not defined.
 
     `ap_*` are average precisions ignoring the class and `class_ap_*` means over the classes, at IoU 0.5
@@ -61,7 +61,7 @@ class Row(NamedTuple):
     campaign_map_one_to_one: float | None
 
 
-def collect_detections(runs: Iterable[Run]) -> list[Row]:
+def collect_detections(runs: Iterable[Run]) -> list[DetectionRow]:
     """Read the metrics of all runs: four rows each, one per decision rule, in the order given.
 
     Raises
@@ -72,7 +72,7 @@ def collect_detections(runs: Iterable[Run]) -> list[Row]:
     return [row for run in runs for row in _rows(run)]
 
 
-def read(path: str | Path) -> dict[str, Any]:
+def read_detection(path: str | Path) -> dict[str, Any]:
     """Return the metrics of a ``detection.json``.
 
     Raises
@@ -84,14 +84,14 @@ def read(path: str | Path) -> dict[str, Any]:
     return json_file.read(path, json_schema.schema("detection"), "file of detection figures", remedy)
 
 
-def _rows(run: Run) -> list[Row]:
-    content = read(run.folder / "detection.json")
+def _rows(run: Run) -> list[DetectionRow]:
+    content = read_detection(run.folder / "detection.json")
     rows = []
     for rule in RULES:
         figures = content["decisions"][rule]
         precision, of_classes = figures["average_precision"], figures["mean_average_precision"]
         rows.append(
-            Row(
+            DetectionRow(
                 variant=run.variant,
                 split=run.split,
                 seed=run.seed,
@@ -113,20 +113,20 @@ def _rows(run: Run) -> list[Row]:
     return rows
 
 
-def write_detection_summary(path: str | Path, rows: Iterable[Row]) -> None:
+def write_detection_summary(path: str | Path, rows: Iterable[DetectionRow]) -> None:
     """Write ``detection.tsv``: shares with six decimals, yes or no, an empty cell for None."""
-    write_table(path, Row._fields, rows)
+    write_table(path, DetectionRow._fields, rows)
 
 
-def write_detection_page(path: str | Path, rows: Iterable[Row]) -> None:
+def write_detection_page(path: str | Path, rows: Iterable[DetectionRow]) -> None:
     """Write mean and spread over the seeds, for every rule, as a self-contained HTML page."""
-    groups: dict[tuple[str, str, str], list[Row]] = {}
+    groups: dict[tuple[str, str, str], list[DetectionRow]] = {}
     for row in rows:
         groups.setdefault((row.variant, row.split, row.decision), []).append(row)
     note = (
         "Figures in %, mean ± standard deviation over the seeds; a star marks the study's decision rule. "
-        "Global IoU: frame by frame, beside its value for stroke everywhere. AP: average precision at an "
-        "IoU of 0.5, and its mean over 0.5 to 0.95, whatever the class and as mean over the classes. "
+        "Global IoU: frame by frame, next to its value for stroke everywhere. AP: average precision at an "
+        "IoU of 0.5, and its mean over 0.5 to 0.95, regardless of class and as mean over the classes. "
         "Campaign mAP: mean of precision x recall over the same IoUs, as MediaEval 2022 ranked, and with at "
         "most one annotated stroke for each found one."
     )
@@ -143,7 +143,7 @@ def write_detection_page(path: str | Path, rows: Iterable[Row]) -> None:
     write_tables(path, "Strokes found in untrimmed videos", note, tables)
 
 
-def _cells(rows: Sequence[Row]) -> list[str]:
+def _cells(rows: Sequence[DetectionRow]) -> list[str]:
     """Return the cells under `NAMES`, `FRAMES` and `PRECISIONS` for a variant's seeds."""
     first = rows[0]
     found = sum(row.detections for row in rows) / len(rows)

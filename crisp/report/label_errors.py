@@ -18,7 +18,7 @@ from crisp.core.html_table import Link, write_page
 from crisp.core.words import counted
 from crisp.evaluation.predictions import Prediction, read_predictions
 from crisp.study.config import Study
-from crisp.study.samples import read_samples
+from crisp.study.samples import Sample, read_samples
 
 MOST_ROWS = 100  # on the page; the table holds all
 
@@ -27,7 +27,7 @@ class Suspect(NamedTuple):
     """A row of ``label_errors.tsv``: frames ``[begin, end)`` of the volume, annotated as `label`.
 
     `kind` is ``stroke`` or ``negative``, `predicted` the class with the highest mean probability over
-    `models` models; the next columns are those of `Doubt`. `probabilities` (N,), by class, are not
+    `models` models; the next columns are those of `LabelConfidence`. `probabilities` (N,), by class, are not
     a column.
     """
 
@@ -46,7 +46,7 @@ class Suspect(NamedTuple):
     probabilities: tuple[float, ...]
 
 
-class Doubt(NamedTuple):
+class LabelConfidence(NamedTuple):
     """Confidence in n labels.
 
     `self_confidence` (n,) is the probability of the given label, `margin` (n,) its difference from the
@@ -69,16 +69,16 @@ class Ranking(NamedTuple):
     def scope(self) -> str:
         """Describe which samples are ranked."""
         ranked, likely = len(self.suspects), sum(one.likely for one in self.suspects)
-        said = f"{ranked} of {counted(self.samples, 'sample')}, by {self.variant}; likely errors: {likely}"
+        text = f"{ranked} of {counted(self.samples, 'sample')}, by {self.variant}; likely errors: {likely}"
         if ranked < self.samples:
-            said += (
-                ". The others trained or validated the models that would judge them: with split.folds, or "
-                "split.method leave_one_group_out, every sample is ranked"
+            text += (
+                ". The others were used for training or validation: with split.folds, or split.method "
+                "leave_one_group_out, every sample is ranked"
             )
-        return said
+        return text
 
 
-def doubts(labels: ArrayLike, probabilities: ArrayLike) -> Doubt:
+def label_confidence(labels: ArrayLike, probabilities: ArrayLike) -> LabelConfidence:
     """Evaluate labels with probabilities of models that did not train on them.
 
     A label is a likely error if another class is the most probable one of those whose probability
@@ -94,7 +94,7 @@ def doubts(labels: ArrayLike, probabilities: ArrayLike) -> Doubt:
 
     Returns
     -------
-    Doubt
+    LabelConfidence
     """
     given, values = np.asarray(labels, dtype=np.intp), np.asarray(probabilities, dtype=np.float64)
     every = np.arange(len(given))
@@ -109,7 +109,7 @@ def doubts(labels: ArrayLike, probabilities: ArrayLike) -> Doubt:
     )
     confident = np.where(values >= thresholds, values, -np.inf)
     likely = np.isfinite(confident.max(axis=1)) & (confident.argmax(axis=1) != given)
-    return Doubt(confidence, confidence - others.max(axis=1), likely)
+    return LabelConfidence(confidence, confidence - others.max(axis=1), likely)
 
 
 def rank_label_errors(study: Study, variant: str = "") -> Ranking:
@@ -123,6 +123,10 @@ def rank_label_errors(study: Study, variant: str = "") -> Ranking:
     variant : str
         Name of the variant; empty: the one with the most correct predictions.
 
+    Returns
+    -------
+    Ranking
+
     Raises
     ------
     CrispError
@@ -131,45 +135,48 @@ def rank_label_errors(study: Study, variant: str = "") -> Ranking:
     names = [study.variant(variant).name] if variant else [one.name for one in study.variants]
     found = {name: _labelled(study, name) for name in names}
     name = max(found, key=lambda one: _accuracy(found[one]))
-    kinds = {sample.sample: sample for sample in read_samples(study.results / "strokes.tsv")}
-    labelled = sum(sample.label in study.classes for sample in kinds.values())
+    samples = {sample.sample: sample for sample in read_samples(study.results / "strokes.tsv")}
+    labelled = sum(sample.label in study.classes for sample in samples.values())
     # Exclude later changes of the annotation, and videos no longer in use.
     known = [
         predictions
         for sample, predictions in found[name].items()
-        if sample in kinds
-        and kinds[sample].label == predictions[0].label
-        and kinds[sample].video in study.used
+        if sample in samples
+        and samples[sample].label == predictions[0].label
+        and samples[sample].video in study.used
     ]
-    if not known:
-        return Ranking(name, [], labelled)
+    return Ranking(name, _suspects(study, known, samples) if known else [], labelled)
+
+
+def _suspects(
+    study: Study, known: Sequence[Sequence[Prediction]], samples: Mapping[str, Sample]
+) -> list[Suspect]:
+    """Return the samples of these predictions, one list each, least confident first."""
     means = np.array([np.mean([one.scores for one in predictions], axis=0) for predictions in known])
     labels = [study.classes.index(predictions[0].label) for predictions in known]
-    doubt = doubts(labels, means)
+    found = label_confidence(labels, means)
     order = sorted(
-        range(len(known)), key=lambda index: (doubt.self_confidence[index], doubt.margin[index], index)
+        range(len(known)), key=lambda index: (found.self_confidence[index], found.margin[index], index)
     )
-    suspects = []
-    for place, index in enumerate(order, start=1):
-        first = known[index][0]
-        suspects.append(
-            Suspect(
-                place,
-                first.sample,
-                first.video,
-                first.begin,
-                first.end,
-                kinds[first.sample].kind,
-                first.label,
-                study.classes[int(means[index].argmax())],
-                round(float(doubt.self_confidence[index]), 6),
-                round(float(doubt.margin[index]), 6),
-                bool(doubt.likely[index]),
-                len(known[index]),
-                tuple(means[index].round(6).tolist()),
-            )
+    return [
+        Suspect(
+            rank=rank,
+            sample=first.sample,
+            video=first.video,
+            begin=first.begin,
+            end=first.end,
+            kind=samples[first.sample].kind,
+            label=first.label,
+            predicted=study.classes[int(means[index].argmax())],
+            self_confidence=round(float(found.self_confidence[index]), 6),
+            margin=round(float(found.margin[index]), 6),
+            likely=bool(found.likely[index]),
+            models=len(known[index]),
+            probabilities=tuple(means[index].round(6).tolist()),
         )
-    return Ranking(name, suspects, labelled)
+        for rank, index in enumerate(order, start=1)
+        for first in known[index][:1]
+    ]
 
 
 def _labelled(study: Study, variant: str) -> dict[str, list[Prediction]]:
@@ -197,15 +204,23 @@ def write_label_errors(path: str | Path, suspects: Iterable[Suspect]) -> None:
 def write_label_errors_page(
     path: str | Path, study: Study, ranking: Ranking, note: str, links: Mapping[str, str] | None = None
 ) -> None:
-    """Write the first `MOST_ROWS` as a page of HTML.
+    """Write the first `MOST_ROWS` as an HTML page.
 
     Parameters
     ----------
-    path : path of the page.
+    path : path-like
+        Page to write.
     study : Study
     ranking : Ranking
-    note : how to correct them, as text.
-    links : URL of the viewer page of each sample.
+    note : str
+        How to correct them.
+    links : mapping, optional
+        URL of the viewer page of each sample.
+
+    Raises
+    ------
+    CrispError
+        If the page cannot be written.
     """
     headings = [
         "Rank",
@@ -236,9 +251,9 @@ def write_label_errors_page(
             ]
         )
     about = (
-        f"{ranking.scope}. The least believed labels come first: P(annotated) is the probability that models "
-        "which never saw the sample give its class, margin that minus the highest of another class. Likely "
-        "errors are those of confident learning (Northcutt et al., 2021). A negative that looks like a "
-        f"stroke may be one that nobody annotated. {note}"
+        f"{ranking.scope}. The least probable labels come first: P(annotated) is the out-of-sample "
+        "probability of the annotated class, margin its difference from the highest probability of another "
+        "class. Likely errors are those of confident learning (Northcutt et al., 2021). A negative that "
+        f"looks like a stroke may be an unannotated stroke. {note}"
     )
     write_page(path, "Labels that may be wrong", about, headings, body)

@@ -32,7 +32,7 @@ from crisp.study.splits import read_split
 
 FORMS = ("2020", "2022")  # of the classification task: one XML per video, or one list of trimmed clips
 LARGEST_IOU = 0.5  # between two detections of a video
-LOOKED_INTO = {  # schema of the part of a detection.json that is read
+DETECTION = {  # schema of the part of a detection.json that is read
     "type": "object",
     "required": ["videos"],
     "properties": {"videos": {"type": "array", "items": {"type": "string"}}},
@@ -47,7 +47,7 @@ class Clip(NamedTuple):
     stroke: Stroke
 
 
-def classification(
+def classification_files(
     study: Study, split: str, predictions: str | Path, form: str = "auto"
 ) -> dict[Path, Element]:
     """Return the submission files of the classification task.
@@ -58,7 +58,7 @@ def classification(
     split : str
         Name of the split whose test strokes are submitted: those in annotation files, as the
         negatives cut from the gaps are not part of the task.
-    predictions : path
+    predictions : path-like
         A ``predictions.csv``.
     form : str
         ``2020`` (one XML per video), ``2022`` (one list of clips), or ``auto``: the latter if every test
@@ -75,7 +75,7 @@ def classification(
         Listing everything that would invalidate the submission.
     """
     if form not in ("auto", *FORMS):
-        raise fail("form", "no such form", f"auto, {', '.join(FORMS)}", form, "choose one of them")
+        raise fail("form", "unknown form", f"auto, {', '.join(FORMS)}", form, "choose one of them")
     faults: list[Fault] = []
     clips = _predicted(study, split, Path(predictions), faults)
     for video, own in _by_video(clips).items():
@@ -83,10 +83,8 @@ def classification(
     trimmed = not (parts := _not_whole(study, clips))
     faults += parts if form == "2022" else []
     faults += _same_names(study, {clip.video for clip in clips})
-    if not clips and not faults:
-        faults.append(Fault(f"split {split}", "no test stroke", "at least one annotated stroke", "none"))
-    if faults:
-        raise CrispError(*faults)
+    nothing = Fault(f"split {split}", "no test stroke", "at least one annotated stroke", "none")
+    _refuse(faults, clips, nothing)
     if form == "2022" or (form == "auto" and trimmed):
         root = Element("videos")
         for video, stroke in clips:
@@ -98,7 +96,7 @@ def classification(
     }
 
 
-def detection(study: Study, detections: str | Path) -> dict[Path, Element]:
+def detection_files(study: Study, detections: str | Path) -> dict[Path, Element]:
     """Return the submission files of the detection task, one per test video, empty without detections.
 
     Test videos have a detection row of the split ``test`` in ``annotations.tsv``; if there are
@@ -107,7 +105,7 @@ def detection(study: Study, detections: str | Path) -> dict[Path, Element]:
     Parameters
     ----------
     study : Study
-    detections : path
+    detections : path-like
         A ``detections.csv``: columns `video`, `begin` and `end`, in frames of the volume.
 
     Returns
@@ -124,19 +122,23 @@ def detection(study: Study, detections: str | Path) -> dict[Path, Element]:
     found = _detections(study, Path(detections), faults)
     tested = {row.video for row in study.annotations if row.task == "detection" and row.split == "test"}
     videos = [video for video in study.used if video in (tested or found)]
-    faults += _not_looked_into(Path(detections), videos)
+    faults += _skipped(Path(detections), videos)
     for video in videos:
         faults += _outside(study, video, found.get(video, []), str(detections))
         faults += _alike(f"{detections}, video {video}", found.get(video, []))
     faults += _same_names(study, videos)
-    if not videos and not faults:
-        faults.append(Fault(str(detections), "no test video", "at least one detection or test video", "none"))
-    if faults:
-        raise CrispError(*faults)
+    nothing = Fault(str(detections), "no test video", "at least one detection or test video", "none")
+    _refuse(faults, videos, nothing)
     return {
         Path("detectionTask/test", f"{_name(study, video)}.xml"): annotation_element(found.get(video, []))
         for video in videos
     }
+
+
+def _refuse(faults: Sequence[Fault], content: Sequence[object], nothing: Fault) -> None:
+    """Raise all faults of a submission, or `nothing` if it has no content."""
+    if faults or not content:
+        raise CrispError(*(faults or [nothing]))
 
 
 def write_submission(out: str | Path, files: Mapping[Path, Element]) -> None:
@@ -194,7 +196,7 @@ def _predictions(path: Path, faults: list[Fault]) -> dict[str, str]:
     """Return the predicted class of each sample."""
     rows = [(row["sample"], plain(row["prediction"])) for _, row in _table(path, ("sample", "prediction"))]
     faults += [
-        Fault(f"{path}, sample {sample}", "is there more than once", "one row", counted(count, "row"))
+        Fault(f"{path}, sample {sample}", "occurs more than once", "one row", counted(count, "row"))
         for sample, count in Counter(sample for sample, _ in rows).items()
         if count > 1
     ]
@@ -214,7 +216,7 @@ def _detections(study: Study, path: Path, faults: list[Fault]) -> dict[str, list
             continue
         if row["video"] not in study.used:
             faults.append(
-                Fault(where, "no such video in use", f"an id of {study.videos_table}", row["video"])
+                Fault(where, "unknown or unused video", f"an id of {study.videos_table}", row["video"])
             )
             continue
         step, frames = study.videos[row["video"]].frame_step, frame_count(study, row["video"])[0]
@@ -225,27 +227,27 @@ def _detections(study: Study, path: Path, faults: list[Fault]) -> dict[str, list
     return found
 
 
-def _not_looked_into(detections: Path, videos: Collection[str]) -> list[Fault]:
+def _skipped(detections: Path, videos: Collection[str]) -> list[Fault]:
     """Report test videos that detection skipped: an empty file would claim that nothing was found.
 
     The processed videos are listed in the ``detection.json`` beside ``detections.csv``; a table from
     elsewhere has none.
     """
     figures = detections.with_name("detection.json")
-    looked_into = set(videos)
+    processed = set(videos)
     if figures.exists():
         remedy = "give those of crisp detect"
-        looked_into = set(json_file.read(figures, LOOKED_INTO, "file of detection figures", remedy)["videos"])
+        processed = set(json_file.read(figures, DETECTION, "file of detection figures", remedy)["videos"])
     return [
         Fault(
             f"{figures}, video {video}",
-            "no strokes were looked for in this test video",
-            "a video of whose group nothing trains or validates",
-            "left out",
-            "put its group into the test split, or leave the video out of use",
+            "detection skipped this test video",
+            "a video whose group has no training or validation samples",
+            "skipped",
+            "put its group into the test split, or do not use the video",
         )
         for video in videos
-        if video not in looked_into
+        if video not in processed
     ]
 
 

@@ -11,9 +11,9 @@ from crisp.core.html_table import write_page
 from crisp.study.config import Study
 
 NOTE = (
-    "Optical flow is equal to the byte only where method, backend and versions are. Between backends of "
-    "DeepFlow few values differ by a stored unit, seldom a reason to compute it again; to make all alike, "
-    "type crisp redo --from flow VIDEO and run again."
+    "Optical flow is byte-identical only if method, backend and versions are equal. Between backends of "
+    "DeepFlow few values differ, by one stored unit: rarely a reason to compute it again. To make it "
+    "uniform, run crisp redo --from flow VIDEO, then the workflow."
 )
 
 
@@ -39,13 +39,13 @@ def flow_makers(study: Study) -> dict[Maker, list[str]]:
             path = study.stage_file(video, "flow", method)
             if path.exists():
                 with stage_files.open_stage(path, "flow") as file:
-                    told = (str(file.attrs.get(key, "unknown")) for key in ("backend", "versions"))
-                    maker = Maker(method, *told)
+                    attributes = (str(file.attrs.get(key, "unknown")) for key in ("backend", "versions"))
+                    maker = Maker(method, *attributes)
                 makers.setdefault(maker, []).append(video)
     return makers
 
 
-def mixed(makers: Mapping[Maker, list[str]]) -> list[str]:
+def mixed_methods(makers: Mapping[Maker, list[str]]) -> list[str]:
     """Return the flow methods computed by more than one backend, or more than one version of it."""
     methods = [maker.method for maker in makers]
     return sorted({method for method in methods if methods.count(method) > 1})

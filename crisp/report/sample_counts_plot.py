@@ -19,7 +19,7 @@ MOST_FOLDS = 10  # in the legend
 MOST_BARS = 30  # of the histogram
 
 
-def counted(
+def count_samples(
     samples: Sequence[Sample], splits: Mapping[str, Mapping[str, str]], classes: Sequence[str]
 ) -> dict[str, list[int]]:
     """Count the samples of each class by set; in a cross-validation by the fold that tests them.
@@ -60,9 +60,9 @@ def plot_sample_counts(
 
     Parameters
     ----------
-    path : path
+    path : path-like
         PNG file to write.
-    samples, splits, classes : as for `counted`.
+    samples, splits, classes : as for `count_samples`.
     fps : mapping
         Volume frame rate of each video in frames per second, above 0.
     clips : mapping
@@ -76,7 +76,7 @@ def plot_sample_counts(
     }
     with picture(path, 12.4, 1.7 + line_height(shown, 0.27) * max(len(shown), 6)) as figure:
         counts, boxes, histogram = figure.subplots(1, 3, width_ratios=[1.15, 1, 0.85])
-        _counts(counts, counted(named, splits, shown), shown)
+        _counts(counts, count_samples(named, splits, shown), shown)
         _boxes(boxes, lengths)
         strokes = [(one.end - one.begin) / fps[one.video] for one in samples if one.kind == "stroke"]
         _histogram(histogram, strokes, 1 / max(fps.values()))
@@ -96,8 +96,8 @@ def _counts(axes: Axes, sets: Mapping[str, Sequence[int]], classes: Sequence[str
     colours = dict(zip(folds, shades, strict=False)) | dict(zip(SPLITS, (BLUE, ORANGE, GREEN), strict=True))
     left = np.zeros(len(classes))
     for name, count in sets.items():
-        said = name if name in SPLITS else f"tested in {name}"
-        label = said if len(folds) <= MOST_FOLDS else ""
+        text = name if name in SPLITS else f"tested in {name}"
+        label = text if len(folds) <= MOST_FOLDS else ""
         axes.barh(range(len(classes)), count, left=left, color=colours[name], height=0.7, label=label)
         left += count
     for place, total in enumerate(left):

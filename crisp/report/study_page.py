@@ -27,9 +27,8 @@ PACKAGES = (
     "snakemake",
 )
 NOTE = (
-    "Versions on the machine that made this summary, and the config with every default filled in. A key that "
-    "changes no result, such as a backend or the number of workers, stands as it did when the summary was "
-    "made."
+    "Versions on the machine that made this summary, and the config with all defaults. A key that changes no "
+    "result, such as a backend or the number of workers, has its value at the time of the summary."
 )
 
 
@@ -44,14 +43,14 @@ def versions() -> dict[str, str]:
     return found
 
 
-def flattened(part: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+def flatten(part: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
     """Flatten to dotted keys with JSON values; the key of an object in a list is its `name` or number."""
     if isinstance(part, Mapping) and part:
         for key, value in part.items():
-            yield from flattened(value, f"{prefix}.{key}" if prefix else str(key))
+            yield from flatten(value, f"{prefix}.{key}" if prefix else str(key))
     elif isinstance(part, list) and part and all(isinstance(item, Mapping) for item in part):
         for number, item in enumerate(part):
-            yield from flattened(item, f"{prefix}.{item.get('name', number)}")
+            yield from flatten(item, f"{prefix}.{item.get('name', number)}")
     else:
         yield prefix, part if isinstance(part, str) else json.dumps(part, ensure_ascii=False)
 
@@ -59,8 +58,8 @@ def flattened(part: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
 def write_study_page(path: str | Path, study: Study) -> None:
     """Write the provenance as a self-contained HTML page."""
     rows = [["Version", *item] for item in versions().items()]
-    left_out = [row for row in study.videos.values() if not row.use]
+    excluded = [row for row in study.videos.values() if not row.use]
     rows.append(["Videos", "in use", f"{len(study.used)} of {len(study.videos)}"])
-    rows += [["Videos", f"left out: {row.video}", row.note or "no reason is noted"] for row in left_out]
-    rows += [["Config", *item] for item in flattened(study.config)]
+    rows += [["Videos", f"excluded: {row.video}", row.note or "no reason given"] for row in excluded]
+    rows += [["Config", *item] for item in flatten(study.config)]
     write_page(path, f"Study {study.name}", NOTE, ["Part", "Key", "Value"], rows)

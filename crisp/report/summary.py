@@ -42,7 +42,7 @@ class Run(NamedTuple):
     double_softmax: bool = False
 
 
-class Row(NamedTuple):
+class SummaryRow(NamedTuple):
     """A row of ``summary.tsv``: a run evaluated with one decision rule. None: not defined, or not known.
 
     `configured` marks the study's rule; `low` and `high` bound the 95 % interval of the
@@ -110,7 +110,7 @@ class Average(NamedTuple):
     rules: Mapping[str, Mean]
 
 
-def collect_rows(runs: Iterable[Run]) -> list[Row]:
+def collect_rows(runs: Iterable[Run]) -> list[SummaryRow]:
     """Read the metrics of all runs: four rows each, one per decision rule, in the order given.
 
     Raises
@@ -137,7 +137,7 @@ def _metrics(path: Path) -> dict[str, Any]:
     return metrics
 
 
-def _rows(run: Run) -> list[Row]:
+def _rows(run: Run) -> list[SummaryRow]:
     metrics = _metrics(run.folder / "metrics.json")
     history = read_history(run.folder / "history.csv")
     best = [int(epoch["epoch"]) for epoch in history if epoch["best"] == 1]
@@ -147,7 +147,7 @@ def _rows(run: Run) -> list[Row]:
         figures = metrics["decisions"][rule]
         low, high = figures["interval"] or (None, None)
         rows.append(
-            Row(
+            SummaryRow(
                 variant=run.variant,
                 split=run.split,
                 seed=run.seed,
@@ -175,9 +175,9 @@ def _rows(run: Run) -> list[Row]:
     return rows
 
 
-def by_variant(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
+def by_variant(rows: Iterable[SummaryRow]) -> dict[tuple[str, str], list[SummaryRow]]:
     """Group the rows of the configured rule by variant and split, all folds as one split, in order."""
-    groups: dict[tuple[str, str], list[Row]] = {}
+    groups: dict[tuple[str, str], list[SummaryRow]] = {}
     for row in rows:
         if row.configured:
             split = "folds" if row.split.startswith("fold-") else row.split
@@ -185,7 +185,7 @@ def by_variant(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
     return groups
 
 
-def averages(rows: Iterable[Row]) -> list[Average]:
+def averages(rows: Iterable[SummaryRow]) -> list[Average]:
     """Return mean and spread over seeds and folds of each variant, with the configured rule, in order."""
     rows = list(rows)
     by_rule = {
@@ -198,7 +198,7 @@ def averages(rows: Iterable[Row]) -> list[Average]:
     ]
 
 
-def _average(rows: Sequence[Row], by_rule: Mapping[str, Sequence[Row]]) -> Average:
+def _average(rows: Sequence[SummaryRow], by_rule: Mapping[str, Sequence[SummaryRow]]) -> Average:
     first = rows[0]
     folds = list(dict.fromkeys(row.split for row in rows))
     return Average(
@@ -217,17 +217,17 @@ def _average(rows: Sequence[Row], by_rule: Mapping[str, Sequence[Row]]) -> Avera
     )
 
 
-Figure = Callable[[Sequence[Row]], float | None]
+Figure = Callable[[Sequence[SummaryRow]], float | None]
 
 
-def _share(rows: Sequence[Row], figure: Callable[[Row], float | None]) -> float | None:
+def _share(rows: Sequence[SummaryRow], figure: Callable[[SummaryRow], float | None]) -> float | None:
     """Return a share of the samples of all rows together."""
     known = [(row.n, value) for row in rows if (value := figure(row)) is not None]
     total = sum(n for n, _ in known)
     return sum(n * value for n, value in known) / total if total else None
 
 
-def _accuracy(rows: Sequence[Row]) -> float | None:
+def _accuracy(rows: Sequence[SummaryRow]) -> float | None:
     return _share(rows, lambda row: row.accuracy)
 
 
@@ -235,14 +235,14 @@ def _by(name: str) -> Figure:
     return lambda rows: _share(rows, lambda row: row.super_classes[name])
 
 
-def _recall(rows: Sequence[Row]) -> float | None:
+def _recall(rows: Sequence[SummaryRow]) -> float | None:
     """Return the mean recall, over the samples of all rows together, of the classes that occur."""
     counts = [np.array([row.by_class[name] for row in rows]).sum(axis=0) for name in rows[0].by_class]
     recalls = [right / total for right, total in counts if total]
     return fmean(recalls) if recalls else None
 
 
-def _mean(rows: Sequence[Row], figure: Figure) -> Mean:
+def _mean(rows: Sequence[SummaryRow], figure: Figure) -> Mean:
     """Return the mean of a metric over the seeds; see `Mean`."""
     of_seeds = [value for some in _grouped(rows, lambda row: row.seed) if (value := figure(some)) is not None]
     of_folds = [
@@ -253,8 +253,8 @@ def _mean(rows: Sequence[Row], figure: Figure) -> Mean:
     return Mean(fmean(of_seeds) if of_seeds else None, _spread(of_seeds), _spread(of_folds))
 
 
-def _grouped(rows: Iterable[Row], key: Callable[[Row], Hashable]) -> list[list[Row]]:
-    groups: dict[Hashable, list[Row]] = {}
+def _grouped(rows: Iterable[SummaryRow], key: Callable[[SummaryRow], Hashable]) -> list[list[SummaryRow]]:
+    groups: dict[Hashable, list[SummaryRow]] = {}
     for row in rows:
         groups.setdefault(key(row), []).append(row)
     return list(groups.values())
@@ -264,7 +264,7 @@ def _spread(values: Sequence[float]) -> float | None:
     return stdev(values) if len(values) > 1 else None
 
 
-def _remarks(rows: Sequence[Row]) -> tuple[str, ...]:
+def _remarks(rows: Sequence[SummaryRow]) -> tuple[str, ...]:
     """List warnings about the reliability of the metrics."""
     remarks = []
     seeds = {row.seed: [one for one in rows if one.seed == row.seed] for row in rows}
@@ -279,7 +279,7 @@ def _remarks(rows: Sequence[Row]) -> tuple[str, ...]:
     return tuple(remarks)
 
 
-def _within_baseline(rows: Iterable[Row]) -> bool:
+def _within_baseline(rows: Iterable[SummaryRow]) -> bool:
     """Return whether the 95 % interval of the accuracy over all folds is not above the majority baseline."""
     known = [(row.n, row.accuracy, row.majority) for row in rows]
     counts = [(n, n * share, n * most) for n, share, most in known if share is not None and most is not None]
@@ -294,19 +294,19 @@ def _seeds(some: Collection[int], seeds: Collection[int]) -> str:
     return f"seed{'s' if len(some) > 1 else ''} {', '.join(map(str, some))}"
 
 
-def write_summary(path: str | Path, rows: Iterable[Row]) -> None:
+def write_summary(path: str | Path, rows: Iterable[SummaryRow]) -> None:
     """Write ``summary.tsv``: shares with six decimals, yes or no, an empty cell for None.
 
     The accuracy by each set of super-classes is a last column ``accuracy:<set>``.
     """
     rows = list(rows)
     names = list(rows[0].super_classes) if rows else []
-    plain = Row._fields.index("super_classes")
-    columns = [*Row._fields[:plain], *(f"accuracy:{name}" for name in names)]
+    plain = SummaryRow._fields.index("super_classes")
+    columns = [*SummaryRow._fields[:plain], *(f"accuracy:{name}" for name in names)]
     write_table(path, columns, ((*row[:plain], *(row.super_classes[name] for name in names)) for row in rows))
 
 
-def summary_text(rows: Iterable[Row]) -> str:
+def summary_text(rows: Iterable[SummaryRow]) -> str:
     """Format the averages as a table for the terminal, remarks below it."""
     found = averages(rows)
     headings = _headings(found)
@@ -352,7 +352,7 @@ def mean_spread(values: Iterable[float | None]) -> tuple[float | None, float | N
     return fmean(known) if known else None, stdev(known) if len(known) > 1 else None
 
 
-def write_summary_page(path: str | Path, rows: Iterable[Row]) -> None:
+def write_summary_page(path: str | Path, rows: Iterable[SummaryRow]) -> None:
     """Write the averages as a self-contained HTML page, remarks below their variants."""
     found = averages(rows)
     plain = len(HEADINGS)
@@ -373,7 +373,7 @@ def write_summary_page(path: str | Path, rows: Iterable[Row]) -> None:
         "Accuracies and recalls in %, by the decision rule of the study: mean ± standard deviation over "
         "the seeds. In a cross-validation the figure of a seed is that of the test samples of all folds "
         "together, as in the differences between the variants; (folds ± …) is the standard deviation between "
-        "the folds. Majority: always predicting the commonest training class. Super-classes of TTStroke-21 "
-        "are hand (forehand or backhand) and type (serve, offensive or defensive)."
+        "the folds. Majority: always predicting the most frequent training class. Super-classes of "
+        "TTStroke-21 are hand (forehand or backhand) and type (serve, offensive or defensive)."
     )
     write_tables(path, "Accuracy of the variants", note, tables)

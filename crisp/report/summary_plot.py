@@ -22,11 +22,13 @@ from crisp.core.plotting import (
     picture,
     wrapped,
 )
-from crisp.report.summary import Row, averages, by_variant
+from crisp.report.summary import SummaryRow, averages, by_variant
 from crisp.study.config import Variant
 
 
-def plot_summary(path: str | Path, rows: Sequence[Row], title: str = "Accuracy of the variants") -> None:
+def plot_summary(
+    path: str | Path, rows: Sequence[SummaryRow], title: str = "Accuracy of the variants"
+) -> None:
     """Plot the accuracy of every variant with the configured decision rule.
 
     A dot is a run (a seed, or a seed of a fold), its line the 95 % interval, the vertical bar the mean, also
@@ -34,9 +36,9 @@ def plot_summary(path: str | Path, rows: Sequence[Row], title: str = "Accuracy o
 
     Parameters
     ----------
-    path : path
+    path : path-like
         PNG file to write.
-    rows : sequence of Row
+    rows : sequence of SummaryRow
         The summary (`crisp.report.summary.collect_rows`).
     title : str, optional
         Title of the plot.
@@ -65,16 +67,18 @@ def plot_summary(path: str | Path, rows: Sequence[Row], title: str = "Accuracy o
         legend(figure, axes)
 
 
-def plot_flow_study(path: str | Path, rows: Sequence[Row], groups: Mapping[str, Sequence[Variant]]) -> None:
+def plot_flow_study(
+    path: str | Path, rows: Sequence[SummaryRow], groups: Mapping[str, Sequence[Variant]]
+) -> None:
     """Plot the accuracy by flow method and normalisation, one panel per group of variants.
 
     A dot is a run, a bar the mean of its variant (as in the summary), with the configured decision rule.
 
     Parameters
     ----------
-    path : path
+    path : path-like
         PNG file to write.
-    rows : sequence of Row
+    rows : sequence of SummaryRow
         The summary (`crisp.report.summary.collect_rows`).
     groups : mapping
         `crisp.study.config.Study.flow_groups`.
@@ -112,7 +116,7 @@ def plot_flow_study(path: str | Path, rows: Sequence[Row], groups: Mapping[str, 
         legend(figure, *panels)
 
 
-def _dots(axes: Axes, place: int, rows: Sequence[Row], mean: float | None) -> None:
+def _dots(axes: Axes, place: int, rows: Sequence[SummaryRow], mean: float | None) -> None:
     """Plot the runs of a variant side by side on the line at height `place`, and the mean over its seeds."""
     heights = place + 0.13 * (np.arange(len(rows)) - (len(rows) - 1) / 2) * min(1, 5 / len(rows))
     for height, row in zip(heights, rows, strict=True):

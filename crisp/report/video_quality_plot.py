@@ -16,8 +16,7 @@ from crisp.core import stage_files
 from crisp.core.errors import fail
 from crisp.core.plotting import BLUE, GREY, ORANGE, annotate, legend, picture
 from crisp.core.words import counted
-from crisp.preparation import flow as flows
-from crisp.preparation import frames, roi
+from crisp.preparation import flow, frames, roi
 from crisp.preparation.flow_colours import colour_wheel, flow_to_rgb
 from crisp.study import samples
 from crisp.study.annotations import Stroke
@@ -58,15 +57,19 @@ class Prepared(NamedTuple):
     motion: np.ndarray
 
 
-def plot_video_quality(study: Study, video: str, path: str | Path, kept: Labels | None = None) -> None:
+def plot_video_quality(
+    study: Study, video: str, path: str | Path, label_snapshot: Labels | None = None
+) -> None:
     """Plot the quality-control figure of a video, with the study's first flow method.
 
     Parameters
     ----------
     study : Study
     video : str
-    path : path of the PNG.
-    kept : dict
+        Id of the video.
+    path : path-like
+        PNG file to write.
+    label_snapshot : dict, optional
         Snapshot of strokes to use instead of the annotation files (see `crisp.study.samples.labels`).
 
     Raises
@@ -77,7 +80,7 @@ def plot_video_quality(study: Study, video: str, path: str | Path, kept: Labels 
     method = study.flow_methods[0]
     images = study.stage_file(video, "frames")
     motion, region = (study.stage_file(video, stage, method) for stage in ("flow", "roi"))
-    annotated = samples.annotated(study, video, kept)
+    annotated = samples.annotated(study, video, label_snapshot)
     prepared = read_preparation(images, motion, region, annotated)
     source = frames.described(images)
     count, (height, width) = len(prepared.roi), prepared.images.shape[1:3]
@@ -92,11 +95,11 @@ def plot_video_quality(study: Study, video: str, path: str | Path, kept: Labels 
     sheet = 2 * (WIDTH / COLUMNS * height / width) + 0.5
     warnings = source.warnings()
     colour, weight = (ORANGE, "bold") if warnings else (GREY, "normal")
-    told = f"decode warnings: {'; '.join(warnings)}" if warnings else "decoded without warnings"
+    decoding = f"decode warnings: {'; '.join(warnings)}" if warnings else "decoded without warnings"
     lines = [
         Line(wrap(video, 60), {"fontsize": 13, "weight": "bold"}),
         Line(wrap("  \u00b7  ".join(facts), LETTERS), {"color": GREY}),
-        Line(wrap(told, LETTERS), {"color": colour, "weight": weight}),
+        Line(wrap(decoding, LETTERS), {"color": colour, "weight": weight}),
     ]
     header = HEADER + MORE * sum(len(line.texts) - 1 for line in lines)
     with picture(path, WIDTH, header + sheet + PATHS) as figure:
@@ -113,6 +116,17 @@ def read_preparation(
 ) -> Prepared:
     """Read the plotted data: some frames with their flow, and the statistics of every frame.
 
+    Parameters
+    ----------
+    frames_file, flow_file, roi_file : path-like
+        Stage files of one video.
+    annotated : sequence of Stroke
+        Annotated strokes, in frames of the stage files.
+
+    Returns
+    -------
+    Prepared
+
     Raises
     ------
     CrispError
@@ -124,7 +138,7 @@ def read_preparation(
         stage_files.open_stage(roi_file, "roi") as region,
     ):
         count = len(images["rgb"])
-        at = shown(count, annotated)
+        at = choose_frames(count, annotated)
         for path, rows in ((flow_file, motion["flow"]), (roi_file, region["roi"])):
             if len(rows) != count:
                 what, remedy = f"does not belong to {frames_file}", "give the stage files of one video"
@@ -137,17 +151,30 @@ def read_preparation(
             float(images.attrs["fps"]),
             at,
             np.concatenate([stage_files.read_rows(images["rgb"], frame, frame + 1) for frame in at]),
-            np.concatenate([flows.read(motion, frame, frame + 1) for frame in at]),
+            np.concatenate([flow.read(motion, frame, frame + 1) for frame in at]),
             centres,
             raw,
             rms_speed(stats),
         )
 
 
-def shown(count: int, annotated: Sequence[Stroke], most: int = COLUMNS) -> np.ndarray:
+def choose_frames(count: int, annotated: Sequence[Stroke], most: int = COLUMNS) -> np.ndarray:
     """Choose at most `most` of `count` frames: middles of strokes, and frames between strokes.
 
     Strokes take all places but two, so that the figure also shows frames without strokes.
+
+    Parameters
+    ----------
+    count : int
+        Number of frames.
+    annotated : sequence of Stroke
+        Annotated strokes.
+    most : int
+
+    Returns
+    -------
+    ndarray
+        (n,) int, ascending frame numbers.
     """
     middles = [(begin + min(end, count)) // 2 for begin, end, _ in annotated if begin < count]
     places = np.linspace(0, len(middles) - 1, min(len(middles), most - 2)).round().astype(int)

@@ -39,7 +39,7 @@ class Confusion(NamedTuple):
     examples: list[Prediction]
 
 
-def worst(predictions: Iterable[Prediction], classes: Sequence[str]) -> list[Confusion]:
+def worst_confusions(predictions: Iterable[Prediction], classes: Sequence[str]) -> list[Confusion]:
     """Return the `MOST` most frequent confusions over all given predictions (several seeds and folds).
 
     Ties are broken by the larger share of the class.
@@ -67,7 +67,7 @@ def plot_worst_confusions(
 
     Parameters
     ----------
-    path : path
+    path : path-like
         PNG file to write.
     study : Study
         Prepared study.
@@ -95,7 +95,7 @@ def plot_worst_confusions(
         title = fill(f"{variant}: the worst confusions", 100)
         top.text(0.01, 0.5, title, fontsize=11, weight="bold", va="center")
         if not confusions:
-            parts[0].text(0.01, 0.7, "no labelled test sample was taken for another class", color=GREY)
+            parts[0].text(0.01, 0.7, "all labelled test samples are classified correctly", color=GREY)
         for part, confusion in zip(parts, confusions, strict=False):
             _row(part, confusion, frames, block)
 

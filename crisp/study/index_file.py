@@ -1,29 +1,165 @@
-"""Read an ``index.json``: all faults are reported before its content is used."""
+"""The content of an ``index.json``, and its reader, which reports all faults before the content is used.
+
+Bounds and strides are frames of the video file, ends exclusive. Parts that an earlier version or
+`crisp label-errors` does not write are None.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
-from crisp.core import json_file, json_schema
+from crisp.core import files, json_file, json_schema
 from crisp.core.limits import LARGEST_SIDE
 from crisp.core.words import counted
+from crisp.study.annotations import Stroke
 
 NAME = "index.json"
 REMEDY = "make it again with crisp index"
 
+Part = TypeVar("Part")
 
-def read_index(path: str | Path, whole: bool = False) -> dict[str, Any]:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexedVideo:
+    """The indexed video: frames per second, number of frames, size in px, duration in seconds."""
+
+    id: str
+    path: str
+    sha256: str | None = None
+    fps: float
+    frames: int
+    width: int
+    height: int
+    duration: float | None = None
+    variable_rate: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexedModel:
+    """The model that found the strokes; `fps` is its working frame rate, 0 if its file stores none."""
+
+    path: str | None = None
+    sha256: str | None = None
+    variant: str | None = None
+    classes: Sequence[str]
+    negative: str = "Negative"
+    decision: str | None = None
+    fps: float | None = None
+    frame_step: int | None = None
+    temperature: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexedStroke:
+    """A found stroke.
+
+    `probability` is that of its class, `score` that of any stroke, `scores` those of all classes; `cut` is
+    ``begin``, ``end`` or ``both`` if the unknown first or last frames of the video cut it off, else empty.
+    """
+
+    begin: int
+    end: int
+    label: str
+    probability: float | None = None
+    score: float
+    cut: str | None = None
+    scores: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexedProbabilities:
+    """Class probabilities of every `stride`-th frame from frame `first` on, `values` (rows, classes)."""
+
+    stride: int
+    first: int
+    classes: Sequence[str]
+    values: Sequence[Sequence[float]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainGap:
+    """Differences from the model's training data, and whether they make the results meaningless."""
+
+    words: Sequence[str]
+    meaningless: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexFile:
+    """The content of an ``index.json``, with the keys of the file in their order.
+
+    `roi` holds the centre (x, y) of the crop in every `roi_stride`-th frame, `roi_size` its (width, height),
+    both px; `truth` the annotated strokes from the file `annotations`; `digest` identifies the inputs.
+    """
+
+    schema: int
+    crisp: str | None = None
+    video: IndexedVideo
+    model: IndexedModel
+    strokes: tuple[IndexedStroke, ...]
+    probabilities: IndexedProbabilities | None = None
+    roi: Sequence[Sequence[float]] | None = None
+    roi_size: Sequence[float] | None = None
+    roi_stride: int | None = None
+    unlike: DomainGap | None = None
+    warnings: Sequence[str] = ()
+    truth: tuple[Stroke, ...] | None = None
+    annotations: str | None = None
+    digest: str | None = None
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Convert content that satisfies the schema; skip keys of other versions."""
+        truth, probabilities, unlike = (content.get(key) for key in ("truth", "probabilities", "unlike"))
+        parts = {
+            "video": _known(IndexedVideo, content["video"]),
+            "model": _known(IndexedModel, content["model"]),
+            "strokes": tuple(_known(IndexedStroke, one) for one in content["strokes"]),
+            "probabilities": probabilities and _known(IndexedProbabilities, probabilities),
+            "unlike": unlike and _known(DomainGap, unlike),
+            "truth": None
+            if truth is None
+            else tuple(Stroke(one["begin"], one["end"], one["label"]) for one in truth),
+        }
+        return _known(cls, {**content, **parts})
+
+    def to_json(self) -> dict[str, Any]:
+        """Convert to the content of the file: with null for None only if `crisp index` made it (a digest)."""
+        return _as_json(self, self.digest is not None)
+
+
+def _known(kind: type[Part], content: Mapping[str, Any]) -> Part:
+    return kind(**{name: content[name] for name in kind.__annotations__ if name in content})
+
+
+def _as_json(part: Any, nulls: bool) -> Any:
+    if is_dataclass(part):
+        values = {each.name: getattr(part, each.name) for each in fields(part)}
+        return {name: _as_json(value, nulls) for name, value in values.items() if nulls or value is not None}
+    if isinstance(part, Stroke):
+        return part._asdict()
+    return [_as_json(each, nulls) for each in part] if isinstance(part, tuple) else part
+
+
+def read_index(path: str | Path, whole: bool = False) -> IndexFile:
     """Read an ``index.json``.
 
     Parameters
     ----------
-    path : path of the file.
-    whole : whether to require all that ``crisp index`` writes and other files are made from.
+    path : path-like
+        ``index.json`` of this or an earlier version.
+    whole : bool
+        Whether to require all that ``crisp index`` writes and other files are made from.
+
+    Returns
+    -------
+    IndexFile
 
     Raises
     ------
@@ -36,7 +172,12 @@ def read_index(path: str | Path, whole: bool = False) -> dict[str, Any]:
         schema = {**schema, "$ref": "#/$defs/whole"}
     index = json_file.read(path, schema, "index", REMEDY, by_hand, "an index.json of crisp index")
     json_file.refuse(path, _contradictions(index), REMEDY)
-    return index
+    return IndexFile.from_json(index)
+
+
+def write_index(path: str | Path, index: IndexFile) -> None:
+    """Write an ``index.json``, on one line."""
+    files.write_json(path, index.to_json(), indent=None)
 
 
 def _contradictions(index: dict[str, Any]) -> Iterator[tuple[str, str]]:

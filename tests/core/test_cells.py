@@ -20,8 +20,9 @@ from crisp.report import label_errors
 from crisp.report.label_errors import write_label_errors
 from crisp.study import tables
 from crisp.study.importers import stroke_table
+from crisp.study.index_file import IndexFile
 from crisp.study.samples import Sample, read_samples, write_samples
-from tests.indexing.exports.sample import index
+from tests.indexing.exports.sample import content
 
 BAD = ('=HYPERLINK("http://a.b")', "+1+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "＝1+1", "'=1", "''@x")
 FINE = ("Hit", "-1.5", "+5", "-inf", "'quoted'", "a=b", "", "Offensive Forehand Hit")
@@ -53,12 +54,12 @@ def test_what_is_written_reads_the_same(text: str) -> None:
 
 
 def test_strokes_of_an_index(tmp_path: Path) -> None:
-    content = index(tmp_path / "v.mp4")
+    made = content(tmp_path / "v.mp4")
     name = BAD[0]
-    content["model"]["classes"] = [name]
-    content["strokes"] = [{**content["strokes"][0], "label": name, "scores": {name: 0.5}}]
+    made["model"]["classes"] = [name]
+    made["strokes"] = [{**made["strokes"][0], "label": name, "scores": {name: 0.5}}]
     path = tmp_path / "strokes.csv"
-    csv_table.write(path, content)
+    csv_table.write(path, IndexFile.from_json(made))
     assert computed(path) == []
     (splits,) = stroke_table.strokes(path).values()
     assert [one.label for intervals in splits.values() for one in intervals] == [name]

@@ -22,7 +22,7 @@ def test_cells_remarks_and_links(tmp_path: Path) -> None:
         '<th class="left">Variant</th><th>Accuracy</th>',
         '<td class="left" data-name="Variant">a&lt;b</td>',
         '<td class="wide" data-name="Accuracy">95.0 ± 2.1 <small>(folds ± 3.0)</small></td>',
-        '<a href="v.html?&quot;x&quot;" target="_blank">12.50 s</a>',
+        '<a href="v.html?&#34;x&#34;" target="_blank">12.50 s</a>',
         '<tr class="remarked"><td class="left" data-name="Variant">rgb</td>',
         '<td class="remark" colspan="3">5 &lt; 6</td>',
     ):

@@ -18,7 +18,7 @@ from crisp.evaluation import confusion_plot, detection_plot, metrics, reliabilit
 from crisp.evaluation.detection_metrics import Interval
 from crisp.evaluation.detection_plot import Timeline
 from crisp.report import sample_counts_plot, summary_plot
-from crisp.report.summary import Row
+from crisp.report.summary import SummaryRow
 from crisp.study.config import Variant
 from crisp.study.samples import Sample
 from crisp.training import curves
@@ -37,10 +37,12 @@ HISTORY: list[dict[str, float]] = [
 ]
 
 
-def row(variant: str = "twin", split: str = "main", seed: int = 1, correct: int = 90, n: int = 118) -> Row:
+def row(
+    variant: str = "twin", split: str = "main", seed: int = 1, correct: int = 90, n: int = 118
+) -> SummaryRow:
     low, high = metrics.interval(correct, n) or (None, None)
     accuracy = correct / n if n else None
-    return Row(
+    return SummaryRow(
         variant, split, seed, "gaussian", True, accuracy, accuracy, n, low, high, 0.2, 9, 7, 99, correct > 50
     )
 

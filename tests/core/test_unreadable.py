@@ -33,7 +33,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "index.json": index_file.read_index,
     "labels.json": samples.read_labels,
     "metrics.json": lambda path: summary._metrics(path),
-    "detection.json": detection_summary.read,
+    "detection.json": detection_summary.read_detection,
     "frames.h5": lambda path: stage_files.open_stage(path, "frames"),
     "volume.h5": lambda path: stage_files.open_stage(path, "volume"),
     "model.pt": lambda path: checkpoints.load_model(path, torch.device("cpu")),

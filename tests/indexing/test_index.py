@@ -147,7 +147,7 @@ def test_finds_what_the_stages_find(command: Command) -> None:
     assert (first, last) == (4, 87), "windows of 8 frames are centred on these of 90"
     np.testing.assert_allclose(shown["values"], decided.smoothed[first:last:4], atol=1e-4)
     assert f"game: {len(runs)} strokes found in 90 frames" in said
-    assert "to look at: out/game/viewer.html" in said
+    assert "review: out/game/viewer.html" in said
     assert '"../../game.mp4"' in Path("out/game/viewer.html").read_text()
     assert sorted(path.name for path in Path("out/game").iterdir()) == sorted(
         ["index.json", "viewer.html", exports.RECORD, *exports.FORMATS]
@@ -345,7 +345,7 @@ def test_finished_video_is_left_alone(monkeypatch: pytest.MonkeyPatch, command: 
     for name in ("strokes.csv", "viewer.html"):
         Path("out/game", name).unlink()
     called = spied(monkeypatch)
-    assert "game: is indexed already" in command("game.mp4", "--overlay")
+    assert "game: already indexed" in command("game.mp4", "--overlay")
     assert called == []
     after = Path("out/game/index.json").stat()
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
@@ -386,7 +386,7 @@ def test_another_annotation_changes_nothing_of_what_was_found(
     monkeypatch.setattr(index, "prepare_video", None)  # nothing is computed
     write_annotation("truth.xml", [Stroke(5, 20, "Smash")])
     said = command("game.mp4", "--annotations", "truth.xml")
-    assert "indexed already, its annotation is renewed" in said
+    assert "already indexed; the annotation is updated" in said
     told = f"{Path('truth.xml').absolute()}: not a class of the model, kept as it is: Smash"
     assert read()["warnings"] == [*before["warnings"], told]
     assert "Smash" in Path("out/game/viewer.html").read_text()
@@ -395,7 +395,7 @@ def test_another_annotation_changes_nothing_of_what_was_found(
     command("game.mp4", "--annotations", "truth.xml")
     assert read()["truth"] == [{"begin": 5, "end": 21, "label": "Hit"}]
     assert "Smash" not in Path("out/game/strokes.eaf").read_text()
-    assert "is indexed already" in command("game.mp4", "--annotations", "truth.xml")
+    assert "already indexed" in command("game.mp4", "--annotations", "truth.xml")
     command("game.mp4")
     assert read() == before
 
@@ -418,7 +418,7 @@ def test_model_of_a_gpu_study_without_a_gpu(command: Command) -> None:
     )
     said = command("game.mp4", "--model", "gpu.pt", "--keep")
     if not torch.cuda.is_available():
-        assert "the model's flow was computed on a GPU; there is none" in said
+        assert "the model's flow was computed on a GPU; using the CPU" in said
         with stage_files.open_stage("out/game/flow/deepflow.h5", "flow") as file:
             assert file.attrs["backend"] == "cpu"
 
@@ -436,7 +436,7 @@ def test_gpu_that_is_full_in_a_long_video(command: Command, monkeypatch: pytest.
 
     monkeypatch.setattr(video_preparation, "PART", 40)
     monkeypatch.setattr(flow, "extract_flow", full)
-    assert "instead another backend computes" in command("game.mp4", "--backend", "opencv")
+    assert "computing it with another backend instead" in command("game.mp4", "--backend", "opencv")
     names = [f"{METHOD}.part-{part}-of-3.h5" for part in (1, 2, 3)]
     assert used == [(name, "opencv") for name in names[:2]] + [(name, "auto") for name in names]
 
@@ -474,9 +474,9 @@ def _shown() -> dict[str, str]:
 
 @pytest.mark.usefixtures("lab")
 def test_two_commands_in_one_folder(command: Command) -> None:
-    with index._held(Path("out/game")):
+    with index._locked(Path("out/game")):
         said = command("game.mp4", code=1)
-        assert "out/game: another crisp index is at work in this folder" in said
+        assert "out/game: another crisp index is running in this folder" in said
         assert not any(Path("out/game").iterdir())
     assert "found in 90 frames" in command("game.mp4")
 
@@ -566,7 +566,7 @@ def bad_model(**changes: Any) -> Callable[[], object]:
         (bad_model(variant=None), "model.pt: model is damaged"),
         (bad_model(preparation=None), "model.pt: model is damaged"),
         (bad_model(classes=["Hit", "Negative"]), "model.pt: model is damaged"),
-        (bad_model(classes=["Hit", "Push", "Rest"]), "model.pt: model has no class for no stroke"),
+        (bad_model(classes=["Hit", "Push", "Rest"]), "model.pt: model has no negative class"),
         (lambda: Path("truth.xml").write_text("<video>"), "truth.xml: not well-formed XML"),
     ],
 )
@@ -586,7 +586,7 @@ def test_poses_from_files_are_not_there_for_a_new_video(command: Command) -> Non
     variant = {"name": "pose", "model": "pose", "size": list(SIZE), "flow": METHOD}
     network = models.build(Variant.from_config(variant), 3)
     model_file(Path("model.pt"), variant=variant, model=network.state_dict())
-    assert "model takes poses, and those it was trained on came from files" in command("game.mp4", code=1)
+    assert "model needs poses, and was trained on poses from files" in command("game.mp4", code=1)
 
 
 @pytest.mark.usefixtures("lab")
@@ -678,7 +678,7 @@ def test_probabilities_are_calibrated_and_decisions_are_not(command: Command) ->
 def test_model_of_before_calibration(command: Command) -> None:
     model_file(Path("model.pt"), calibration=None, reference=None)
     said = command("game.mp4")
-    assert "warning: game.mp4: the model's file is of an older version" in said
+    assert "warning: game.mp4: the model file is of an older version" in said
     assert "not calibrated" in said
     content = read()
     assert content["unlike"] is None

@@ -15,7 +15,7 @@ from hypothesis import strategies as some
 from crisp.core.errors import CrispError
 from crisp.report import comparisons
 from crisp.report.comparisons import write_comparisons, write_comparisons_page
-from crisp.report.summary import Row, Run
+from crisp.report.summary import Run, SummaryRow
 
 
 def run(folder: Path, variant: str, correct: str, seed: int = 1, split: str = "main", first: int = 0) -> Run:
@@ -30,8 +30,8 @@ def run(folder: Path, variant: str, correct: str, seed: int = 1, split: str = "m
 def compare(runs: list[Run], *failed: Run) -> list[comparisons.Comparison]:
     """Compare runs of which some never learned."""
     figures: tuple[Any, ...] = ("gaussian", True, 0.5, 0.5, 4, 0.4, 0.6, 0.2, 9, 7, 99)
-    return comparisons.compare(
-        runs, [Row(one.variant, one.split, one.seed, *figures, one not in failed) for one in runs]
+    return comparisons.compare_variants(
+        runs, [SummaryRow(one.variant, one.split, one.seed, *figures, one not in failed) for one in runs]
     )
 
 
@@ -59,17 +59,17 @@ def test_mcnemar_is_twice_the_smaller_tail(a: int, b: int) -> None:
 
 def test_bootstrap_agrees_with_the_normal_approximation() -> None:
     differences = np.repeat([1, 0, -1], [60, 320, 20])
-    low, high = comparisons.bootstrap(differences) or (0, 0)
+    low, high = comparisons.bootstrap_interval(differences) or (0, 0)
     half = 1.96 * differences.std() / np.sqrt(len(differences))
     assert (low, high) == pytest.approx((0.1 - half, 0.1 + half), abs=0.006)
-    assert comparisons.bootstrap(differences) == [low, high]  # the same digits again
-    mirrored = comparisons.bootstrap(-differences) or (0, 0)
+    assert comparisons.bootstrap_interval(differences) == [low, high]  # the same digits again
+    mirrored = comparisons.bootstrap_interval(-differences) or (0, 0)
     assert mirrored == pytest.approx((-high, -low))
 
 
 @pytest.mark.parametrize(("differences", "expected"), [([], None), ([1], [1, 1]), ([0, 0, 0], [0, 0])])
 def test_bootstrap_without_spread(differences: list[int], expected: list[float] | None) -> None:
-    assert comparisons.bootstrap(differences) == expected
+    assert comparisons.bootstrap_interval(differences) == expected
 
 
 def test_two_variants_by_hand(tmp_path: Path) -> None:

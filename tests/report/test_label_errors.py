@@ -44,7 +44,7 @@ def test_scores_of_confident_learning_by_hand() -> None:
         [0.3, 0.7, 0.0],
         [0.6, 0.4, 0.0],  # says 0: 0.6 is the mean of the given labels of 0
     ]
-    doubt = label_errors.doubts(labels, probabilities)
+    doubt = label_errors.label_confidence(labels, probabilities)
     np.testing.assert_allclose(doubt.self_confidence, [0.9, 0.7, 0.2, 0.7, 0.4])
     np.testing.assert_allclose(doubt.margin, [0.8, 0.5, -0.6, 0.4, -0.2])
     # Thresholds: 0.6 of class 0, 0.55 of class 1, none of class 2, which nothing is labelled as.
@@ -52,9 +52,9 @@ def test_scores_of_confident_learning_by_hand() -> None:
 
 
 def test_class_without_samples_and_certain_models() -> None:
-    doubt = label_errors.doubts([0, 0], [[0.1, 0.9], [0.2, 0.8]])
+    doubt = label_errors.label_confidence([0, 0], [[0.1, 0.9], [0.2, 0.8]])
     assert not doubt.likely.any()
-    doubt = label_errors.doubts([0, 1], np.eye(2))
+    doubt = label_errors.label_confidence([0, 1], np.eye(2))
     np.testing.assert_array_equal(doubt.margin, [1, 1])
     assert not doubt.likely.any()
 
@@ -67,7 +67,7 @@ def test_flipped_labels_come_first() -> None:
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     given, flipped = truth.copy(), random.choice(400, 40, replace=False)
     given[flipped] = (truth[flipped] + random.integers(1, 5, 40)) % 5
-    doubt = label_errors.doubts(given, probabilities)
+    doubt = label_errors.label_confidence(given, probabilities)
     first = np.argsort(doubt.self_confidence)[:60]
     assert np.isin(flipped, first).mean() > 0.85
     assert np.isin(np.flatnonzero(doubt.likely), flipped).mean() > 0.6
@@ -194,11 +194,11 @@ def test_stroke_taken_for_none_is_shown_with_its_class(lab: Lab) -> None:
     first = next(one for one in ranking.suspects if one.sample == "test:20-30")
     doubted = first._replace(predicted="Negative", probabilities=(0.7, 0.1, 0.2))
     row = next(row for row in made.annotations if row.video == "test")
-    index = label_error_pages.index(made, row, [doubted], "flow")
-    (shown,) = index["strokes"]
-    assert (shown["begin"], shown["label"], shown["probability"]) == (20, "Negative", 0.7)
+    index = label_error_pages.build_index(made, row, [doubted], "flow")
+    (shown,) = index.strokes
+    assert (shown.begin, shown.label, shown.probability) == (20, "Negative", 0.7)
     negative = doubted._replace(kind="negative")
-    assert label_error_pages.index(made, row, [negative], "flow")["strokes"] == []
+    assert label_error_pages.build_index(made, row, [negative], "flow").strokes == ()
 
 
 def test_curves_are_the_probabilities_of_the_samples(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,19 +207,20 @@ def test_curves_are_the_probabilities_of_the_samples(lab: Lab, monkeypatch: pyte
     (suspect,) = [one for one in rank_label_errors(made).suspects if one.sample == "test:20-30"]
     for points, stride in ((100, 1), (20, 2)):
         monkeypatch.setattr(label_error_pages, "MOST_POINTS", points)
-        curves = label_error_pages.index(made, row, [suspect], "flow")["probabilities"]
-        assert (curves["stride"], curves["first"], curves["classes"]) == (stride, 0, CLASSES)
+        curves = label_error_pages.build_index(made, row, [suspect], "flow").probabilities
+        assert curves is not None
+        assert (curves.stride, curves.first, list(curves.classes)) == (stride, 0, CLASSES)
         judged = np.round(suspect.probabilities, 3).tolist()
         expected = [judged if 20 <= frame < 30 else [0, 0, 0] for frame in range(0, 40, stride)]
-        assert curves["values"] == expected
+        assert curves.values == expected
 
 
 def test_page_says_how_many_strokes_no_model_judged(lab: Lab) -> None:
     made = evaluated(lab)
     row = next(row for row in made.annotations if row.video == "test")
     suspects = [one for one in rank_label_errors(made).suspects if one.sample == "test:20-30"]
-    (said,) = label_error_pages.index(made, row, suspects, "flow")["warnings"]
-    assert said.startswith("1 of the 2 annotated strokes were judged by no model")
+    (said,) = label_error_pages.build_index(made, row, suspects, "flow").warnings
+    assert said.startswith("1 of the 2 annotated strokes have no prediction")
 
 
 def test_frames_of_pages_are_those_of_the_video(lab: Lab) -> None:

@@ -116,7 +116,7 @@ def test_an_xml_a_video(lab: Lab, make_video: MakeVideo) -> None:
     lab.add("a", "videos/game.1.mp4", Stroke(30, 50, "Unknown"), Stroke(0, 20, "UNKNOWN"))
     lab.add("b", "videos/b.mp4", Stroke(5, 25, CLASSES[0]))
     lab.add("c", "videos/c.mp4", Stroke(5, 25, CLASSES[0]), split="train")
-    files = mediaeval.classification(lab.study(), "main", "predictions.csv")
+    files = mediaeval.classification_files(lab.study(), "main", "predictions.csv")
     mediaeval.write_submission("out", files)
     folder = Path("out/classificationTask/test")
     assert sorted(path.name for path in folder.iterdir()) == ["b.xml", "game.1.xml"]
@@ -136,7 +136,7 @@ def test_an_xml_a_video(lab: Lab, make_video: MakeVideo) -> None:
 def test_a_list_of_clips(lab: Lab, make_video: MakeVideo) -> None:
     for number in (3, 20):
         lab.add(str(number), f"classificationTask/test/{number}.mp4", Stroke(0, FRAMES, "Unknown"))
-    files = mediaeval.classification(lab.study(), "main", "predictions.csv")
+    files = mediaeval.classification_files(lab.study(), "main", "predictions.csv")
     mediaeval.write_submission("out", files)
     assert plain(Path("out/classificationTask/test.xml")) == [
         {"name": "3.mp4", "class": CLASSES[0]},
@@ -149,7 +149,7 @@ def test_a_list_of_clips(lab: Lab, make_video: MakeVideo) -> None:
         "3": [Stroke(0, FRAMES, CLASSES[0])],
     }
     # The other form is to be had by name.
-    assert len(mediaeval.classification(lab.study(), "main", "predictions.csv", "2020")) == 2
+    assert len(mediaeval.classification_files(lab.study(), "main", "predictions.csv", "2020")) == 2
 
 
 def test_detections_of_every_test_video(lab: Lab, make_video: MakeVideo) -> None:
@@ -158,7 +158,7 @@ def test_detections_of_every_test_video(lab: Lab, make_video: MakeVideo) -> None
     lab.add("train", "detectionTask/train/3.mp4", Stroke(0, 9), split="train", task="detection")
     lab.videos.append(Video("other", "detectionTask/train/4.mp4", frames=FRAMES, fps=25))
     lab.detections(("a", 20, FRAMES), ("train", 1, 5), ("a", 0, 10))
-    mediaeval.write_submission("out", mediaeval.detection(lab.study(), "detections.csv"))
+    mediaeval.write_submission("out", mediaeval.detection_files(lab.study(), "detections.csv"))
     folder = Path("out/detectionTask/test")
     assert {path.name: plain(path) for path in folder.iterdir()} == {
         "1.xml": [{"begin": "0", "end": "10"}, {"begin": "20", "end": "60"}],
@@ -174,10 +174,10 @@ def test_video_that_was_not_looked_into(lab: Lab) -> None:
         lab.add(name, f"{name}.mp4", task="detection")
     lab.detections(("a", 0, 10))
     made = lab.study()
-    assert len(mediaeval.detection(made, "detections.csv")) == 2
+    assert len(mediaeval.detection_files(made, "detections.csv")) == 2
     write_json("detection.json", {"videos": ["a"]})
-    message = refused(lambda: mediaeval.detection(made, "detections.csv"))
-    assert "detection.json, video b: no strokes were looked for in this test video" in message
+    message = refused(lambda: mediaeval.detection_files(made, "detections.csv"))
+    assert "detection.json, video b: detection skipped this test video" in message
     assert "video a" not in message
 
 
@@ -185,9 +185,9 @@ def test_frames_are_those_of_the_file(lab: Lab) -> None:
     lab.add("a", "a.mp4", Stroke(7, 29, "Unknown"), step=7)  # 9 working frames, the last is 56
     lab.add("a", "a.mp4", task="detection", step=7)
     lab.detections(("a", 1, 9))
-    (root,) = mediaeval.classification(lab.study(), "main", "predictions.csv").values()
+    (root,) = mediaeval.classification_files(lab.study(), "main", "predictions.csv").values()
     assert root[0].attrib == {"begin": "7", "end": "29", "move": CLASSES[0]}
-    (root,) = mediaeval.detection(lab.study(), "detections.csv").values()
+    (root,) = mediaeval.detection_files(lab.study(), "detections.csv").values()
     assert root[0].attrib == {"begin": "7", "end": "60"}
 
 
@@ -202,9 +202,9 @@ def test_all_faults_of_a_classification_at_once(lab: Lab) -> None:
         ("b:0-20", CLASSES[0]),
     ]
     made = lab.study()
-    message = refused(lambda: mediaeval.classification(made, "main", "predictions.csv"))
+    message = refused(lambda: mediaeval.classification_files(made, "main", "predictions.csv"))
     for words in (
-        "predictions.csv, sample a:0-20: is there more than once",
+        "predictions.csv, sample a:0-20: occurs more than once",
         "predictions.csv, sample a:30-50: test stroke has no prediction",
         "predictions.csv, sample a:52-61: unknown class",
         "predictions.csv, sample b:22-24: stroke is not a sample of the split",
@@ -218,11 +218,11 @@ def test_all_faults_of_a_classification_at_once(lab: Lab) -> None:
 def test_form_of_clips_for_untrimmed_videos(lab: Lab) -> None:
     lab.add("a", "a.mp4", Stroke(0, 20, "Unknown"))
     made = lab.study()
-    message = refused(lambda: mediaeval.classification(made, "main", "predictions.csv", "2022"))
+    message = refused(lambda: mediaeval.classification_files(made, "main", "predictions.csv", "2022"))
     assert "video a: form 2022 lists trimmed clips" in message
     assert "use form 2020" in message
-    assert "form: no such form" in refused(
-        lambda: mediaeval.classification(made, "main", "predictions.csv", "2021")
+    assert "form: unknown form" in refused(
+        lambda: mediaeval.classification_files(made, "main", "predictions.csv", "2021")
     )
 
 
@@ -236,22 +236,22 @@ def test_form_of_clips_for_untrimmed_videos(lab: Lab) -> None:
         ([("a", 0, 10), ("a", 0, 10)], "IoU 1.00 of 0-10 and 0-10"),
         ([("a", 0, 30), ("a", 40, 50), ("a", 9, 30)], "IoU 0.70 of 0-30 and 9-30"),
         ([("a", "0.5", 10)], "detections.csv, line 2: bad begin or end"),
-        ([("z", 0, 10)], "detections.csv, line 2: no such video in use"),
+        ([("z", 0, 10)], "detections.csv, line 2: unknown or unused video"),
     ],
 )
 def test_invalid_detections(lab: Lab, rows: list[tuple[Any, ...]], words: str) -> None:
     lab.add("a", "a.mp4", task="detection")
     lab.detections(*rows)
-    assert words in refused(lambda: mediaeval.detection(lab.study(), "detections.csv"))
+    assert words in refused(lambda: mediaeval.detection_files(lab.study(), "detections.csv"))
 
 
 def test_overlap_of_half_is_allowed(lab: Lab) -> None:
     lab.add("a", "a.mp4", task="detection")
     lab.detections(("a", 0, 15), ("a", 5, 20))  # IoU 10/20
-    (root,) = mediaeval.detection(lab.study(), "detections.csv").values()
+    (root,) = mediaeval.detection_files(lab.study(), "detections.csv").values()
     assert len(root) == 2
     lab.detections(("a", 0, 15), ("a", 4, 19))
-    assert "IoU 0.58" in refused(lambda: mediaeval.detection(lab.study(), "detections.csv"))
+    assert "IoU 0.58" in refused(lambda: mediaeval.detection_files(lab.study(), "detections.csv"))
 
 
 @pytest.mark.parametrize("text", ["video,begin\na,1\n", "video\x00", None])
@@ -259,7 +259,7 @@ def test_bad_table(lab: Lab, text: str | None) -> None:
     lab.add("a", "a.mp4", task="detection")
     if text is not None:
         Path("detections.csv").write_text(text)
-    message = refused(lambda: mediaeval.detection(lab.study(), "detections.csv"))
+    message = refused(lambda: mediaeval.detection_files(lab.study(), "detections.csv"))
     assert (
         "detections.csv: " + ("table of predictions is missing" if text is None else "missing columns")
         in message
@@ -291,7 +291,7 @@ def test_verb(lab: Lab) -> None:
 def test_nothing_half_written(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in "ab":
         lab.add(name, f"{name}.mp4", Stroke(0, 20, "Unknown"))
-    files = mediaeval.classification(lab.study(), "main", "predictions.csv")
+    files = mediaeval.classification_files(lab.study(), "main", "predictions.csv")
     work, written = mediaeval.ElementTree.write, []
 
     def full(self: Any, *arguments: Any, **options: Any) -> None:
@@ -312,5 +312,5 @@ def test_the_predictions_of_an_evaluation_are_read(lab: Lab) -> None:
     sample = samples.Sample("a", 0, 20, "Unknown", "stroke", "a:0-20")
     rows, _ = evaluate_predictions([sample], [[[0.1, 0.9, 0]]], CLASSES, "mean")
     predictions.write_predictions("found.csv", rows, CLASSES)
-    (root,) = mediaeval.classification(made, "main", "found.csv").values()
+    (root,) = mediaeval.classification_files(made, "main", "found.csv").values()
     assert root[0].get("move") == CLASSES[1]

@@ -39,7 +39,7 @@ def set_backend(made: config.Study, video: str, backend: str, versions: str) -> 
 def test_videos_of_one_maker(prepared: config.Study) -> None:
     makers = provenance.flow_makers(prepared)
     assert makers == {Maker(stagefiles.METHOD, "cpu", "opencv 1, numba 2"): ["a", "b"]}
-    assert provenance.mixed(makers) == []
+    assert provenance.mixed_methods(makers) == []
 
 
 @pytest.mark.parametrize("other", [("opencv", "opencv 1"), ("cpu", "opencv 1, numba 3")])
@@ -47,7 +47,7 @@ def test_mixtures_are_found_and_listed(prepared: config.Study, other: tuple[str,
     set_backend(prepared, "b", *other)
     makers = provenance.flow_makers(prepared)
     assert makers[Maker(stagefiles.METHOD, *other)] == ["b"]
-    assert provenance.mixed(makers) == [stagefiles.METHOD]
+    assert provenance.mixed_methods(makers) == [stagefiles.METHOD]
     provenance.write_flow_page("flow.html", makers)
     page = Path("flow.html").read_text(encoding="utf-8")
     for words in ("opencv 1, numba 2", *other, stagefiles.METHOD):

@@ -23,7 +23,7 @@ SAMPLES = [sample("a", "Hit"), sample("b", "Push", 20), sample("c", "Hit", 30), 
 
 
 def test_counts_by_set() -> None:
-    assert sample_counts_plot.counted(SAMPLES, {"main": PARTS}, CLASSES) == {
+    assert sample_counts_plot.count_samples(SAMPLES, {"main": PARTS}, CLASSES) == {
         "train": [1, 1, 0],
         "validation": [0, 0, 1],
         "test": [1, 0, 0],
@@ -35,7 +35,10 @@ def test_counts_of_folds_are_those_they_test() -> None:
         "fold-1": {**PARTS, "a": "test"},
         "fold-2": dict.fromkeys(PARTS, "train") | {"b": "test", "d": "test"},
     }
-    assert sample_counts_plot.counted(SAMPLES, folds, CLASSES) == {"fold-1": [2, 0, 0], "fold-2": [0, 1, 1]}
+    assert sample_counts_plot.count_samples(SAMPLES, folds, CLASSES) == {
+        "fold-1": [2, 0, 0],
+        "fold-2": [0, 1, 1],
+    }
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ def test_keys_are_flat_and_named() -> None:
         "variants": [{"name": "twin", "size": [8, 16, 16]}, {"model": "rgb"}],
         "super_classes": {},
     }
-    assert dict(study_page.flattened(content)) == {
+    assert dict(study_page.flatten(content)) == {
         "study": "s",
         "preparation.roi.alpha": "0.6",
         "preparation.flow_methods": '["dis"]',
@@ -39,9 +39,9 @@ def test_page_tells_versions_keys_and_left_out_videos(lab: Lab) -> None:
         __version__,
         torch.__version__,
         "1 of 3",
-        "left out: validation",
+        "excluded: validation",
         "&lt;camera fell over&gt;",
-        "no reason is noted",
+        "no reason given",
         "training.learning_rate",
         "0.0125",
         "report.videos",

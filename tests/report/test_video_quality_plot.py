@@ -65,7 +65,7 @@ def test_frames_have_the_crop_and_strokes_are_shaded_and_named(lab: Lab, figures
     assert "decoded without warnings" in texts(figures[0])
     assert any("40 frames, 1.6 s" in text and "2 annotated strokes" in text for text in texts(figures[0]))
     centre = roi.clamp(read_roi(study), (16, 24), 64, 48)
-    at = video_quality_plot.shown(40, [Stroke(0, 10, "Hit"), Stroke(20, 30, "Push")])
+    at = video_quality_plot.choose_frames(40, [Stroke(0, 10, "Hit"), Stroke(20, 30, "Push")])
     boxes = [axes.patches[-1] for axes in sheet.axes[: video_quality_plot.COLUMNS]]
     for frame, box in zip(at, boxes, strict=True):
         assert isinstance(box, Rectangle)
@@ -117,15 +117,15 @@ def test_unprepared_video_is_told(lab: Lab) -> None:
 
 def test_shown_frames() -> None:
     strokes = [Stroke(begin, begin + 10, "Hit") for begin in range(0, 1000, 20)]
-    at = video_quality_plot.shown(1000, strokes)
+    at = video_quality_plot.choose_frames(1000, strokes)
     in_stroke = [any(begin <= frame < end for begin, end, _ in strokes) for frame in at]
     assert (len(at), sum(in_stroke)) == (8, 6)
     assert at[0] == 5
     assert at[-1] == 985
-    np.testing.assert_array_equal(video_quality_plot.shown(3, []), [0, 1, 2])
+    np.testing.assert_array_equal(video_quality_plot.choose_frames(3, []), [0, 1, 2])
     # Where all is stroke, the rest is spread over it.
-    assert len(video_quality_plot.shown(100, [Stroke(0, 100, "Hit")])) == 8
-    assert video_quality_plot.shown(20, [Stroke(15, 40, "Hit"), Stroke(50, 60, "Hit")]).max() < 20
+    assert len(video_quality_plot.choose_frames(100, [Stroke(0, 100, "Hit")])) == 8
+    assert video_quality_plot.choose_frames(20, [Stroke(15, 40, "Hit"), Stroke(50, 60, "Hit")]).max() < 20
 
 
 def test_root_mean_square_speed() -> None:

@@ -28,7 +28,7 @@ RIGHT = predicted("Hit", (1, 0, 0), "v:right")
 
 
 def test_most_frequent_first_with_the_surest_strokes_as_examples() -> None:
-    found = worst_confusions_plot.worst(
+    found = worst_confusions_plot.worst_confusions(
         [
             RIGHT,
             predicted("Hit", (0.2, 0.5, 0.3), "a"),
@@ -56,7 +56,7 @@ def test_no_more_than_fit() -> None:
         for label in classes[1:]
         for number in range(5)
     ]
-    found = worst_confusions_plot.worst(wrong, classes)
+    found = worst_confusions_plot.worst_confusions(wrong, classes)
     assert len(found) == worst_confusions_plot.MOST
     assert all(len(one.examples) == worst_confusions_plot.EXAMPLES for one in found)
 
@@ -68,11 +68,14 @@ def test_picture_grows_by_a_row_a_confusion(tmp_path: Path, monkeypatch: pytest.
     wrong = [predicted("Hit", (0, 1, 0), "v:0-9"), predicted("Push", (0, 0, 1), "v:0-9")]
     heights = []
     for count in (0, 1, 2):
-        found = worst_confusions_plot.worst([RIGHT, *wrong[:count]], CLASSES)
+        found = worst_confusions_plot.worst_confusions([RIGHT, *wrong[:count]], CLASSES)
         worst_confusions_plot.plot_worst_confusions("one.png", study, "twin", found)
         heights.append(imread("one.png").shape[0])
     assert heights == sorted(set(heights))
     with pytest.raises(CrispError, match="stage file is missing"):
         worst_confusions_plot.plot_worst_confusions(
-            "one.png", study, "twin", worst_confusions_plot.worst([wrong[0]._replace(video="w")], CLASSES)
+            "one.png",
+            study,
+            "twin",
+            worst_confusions_plot.worst_confusions([wrong[0]._replace(video="w")], CLASSES),
         )

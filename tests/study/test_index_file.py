@@ -14,8 +14,9 @@ from crisp.core import json_file, json_schema, limits
 from crisp.core.errors import CrispError
 from crisp.study import index_file
 from crisp.study.annotations import Stroke
-from tests.indexing.viewer.sample import index
+from tests.indexing.viewer.sample import CLASSES, index
 
+WRITTEN = Path(__file__).with_name("index-0.1.0.json")
 Spoil = Callable[[dict[str, Any]], None]
 
 
@@ -58,6 +59,7 @@ SPOILT = {
     "true for a row": at("roi", value=[[True, True]] * 4),
     "place far away": at("roi", 0, value=[1e300, 0]),
     "places after the video": at("roi_stride", value=10**6),
+    "a gap without verdict": at("unlike", value={"words": []}),
     "a long text": at("strokes", 0, "label", value="x" * 10**6),
 }
 
@@ -71,7 +73,35 @@ def written(folder: Path, spoil: Spoil) -> Path:
 
 
 def test_good_index(tmp_path: Path) -> None:
-    assert index_file.read_index(written(tmp_path, lambda _: None))["video"]["frames"] == 40
+    assert index_file.read_index(written(tmp_path, lambda _: None)).video.frames == 40
+
+
+@pytest.mark.parametrize("nulls", [(), ("truth", "annotations", "unlike")])
+def test_index_of_version_0_1_0_is_written_as_it_was(tmp_path: Path, nulls: tuple[str, ...]) -> None:
+    content = json.loads(WRITTEN.read_text()) | dict.fromkeys(nulls)
+    before, after = tmp_path / "before.json", tmp_path / "after.json"
+    before.write_text(json.dumps(content) + "\n")
+    assert nulls or before.read_bytes() == WRITTEN.read_bytes()
+    index_file.write_index(after, index_file.read_index(before, whole=True))
+    assert after.read_bytes() == before.read_bytes()
+
+
+def test_index_without_optional_parts(tmp_path: Path) -> None:
+    """Not even those of schema 2; nothing that was not there is written."""
+    content = json.loads(WRITTEN.read_text())
+    least = {
+        "schema": 1,
+        "video": {key: content["video"][key] for key in ("id", "path", "fps", "frames", "width", "height")},
+        "model": {"classes": CLASSES},
+        "strokes": [{"begin": 1, "end": 2, "label": CLASSES[0], "score": 0.5}],
+        "of another version": {"begin": 1},
+    }
+    path = tmp_path / "index.json"
+    path.write_text(json.dumps(least))
+    index = index_file.read_index(path)
+    assert index.truth is index.probabilities is index.roi is index.unlike is index.digest is None
+    assert (index.model.negative, index.strokes[0].scores) == ("Negative", {})
+    assert set(index.to_json()) == {"schema", "video", "model", "strokes", "warnings"}
 
 
 @pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT)

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from crisp.core import files
 from crisp.core.errors import fail
 from crisp.core.files import read_cache, write_json
 from crisp.indexing.exports import boris, csv_table, elan, ttstroke_xml, webvtt
+from crisp.study.index_file import IndexFile
 
-Index = dict[str, Any]
-
-FORMATS: dict[str, Callable[[Path, Index], None]] = {
+FORMATS: dict[str, Callable[[Path, IndexFile], None]] = {
     "strokes.xml": ttstroke_xml.write,
     "strokes.csv": csv_table.write,
     "strokes.eaf": elan.write,
@@ -28,15 +26,17 @@ OVERLAY = "overlay.mp4"
 RECORD = ".written.json"  # SHA-256 of each file as written: users correct them in other software
 
 
-def write_exports(folder: Path, index: Index, overlay: bool) -> None:
+def write_exports(folder: Path, index: IndexFile, overlay: bool) -> None:
     """Write the formats that a folder lacks; the overlay video only on request.
 
     Parameters
     ----------
-    folder : path
-    index : dict
-        Content of an ``index.json``.
+    folder : path-like
+        Folder of the video's results.
+    index : IndexFile
+        A whole one, as written by `crisp index`.
     overlay : bool
+        Whether to make the overlay video, which is slow.
 
     Raises
     ------
@@ -50,12 +50,12 @@ def write_exports(folder: Path, index: Index, overlay: bool) -> None:
         written = {name: files.sha256(folder / name) for name in missing}
         write_json(folder / RECORD, {**read_cache(folder / RECORD), **written})
     if overlay and not (folder / OVERLAY).exists():
-        from crisp.indexing.exports import overlay_video as drawing
+        from crisp.indexing.exports import overlay_video
 
-        drawing.write(folder / OVERLAY, index)
+        overlay_video.write(folder / OVERLAY, index)
 
 
-def spare(folder: Path) -> None:
+def check_unchanged(folder: Path) -> None:
     """Refuse to rewrite files that a user has changed since they were written.
 
     Raises
@@ -68,9 +68,9 @@ def spare(folder: Path) -> None:
         if name in FORMATS and path.is_file() and files.sha256(path) != digest:
             raise fail(
                 path,
-                "was changed since crisp index wrote it, and would be written anew",
+                "was changed since crisp index wrote it, and would be overwritten",
                 "the file as it was written",
                 "other content",
-                "move it to another folder, then give the same command again; --annotations takes a corrected"
+                "move it to another folder, then repeat the command; --annotations accepts a corrected"
                 " strokes.xml",
             )

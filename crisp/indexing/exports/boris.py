@@ -6,35 +6,36 @@ The project format is 7.0 (BORIS 7 to 9), according to its user guide and saved 
 from __future__ import annotations
 
 import string
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from crisp.core.files import write_json
+from crisp.study.index_file import IndexedStroke, IndexFile
 
 PLAYERS = 8  # per BORIS observation; the video is in the first
 KEYS = string.digits[1:] + string.ascii_lowercase  # hotkeys of classes, as long as they last
 
 
-def write(path: Path, index: dict[str, Any]) -> None:
+def write(path: Path, index: IndexFile) -> None:
     """Write the strokes of an index as a BORIS project; the comment of a begin gives the confidence."""
-    video, model = index["video"], index["model"]
-    classes = [name for name in model["classes"] if name != model["negative"]]
+    classes = [name for name in index.model.classes if name != index.model.negative]
     now = datetime.now().isoformat(timespec="seconds")
     write_json(
         path,
         {
             "time_format": "hh:mm:ss",
             "project_date": now,
-            "project_name": video["id"],
-            "project_description": f"Strokes found by CRISP {index['crisp']}",
+            "project_name": index.video.id,
+            "project_description": f"Strokes found by CRISP {index.crisp}",
             "project_format_version": "7.0",
             "subjects_conf": {},
             "behaviors_conf": {
                 str(number): _behaviour(name, KEYS[number : number + 1])
                 for number, name in enumerate(classes)
             },
-            "observations": {video["id"]: _observation(index, now)},
+            "observations": {index.video.id: _observation(index, now)},
             "behavioral_categories": [],
             "behavioral_categories_config": {},
             "independent_variables": {},
@@ -59,16 +60,16 @@ def _behaviour(name: str, key: str) -> dict[str, str]:
     }
 
 
-def _observation(index: dict[str, Any], now: str) -> dict[str, Any]:
-    video = index["video"]
-    media = video["path"]
+def _observation(index: IndexFile, now: str) -> dict[str, Any]:
+    video = index.video
+    media = video.path
     return {
         "file": {str(player): [media] if player == 1 else [] for player in range(1, PLAYERS + 1)},
         "type": "MEDIA",
         "date": now,
         "description": "",
         "time offset": 0.0,
-        "events": _events(index["strokes"], video["fps"]),
+        "events": _events(index.strokes, video.fps),
         "observation time interval": [0, 0],
         "independent_variables": {},
         "visualize_spectrogram": False,
@@ -78,8 +79,8 @@ def _observation(index: dict[str, Any], now: str) -> dict[str, Any]:
         "image_display_duration": 1,
         "close_behaviors_between_videos": False,
         "media_info": {
-            "length": {media: video["duration"]},
-            "fps": {media: video["fps"]},
+            "length": {media: video.duration},
+            "fps": {media: video.fps},
             "hasVideo": {media: True},
             "hasAudio": {media: False},
             "offset": {"1": 0.0},
@@ -87,17 +88,17 @@ def _observation(index: dict[str, Any], now: str) -> dict[str, Any]:
     }
 
 
-def _events(strokes: list[dict[str, Any]], fps: float) -> list[list[Any]]:
+def _events(strokes: Iterable[IndexedStroke], fps: float) -> list[list[Any]]:
     """Return time (s), subject, behaviour, modifier, comment and frame of each begin and end.
 
     BORIS interprets the first, third, … event of a behaviour as a begin, and the others as ends.
     """
     return [
-        [round(frame / fps, 3), "", one["label"], "", comment, frame]
+        [round(frame / fps, 3), "", one.label, "", comment, frame]
         for one in strokes
-        for frame, comment in ((one["begin"], _sureness(one)), (one["end"], ""))
+        for frame, comment in ((one.begin, _sureness(one)), (one.end, ""))
     ]
 
 
-def _sureness(one: dict[str, Any]) -> str:
-    return f"class {one['probability']:.2f}, any stroke {one['score']:.2f}"
+def _sureness(one: IndexedStroke) -> str:
+    return f"class {one.probability:.2f}, any stroke {one.score:.2f}"

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import Any
 
 from crisp.core.cells import guarded
 from crisp.core.files import replacing
 from crisp.study.importers.indexed import COLUMNS
+from crisp.study.index_file import IndexFile
 
 
-def write(path: Path, index: dict[str, Any]) -> None:
+def write(path: Path, index: IndexFile) -> None:
     """Write the strokes of an index.
 
     `probability` belongs to the label, ``p:<class>`` to each class, and `any_stroke` is the score.
     """
-    video, classes = index["video"], index["model"]["classes"]
+    video, classes = index.video, index.model.classes
     with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([*COLUMNS, *(f"p:{name}" for name in classes)])
-        for one in index["strokes"]:
-            bounds = one["begin"], one["end"]
-            seconds = (f"{frame / video['fps']:.3f}" for frame in bounds)
-            scores = (one["scores"][name] for name in classes)
-            sure = one["probability"], one["score"], one["cut"]
-            writer.writerow([video["id"], *bounds, *seconds, guarded(one["label"]), *sure, *scores])
+        for one in index.strokes:
+            bounds = one.begin, one.end
+            seconds = (f"{frame / video.fps:.3f}" for frame in bounds)
+            scores = (one.scores[name] for name in classes)
+            sure = one.probability, one.score, one.cut
+            writer.writerow([video.id, *bounds, *seconds, guarded(one.label), *sure, *scores])

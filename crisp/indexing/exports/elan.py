@@ -11,25 +11,26 @@ from collections.abc import Iterable
 from datetime import datetime
 from itertools import count
 from pathlib import Path
-from typing import Any
 from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
 from crisp.core.files import replacing
+from crisp.study.annotations import Stroke
+from crisp.study.index_file import IndexedStroke, IndexFile
 
 XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
 SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
 LANGUAGE = "und"
 LANGUAGE_URL = "http://cdb.iso.org/lg/CDB-00130975-001"
 STROKE, SCORE = "stroke", "score"  # types of tiers
-SURENESS = {"probability": "probability", "any stroke": "score"}  # of the class and of any stroke, by tier
+TIERS = ("probability", "any stroke")  # confidence in the class, and in any stroke
 
 
-def write(path: Path, index: dict[str, Any]) -> None:
+def write(path: Path, index: IndexFile) -> None:
     """Write the strokes of an index as an ELAN document."""
     document = Element(
         "ANNOTATION_DOCUMENT",
         {
-            "AUTHOR": f"CRISP {index['crisp']}",
+            "AUTHOR": f"CRISP {index.crisp}",
             "DATE": datetime.now().astimezone().isoformat(timespec="seconds"),
             "FORMAT": "3.0",
             "VERSION": "3.0",
@@ -37,27 +38,27 @@ def write(path: Path, index: dict[str, Any]) -> None:
         },
     )
     header = SubElement(document, "HEADER", {"MEDIA_FILE": "", "TIME_UNITS": "milliseconds"})
-    _media(header, path, Path(index["video"]["path"]))
+    _media(header, path, Path(index.video.path))
     order = SubElement(document, "TIME_ORDER")
     numbers = count(1)
-    fps = index["video"]["fps"]
+    fps = index.video.fps
     found = _tier(document, "strokes", {"LINGUISTIC_TYPE_REF": STROKE})
     of_strokes = {"LINGUISTIC_TYPE_REF": SCORE, "PARENT_REF": "strokes"}
-    tiers = {tier: _tier(document, tier, of_strokes) for tier in SURENESS}
-    for one in index["strokes"]:
-        name = _aligned(found, order, one, fps, numbers)
-        for tier, key in SURENESS.items():
+    tiers = {tier: _tier(document, tier, of_strokes) for tier in TIERS}
+    for stroke in index.strokes:
+        name = _aligned(found, order, stroke, fps, numbers)
+        for tier, value in zip(TIERS, (stroke.probability, stroke.score), strict=True):
             annotation = SubElement(tiers[tier], "ANNOTATION")
             about = {"ANNOTATION_ID": f"a{next(numbers)}", "ANNOTATION_REF": name}
             reference = SubElement(annotation, "REF_ANNOTATION", about)
-            SubElement(reference, "ANNOTATION_VALUE").text = f"{one[key]:.2f}"
-    for number, lane in enumerate(_lanes(index["truth"] or []), start=1):
+            SubElement(reference, "ANNOTATION_VALUE").text = f"{value:.2f}"
+    for number, lane in enumerate(_lanes(index.truth or ()), start=1):
         row = _tier(document, "truth" if number == 1 else f"truth {number}", {"LINGUISTIC_TYPE_REF": STROKE})
         for one in lane:
             _aligned(row, order, one, fps, numbers)
     order[:] = sorted(order, key=lambda slot: int(slot.attrib["TIME_VALUE"]))
     SubElement(header, "PROPERTY", {"NAME": "lastUsedAnnotationId"}).text = str(next(numbers) - 1)
-    _types(document, index["model"]["classes"])
+    _types(document, index.model.classes)
     indent(document)
     with replacing(path) as beside:
         ElementTree(document).write(beside, encoding="UTF-8", xml_declaration=True)
@@ -78,24 +79,24 @@ def _tier(document: Element, name: str, attributes: dict[str, str]) -> Element:
     return SubElement(document, "TIER", {"TIER_ID": name, **attributes})
 
 
-def _aligned(tier: Element, order: Element, one: dict[str, Any], fps: float, numbers: count) -> str:
+def _aligned(tier: Element, order: Element, one: Stroke | IndexedStroke, fps: float, numbers: count) -> str:
     """Add a stroke with its two times to a tier; return the annotation's id."""
     name = f"a{next(numbers)}"
     slots = [f"t{name}b", f"t{name}e"]
-    for slot, frame in zip(slots, (one["begin"], one["end"]), strict=True):
+    for slot, frame in zip(slots, (one.begin, one.end), strict=True):
         about = {"TIME_SLOT_ID": slot, "TIME_VALUE": str(round(frame * 1000 / fps))}
         SubElement(order, "TIME_SLOT", about)
     about = {"ANNOTATION_ID": name, "TIME_SLOT_REF1": slots[0], "TIME_SLOT_REF2": slots[1]}
     annotation = SubElement(SubElement(tier, "ANNOTATION"), "ALIGNABLE_ANNOTATION", about)
-    SubElement(annotation, "ANNOTATION_VALUE").text = one["label"]
+    SubElement(annotation, "ANNOTATION_VALUE").text = one.label
     return name
 
 
-def _lanes(strokes: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+def _lanes(strokes: Iterable[Stroke]) -> list[list[Stroke]]:
     """Distribute strokes over as few tiers as possible, as those of a tier must not overlap."""
-    lanes: list[list[dict[str, Any]]] = []
-    for one in sorted(strokes, key=lambda stroke: stroke["begin"]):
-        free = next((lane for lane in lanes if lane[-1]["end"] <= one["begin"]), None)
+    lanes: list[list[Stroke]] = []
+    for one in sorted(strokes, key=lambda stroke: stroke.begin):
+        free = next((lane for lane in lanes if lane[-1].end <= one.begin), None)
         if free is None:
             lanes.append([one])
         else:
@@ -103,7 +104,7 @@ def _lanes(strokes: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     return lanes
 
 
-def _types(document: Element, classes: list[str]) -> None:
+def _types(document: Element, classes: Iterable[str]) -> None:
     """Add the tier types: strokes named from a vocabulary, and numbers for each."""
     SubElement(
         document,

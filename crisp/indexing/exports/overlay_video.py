@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import cv2
@@ -13,6 +12,7 @@ import numpy as np
 from crisp.core.files import replacing
 from crisp.core.progress import progress
 from crisp.preparation import video
+from crisp.study.index_file import IndexFile
 
 REST, STROKE, TEXT, GROUND = (150, 150, 150), (255, 160, 30), (255, 255, 255), (20, 20, 20)  # RGB
 WEIGHT = 500  # font weight
@@ -20,7 +20,7 @@ TEXT_SHARE = 24  # image height in letters
 LARGEST_RATE = 1001  # denominator of a frame rate, e.g. 30000/1001
 
 
-def write(path: Path, index: dict[str, Any]) -> None:
+def write(path: Path, index: IndexFile) -> None:
     """Write the overlay video of an index: same frames and rate, even width and height.
 
     Raises
@@ -28,48 +28,48 @@ def write(path: Path, index: dict[str, Any]) -> None:
     CrispError
         If the video is missing or unreadable, or the disk is full.
     """
-    about = index["video"]
-    size = about["width"] - about["width"] % 2, about["height"] - about["height"] % 2
-    rate = Fraction(about["fps"]).limit_denominator(LARGEST_RATE)
-    places = _places(index)
+    about = index.video
+    size = about.width - about.width % 2, about.height - about.height % 2
+    rate = Fraction(about.fps).limit_denominator(LARGEST_RATE)
+    places, box = _places(index), np.array(index.roi_size)
     labels = _labels(index)
-    images = progress(video.frames(about["path"]), "frames", f"{about['id']} overlay", about["frames"])
+    images = progress(video.frames(about.path), "frames", f"{about.id} overlay", about.frames)
     with replacing(path) as beside, beside.open("wb") as file, av.open(file, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=rate, options={"preset": "veryfast", "crf": "21"})
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
         for number, image in enumerate(images):
-            picture = video.resize(image, about["width"], about["height"])
+            picture = video.resize(image, about.width, about.height)
             if number < len(places):
-                _draw(picture, places[number], index["roi_size"], labels.get(number, ""))
+                _draw(picture, places[number], box, labels.get(number, ""))
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture[: size[1], : size[0]]), "rgb24")
             frame.pts, frame.time_base = number, 1 / rate
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
 
 
-def _places(index: dict[str, Any]) -> np.ndarray:
+def _places(index: IndexFile) -> np.ndarray:
     """Return the centre of the region of interest in every frame, (N, 2) px."""
-    known = np.array(index["roi"], np.float64).reshape(-1, 2)
-    at = np.arange(len(known)) * index["roi_stride"]
-    frames = np.arange(index["video"]["frames"])
+    known = np.array(index.roi, np.float64).reshape(-1, 2)
+    at = np.arange(len(known)) * (index.roi_stride or 1)
+    frames = np.arange(index.video.frames)
     return np.stack([np.interp(frames, at, axis) for axis in known.T], axis=1)
 
 
-def _labels(index: dict[str, Any]) -> dict[int, str]:
+def _labels(index: IndexFile) -> dict[int, str]:
     """Return the text for each frame in a stroke."""
     return {
-        frame: f"{one['label']}  {one['probability']:.0%}"
-        for one in index["strokes"]
-        for frame in range(one["begin"], one["end"])
+        frame: f"{one.label}  {one.probability:.0%}"
+        for one in index.strokes
+        for frame in range(one.begin, one.end)
     }
 
 
-def _draw(picture: np.ndarray, centre: np.ndarray, size: list[float], label: str) -> None:
+def _draw(picture: np.ndarray, centre: np.ndarray, size: np.ndarray, label: str) -> None:
     """Draw the region of interest, and a label in the corner unless it is empty."""
     height = picture.shape[0]
     thickness = max(1, height // 240)
-    first, last = (np.round(centre + sign * np.array(size) / 2).astype(int).tolist() for sign in (-1, 1))
+    first, last = (np.round(centre + sign * size / 2).astype(int).tolist() for sign in (-1, 1))
     cv2.rectangle(picture, first, last, STROKE if label else REST, thickness, cv2.LINE_AA)
     if label:
         # OpenCV's own font is ASCII only; this one covers other alphabets.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from crisp.study.annotations import Stroke, write_annotation
+from crisp.study.index_file import IndexFile
 
 
-def write(path: Path, index: dict[str, Any]) -> None:
+def write(path: Path, index: IndexFile) -> None:
     """Write the strokes of an index as an annotation file."""
-    write_annotation(path, [Stroke(one["begin"], one["end"], one["label"]) for one in index["strokes"]])
+    write_annotation(path, [Stroke(one.begin, one.end, one.label) for one in index.strokes])

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from html import escape
 from pathlib import Path
-from typing import Any
 
 from crisp.core.files import replacing
+from crisp.study.index_file import IndexFile
 
 
-def write(path: Path, index: dict[str, Any]) -> None:
+def write(path: Path, index: IndexFile) -> None:
     """Write the strokes of an index as subtitles: label and probability in percent."""
-    fps = index["video"]["fps"]
+    fps = index.video.fps
     cues = [
-        f"{number}\n{_time(one['begin'] / fps)} --> {_time(one['end'] / fps)}\n"
-        f"{escape(one['label'], quote=False)} {one['probability']:.0%}\n"
-        for number, one in enumerate(index["strokes"], start=1)
+        f"{number}\n{_time(one.begin / fps)} --> {_time(one.end / fps)}\n"
+        f"{escape(one.label, quote=False)} {one.probability:.0%}\n"
+        for number, one in enumerate(index.strokes, start=1)
     ]
     with replacing(path) as beside:
         beside.write_text("\n".join(["WEBVTT\n", *cues]), encoding="utf-8", newline="\n")

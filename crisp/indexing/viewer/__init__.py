@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
 from crisp.core.errors import fail
-from crisp.core.files import replacing
 from crisp.indexing.viewer import page, proxy_video
-from crisp.study.index_file import read_index
+from crisp.study.index_file import IndexedVideo, read_index
 
 PAGE = "viewer.html"
 
@@ -36,14 +36,18 @@ def make_viewer(
 
     Parameters
     ----------
-    index_file : path
+    index_file : path-like
         ``index.json`` from `crisp index`.
-    out : path, optional
+    out : path-like, optional
         Page to write; ``viewer.html`` beside the index by default.
-    video : path, optional
+    video : path-like, optional
         The video, if it has been moved since indexing.
     copy : bool
         Make a copy of the video for browsers beside the page, and link to it.
+
+    Returns
+    -------
+    ViewerResult
 
     Raises
     ------
@@ -52,39 +56,43 @@ def make_viewer(
         be overwritten.
     """
     index = read_index(index_file)
+    default = Path(index_file).with_name(PAGE)
     if out is not None:
-        page.spare(Path(out))
-    out = Path(out) if out else Path(index_file).with_name(PAGE)
+        page.check_target(Path(out))
+    out = Path(out) if out else default
     if out.is_dir():
         raise fail(out, "page cannot be written", "the name of a file", "a folder", "correct --out")
-    path = Path(video or index["video"]["path"])
+    path, proxy = Path(video or index.video.path), out.with_suffix(".mp4")
     if video and not path.is_file():
         raise fail(path, "video file is missing", "the video of this index", "nothing", "correct --video")
-    warnings: list[str] = []
-    words: list[str | Path] = ["crisp", "viewer", Path(index_file)]
-    if out != Path(index_file).with_name(PAGE):
-        words += ["--out", out]
-    again = [*words, "--proxy"]
-    if video and path != out.with_suffix(".mp4"):
-        again[-1:] = ["--video", path, "--proxy"]
-    if copy:
-        path = proxy_video.make_proxy(path, out.with_suffix(".mp4"), index["video"])
-    elif not path.is_file():
-        warnings.append(
-            f"{path}: video is missing; the page shows all but pictures. Where it is elsewhere:"
-            f" {_command(*words)} --video VIDEO"
-        )
-    elif reason := proxy_video.doubts(path, index["video"]):
-        warnings.append(f"{path}: {reason}; {_command(*again)} makes a copy that plays")
     # An earlier proxy beside the page is not a source to copy.
-    moved = Path(video) if video and Path(video).absolute() != out.with_suffix(".mp4").absolute() else None
+    moved = path if video and path.absolute() != proxy.absolute() else None
+    warnings: list[str] = []
+    if copy:
+        path = proxy_video.make_proxy(path, proxy, index.video)
+    else:
+        words: list[str | Path] = ["crisp", "viewer", Path(index_file)]
+        words += ["--out", out] if out != default else []
+        warnings = _video_warnings(path, index.video, words, ["--video", moved] if moved else [])
     links = page.Links(
         link(path, out.parent), link(Path(index_file), out.parent), link(moved, out.parent) if moved else ""
     )
-    content = page.build(index, links)
-    with replacing(out) as beside:
-        beside.write_text(content, encoding="utf-8")
+    page.write_page(out, index, links)
     return ViewerResult(out, warnings)
+
+
+def _video_warnings(
+    path: Path, video: IndexedVideo, command: Sequence[str | Path], moved: Sequence[str | Path]
+) -> list[str]:
+    """Warn if the video is missing, or may not play; with the command to type, `moved` its option."""
+    if not path.is_file():
+        return [
+            f"{path}: video is missing; the page shows everything except its images. If it is elsewhere:"
+            f" {_command(*command)} --video VIDEO"
+        ]
+    if reason := proxy_video.playback_problem(path, video):
+        return [f"{path}: {reason}; {_command(*command, *moved, '--proxy')} makes a playable copy"]
+    return []
 
 
 def _command(*words: str | Path) -> str:

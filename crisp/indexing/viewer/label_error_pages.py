@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from crisp import __version__
 from crisp.core.errors import fail
-from crisp.core.files import write_json
 from crisp.core.unreadable import made_by_workflow
 from crisp.core.versions import INDEX
 from crisp.indexing.viewer import make_viewer
@@ -23,6 +22,14 @@ from crisp.report import label_errors
 from crisp.report.label_errors import Ranking, Suspect, write_label_errors, write_label_errors_page
 from crisp.study.annotations import read_annotation
 from crisp.study.config import Study
+from crisp.study.index_file import (
+    IndexedModel,
+    IndexedProbabilities,
+    IndexedStroke,
+    IndexedVideo,
+    IndexFile,
+    write_index,
+)
 from crisp.study.samples import working_interval
 from crisp.study.tables import Annotation
 
@@ -45,8 +52,14 @@ def make_label_error_pages(study: Study, ranking: Ranking, folder: Path, study_f
     ----------
     study : Study
     ranking : Ranking
-    folder : output folder.
-    study_file : study file, for the printed commands.
+    folder : path-like
+        Output folder.
+    study_file : str
+        Study file, for the instructions on the page.
+
+    Returns
+    -------
+    LabelErrorPages
 
     Raises
     ------
@@ -54,7 +67,7 @@ def make_label_error_pages(study: Study, ranking: Ranking, folder: Path, study_f
         If the folder holds other files, or an annotation file or stage file is missing or damaged.
     """
     table = folder / TABLE
-    _spare(table)
+    _check_folder(table)
     write_label_errors(table, ranking.suspects)  # first, as it marks the folder for later calls
     links: dict[str, str] = {}
     warnings: list[str] = []
@@ -65,26 +78,26 @@ def make_label_error_pages(study: Study, ranking: Ranking, folder: Path, study_f
             if listed.isdisjoint(one.sample for one in suspects):
                 continue
             path = folder / (f"{video}.json" if number == 1 else f"{video}.{number}.json")
-            write_json(path, index(study, row, suspects, ranking.variant), indent=None)
-            made = make_viewer(path, path.with_suffix(".html"))
-            warnings += made.warnings
+            write_index(path, build_index(study, row, suspects, ranking.variant))
+            result = make_viewer(path, path.with_suffix(".html"))
+            warnings += result.warnings
             step = study.videos[video].frame_step
-            links |= {one.sample: f"{made.page.name}#frame={one.begin * step}" for one in suspects}
+            links |= {one.sample: f"{result.page.name}#frame={one.begin * step}" for one in suspects}
     page = folder / "index.html"
     note = (
-        "Each time leads to the sample in the viewer: correct the annotation there, save it, put it in the "
-        f"place of the one in the study, and run the study again ({study_file})."
+        "Each time links to the sample in the viewer: correct the annotation there, save it, replace the "
+        f"study's annotation file with it, and run the study again ({study_file})."
     )
     write_label_errors_page(page, study, ranking, note, links)
     return LabelErrorPages(page, links, warnings)
 
 
-def _spare(table: Path) -> None:
+def _check_folder(table: Path) -> None:
     """Reject a folder with other files, some of which might be overwritten."""
     folder = table.parent
     if made_by_workflow(table) or table.exists() or not folder.is_dir() or not any(folder.iterdir()):
         return
-    expected = f"a new or empty folder, or one of before with its {TABLE}"
+    expected = f"a new or empty folder, or an earlier list with its {TABLE}"
     raise fail(folder, "folder holds other files", expected, "other files", "choose another --out")
 
 
@@ -103,11 +116,30 @@ def _by_file(study: Study, video: str, suspects: Sequence[Suspect]) -> dict[Anno
     return files
 
 
-def index(study: Study, row: Annotation, suspects: Sequence[Suspect], variant: str) -> dict[str, Any]:
+def build_index(study: Study, row: Annotation, suspects: Sequence[Suspect], variant: str) -> IndexFile:
     """Return the viewer data of an annotation file and the predictions of its samples.
 
     A stroke predicted as negative is listed among the model's strokes, with the negative class; a
     correctly predicted negative is not.
+
+    Parameters
+    ----------
+    study : Study
+    row : Annotation
+        The annotation file.
+    suspects : sequence of Suspect
+        Ranked samples of the file.
+    variant : str
+        Name of the variant that predicted them.
+
+    Returns
+    -------
+    IndexFile
+
+    Raises
+    ------
+    CrispError
+        If the annotation file or the video's stage file is missing or damaged.
     """
     path = study.annotation_file(row)
     step = study.videos[row.video].frame_step
@@ -117,42 +149,45 @@ def index(study: Study, row: Annotation, suspects: Sequence[Suspect], variant: s
     warnings = []
     if len(strokes) < len(truth):
         warnings.append(
-            f"{len(truth) - len(strokes)} of the {len(truth)} annotated strokes were judged by no model: "
-            "their class is unknown, or the models were trained or validated on them"
+            f"{len(truth) - len(strokes)} of the {len(truth)} annotated strokes have no prediction: "
+            "their class is unknown, or all models were trained or validated on them"
         )
-    return {
-        "schema": INDEX,
-        "crisp": __version__,
-        "video": {
-            "id": row.video,
-            "path": str(study.source(row.video).absolute()),
-            **source.timing(),
-        },
-        "model": {"variant": variant, "classes": list(study.classes), "negative": study.negative_class},
-        "strokes": [
-            {
-                "begin": one.begin * step,
-                "end": min(one.end * step, source.decoded),
-                "label": one.predicted,
-                "probability": max(one.probabilities),
-                "score": 1 - shares.get(study.negative_class, 0.0),
-                "scores": shares,
-            }
-            for one in sorted(suspects, key=lambda one: one.begin)
-            for shares in [dict(zip(study.classes, one.probabilities, strict=True))]
-            if one.kind == "stroke" or one.predicted != study.negative_class
-        ],
-        "truth": [stroke._asdict() for stroke in truth],
-        "annotations": str(path.absolute()),
-        "probabilities": _curves(suspects, study.classes, step, source.decoded),
-        "warnings": warnings,
-    }
+    return IndexFile(
+        schema=INDEX,
+        crisp=__version__,
+        video=IndexedVideo(id=row.video, path=str(study.source(row.video).absolute()), **source.timing()),
+        model=IndexedModel(variant=variant, classes=study.classes, negative=study.negative_class),
+        strokes=_predicted(study, suspects, step, source.decoded),
+        truth=tuple(truth),
+        annotations=str(path.absolute()),
+        probabilities=_curves(suspects, study.classes, step, source.decoded),
+        warnings=warnings,
+    )
 
 
-def _curves(suspects: Sequence[Suspect], classes: Sequence[str], step: int, count: int) -> dict[str, Any]:
+def _predicted(study: Study, suspects: Sequence[Suspect], step: int, count: int) -> tuple[IndexedStroke, ...]:
+    """Return the predictions of samples as strokes, without correctly predicted negatives."""
+    return tuple(
+        IndexedStroke(
+            begin=one.begin * step,
+            end=min(one.end * step, count),
+            label=one.predicted,
+            probability=max(one.probabilities),
+            score=1 - shares.get(study.negative_class, 0.0),
+            scores=shares,
+        )
+        for one in sorted(suspects, key=lambda one: one.begin)
+        for shares in [dict(zip(study.classes, one.probabilities, strict=True))]
+        if one.kind == "stroke" or one.predicted != study.negative_class
+    )
+
+
+def _curves(
+    suspects: Sequence[Suspect], classes: Sequence[str], step: int, count: int
+) -> IndexedProbabilities:
     """Return per-frame class probabilities of the samples, 0 in other frames, for the viewer."""
     stride = max(1, -(-count // MOST_POINTS))
     values = np.zeros((-(-count // stride), len(classes)))
     for one in suspects:
         values[-(-one.begin * step // stride) : -(-one.end * step // stride)] = one.probabilities
-    return {"stride": stride, "first": 0, "classes": list(classes), "values": values.round(3).tolist()}
+    return IndexedProbabilities(stride=stride, first=0, classes=classes, values=values.round(3).tolist())

@@ -1,9 +1,8 @@
-"""Build the page as one text from template files and packed data, without external resources."""
+"""Write the page from its template, styles, scripts and packed data, without external resources."""
 
 from __future__ import annotations
 
 import base64
-import json
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
@@ -11,9 +10,11 @@ import numpy as np
 
 from crisp.core.errors import fail
 from crisp.core.files import digest
+from crisp.core.html_pages import write_html
+from crisp.study.index_file import IndexedProbabilities, IndexedStroke, IndexFile
 
 TITLE, HEAD = b"<title>CRISP viewer</title>", 1000  # must occur within that many first bytes of a page
-TEMPLATES = Path(__file__).parent
+SOURCES = Path(__file__).parent
 # In order of dependency.
 SCRIPTS = (
     "data.js",
@@ -42,21 +43,25 @@ class Links(NamedTuple):
     moved: str = ""
 
 
-def build(index: dict[str, Any], links: Links) -> str:
-    """Return the HTML of an index."""
-    parts = {
-        "css": _template("page.css"),
-        "js": "\n".join(map(_template, SCRIPTS)),
-        # A label may contain anything, even </script>.
-        "data": json.dumps(packed(index, links), ensure_ascii=False, separators=(",", ":")).replace(
-            "<", "\\u003c"
-        ),
-    }
-    before, *rest = _template("page.html").split("{{")
-    return before + "".join(parts[name] + text for name, text in (part.split("}}", 1) for part in rest))
+def write_page(path: Path, index: IndexFile, links: Links) -> None:
+    """Write the page of an index.
+
+    Parameters
+    ----------
+    path : path-like
+    index : IndexFile
+    links : Links
+
+    Raises
+    ------
+    CrispError
+        If the page cannot be written.
+    """
+    styles, scripts = _source("page.css"), "\n".join(map(_source, SCRIPTS))
+    write_html(path, "indexing/viewer/page.html", css=styles, js=scripts, data=pack_index(index, links))
 
 
-def spare(path: Path) -> None:
+def check_target(path: Path) -> None:
     """Refuse to overwrite a file that is not a viewer page.
 
     Raises
@@ -69,70 +74,72 @@ def spare(path: Path) -> None:
     with path.open("rb") as file:
         head = file.read(HEAD)
     if head and TITLE not in head:
-        expected, remedy = "nothing, or a page of the viewer", "choose another --out; the file is as it was"
-        raise fail(path, "another file is in the place of the page", expected, "another file", remedy)
+        expected, remedy = "nothing, or a page of the viewer", "choose another --out; the file is unchanged"
+        raise fail(path, "another file would be overwritten by the page", expected, "another file", remedy)
 
 
-def _template(name: str) -> str:
-    return (TEMPLATES / name).read_text(encoding="utf-8")
+def _source(name: str) -> str:
+    return (SOURCES / name).read_text(encoding="utf-8")
 
 
-def packed(index: dict[str, Any], links: Links) -> dict[str, Any]:
+def pack_index(index: IndexFile, links: Links) -> dict[str, Any]:
     """Pack the data that the page needs from an index."""
-    facts, model = index["video"], index["model"]
-    truth = index.get("truth")
-    given = PurePath(index.get("annotations") or "").name
+    video, model, truth = index.video, index.model, index.truth
+    given = PurePath(index.annotations or "").name
+    # Depends on the annotation, not on the detected strokes: corrections survive a better model.
+    lasting = [video.id, video.frames, video.sha256, truth and [stroke._asdict() for stroke in truth]]
     return {
-        # Depends on the annotation, not on the detected strokes: corrections survive a better model.
-        "key": digest([facts["id"], facts["frames"], facts.get("sha256"), truth])[:16],
+        "key": digest(lasting)[:16],
         "index": links.source,
         "moved": links.moved,
-        "file": given or f"{facts['id']}.xml",
+        "file": given or f"{video.id}.xml",
         "video": {
             "src": links.video,
-            **{key: facts[key] for key in ("id", "fps", "frames", "width", "height")},
-            "variable": facts.get("variable_rate", False),
+            **{key: getattr(video, key) for key in ("id", "fps", "frames", "width", "height")},
+            "variable": video.variable_rate,
         },
-        "model": model.get("variant", ""),
-        "classes": model["classes"],
-        "negative": model.get("negative", "Negative"),
+        "model": model.variant or "",
+        "classes": model.classes,
+        "negative": model.negative,
         "strokes": [
             [
-                stroke["begin"],
-                stroke["end"],
-                stroke["label"],
+                stroke.begin,
+                stroke.end,
+                stroke.label,
                 _class_probability(stroke),
-                round(stroke["score"], 3),
-                stroke.get("cut", ""),
-                [round(stroke.get("scores", {}).get(name, 0), 3) for name in model["classes"]],
+                round(stroke.score, 3),
+                stroke.cut or "",
+                [round(stroke.scores.get(name, 0), 3) for name in model.classes],
             ]
-            for stroke in index["strokes"]
+            for stroke in index.strokes
         ],
-        "truth": truth and [[stroke["begin"], stroke["end"], stroke["label"]] for stroke in truth],
+        "truth": truth,
         "annotated": truth is not None,
-        "warnings": index.get("warnings", []),
-        "probabilities": _probabilities(index.get("probabilities")),
+        "warnings": index.warnings,
+        "probabilities": _probabilities(index.probabilities),
         "roi": {
-            "stride": index.get("roi_stride", 1),
-            "size": index.get("roi_size"),
-            "points": np.round(np.asarray(index.get("roi") or [], float)).astype(int).ravel().tolist(),
+            "stride": index.roi_stride or 1,
+            "size": index.roi_size,
+            "points": np.round(np.asarray(index.roi or [], float)).astype(int).ravel().tolist(),
         },
     }
 
 
-def _class_probability(stroke: dict[str, Any]) -> float | None:
+def _class_probability(stroke: IndexedStroke) -> float | None:
     """Return the probability of the stroke's class; in schema 1, it is among all classes or missing."""
-    found = stroke.get("probability", stroke.get("scores", {}).get(stroke["label"]))
+    found = stroke.scores.get(stroke.label) if stroke.probability is None else stroke.probability
     return None if found is None else round(found, 3)
 
 
-def _probabilities(given: dict[str, Any] | None) -> dict[str, Any] | None:
+def _probabilities(given: IndexedProbabilities | None) -> dict[str, Any] | None:
     """Pack probabilities as bytes of 1/255, class by class, in base 64."""
-    if not given or not given["values"]:
+    if not given or not given.values:
         return None
-    values = np.rint(np.asarray(given["values"], float).T * 255).astype(np.uint8)
+    values = np.rint(np.asarray(given.values, float).T * 255).astype(np.uint8)
     return {
-        **{key: given[key] for key in ("stride", "first", "classes")},
+        "stride": given.stride,
+        "first": given.first,
+        "classes": given.classes,
         "count": values.shape[1],
         "bytes": base64.b64encode(values.tobytes()).decode(),
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 
@@ -13,6 +12,7 @@ from crisp.core.errors import fail
 from crisp.core.files import replacing
 from crisp.core.progress import progress
 from crisp.preparation import video
+from crisp.study.index_file import IndexedVideo
 
 PLAYED = ("h264", "vp8", "vp9", "av1")
 CONTAINERS = ("mp4", "matroska", "webm")
@@ -21,10 +21,10 @@ OURS = "made by CRISP, to be watched"  # comment in a copy
 KEY_FRAMES = 10  # key-frame interval: a step back decodes at most that many frames
 
 
-def doubts(path: Path, facts: dict[str, Any]) -> str:
+def playback_problem(path: Path, about: IndexedVideo) -> str:
     """Explain why a browser may not play a video well; empty if it should."""
-    if facts.get("variable_rate"):
-        return "its frame rate varies, so that the browser shows other frames than those counted"
+    if about.variable_rate:
+        return "its frame rate varies, so the browser shows other frames than the index counts"
     try:
         with path.open("rb") as file, video.container_of(file) as container:
             streams = container.streams.video
@@ -36,14 +36,28 @@ def doubts(path: Path, facts: dict[str, Any]) -> str:
             if name == "h264" and depth not in ("yuv420p", "yuvj420p"):
                 return f"many browsers do not play H.264 of {depth}"
             if not any(kind in container.format.name.split(",") for kind in CONTAINERS):
-                return f"browsers do not open files of the kind {container.format.name}"
+                return f"browsers do not open {container.format.name} files"
     except (av.error.FFmpegError, OSError, ValueError) as error:
         return f"not a video that can be opened ({error})"
     return ""
 
 
-def make_proxy(source: Path, out: Path, facts: dict[str, Any]) -> Path:
+def make_proxy(source: Path, out: Path, about: IndexedVideo) -> Path:
     """Copy a video as H.264 with constant frame rate, at most 1280 px wide, frame for frame.
+
+    Parameters
+    ----------
+    source : path-like
+        The video.
+    out : path-like
+        Copy to write.
+    about : IndexedVideo
+        The video as described by its index.
+
+    Returns
+    -------
+    path
+        The copy.
 
     Raises
     ------
@@ -51,10 +65,10 @@ def make_proxy(source: Path, out: Path, facts: dict[str, Any]) -> Path:
         If the video cannot be decoded, or the copy would overwrite the video or another file.
     """
     if os.path.realpath(out) == os.path.realpath(source):
-        raise fail(out, "the copy would replace the video", "another name", out, "choose another --out")
+        raise fail(out, "the copy would overwrite the video", "another name", out, "choose another --out")
     if out.exists() and not (out.is_file() and _is_copy(out)):
         raise fail(out, "another file has the name of the copy", "none", "a file", "choose another --out")
-    rate = Fraction(facts["fps"]).limit_denominator(1001)
+    rate = Fraction(about.fps).limit_denominator(1001)
     with replacing(out) as beside, beside.open("wb") as file, av.open(file, "w", format="mp4") as container:
         container.metadata["comment"] = OURS
         stream = container.add_stream("libx264", rate=rate, options={"preset": "veryfast", "crf": "21"})
@@ -62,7 +76,7 @@ def make_proxy(source: Path, out: Path, facts: dict[str, Any]) -> Path:
         # No B-frames: every browser shows the first frame at 0 s.
         stream.codec_context.max_b_frames = 0
         stream.codec_context.gop_size = KEY_FRAMES
-        for number, image in enumerate(progress(video.frames(source), "frames", "proxy", facts["frames"])):
+        for number, image in enumerate(progress(video.frames(source), "frames", "proxy", about.frames)):
             if number == 0:
                 stream.width, stream.height = _size(image.shape[1], image.shape[0])
             frame = av.VideoFrame.from_ndarray(

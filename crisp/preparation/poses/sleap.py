@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from crisp.core import hdf5
-from crisp.core.errors import fail
+from crisp.core.errors import CrispError, fail
 from crisp.core.unreadable import ERRORS, explained, reading
 from crisp.preparation.poses.people import People, ordered, places, stacked
 
@@ -36,16 +36,8 @@ def read_h5(path: Path, joints: Mapping[str, str]) -> People:
         points = np.concatenate([places_, certainty[..., None]], axis=3, dtype=float)
         if points.shape[2:] != (len(names), 3):
             raise ValueError(f"tracks {tracks.shape}, {len(names)} nodes")
-    except PermissionError as error:
-        raise explained(path, error, "pose file") from None
     except ERRORS as error:
-        raise fail(
-            path,
-            "not an analysis file of SLEAP",
-            "tracks, point_scores, node_names",
-            error,
-            "export it again",
-        ) from None
+        raise _not(path, "analysis file", "tracks, point_scores, node_names", error) from None
     return People(ordered(_scored(points), places(names, joints, path)))
 
 
@@ -76,16 +68,8 @@ def read_csv(path: Path, frames: int, joints: Mapping[str, str]) -> People:
         moments = table["frame_idx"].to_numpy()
         if moments.dtype.kind not in "iu":
             raise ValueError(f"frame_idx of type {moments.dtype}")
-    except PermissionError as error:
-        raise explained(path, error, "pose file") from None
     except ERRORS as error:
-        raise fail(
-            path,
-            "not an analysis CSV of SLEAP",
-            "frame_idx, and x, y, score of each node",
-            error,
-            "export it again",
-        ) from None
+        raise _not(path, "analysis CSV", "frame_idx, and x, y, score of each node", error) from None
     if len(moments) and not 0 <= moments.min() <= moments.max() < frames:
         raise fail(
             path,
@@ -99,6 +83,12 @@ def read_csv(path: Path, frames: int, joints: Mapping[str, str]) -> People:
     for moment, person in zip(moments, ordered(_scored(points), where), strict=True):
         people[moment].append(person)
     return People(stacked(people, path))
+
+
+def _not(path: Path, kind: str, expected: str, error: Exception) -> CrispError:
+    if isinstance(error, PermissionError):
+        return explained(path, error, "pose file")
+    return fail(path, f"not an {kind} of SLEAP", expected, error, "export it again")
 
 
 def _scored(points: np.ndarray) -> np.ndarray:

@@ -87,8 +87,8 @@ def read(source: Path) -> Found:
 
 
 def _indexed(table: Path) -> Indexed:
-    video = index_file.read_index(table.with_name(index_file.NAME))["video"]
-    return Indexed(table, Path(video["path"]), video["id"], video.get("sha256", ""))
+    video = index_file.read_index(table.with_name(index_file.NAME)).video
+    return Indexed(table, Path(video.path), video.id, video.sha256 or "")
 
 
 def _place(one: Indexed) -> Path | None:

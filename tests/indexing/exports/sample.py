@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from crisp.study.index_file import IndexFile
+
 CLASSES = ["Revers élevé", "Hit <&> -->", "Negative"]
 FPS = 30000 / 1001
 
@@ -19,9 +21,14 @@ def stroke(begin: int, end: int, label: str, cut: str, *values: float) -> dict[s
     return {**found, "score": 1 - shares["Negative"], "cut": cut, "scores": shares}
 
 
-def index(video: Path, **changes: Any) -> dict[str, Any]:
+def index(video: Path, /, **changes: Any) -> IndexFile:
+    """The content with changes, as it is read."""
+    return IndexFile.from_json(content(video) | changes)
+
+
+def content(video: Path) -> dict[str, Any]:
     """Three strokes in 120 frames of 64 x 48 px; the annotated ones overlap."""
-    content = {
+    return {
         "schema": 2,
         "crisp": "0.1.0",
         "video": {
@@ -48,4 +55,3 @@ def index(video: Path, **changes: Any) -> dict[str, Any]:
         "roi_stride": 50,
         "roi_size": [24.0, 16.0],
     }
-    return {**content, **changes}

@@ -18,12 +18,12 @@ def test_pandas_reads_frames_seconds_and_scores(tmp_path: Path) -> None:
     rows = pd.read_csv(path, keep_default_na=False)
     assert list(rows["video"].unique()) == ["game"]
     for name in ("begin", "end", "label", "probability", "cut"):
-        assert rows[name].tolist() == [one[name] for one in content["strokes"]]
-    assert rows["any_stroke"].tolist() == [one["score"] for one in content["strokes"]]
+        assert rows[name].tolist() == [getattr(one, name) for one in content.strokes]
+    assert rows["any_stroke"].tolist() == [one.score for one in content.strokes]
     for name in ("begin", "end"):
         assert rows[f"{name}_seconds"].tolist() == pytest.approx(rows[name] / sample.FPS, abs=0.0005)
     for name in sample.CLASSES:
-        assert rows[f"p:{name}"].tolist() == [one["scores"][name] for one in content["strokes"]]
+        assert rows[f"p:{name}"].tolist() == [one.scores[name] for one in content.strokes]
 
 
 def test_no_strokes_is_a_header(tmp_path: Path) -> None:

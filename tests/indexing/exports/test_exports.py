@@ -30,7 +30,7 @@ def test_files_that_exist_stay(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [*exports.FORMATS, exports.OVERLAY])
 def test_full_disk_is_one_message_and_no_file(tiny_disk: Path, make_video, name: str) -> None:
     video = make_video(tiny_disk.parent / "game.mp4", frames=120)
-    content = sample.index(video, strokes=sample.index(video)["strokes"] * 300)
+    content = sample.index(video, strokes=sample.content(video)["strokes"] * 300)
     (tiny_disk / "ballast").write_bytes(bytes(60_000))
     make = exports.FORMATS.get(name, overlay_video.write)
     with pytest.raises(CrispError, match="no room to write this file"):

@@ -69,7 +69,7 @@ def test_odd_sizes_lose_a_line(tmp_path: Path) -> None:
             )
         container.mux(stream.encode(None))
     about = {"id": "odd", "path": str(path), "fps": 25.0, "frames": 6, "width": 65, "height": 49}
-    overlay_video.write(tmp_path / "overlay.mp4", {**sample.index(path, strokes=[]), "video": about})
+    overlay_video.write(tmp_path / "overlay.mp4", sample.index(path, strokes=[], video=about))
     assert [picture.shape for picture in decoded(tmp_path / "overlay.mp4")] == [(48, 64, 3)] * 6
 
 

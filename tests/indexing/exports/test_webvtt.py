@@ -17,13 +17,12 @@ def test_cues_are_read(tmp_path: Path) -> None:
     subtitles.write(path, content)
     cues = list(webvtt.read(str(path)))
     assert [unescape(cue.text) for cue in cues] == [
-        f"{one['label']} {percent}"
-        for one, percent in zip(content["strokes"], ("70%", "40%", "100%"), strict=True)
+        f"{one.label} {percent}" for one, percent in zip(content.strokes, ("70%", "40%", "100%"), strict=True)
     ]
     assert "-->" not in cues[1].text, "would end the cue"
-    for cue, one in zip(cues, content["strokes"], strict=True):
-        assert cue.start_in_seconds == int(one["begin"] / sample.FPS)
-        assert cue.end == subtitles._time(one["end"] / sample.FPS)
+    for cue, one in zip(cues, content.strokes, strict=True):
+        assert cue.start_in_seconds == int(one.begin / sample.FPS)
+        assert cue.end == subtitles._time(one.end / sample.FPS)
     assert cues[1].start == "00:00:01.335"
 
 

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from crisp.cli import application
 from crisp.indexing import viewer
 from crisp.study.annotations import Stroke, write_annotation
+from crisp.study.index_file import IndexFile
 from tests.indexing.viewer.conftest import FPS, FRAMES, LOADED, TRUTH, until
 from tests.indexing.viewer.using import (
     at,
@@ -447,7 +448,8 @@ def test_help_theme_and_focus(open_page, indexed: dict[str, Any]) -> None:
 
 
 def test_a_proxy_plays(open_page, indexed: dict[str, Any], odd_video: Path, tmp_path: Path) -> None:
-    copy = viewer.proxy_video.make_proxy(odd_video, tmp_path / "copy.mp4", indexed["video"])
+    about = IndexFile.from_json(indexed).video
+    copy = viewer.proxy_video.make_proxy(odd_video, tmp_path / "copy.mp4", about)
     page = open_page(indexed, copy)
     assert page.evaluate("document.querySelector('#video').duration") == pytest.approx(FRAMES / FPS)
     press(page, "End")

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import shlex
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from crisp.cli import application
 from crisp.core.errors import CrispError
 from crisp.indexing.viewer import make_viewer, page, proxy_video
 from crisp.study.annotations import Stroke
+from crisp.study.index_file import IndexFile
 from tests.indexing.viewer.sample import index
 
 TRUTH = [Stroke(4, 14, "Offensive Forehand Hit"), Stroke(20, 36, "Defensive Backhand Push")]
@@ -55,7 +57,7 @@ def test_one_file_that_fetches_nothing(tmp_path: Path, content: dict[str, Any]) 
 
 
 def test_probabilities_keep_their_values(content: dict[str, Any]) -> None:
-    packed = page.packed(content, page.Links("v.mp4"))["probabilities"]
+    packed = page.pack_index(IndexFile.from_json(content), page.Links("v.mp4"))["probabilities"]
     given = np.array(content["probabilities"]["values"])
     found = np.frombuffer(base64.b64decode(packed["bytes"]), np.uint8).reshape(-1, packed["count"]).T / 255
     assert np.abs(found - given).max() <= 0.5 / 255 + 1e-9
@@ -82,9 +84,11 @@ def test_label_that_would_end_the_script(tmp_path: Path, content: dict[str, Any]
 
 
 def test_drafts_outlive_another_model_but_not_another_truth(content: dict[str, Any]) -> None:
-    key = page.packed(content, page.Links("v.mp4"))["key"]
-    assert page.packed({**content, "strokes": []}, page.Links("w.mp4"))["key"] == key
-    assert page.packed({**content, "truth": content["truth"][:1]}, page.Links("v.mp4"))["key"] != key
+    indexed = IndexFile.from_json(content)
+    key = page.pack_index(indexed, page.Links("v.mp4"))["key"]
+    assert page.pack_index(replace(indexed, strokes=()), page.Links("w.mp4"))["key"] == key
+    assert indexed.truth
+    assert page.pack_index(replace(indexed, truth=indexed.truth[:1]), page.Links("v.mp4"))["key"] != key
 
 
 def test_video_elsewhere_and_missing(tmp_path: Path, content: dict[str, Any]) -> None:
@@ -141,7 +145,7 @@ def test_page_never_takes_another_file_s_place(tmp_path: Path, content: dict[str
     annotation.write_text("<video/>")
     for path in (annotation, file):
         before = path.read_bytes()
-        with pytest.raises(CrispError, match="another file is in the place of the page"):
+        with pytest.raises(CrispError, match="another file would be overwritten by the page"):
             make_viewer(file, path)
         assert path.read_bytes() == before
     page = make_viewer(file, tmp_path / "page.html").page
@@ -149,14 +153,14 @@ def test_page_never_takes_another_file_s_place(tmp_path: Path, content: dict[str
 
 
 def test_proxy_has_every_frame(tmp_path: Path, content: dict[str, Any], odd_video: Path) -> None:
-    facts = {**content["video"], "fps": 119.88, "frames": 160}
-    assert proxy_video.doubts(odd_video, facts) == "many browsers do not play mpeg4"
+    facts = replace(IndexFile.from_json(content).video, fps=119.88, frames=160)
+    assert proxy_video.playback_problem(odd_video, facts) == "many browsers do not play mpeg4"
     copy = proxy_video.make_proxy(odd_video, tmp_path / "copy.mp4", facts)
-    assert proxy_video.doubts(copy, facts) == ""
+    assert proxy_video.playback_problem(copy, facts) == ""
     with av.open(str(copy)) as container:
         stream = container.streams.video[0]
         frames = list(container.decode(stream))
-        assert stream.average_rate == Fraction(facts["fps"]).limit_denominator(1001)
+        assert stream.average_rate == Fraction(facts.fps).limit_denominator(1001)
     assert (frames[0].width, frames[0].height) == (160, 90)
     assert frames[0].pts == 0
     # Every second picture of the source is bright: none is lost, doubled or out of order.
@@ -167,7 +171,7 @@ def test_proxy_has_every_frame(tmp_path: Path, content: dict[str, Any], odd_vide
 def test_proxy_never_takes_the_video_s_place(tmp_path: Path, content: dict[str, Any]) -> None:
     file = written(tmp_path / "videos", content)
     before = Path(content["video"]["path"]).read_bytes()
-    with pytest.raises(CrispError, match="the copy would replace the video"):
+    with pytest.raises(CrispError, match="the copy would overwrite the video"):
         make_viewer(file, tmp_path / "videos/v é.html", copy=True)
     assert Path(content["video"]["path"]).read_bytes() == before
 
@@ -185,11 +189,11 @@ def test_proxy_replaces_its_own_files_alone(tmp_path: Path, content: dict[str, A
 
 
 def test_doubts(content: dict[str, Any], tmp_path: Path) -> None:
-    video = Path(content["video"]["path"])
-    assert proxy_video.doubts(video, content["video"]) == ""
-    assert "varies" in proxy_video.doubts(video, {**content["video"], "variable_rate": True})
+    video, about = Path(content["video"]["path"]), IndexFile.from_json(content).video
+    assert proxy_video.playback_problem(video, about) == ""
+    assert "varies" in proxy_video.playback_problem(video, replace(about, variable_rate=True))
     (tmp_path / "text.mp4").write_text("no video")
-    assert "not a video" in proxy_video.doubts(tmp_path / "text.mp4", content["video"])
+    assert "not a video" in proxy_video.playback_problem(tmp_path / "text.mp4", about)
 
 
 def test_command(tmp_path: Path, content: dict[str, Any], odd_video: Path) -> None:
@@ -198,7 +202,7 @@ def test_command(tmp_path: Path, content: dict[str, Any], odd_video: Path) -> No
     assert said.exit_code == 0
     assert said.stdout.strip() == str(tmp_path / "out/viewer.html")
     command = shlex.join(["crisp", "viewer", str(file), "--video", str(odd_video), "--proxy"])
-    assert f"many browsers do not play mpeg4; {command} makes a copy that plays" in said.stderr
+    assert f"many browsers do not play mpeg4; {command} makes a playable copy" in said.stderr
     said = CliRunner().invoke(
         application.app, ["viewer", str(file), "--proxy", "--out", str(tmp_path / "p.html")]
     )

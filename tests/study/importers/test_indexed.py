@@ -13,12 +13,13 @@ from crisp.core import files
 from crisp.core.errors import CrispError
 from crisp.indexing.exports import csv_table
 from crisp.study.annotations import Stroke, read_annotation
+from crisp.study.index_file import IndexFile
 from crisp.study.tables import read_annotations, read_videos
 from crisp.workflow import importing
 from tests.indexing.exports import sample
 
 MakeVideo = Callable[..., Path]
-FOUND = [Stroke(one["begin"], one["end"], one["label"]) for one in sample.index(Path())["strokes"]]
+FOUND = [Stroke(one.begin, one.end, one.label) for one in sample.index(Path()).strokes]
 
 
 @pytest.fixture
@@ -33,12 +34,12 @@ def found(tmp_path: Path, make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch
 
 def index(found: Path, video: Path) -> None:
     """Write what an index of a video writes, as far as an import reads it."""
-    content = sample.index(video)
+    content = sample.content(video)
     content["video"] |= {"id": video.stem.replace(" ", "-"), "sha256": files.sha256(video)}
     folder = found / content["video"]["id"]
     folder.mkdir(parents=True)
     files.write_json(folder / "index.json", content)
-    csv_table.write(folder / "strokes.csv", content)
+    csv_table.write(folder / "strokes.csv", IndexFile.from_json(content))
 
 
 def imported() -> dict[str, list[Stroke]]:
