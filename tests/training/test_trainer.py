@@ -23,10 +23,11 @@ from crisp.core.errors import CrispError
 from crisp.study.config import Study
 from crisp.study.samples import read_samples, write_samples
 from crisp.study.splits import read_split
-from crisp.training import calibration, checkpoints, reference
+from crisp.training import calibration, checkpoints, reference, resume
 from crisp.training import trainer as training
 from crisp.training.devices import make_deterministic
 from crisp.training.history import HISTORY_COLUMNS
+from crisp.training.resume import Progress, ResumeState
 from crisp.training.train_step import TrainStep
 from crisp.training.trainer import Trainer, train_model
 from tests import stagefiles, trainable
@@ -42,7 +43,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     monkeypatch.chdir(tmp_path)
     # At the first import matplotlib looks for fonts; the curves have tests of their own.
     monkeypatch.setattr(training.curves, "plot_curves", lambda path, *_: path.write_bytes(b"PNG"))
-    monkeypatch.setattr(training, "SAVING", math.inf)  # after each batch, however long that takes
+    monkeypatch.setattr(resume, "SAVING", math.inf)  # after each batch, however long that takes
     return trainable.build()
 
 
@@ -557,10 +558,12 @@ def test_told_to_stop_while_validating_it_does_not_train_the_epoch_again(
     def told(epoch: int, order: Any) -> Any:
         for batch in batches(epoch, order):
             yield batch
-            trainer._told.by = "SIGTERM"
+            trainer._shutdown.by = "SIGTERM"
 
     trainer.supplies["validation"].batches = told
-    with pytest.raises(CrispError, match=r"told to stop \(SIGTERM\)[\s\S]*at epoch 1, after batch 3"):
+    with pytest.raises(
+        CrispError, match=r"stopped by SIGTERM; the state is saved in state[\s\S]*at epoch 1, after batch 3"
+    ):
         trainer.run(Path("state"))
     steps: list[int] = []
     step = TrainStep.step
@@ -640,7 +643,7 @@ def test_restart_goes_back_to_the_best_weights_without_momentum(
     began: list[tuple[bool, bool, float]] = []
 
     def watched(self: Trainer, number: int, *rest: Any) -> dict[str, float]:
-        at_best = bool(self.best_state) and same(self.best_state, self.model.state_dict())
+        at_best = bool(self.progress.best_state) and same(self.progress.best_state, self.model.state_dict())
         began.append((at_best, bool(self.optimizer.state), self.optimizer.param_groups[0]["lr"]))
         return {**epoch(self, number, *rest), "validation_loss": float(number)}
 
@@ -764,10 +767,10 @@ def test_history_is_there_while_the_training_runs(small: Study, monkeypatch: pyt
 
 def test_saving_takes_a_small_share_of_the_time(small: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, saves = iter(range(10_000)), []
-    monkeypatch.setattr(training, "SAVING", 0.05)
-    monkeypatch.setattr(training.time, "monotonic", lambda: float(next(clock)))
-    work = Trainer.save
-    monkeypatch.setattr(Trainer, "save", lambda run, state: (saves.append(next(clock)), work(run, state)))
+    monkeypatch.setattr(resume, "SAVING", 0.05)
+    monkeypatch.setattr(resume.time, "monotonic", lambda: float(next(clock)))
+    work = ResumeState.save
+    monkeypatch.setattr(ResumeState, "save", lambda state, run: (saves.append(next(clock)), work(state, run)))
     trained(small)
     begun = 2 * len(saves)  # of some 100 ticks
     assert len(saves) >= 2
@@ -798,8 +801,7 @@ def test_spoilt_state_only_costs_time(small: Study, monkeypatch: pytest.MonkeyPa
     whole = torch.load("state/last.pt", weights_only=True)
     shutil.copytree("state", "kept")
     run = trainer(small)
-    run.resume(Path("state"))
-    assert len(run.history) == 1
+    assert len(ResumeState(Path("state"), run.digest, run.learner).restore().history) == 1
     for name, spoil in SPOILT.items():
         shutil.copytree("kept", "state", dirs_exist_ok=True)
         last = copy.deepcopy(whole)
@@ -807,6 +809,5 @@ def test_spoilt_state_only_costs_time(small: Study, monkeypatch: pytest.MonkeyPa
         torch.save(last, "state/last.pt")
         run = trainer(small)
         before = {key: value.clone() for key, value in run.model.state_dict().items()}
-        run.resume(Path("state"))
-        assert (run.history, run.within) == ([], {}), name
+        assert ResumeState(Path("state"), run.digest, run.learner).restore() == Progress(), name
         assert same(run.model.state_dict(), before), name
