@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,15 +9,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from crisp.core import json_file, json_schema
-from crisp.core.cells import guarded, plain
+from crisp.core.cells import plain
+from crisp.core.csv_table import read_table
 from crisp.core.errors import CrispError, Fault
-from crisp.core.files import digest, replacing
-from crisp.core.limits import LARGEST_TEXT, frame_bounds
-from crisp.core.unreadable import reading, remade
+from crisp.core.files import digest
+from crisp.core.limits import frame_bounds
+from crisp.core.unreadable import remade
 from crisp.study.annotations import Stroke, read_annotation
 from crisp.study.config import Study
 from crisp.study.groups import kept_apart
-from crisp.study.tables import SPLITS, Annotation
+from crisp.study.tables import SPLITS, Annotation, write_rows
 
 # Strokes, (begin, end, label), by their file's path in ``annotations.tsv``.
 Labels = Mapping[str, Sequence[Any]]
@@ -48,27 +48,19 @@ def read_samples(path: str | Path, rule: str = "strokes") -> list[Sample]:
     CrispError
         If it is missing or damaged.
     """
-    with reading(
-        path, "table of samples", f"columns {', '.join(Sample._fields)}", rule, largest=LARGEST_TEXT
-    ):
-        with open(path, encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-            rows: list[dict[str, Any]] = list(reader)
-        if missing := [name for name in ("video", "begin", "end") if name not in (reader.fieldnames or ())]:
-            raise ValueError(f"no column {', '.join(missing)}")
-        bounds = [frame_bounds(row["begin"], row["end"]) for row in rows]
-        return [
-            Sample(**{**row, "begin": begin, "end": end, "label": plain(row["label"])})
-            for row, (begin, end) in zip(rows, bounds, strict=True)
-        ]
+    columns = [name for name in Sample._fields if name not in Sample._field_defaults]
+    return read_table(path, "table of samples", columns, _sample, rule)
+
+
+def _sample(cells: dict[str, str]) -> Sample:
+    begin, end = frame_bounds(cells["begin"], cells["end"])
+    values: dict[str, Any] = {**cells, "begin": begin, "end": end, "label": plain(cells["label"])}
+    return Sample(**values)
 
 
 def write_samples(path: str | Path, samples: Iterable[Sample]) -> None:
     """Write a ``strokes.tsv``."""
-    with replacing(path) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_NONE, quotechar=None)
-        writer.writerow(Sample._fields)
-        writer.writerows(map(guarded, sample) for sample in samples)
+    write_rows(path, Sample._fields, samples)
 
 
 def labels(study: Study) -> Labels:

@@ -13,10 +13,10 @@ from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
+from crisp.core.csv_table import read_table
 from crisp.core.errors import CrispError, Fault, fail
 from crisp.core.files import digest, replacing
-from crisp.core.limits import LARGEST_TEXT
-from crisp.core.unreadable import reading
+from crisp.core.unreadable import explained
 from crisp.study.annotations import is_unknown
 from crisp.study.config import Study
 from crisp.study.groups import assign_groups, chance, groups_by_fold, groups_by_split
@@ -297,13 +297,16 @@ def read_split(path: str | Path) -> dict[str, str]:
     CrispError
         If it is missing or damaged.
     """
-    expected = f"columns sample and split, which is one of {', '.join(SPLITS)}"
-    with reading(path, "split table", expected, "split", largest=LARGEST_TEXT):
-        with open(path, encoding="utf-8", newline="") as file:
-            split = {row["sample"]: row["split"] for row in csv.DictReader(file, delimiter="\t")}
-        if not split or not set(split.values()) <= set(SPLITS):
-            raise ValueError(f"{sorted(map(str, set(split.values())))}")
-        return split
+    split = dict(read_table(path, "split table", ("sample", "split"), _assignment, "split"))
+    if not split:
+        raise explained(path, ValueError("no samples"), "split table", rule="split")
+    return split
+
+
+def _assignment(cells: dict[str, str]) -> tuple[str, str]:
+    if cells["split"] not in SPLITS:
+        raise ValueError(f"split {cells['split']!r} is not one of {', '.join(SPLITS)}")
+    return cells["sample"], cells["split"]
 
 
 def split_digest(study: Study) -> str:
