@@ -102,13 +102,8 @@ def extract_frames(
     cv2.setNumThreads(1)
     found = files.sha256(path) if Path(path).is_file() and os.access(path, os.R_OK) else ""
     if sha256 and found and found != sha256:
-        raise fail(
-            path,
-            "video is not the one that was scanned",
-            f"SHA-256 {sha256}",
-            found,
-            "run crisp scan, then run again",
-        )
+        what, remedy = "video is not the one that was scanned", "run crisp scan, then run again"
+        raise fail(path, what, f"SHA-256 {sha256}", found, remedy)
     # Videos of a study are scanned; otherwise there may be no table.
     remedy = video.IN_STUDY if sha256 else video.BY_HAND
     source = video.Source(Path(path), sha256=found, remedy=remedy)
@@ -128,20 +123,25 @@ def extract_frames(
             rgb.append(video.resize(image, *size)[None])
         assert rgb is not None
         rgb.close()
-        file.attrs["fps"] = source.fps / frame_step
-        for key, value in {
-            "frame_step": frame_step,
-            "source": Path(path).name,
-            "source_size": Path(path).stat().st_size,
-            "source_sha256": found,
-            "source_width": source.width,
-            "source_height": source.height,
-            "claimed_frames": source.claimed,
-            "decoded_frames": source.decoded,
-            "broken_packets": source.broken,
-            "resized_frames": source.resized,
-            "variable_frame_rate": source.variable_rate,
-            "versions": f"av {av.__version__}, opencv {cv2.__version__}",
-        }.items():
+        for key, value in _attributes(Path(path), source, frame_step).items():
             file.attrs[key] = value
     return source
+
+
+def _attributes(path: Path, source: video.Source, frame_step: int) -> dict[str, float | str]:
+    """Return the attributes of a frames stage file."""
+    return {
+        "fps": source.fps / frame_step,
+        "frame_step": frame_step,
+        "source": path.name,
+        "source_size": path.stat().st_size,
+        "source_sha256": source.sha256,
+        "source_width": source.width,
+        "source_height": source.height,
+        "claimed_frames": source.claimed,
+        "decoded_frames": source.decoded,
+        "broken_packets": source.broken,
+        "resized_frames": source.resized,
+        "variable_frame_rate": source.variable_rate,
+        "versions": f"av {av.__version__}, opencv {cv2.__version__}",
+    }
