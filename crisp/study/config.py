@@ -307,7 +307,20 @@ class Study:
         )
 
     def stage_file(self, video: str, stage: str, method: str = "") -> Path:
-        """Return the path of a stage file (``frames``, ``pose``, or ``flow`` and ``roi`` with a method)."""
+        """Return the path of a stage file.
+
+        Parameters
+        ----------
+        video : str
+        stage : str
+            ``frames``, ``pose``, ``flow`` or ``roi``.
+        method : str
+            Flow method, for flow and ROI.
+
+        Returns
+        -------
+        Path
+        """
         return self.volumes / video / (f"{stage}/{method}.h5" if method else f"{stage}.h5")
 
     def quality_picture(self, video: str) -> Path:
@@ -341,7 +354,18 @@ class Study:
         return files
 
     def model_folder(self, variant: str, split: str, seed: int) -> Path:
-        """Return the folder of a trained model and its evaluation."""
+        """Return the folder of a trained model and its evaluation.
+
+        Parameters
+        ----------
+        variant, split : str
+        seed : int
+            Training seed.
+
+        Returns
+        -------
+        Path
+        """
         return self.results / "models" / variant / split / f"seed-{seed}"
 
     def normalisation_file(self, variant: Variant, split: str) -> Path:

@@ -22,8 +22,13 @@ def read_index(path: str | Path, whole: bool = False) -> dict[str, Any]:
 
     Parameters
     ----------
-    path : path of the file.
-    whole : whether to require all that ``crisp index`` writes and other files are made from.
+    path : path-like
+    whole : bool
+        Whether to require all that ``crisp index`` writes and other files are made from.
+
+    Returns
+    -------
+    dict
 
     Raises
     ------

@@ -35,6 +35,10 @@ def resolve_study(content: Any, where: str = "study") -> Study:
     where : str
         Name of the file, for messages.
 
+    Returns
+    -------
+    Study
+
     Raises
     ------
     CrispError

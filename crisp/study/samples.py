@@ -97,6 +97,10 @@ def labels_digest(parsed: Iterable[tuple[Annotation, object]]) -> str:
     ----------
     parsed : iterable of (Annotation, strokes)
         As returned by `parsed_labels`.
+
+    Returns
+    -------
+    str
     """
     return digest([(row.video, row.task, row.split, found) for row, found in parsed])
 
@@ -117,6 +121,10 @@ def annotated(study: Study, video: str, kept: Labels | None = None) -> list[Stro
     video : str
     kept : dict
         Snapshot of strokes to use instead of the files (see `labels`).
+
+    Returns
+    -------
+    list of Stroke
 
     Raises
     ------
@@ -235,9 +243,22 @@ def _video_strokes(
 
 
 def working_interval(begin: int, end: int, step: int) -> tuple[int, int]:
-    """Return the volume frames in the video's ``[begin, end)``; frame i is the video's frame i * `step`.
+    """Convert an interval of a video to frames of its volume.
 
-    A stroke that lies between two of them gets the earlier one.
+    Frame i of the volume is frame i * `step` of the video. A stroke that lies between two of them gets the
+    earlier one.
+
+    Parameters
+    ----------
+    begin, end : int
+        Frames of the video, end excluded.
+    step : int
+        `frame_step` of the video.
+
+    Returns
+    -------
+    (int, int)
+        Frames of the volume, end excluded.
     """
     last = -(-end // step)
     return min(-(-begin // step), last - 1), last

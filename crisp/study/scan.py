@@ -40,8 +40,13 @@ def measure(path: str | Path, decode: bool = False) -> Measure:
 
     Parameters
     ----------
-    path : path of the video file.
-    decode : count the frames that can be decoded (slow) instead of the packets.
+    path : path-like
+    decode : bool
+        Count the frames that can be decoded (slow) instead of the packets.
+
+    Returns
+    -------
+    Measure
 
     Raises
     ------

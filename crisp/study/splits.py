@@ -32,7 +32,7 @@ class Lacking(NamedTuple):
 
 
 def assign_split(study: Study, samples: list[Sample], name: str = "main") -> dict[str, str]:
-    """Assign the samples of a split: sample id to ``train``, ``validation`` or ``test``.
+    """Assign the samples of a split.
 
     Parameters
     ----------
@@ -40,6 +40,11 @@ def assign_split(study: Study, samples: list[Sample], name: str = "main") -> dic
     samples : list of Sample
     name : str
         One of the study's `split_names`. In a fold, unlabelled samples that it does not test are absent.
+
+    Returns
+    -------
+    dict
+        ``train``, ``validation`` or ``test`` by sample id.
 
     Raises
     ------
@@ -59,7 +64,20 @@ def assign_split(study: Study, samples: list[Sample], name: str = "main") -> dic
 
 
 def assigned(study: Study, samples: list[Sample], name: str) -> dict[str, str]:
-    """Return the split of the samples as `assign` makes it, without checks."""
+    """Return the split of the samples as `assign_split` makes it, without checks.
+
+    Parameters
+    ----------
+    study : Study
+    samples : list of Sample
+    name : str
+        One of the study's `split_names`.
+
+    Returns
+    -------
+    dict
+        Part by sample id.
+    """
     unlabelled = {sample.sample for sample in samples if is_unknown(sample.label)}
     if name != "main":
         split = _fold(study, samples, int(name.removeprefix("fold-")))
@@ -79,7 +97,19 @@ def assigned(study: Study, samples: list[Sample], name: str) -> dict[str, str]:
 
 
 def lacking(study: Study, samples: list[Sample], split: Mapping[str, str]) -> Lacking:
-    """Return the deficits of a split of the samples."""
+    """Return the deficits of a split of the samples.
+
+    Parameters
+    ----------
+    study : Study
+    samples : list of Sample
+    split : mapping
+        Part by sample id.
+
+    Returns
+    -------
+    Lacking
+    """
     parts = set(split.values())
     trained = {sample.label for sample in samples if split.get(sample.sample) == "train"}
     return Lacking(
@@ -98,6 +128,10 @@ def shortages(study: Study, where: str, found: Mapping[str, Lacking]) -> list[Fa
         The place, for messages.
     found : dict of str to Lacking
         By the name of the split.
+
+    Returns
+    -------
+    list of Fault
     """
     parts: dict[str, list[str]] = {}
     classes: dict[str, list[str]] = {}

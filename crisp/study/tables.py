@@ -30,15 +30,26 @@ class Video:
 
     Attributes
     ----------
-    video : id, unique ignoring case; names the folder of the video's stage files.
-    path : of the video file, relative to the data folder.
-    size : of the file, bytes.
-    frames : number of video frames, as counted by ``crisp scan`` (packets, or decoded ones).
-    sha256 : of the file's bytes; identifies the video.
-    fps : mean frame rate, frames per second.
-    group : source video or player; empty: the video is its own group.
-    use : False excludes the video; `note` then says why.
-    frame_step : keep every `frame_step`-th frame (to match mixed frame rates).
+    video : str
+        Id, unique ignoring case; names the folder of the video's stage files.
+    path : str
+        Path of the video file, relative to the data folder.
+    size : int
+        Size of the file, bytes.
+    frames : int
+        Number of video frames, as counted by ``crisp scan`` (packets, or decoded ones).
+    sha256 : str
+        SHA-256 of the file; identifies the video.
+    fps : float
+        Mean frame rate, frames per second.
+    group : str
+        Source video or player; empty: the video is its own group.
+    use : bool
+        False excludes the video.
+    note : str
+        For example why the video is excluded.
+    frame_step : int
+        Keep every `frame_step`-th frame (to match mixed frame rates).
     """
 
     video: str

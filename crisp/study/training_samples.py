@@ -16,7 +16,19 @@ TRAINING = ("train", "validation")
 
 
 def path(study: Study, split: str, part: str) -> Path:
-    """Return the path of a split's training or validation samples, in the form of ``strokes.tsv``."""
+    """Return the path of a split's training or validation samples, in the form of ``strokes.tsv``.
+
+    Parameters
+    ----------
+    study : Study
+    split : str
+    part : str
+        ``train`` or ``validation``.
+
+    Returns
+    -------
+    Path
+    """
     return study.results / "splits" / split / f"{part}.tsv"
 
 
@@ -62,7 +74,18 @@ def keep(study: Study, split: str, samples: list[Sample], assigned: dict[str, st
 
 
 def read_training_samples(study: Study, split: str, part: str) -> list[Sample]:
-    """Read the samples of a part (train, validation or test) of a split.
+    """Read the samples of a part of a split.
+
+    Parameters
+    ----------
+    study : Study
+    split : str
+    part : str
+        ``train``, ``validation`` or ``test``.
+
+    Returns
+    -------
+    list of Sample
 
     Raises
     ------

@@ -63,7 +63,17 @@ class TrainingCallbacks:
         self._writer = _writer(events, done) if events else None
 
     def epoch(self, history: Sequence[Row], seconds: float, waited: float) -> None:
-        """Report the last epoch of a history, its duration in seconds, and the time waited for clips."""
+        """Report the last epoch of a history.
+
+        Parameters
+        ----------
+        history : sequence of mappings
+            The epochs so far, the last one included.
+        seconds : float
+            Duration of the last epoch.
+        waited : float
+            Seconds of it spent waiting for clips.
+        """
         row = history[-1]
         print(self.line(row, seconds, waited), file=sys.stderr)
         write_history(self.folder / "history.csv", history)
@@ -77,7 +87,19 @@ class TrainingCallbacks:
             self._writer.flush()
 
     def line(self, row: Row, seconds: float, waited: float) -> str:
-        """Format an epoch as one line for a terminal or log."""
+        """Format an epoch as one line for a terminal or log.
+
+        Parameters
+        ----------
+        row : mapping
+            History row.
+        seconds, waited : float
+            As for `epoch`.
+
+        Returns
+        -------
+        str
+        """
         words = [f"epoch {row['epoch']}/{self.epochs}"]
         for name in ("train", "validation"):
             words.append(f"{name} loss {row[f'{name}_loss']:.4f} accuracy {row[f'{name}_accuracy']:.3f}")

@@ -29,13 +29,14 @@ SAVED = 600  # s that torchrun waits for a state to be saved; a cluster may set 
 
 @dataclass(frozen=True)
 class Processes:
-    """This process within the group of a training.
+    """A process within the group of a training.
 
     Parameters
     ----------
     rank : int
         From 0; rank 0 writes the files.
     count : int
+        Number of processes.
     local : int
         Index among the processes of its node, which is also its GPU index.
     """

@@ -61,6 +61,10 @@ def never_learned(
         N.
     double_softmax : bool
         Whether the model was trained with `double_softmax`.
+
+    Returns
+    -------
+    bool
     """
     chance = math.log(n_classes)
     floor = math.log(math.e + n_classes - 1) - 1 if double_softmax else 0.0

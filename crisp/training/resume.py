@@ -42,6 +42,10 @@ def inputs_digest(
         Samples of ``train`` and ``validation``.
     scale : dict
         Content of the normalisation file; empty without flow.
+
+    Returns
+    -------
+    str
     """
     videos = dict.fromkeys(sample.video for samples in parts.values() for sample in samples)
     volumes = {

@@ -105,6 +105,18 @@ class TrainStep:
 
         With class `weights` it is the mean of the samples' weighted losses, not divided by the sum of the
         weights in the batch: a batch of rare classes counts more, as intended.
+
+        Parameters
+        ----------
+        logits : Tensor, (B, N)
+        labels : Tensor, (B,) int64
+        weights : Tensor, (N,), optional
+            Class weights.
+
+        Returns
+        -------
+        Tensor, ()
+            Mean over the batch.
         """
         if self.variant.double_softmax:
             logits = functional.softmax(logits, dim=1)
@@ -113,9 +125,22 @@ class TrainStep:
         return functional.cross_entropy(logits, labels, weights, reduction="sum") / len(labels)
 
     def step(self, batch: Batch, training: bool, weights: torch.Tensor | None) -> torch.Tensor:
-        """Run one batch: optimiser step if `training`, forward pass otherwise; return (loss sum, correct).
+        """Run one batch.
 
         The gradient is the mean over the whole batch, independent of the number of parts and processes.
+
+        Parameters
+        ----------
+        batch : Batch
+        training : bool
+            Take an optimiser step; otherwise only a forward pass.
+        weights : Tensor, (N,), optional
+            Class weights of the loss.
+
+        Returns
+        -------
+        Tensor, (2,) float64
+            Loss sum and number of correct clips, over all processes.
         """
         settings, count = self.settings, len(batch.labels)
         parts = self.parts(batch.total) if training else 1

@@ -133,7 +133,7 @@ class Trainer:
         return grouped(order, settings.batch_size, self.learner.least)
 
     def epoch(self, number: int, state: ResumeState | None = None) -> dict[str, float]:
-        """Train and validate for one epoch, and return its history row.
+        """Train and validate for one epoch.
 
         Parameters
         ----------
@@ -141,6 +141,11 @@ class Trainer:
             From 1. An interrupted epoch resumes after its last batch.
         state : ResumeState, optional
             Saved within an epoch, at intervals and on a shutdown request.
+
+        Returns
+        -------
+        dict
+            The history row.
         """
         row: dict[str, float] = {"epoch": number}
         for name, part in self.datasets.items():

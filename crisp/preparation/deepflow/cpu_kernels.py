@@ -193,7 +193,20 @@ def refine(
     inside: Array,
     joined: Array,
 ) -> None:
-    """Add the increment of a level to its flow; `second` is warped by that flow."""
+    """Add the increment of a level to its flow.
+
+    Parameters
+    ----------
+    first, second : ndarray, (H, W) float32
+        The frames; `second` is warped by the flow.
+    u, v : ndarray, (H, W) float32
+        The flow, px; changed.
+    m, planes, line : ndarray, float32
+        Memory that is overwritten: the pixels by colour, four images with a column more on each side,
+        and a row.
+    inside, joined : ndarray, (2, n) float32
+        Which pixels of a row are in the frame and have a right neighbour, from x = 0 and from x = 1.
+    """
     height, width = u.shape
     count = inside.shape[1]
     field = count + LANES

@@ -41,7 +41,16 @@ compiled = numba.njit(error_model="numpy")
 
 @compiled
 def average_row(first: Array, second: Array, width: int, mean: Array, change: Array) -> None:
-    """Compute A = (I0 + I1) / 2 and Iz = I1 - I0 of a row."""
+    """Compute A = (I0 + I1) / 2 and Iz = I1 - I0 of a row.
+
+    Parameters
+    ----------
+    first, second : ndarray, (W,) float32
+        The row in I0 and I1.
+    width : int
+    mean, change : ndarray, float32
+        Written.
+    """
     for x in range(width):
         before, after = load(first, x, READ), load(second, x, READ)
         store(mean, x, 1, HALF * (before + after))
@@ -50,7 +59,17 @@ def average_row(first: Array, second: Array, width: int, mean: Array, change: Ar
 
 @compiled
 def slopes_row(plane: Array, row: int, above: int, below: int, width: int, along: Array, down: Array) -> None:
-    """Compute the derivatives [-1, 0, 1] of a row."""
+    """Compute the derivatives [-1, 0, 1] of a row.
+
+    Parameters
+    ----------
+    plane : ndarray, (n,) float32
+    row, above, below : int
+        Index of the row's first pixel, and of those above and below.
+    width : int
+    along, down : ndarray, float32
+        Written: the derivatives along x and y.
+    """
     for x in range(width):
         store(along, x, 1, load(plane, row + x + 1, READ) - load(plane, row + x - 1, READ))
         store(down, x, 2, load(plane, below + x, READ) - load(plane, above + x, READ))
@@ -60,7 +79,18 @@ def slopes_row(plane: Array, row: int, above: int, below: int, width: int, along
 def constancy_row(
     change: Array, slope_x: Array, slope_y: Array, row: int, above: int, below: int, width: int, line: Array
 ) -> None:
-    """Compute the three constancies of a row, one after the other in `line`."""
+    """Compute the three constancies of a row.
+
+    Parameters
+    ----------
+    change, slope_x, slope_y : ndarray, (n,) float32
+        Iz, Ix and Iy.
+    row, above, below : int
+        As for `slopes_row`.
+    width : int
+    line : ndarray, float32
+        Written: `X` to `YZ`, one after the other.
+    """
     step = len(line) // CONSTANCIES
     for x in range(width):
         iz, ix, iy = load(change, row + x, READ), load(slope_x, row + x, READ), load(slope_y, row + x, READ)
@@ -85,7 +115,20 @@ def constancy_row(
 
 @compiled
 def split_row(line: Array, start: int, m: Array, even: int, odd: int, count: int) -> None:
-    """Separate even and odd pixels of a line."""
+    """Separate even and odd pixels of a row.
+
+    Parameters
+    ----------
+    line : ndarray, float32
+    start : int
+        Index of the row's first pixel in `line`.
+    m : ndarray, (n,) float32
+        Written: pixels by row, colour and field.
+    even, odd : int
+        Index in `m` of the first pixel with even and with odd x.
+    count : int
+        Pixels of a colour.
+    """
     for i in range(count):
         store(m, even + i, 1, load(line, start + 2 * i, READ))
         store(m, odd + i, 2, load(line, start + 2 * i + 1, READ))
@@ -93,7 +136,19 @@ def split_row(line: Array, start: int, m: Array, even: int, odd: int, count: int
 
 @compiled
 def merge_row(m: Array, even: int, odd: int, line: Array, count: int) -> None:
-    """Merge even and odd pixels to a line."""
+    """Merge even and odd pixels to a row.
+
+    Parameters
+    ----------
+    m : ndarray, (n,) float32
+        Pixels by row, colour and field.
+    even, odd : int
+        As for `split_row`.
+    line : ndarray, float32
+        Written.
+    count : int
+        Pixels of a colour.
+    """
     for i in range(count):
         store(line, 2 * i, 1, load(m, even + i, READ))
         store(line, 2 * i + 1, 2, load(m, odd + i, READ))
@@ -101,7 +156,19 @@ def merge_row(m: Array, even: int, odd: int, line: Array, count: int) -> None:
 
 @compiled
 def sum_row(m: Array, own: int, field: int, count: int) -> None:
-    """Add the increment to the flow."""
+    """Add the increment to the flow.
+
+    Parameters
+    ----------
+    m : ndarray, (n,) float32
+        Pixels by row, colour and field.
+    own : int
+        Index of the first pixel of the row and colour.
+    field : int
+        Step from field to field.
+    count : int
+        Pixels of a colour.
+    """
     for i in range(own, own + count):
         store(m, i + SUM_U * field, 1, load(m, i + U * field, READ) + load(m, i + DU * field, READ))
         store(m, i + SUM_V * field, 2, load(m, i + V * field, READ) + load(m, i + DV * field, READ))
@@ -109,7 +176,19 @@ def sum_row(m: Array, own: int, field: int, count: int) -> None:
 
 @compiled
 def edge_row(m: Array, own: int, right: int, below: int, field: int, count: int) -> None:
-    """Compute the smoothness weights."""
+    """Compute the smoothness weights of a row of one colour.
+
+    Parameters
+    ----------
+    m : ndarray, (n,) float32
+        Pixels by row, colour and field.
+    own, right, below : int
+        Index of the first pixel, and of its neighbours to the right and below.
+    field : int
+        Step from field to field.
+    count : int
+        Pixels of a colour.
+    """
     for i in range(count):
         u, v = load(m, own + SUM_U * field + i, READ), load(m, own + SUM_V * field + i, READ)
         ux = load(m, right + SUM_U * field + i, READ) - u
@@ -137,10 +216,20 @@ def equation_row(
     joined: Array,
     down: np.float32,
 ) -> None:
-    """Compute the 2x2 equations of each pixel of a row.
+    """Compute the 2x2 equations of each pixel of a row of one colour.
 
-    `inside` is 1 for pixels of the frame, `joined` for those with a right neighbour, `down` for a row
-    with one below; otherwise 0.
+    Parameters
+    ----------
+    m : ndarray, (n,) float32
+        Pixels by row, colour and field.
+    own, left, right, above, below : int
+        Index of the first pixel, and of its neighbours.
+    field : int
+        Step from field to field.
+    inside, joined : ndarray, float32
+        1 for pixels of the frame, and for those with a right neighbour; otherwise 0.
+    down : float32
+        1 for a row with one below, otherwise 0.
     """
     for i in range(len(inside)):
         du, dv = load(m, own + DU * field + i, READ), load(m, own + DV * field + i, READ)
@@ -193,10 +282,21 @@ def equation_row(
 def relax_rows(m: Array, own: int, row: int, other: int, field: int, odd: int, blocks: int) -> None:
     """Relax a row of one colour, and in the next half-sweep the row above, of the other colour.
 
-    The second depends on the first only at the pixel below, which is still in a register. `odd` is whether
-    the row's first pixel is at x = 1; `other` is the step to the other colour.
+    The second depends on the first only at the pixel below, which is still in a register. No edge beyond
+    the border needs to be excluded: the increment is 0 there.
 
-    No edge beyond the border needs to be excluded: the increment is 0 there.
+    Parameters
+    ----------
+    m : ndarray, (n,) float32
+        Pixels by row, colour and field.
+    own : int
+        Index of the first pixel of the row and colour.
+    row, other, field : int
+        Steps to the next row, to the other colour and to the next field.
+    odd : int
+        Whether the row's first pixel is at x = 1.
+    blocks : int
+        Blocks of `LANES` pixels in a row.
     """
     if odd:
         relax_odd(m, own, row, other, field, blocks)

@@ -69,7 +69,22 @@ class Size(NamedTuple):
 
 
 def choose(wanted: str, strokes: int, machine: Machine, cost: CostOf) -> Choice:
-    """Choose the preset for a machine and a number of labelled strokes."""
+    """Choose the preset for a machine and a number of labelled strokes.
+
+    Parameters
+    ----------
+    wanted : str
+        Preset, or ``auto``.
+    strokes : int
+        Labelled strokes.
+    machine : Machine
+    cost : callable
+        See `CostOf`.
+
+    Returns
+    -------
+    Choice
+    """
     if wanted != AUTO:
         return Choice(wanted, f"as asked for ({machine})", machine, cost)
     if not machine.gpu:
@@ -82,7 +97,21 @@ def choose(wanted: str, strokes: int, machine: Machine, cost: CostOf) -> Choice:
 
 
 def candidates(name: str, data: Size, cores: int) -> Iterator[dict[str, Any]]:
-    """Yield the keys that a preset sets in a study, largest size first; none for ``published``."""
+    """Yield the keys that a preset sets in a study, largest size first.
+
+    Parameters
+    ----------
+    name : str
+        Preset.
+    data : Size
+    cores : int
+        Processor cores of the machine.
+
+    Yields
+    ------
+    dict
+        Keys of a study; none for ``published``.
+    """
     if name == "published":
         yield {}
     elif name == "standard":

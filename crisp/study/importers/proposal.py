@@ -99,11 +99,19 @@ def propose(
 
     Parameters
     ----------
-    data : the data set.
-    rows : rows of its ``videos.tsv``.
-    choice : the preset, and the machine.
-    source : imported path, for the command that imports it with another preset.
-    study_file : its future path, for messages.
+    data : Data
+    rows : sequence of Video
+        Rows of its ``videos.tsv``.
+    choice : Choice
+        The preset, and the machine.
+    source : Path
+        Imported path, for the command that imports it with another preset.
+    study_file : Path
+        Its future path, for messages.
+
+    Returns
+    -------
+    Proposed
     """
     content = study_template.content(data.folder, data.link, data.classes, _method(data))
     train, notes, faults = 0, list[str](), list[Fault]()

@@ -52,7 +52,21 @@ def step(row: Video, rate: float) -> int:
 
 
 def odd(videos_table: object, rows: Sequence[Video], rate: float) -> list[Fault]:
-    """Return the warning for videos that cannot reach the working rate, if there are any."""
+    """Return the warning for videos that cannot reach the working rate.
+
+    Parameters
+    ----------
+    videos_table : path-like
+        For messages.
+    rows : sequence of Video
+    rate : float
+        Working rate, frames per second.
+
+    Returns
+    -------
+    list of Fault
+        One, or none.
+    """
     others = [row for row in rows if row.use and row.fps and not _multiple(row.fps, rate)]
     if not others:
         return []

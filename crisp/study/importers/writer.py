@@ -43,7 +43,15 @@ class Report:
     warnings: list[Fault] = field(default_factory=list)
 
     def note(self, path: Path, added: int, kept: int, unit: str) -> None:
-        """Record how many of a table's rows were added and kept."""
+        """Record how many of a table's rows were added and kept.
+
+        Parameters
+        ----------
+        path : Path
+        added, kept : int
+        unit : str
+            Of the rows, for example ``video``.
+        """
         if added:
             self.added.append(f"{path}: {counted(added, unit)}")
         if kept:
@@ -72,14 +80,24 @@ def write_dataset(
 
     Parameters
     ----------
-    found : the videos and their labels.
-    source : base folder of the videos' paths.
-    folder : folder of the tables; its name is that of the data set.
-    link : path by which the study finds `source`.
-    decode : count decoded frames instead of packets.
-    preset : preset of the study, or ``auto``.
-    machine, cost : target machine, and function for the cost of a study on it.
-    report : filled with the results.
+    found : Found
+        The videos and their labels.
+    source : Path
+        Base folder of the videos' paths.
+    folder : Path
+        Folder of the tables; its name is that of the data set.
+    link : Path
+        Path by which the study finds `source`.
+    decode : bool
+        Count decoded frames instead of packets.
+    preset : str
+        Preset of the study, or ``auto``.
+    machine : callable
+        Returns the target machine.
+    cost : callable
+        Cost of a study on it; see `CostOf`.
+    report : Report
+        Filled with the results.
 
     Raises
     ------
