@@ -116,7 +116,7 @@ def extract_frames(
                 continue
             if not LEAST_FPS <= source.fps <= MOST_FPS:
                 rates = f"{LEAST_FPS:g} to {MOST_FPS:g} frames per second"
-                raise fail(path, "video tells no frame rate", rates, source.fps, "convert it to MP4")
+                raise fail(path, "the video has no frame rate", rates, source.fps, "convert it to MP4")
             if size is None or rgb is None:
                 size = working_size(image.shape[1], image.shape[0], width, upscale)
                 rgb = stage_files.Appender(file, "rgb", (size[1], size[0], 3), "u1", CHUNK)

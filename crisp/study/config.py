@@ -61,7 +61,7 @@ class Variant:
 
 
 # Keys that distinguish two variants, besides model, flow method and normalisation.
-FLOWLESS = [key.name for key in fields(Variant) if key.name not in ("name", "model", "flow", "norm_method")]
+OTHER_KEYS = [key.name for key in fields(Variant) if key.name not in ("name", "model", "flow", "norm_method")]
 
 
 @dataclass(frozen=True)
@@ -293,7 +293,7 @@ class Study:
             if "flow" in variant.streams:
                 groups.setdefault(replace(variant, name="", flow="", norm_method=""), []).append(variant)
         several = {shared: group for shared, group in groups.items() if len(group) > 1}
-        keys = [key for key in FLOWLESS if len({getattr(shared, key) for shared in several}) > 1]
+        keys = [key for key in OTHER_KEYS if len({getattr(shared, key) for shared in several}) > 1]
         return {
             ", ".join([shared.model, *(f"{key} {getattr(shared, key)}" for key in keys)]): group
             for shared, group in several.items()

@@ -96,7 +96,7 @@ def _folds_of_method(study: Study, where: str) -> Iterator[Fault]:
     if study.split_folds and study.split_method not in ("by_video", "stratified"):
         yield Fault(
             f"{where}, split.folds",
-            f"folds do not go with the method {study.split_method}",
+            f"folds cannot be combined with the method {study.split_method}",
             "by_video or stratified",
             str(study.split_folds),
             "choose another split.method, or set split.folds to 0",

@@ -77,15 +77,15 @@ def read_labels(path: str | Path) -> Labels:
         If the file is missing or damaged.
     """
     remedy = remade(path, by_hand="a run of the study writes one")
-    kept = json_file.read(path, json_schema.schema("labels"), "file of labels", remedy)
+    snapshot = json_file.read(path, json_schema.schema("labels"), "file of labels", remedy)
     found = (
         (f"$[{name!r}][{number}]", "empty or negative interval")
-        for name, strokes in kept.items()
+        for name, strokes in snapshot.items()
         for number, (begin, end, _) in enumerate(strokes)
         if begin >= end
     )
     json_file.refuse(path, found, remedy)
-    return kept
+    return snapshot
 
 
 def labels_digest(parsed: Iterable[tuple[Annotation, object]]) -> str:
@@ -110,7 +110,7 @@ def parsed_labels(study: Study) -> list[tuple[Annotation, list[Stroke] | str]]:
     return [(row, _parsed(study, row)) for row in study.annotations]
 
 
-def annotated(study: Study, video: str, kept: Labels | None = None) -> list[Stroke]:
+def annotated(study: Study, video: str, label_snapshot: Labels | None = None) -> list[Stroke]:
     """Return the annotated strokes of a video for all tasks, in frames of the volume and time order.
 
     An interval annotated in several rows appears once, with its class if any row has one.
@@ -119,7 +119,7 @@ def annotated(study: Study, video: str, kept: Labels | None = None) -> list[Stro
     ----------
     study : Study
     video : str
-    kept : dict
+    label_snapshot : dict
         Snapshot of strokes to use instead of the files (see `labels`).
 
     Returns
@@ -136,7 +136,7 @@ def annotated(study: Study, video: str, kept: Labels | None = None) -> list[Stro
     for row in study.annotations:
         if row.video != video:
             continue
-        given = (kept or {}).get(row.path)
+        given = (label_snapshot or {}).get(row.path)
         for stroke in (
             read_annotation(study.annotation_file(row)) if given is None else map(Stroke._make, given)
         ):
@@ -153,7 +153,9 @@ def _parsed(study: Study, row: Annotation) -> list[Stroke] | str:
         return str(error)
 
 
-def collect_samples(study: Study, frames: dict[str, int], kept: Labels | None = None) -> list[Sample]:
+def collect_samples(
+    study: Study, frames: dict[str, int], label_snapshot: Labels | None = None
+) -> list[Sample]:
     """Collect all samples of a study, by video and time.
 
     Parameters
@@ -161,7 +163,7 @@ def collect_samples(study: Study, frames: dict[str, int], kept: Labels | None = 
     study : Study
     frames : dict
         Number of working frames of each used video (as decoded).
-    kept : dict
+    label_snapshot : dict
         Snapshot of strokes to use instead of the files (see `labels`).
 
     Returns
@@ -182,7 +184,7 @@ def collect_samples(study: Study, frames: dict[str, int], kept: Labels | None = 
     faults: list[Fault] = []
     share = _Share(study)
     for video, rows in _by_video(study).items():
-        strokes, busy = _video_strokes(study, video, rows, frames[video], kept or {}, faults)
+        strokes, busy = _video_strokes(study, video, rows, frames[video], label_snapshot or {}, faults)
         samples += strokes
         given = next((row.split for row in rows if row.task == "classification"), None)
         if study.negative_class and study.negative_share and given is not None:
@@ -202,7 +204,7 @@ def _by_video(study: Study) -> dict[str, list[Annotation]]:
 
 
 def _video_strokes(
-    study: Study, video: str, rows: list[Annotation], count: int, kept: Labels, faults: list[Fault]
+    study: Study, video: str, rows: list[Annotation], count: int, snapshot: Labels, faults: list[Fault]
 ) -> tuple[list[Sample], list[tuple[int, int]]]:
     """Return the samples of a video's classification rows, and every annotated interval of any row."""
     step = study.videos[video].frame_step
@@ -210,7 +212,9 @@ def _video_strokes(
     busy = []
     for row in rows:
         path = study.annotation_file(row)
-        for stroke in map(Stroke._make, kept[row.path]) if row.path in kept else read_annotation(path):
+        for stroke in (
+            map(Stroke._make, snapshot[row.path]) if row.path in snapshot else read_annotation(path)
+        ):
             begin, end = working_interval(stroke.begin, stroke.end, step)
             busy.append((begin, end))
             where = f"{path}, action begin={stroke.begin} end={stroke.end}"

@@ -33,7 +33,7 @@ def path(study: Study, split: str, part: str) -> Path:
 
 
 def write_training_samples(
-    study: Study, split: str, frames: dict[str, int], kept: Labels | None = None
+    study: Study, split: str, frames: dict[str, int], label_snapshot: Labels | None = None
 ) -> None:
     """Write the training and the validation samples of a split.
 
@@ -44,7 +44,7 @@ def write_training_samples(
         One of the study's `split_names`.
     frames : dict
         Number of working frames of each used video; as decoded for training and validation videos.
-    kept : dict, optional
+    label_snapshot : dict, optional
         Snapshot of strokes to use instead of the annotation files (see `crisp.study.samples.labels`).
 
     Raises
@@ -52,7 +52,7 @@ def write_training_samples(
     CrispError
         As `crisp.study.samples.collect_samples` and `crisp.study.splits.assign_split`.
     """
-    samples = collect_samples(study, frames, kept)
+    samples = collect_samples(study, frames, label_snapshot)
     assigned = assign_split(study, samples, split)
     keep(study, split, samples, assigned)
 

@@ -14,14 +14,14 @@ from crisp.core.errors import fail
 from crisp.training import curves
 from crisp.training.history import Row, write_history
 
-SHOWN = {  # name in TensorBoard
+TENSORBOARD_NAMES = {
     "train_loss": "loss/train",
     "validation_loss": "loss/validation",
     "train_accuracy": "accuracy/train",
     "validation_accuracy": "accuracy/validation",
     "learning_rate": "learning rate",
 }
-DRAWN = 10.0  # minimum number of seconds between two plots of the curves
+PLOT_INTERVAL = 10.0  # minimum number of seconds between two plots of the curves
 
 
 class TrainingCallbacks:
@@ -77,11 +77,11 @@ class TrainingCallbacks:
         row = history[-1]
         print(self.line(row, seconds, waited), file=sys.stderr)
         write_history(self.folder / "history.csv", history)
-        if time.monotonic() - self._drawn >= DRAWN:
+        if time.monotonic() - self._drawn >= PLOT_INTERVAL:
             curves.plot_curves(self.folder / "curves.png", list(map(dict, history)), self.title)
             self._drawn = time.monotonic()
         if self._writer is not None:
-            for name, shown in SHOWN.items():
+            for name, shown in TENSORBOARD_NAMES.items():
                 self._writer.add_scalar(shown, row[name], row["epoch"])
             self._writer.add_scalar("clips per second", self.clips / seconds, row["epoch"])
             self._writer.flush()

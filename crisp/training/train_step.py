@@ -33,8 +33,10 @@ class TrainStep:
 
     Attributes
     ----------
-    model : the model, without the wrappers for compilation and several processes.
-    optimizer : optimiser of its weights.
+    model : Module
+        Without the wrappers for compilation and several processes.
+    optimizer : SGD
+        Of its weights.
 
     Raises
     ------
@@ -196,15 +198,15 @@ class TrainStep:
             fits //= 2
         self.optimizer.zero_grad(set_to_none=True)
         tried = self.processes.count == 1
-        room = f"room for {counted(fits, 'clip')}" if fits else "not even one clip fits"
+        room = f"memory for {counted(fits, 'clip')}" if fits else "too little for one clip"
         found = room if tried else "less"
         parts = f"training.accumulate to {-(-count // fits)}, which changes no batch, or " if fits else ""
         return fail(
             f"training of {self.variant.name} on {self.device}",
-            f"a batch of {counted(count, 'clip')} needs more memory than there is",
-            f"room for {counted(count, 'clip')} and the gradients",
+            f"a batch of {counted(count, 'clip')} does not fit into memory",
+            f"memory for {counted(count, 'clip')} and the gradients",
             found,
-            f"set {parts}training.batch_size to less; or take a device with more memory",
+            f"set {parts}a smaller training.batch_size, or use a device with more memory",
         )
 
     def _fits(self, batch: Batch, count: int) -> bool:

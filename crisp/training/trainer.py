@@ -92,7 +92,7 @@ class Trainer:
         if min(settings.batch_size, len(self.datasets["train"])) < 2:
             raise fail(
                 where,
-                "attention cannot learn from batches of one clip: its batch normalisation takes their spread",
+                "attention cannot learn from batches of one clip: batch normalisation needs their variance",
                 "training.batch_size of at least 2, and two training samples",
                 f"batch_size {settings.batch_size}, {len(self.datasets['train'])} training samples",
                 "raise batch_size, or set attention: false",

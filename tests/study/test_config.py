@@ -49,8 +49,11 @@ def test_defaults_come_from_the_schema() -> None:
 @pytest.mark.parametrize(
     ("split", "what"),
     [
-        ({"method": "given", "folds": 3}, "split.folds: folds do not go with the method given"),
-        ({"method": "leave_one_group_out", "folds": 3}, "do not go with the method leave_one_group_out"),
+        ({"method": "given", "folds": 3}, "split.folds: folds cannot be combined with the method given"),
+        (
+            {"method": "leave_one_group_out", "folds": 3},
+            "cannot be combined with the method leave_one_group_out",
+        ),
         ({"folds": 1}, "split.folds: one fold is no cross-validation"),
     ],
 )

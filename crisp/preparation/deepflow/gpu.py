@@ -288,7 +288,7 @@ def use(device: str | torch.device = "cuda") -> torch.device:
             "no GPU can be used",
             "a GPU, and a CUDA build of torch, which brings Triton",
             str(error).splitlines()[0],
-            "choose the backend cpu; `crisp doctor` tells what this machine has",
+            "choose the backend cpu; `crisp doctor` lists the devices of this machine",
         ) from None
     return device
 

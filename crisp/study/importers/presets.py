@@ -86,7 +86,7 @@ def choose(wanted: str, strokes: int, machine: Machine, cost: CostOf) -> Choice:
     Choice
     """
     if wanted != AUTO:
-        return Choice(wanted, f"as asked for ({machine})", machine, cost)
+        return Choice(wanted, f"as requested ({machine})", machine, cost)
     if not machine.gpu:
         return Choice("quick", f"as this machine has no GPU ({machine})", machine, cost)
     if strokes < SMALL:
@@ -151,11 +151,16 @@ def affordable(
 
     Parameters
     ----------
-    choice : the preset, the machine and its costs.
-    content : content of the study, to which a candidate's keys are added.
-    size : size of the data.
-    rows : rows of ``videos.tsv``.
-    kept : usable strokes by path.
+    choice : Choice
+        The preset, the machine and its costs.
+    content : dict
+        Content of the study, to which a candidate's keys are added.
+    size : Size
+        Size of the data.
+    rows : sequence of Video
+        Rows of ``videos.tsv``.
+    kept : mapping
+        Usable strokes by path.
 
     Returns
     -------
