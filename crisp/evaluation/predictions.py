@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from crisp.core.cells import guarded, plain
+from crisp.core.csv_table import read_table
 from crisp.core.errors import fail
 from crisp.core.files import replacing
-from crisp.core.limits import LARGEST_TEXT, frame_bounds
-from crisp.core.unreadable import reading
+from crisp.core.limits import frame_bounds
 from crisp.evaluation import decisions, metrics
 from crisp.study import super_classes as superclasses
 from crisp.study.annotations import is_unknown
@@ -177,26 +177,22 @@ def read_predictions(path: str | Path, classes: Sequence[str]) -> list[Predictio
     CrispError
         If it is missing, damaged, or has other classes.
     """
-    expected = f"columns {', '.join(columns(classes))[:200]}"
-    with (
-        reading(path, "table of predictions", expected, "evaluate", largest=LARGEST_TEXT),
-        Path(path).open(encoding="utf-8", newline="") as file,
-    ):
-        reader = csv.DictReader(file)
-        if reader.fieldnames != columns(classes):
-            raise ValueError(f"columns {', '.join(reader.fieldnames or ())[:200]}")
-        return [
-            Prediction(
-                row["sample"],
-                row["video"],
-                *frame_bounds(row["begin"], row["end"]),
-                plain(row["label"]),
-                plain(row["prediction"]),
-                None if row["correct"] == "" else bool(int(row["correct"])),
-                np.array([_share(row[f"p:{name}"]) for name in classes]),
-            )
-            for row in reader
-        ]
+    names = columns(classes)
+
+    def prediction(row: dict[str, str]) -> Prediction:
+        if list(row) != names:
+            raise ValueError(f"columns {', '.join(row)[:200]}")
+        return Prediction(
+            row["sample"],
+            row["video"],
+            *frame_bounds(row["begin"], row["end"]),
+            plain(row["label"]),
+            plain(row["prediction"]),
+            None if row["correct"] == "" else bool(int(row["correct"])),
+            np.array([_share(row[f"p:{name}"]) for name in classes]),
+        )
+
+    return read_table(path, "table of predictions", names, prediction, "evaluate", delimiter=",")
 
 
 def _share(cell: str) -> float:

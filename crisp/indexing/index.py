@@ -206,7 +206,7 @@ def _read_source(path: Path) -> Source:
     source = video.count_packets(path)
     if not LEAST_FPS <= source.fps <= MOST_FPS:
         expected = f"{LEAST_FPS:g} to {MOST_FPS:g} frames per second"
-        raise fail(path, "the container has no frame rate", expected, source.fps, source.remedy)
+        raise fail(path, "the video has no frame rate", expected, source.fps, source.remedy)
     source.sha256 = files.sha256(path)
     return source
 

@@ -124,13 +124,8 @@ def extract_frames(
     cv2.setNumThreads(1)
     found = files.sha256(path) if Path(path).is_file() and os.access(path, os.R_OK) else ""
     if sha256 and found and found != sha256:
-        raise fail(
-            path,
-            "video differs from the scanned one",
-            f"SHA-256 {sha256}",
-            found,
-            "run crisp scan, then run again",
-        )
+        what, remedy = "video differs from the scanned one", "run crisp scan, then run again"
+        raise fail(path, what, f"SHA-256 {sha256}", found, remedy)
     # Videos of a study are scanned; otherwise there may be no table.
     remedy = video.IN_STUDY if sha256 else video.BY_HAND
     source = video.Source(Path(path), sha256=found, remedy=remedy)
@@ -143,27 +138,32 @@ def extract_frames(
                 continue
             if not LEAST_FPS <= source.fps <= MOST_FPS:
                 rates = f"{LEAST_FPS:g} to {MOST_FPS:g} frames per second"
-                raise fail(path, "the container has no frame rate", rates, source.fps, "convert it to MP4")
+                raise fail(path, "the video has no frame rate", rates, source.fps, "convert it to MP4")
             if size is None or rgb is None:
                 size = working_size(image.shape[1], image.shape[0], width, upscale)
                 rgb = stage_files.Appender(file, "rgb", (size[1], size[0], 3), "u1", CHUNK)
             rgb.append(video.resize(image, *size)[None])
         assert rgb is not None
         rgb.close()
-        file.attrs["fps"] = source.fps / frame_step
-        for key, value in {
-            "frame_step": frame_step,
-            "source": Path(path).name,
-            "source_size": Path(path).stat().st_size,
-            "source_sha256": found,
-            "source_width": source.width,
-            "source_height": source.height,
-            "claimed_frames": source.claimed,
-            "decoded_frames": source.decoded,
-            "broken_packets": source.broken,
-            "resized_frames": source.resized,
-            "variable_frame_rate": source.variable_rate,
-            "versions": f"av {av.__version__}, opencv {cv2.__version__}",
-        }.items():
+        for key, value in _attributes(Path(path), source, frame_step).items():
             file.attrs[key] = value
     return source
+
+
+def _attributes(path: Path, source: video.Source, frame_step: int) -> dict[str, float | str]:
+    """Return the attributes of a frames stage file."""
+    return {
+        "fps": source.fps / frame_step,
+        "frame_step": frame_step,
+        "source": path.name,
+        "source_size": path.stat().st_size,
+        "source_sha256": source.sha256,
+        "source_width": source.width,
+        "source_height": source.height,
+        "claimed_frames": source.claimed,
+        "decoded_frames": source.decoded,
+        "broken_packets": source.broken,
+        "resized_frames": source.resized,
+        "variable_frame_rate": source.variable_rate,
+        "versions": f"av {av.__version__}, opencv {cv2.__version__}",
+    }

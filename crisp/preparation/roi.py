@@ -343,26 +343,7 @@ def extract_roi(
     with stage_files.open_stage(frames, "frames") as images, stage_files.open_stage(flow, "flow") as motion:
         rgb = images["rgb"]
         count, height, width = rgb.shape[:3]
-        computed_from = str(motion.attrs.get("frames_sha256", "unknown"))
-        if computed_from != rgb.attrs["sha256"]:
-            raise fail(
-                flow,
-                f"flow was computed from other frames than those of {frames}",
-                f"frames of SHA-256 {rgb.attrs['sha256']}",
-                computed_from,
-                "give the flow of these frames; crisp flow makes it"
-                if not made_by_workflow(flow)
-                else stage_files.remake(flow, "flow"),
-            )
-        if motion["flow"].shape[:3] != (count, height, width):
-            sizes = f"{(count, height, width)} frames, height and width"
-            raise fail(
-                flow,
-                f"flow does not belong to {frames}",
-                sizes,
-                motion["flow"].shape[:3],
-                "give the flow of these frames",
-            )
+        _check_flow(flow, motion, frames, rgb)
         fps = float(images.attrs["fps"])
         theta = motion_threshold(threshold, width, fps)
         attributes = {
@@ -391,3 +372,18 @@ def extract_roi(
             stage_files.put(file, "roi_raw", centre.astype(np.float32))
             stage_files.put(file, "roi", smooth(centre, fps).astype(np.float32))
             stage_files.put(file, "flow_stats", np.concatenate(stats))
+
+
+def _check_flow(flow: str | Path, motion: h5py.File, frames: str | Path, rgb: h5py.Dataset) -> None:
+    """Check that a flow was computed from these frames."""
+    computed_from = str(motion.attrs.get("frames_sha256", "unknown"))
+    if computed_from != rgb.attrs["sha256"]:
+        what = f"flow was computed from other frames than those of {frames}"
+        remedy = "give the flow of these frames; crisp flow makes it"
+        if made_by_workflow(flow):
+            remedy = stage_files.remake(flow, "flow")
+        raise fail(flow, what, f"frames of SHA-256 {rgb.attrs['sha256']}", computed_from, remedy)
+    if motion["flow"].shape[:3] != rgb.shape[:3]:
+        sizes = f"{rgb.shape[:3]} frames, height and width"
+        remedy = "give the flow of these frames"
+        raise fail(flow, f"flow does not belong to {frames}", sizes, motion["flow"].shape[:3], remedy)

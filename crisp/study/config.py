@@ -6,17 +6,18 @@ Defaults come from ``schemas/study.schema.yaml`` alone; ``config/README.md`` exp
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property, reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
 from crisp.core.errors import fail
 from crisp.core.files import parts_record
-from crisp.study import super_classes as superclasses
 from crisp.study import tables
 from crisp.study.schema import schema
+from crisp.study.super_classes import SuperClasses, of_ttstroke21
 
 STREAMS = {
     "rgb": ("rgb",),
@@ -60,7 +61,7 @@ class Variant:
 
 
 # Keys that distinguish two variants, besides model, flow method and normalisation.
-FLOWLESS = [key.name for key in fields(Variant) if key.name not in ("name", "model", "flow", "norm_method")]
+OTHER_KEYS = [key.name for key in fields(Variant) if key.name not in ("name", "model", "flow", "norm_method")]
 
 
 @dataclass(frozen=True)
@@ -104,45 +105,75 @@ class Detection:
     gaussian: float
     shortest: float
 
+    @classmethod
+    def from_config(cls, config: Mapping[str, float]) -> Detection:
+        """Create the settings from their keys in a study file."""
+        return cls(**{key: float(value) for key, value in config.items()})
+
+
+def _key(place: str, convert: Callable[[Any], Any] = lambda value: value) -> dict[str, Any]:
+    """Return the metadata of a field that has the value of a key of the study file, dotted if nested."""
+    return {"place": place, "convert": convert}
+
 
 @dataclass(frozen=True)
 class Study:
-    """A study with every default filled in; see ``config/README.md`` for the keys."""
+    """A study with every default filled in.
 
-    name: str
-    dataset: str
-    data: Path
-    videos_table: Path
-    annotations_table: Path
-    generate: str
-    poses: str
-    width: int
-    upscale: bool
-    flow_methods: tuple[str, ...]
-    flow_backend: str
-    scatter_seconds: float
-    roi_alpha: float
-    roi_threshold: float
-    roi_power: float
-    pose_estimator: str
-    pose_width: float
-    pose_joints: dict[str, str]
-    classes: tuple[str, ...]
-    super_classes: superclasses.SuperClasses
-    negative_class: str
-    negative_share: float
-    negative_seconds: float
-    split_method: str
-    split_folds: int
-    split_seed: int
-    split_shares: tuple[float, float, float]
-    variants: tuple[Variant, ...]
-    seeds: tuple[int, ...]
-    training: Training
-    decision: str
-    detection: Detection
-    report_videos: int
+    Each field names its key in the study file; `schemas/study.schema.yaml` describes the keys.
+    """
+
+    name: str = field(metadata=_key("study"))
+    dataset: str = field(metadata=_key("dataset.name"))
+    videos_table: Path = field(metadata=_key("dataset.videos", Path))
+    annotations_table: Path = field(metadata=_key("dataset.annotations", Path))
+    generate: str = field(metadata=_key("dataset.generate"))
+    poses: str = field(metadata=_key("dataset.poses"))
+    width: int = field(metadata=_key("preparation.width"))
+    upscale: bool = field(metadata=_key("preparation.upscale"))
+    flow_methods: tuple[str, ...] = field(metadata=_key("preparation.flow_methods", tuple))
+    flow_backend: str = field(metadata=_key("preparation.flow_backend"))
+    scatter_seconds: float = field(metadata=_key("preparation.scatter_seconds", float))
+    roi_alpha: float = field(metadata=_key("preparation.roi.alpha", float))
+    roi_threshold: float = field(metadata=_key("preparation.roi.threshold", float))
+    roi_power: float = field(metadata=_key("preparation.roi.power", float))
+    pose_estimator: str = field(metadata=_key("preparation.pose.estimator"))
+    pose_width: float = field(metadata=_key("preparation.pose.width", float))
+    pose_joints: dict[str, str] = field(metadata=_key("preparation.pose.joints"))
+    classes: tuple[str, ...] = field(metadata=_key("classes", tuple))
+    negative_class: str = field(metadata=_key("negatives.class"))
+    negative_share: float = field(metadata=_key("negatives.share", float))
+    negative_seconds: float = field(metadata=_key("negatives.seconds", float))
+    split_method: str = field(metadata=_key("split.method"))
+    split_folds: int = field(metadata=_key("split.folds"))
+    split_seed: int = field(metadata=_key("split.seed"))
+    split_shares: tuple[float, float, float] = field(metadata=_key("split.shares", tuple))
+    variants: tuple[Variant, ...] = field(
+        metadata=_key("variants", lambda given: tuple(map(Variant.from_config, given)))
+    )
+    seeds: tuple[int, ...] = field(metadata=_key("seeds", tuple))
+    training: Training = field(metadata=_key("training", lambda given: Training(**given)))
+    decision: str = field(metadata=_key("decision"))
+    detection: Detection = field(metadata=_key("detection", Detection.from_config))
+    report_videos: int = field(metadata=_key("report.videos"))
     config: dict[str, Any]
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Study:
+        """Create a study from the validated content of its file, with every default filled in."""
+        keys = {key.name: key.metadata for key in fields(cls) if key.metadata}
+        found = {name: reduce(getitem, key["place"].split("."), config) for name, key in keys.items()}
+        return cls(**{name: keys[name]["convert"](value) for name, value in found.items()}, config=config)
+
+    @cached_property
+    def data(self) -> Path:
+        """Return the folder of the raw videos."""
+        return Path(self.config["dataset"]["data"] or Path("data") / self.dataset)
+
+    @cached_property
+    def super_classes(self) -> SuperClasses:
+        """Return the sets of super-classes: those of the file, or else TTStroke-21's."""
+        return self.config["super_classes"] or of_ttstroke21(self.classes)
 
     @cached_property
     def volumes(self) -> Path:
@@ -262,7 +293,7 @@ class Study:
             if "flow" in variant.streams:
                 groups.setdefault(replace(variant, name="", flow="", norm_method=""), []).append(variant)
         several = {shared: group for shared, group in groups.items() if len(group) > 1}
-        keys = [key for key in FLOWLESS if len({getattr(shared, key) for shared in several}) > 1]
+        keys = [key for key in OTHER_KEYS if len({getattr(shared, key) for shared in several}) > 1]
         return {
             ", ".join([shared.model, *(f"{key} {getattr(shared, key)}" for key in keys)]): group
             for shared, group in several.items()
@@ -276,7 +307,20 @@ class Study:
         )
 
     def stage_file(self, video: str, stage: str, method: str = "") -> Path:
-        """Return the path of a stage file (``frames``, ``pose``, or ``flow`` and ``roi`` with a method)."""
+        """Return the path of a stage file.
+
+        Parameters
+        ----------
+        video : str
+        stage : str
+            ``frames``, ``pose``, ``flow`` or ``roi``.
+        method : str
+            Flow method, for flow and ROI.
+
+        Returns
+        -------
+        Path
+        """
         return self.volumes / video / (f"{stage}/{method}.h5" if method else f"{stage}.h5")
 
     def quality_picture(self, video: str) -> Path:
@@ -310,7 +354,18 @@ class Study:
         return files
 
     def model_folder(self, variant: str, split: str, seed: int) -> Path:
-        """Return the folder of a trained model and its evaluation."""
+        """Return the folder of a trained model and its evaluation.
+
+        Parameters
+        ----------
+        variant, split : str
+        seed : int
+            Training seed.
+
+        Returns
+        -------
+        Path
+        """
         return self.results / "models" / variant / split / f"seed-{seed}"
 
     def normalisation_file(self, variant: Variant, split: str) -> Path:

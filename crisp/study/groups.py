@@ -17,12 +17,27 @@ def chance(seed: int, name: str) -> float:
 def assign_groups(
     study: Study, shares: Mapping[str, float], salt: str = "", some: Collection[str] | None = None
 ) -> dict[str, str]:
-    """Assign groups (or `some`) to the parts of these shares, sized by frames, as ``videos.tsv`` lists them.
+    """Assign groups to parts of given shares, sized by frames, as ``videos.tsv`` lists them.
 
     A group goes to one of the parts furthest below their share, drawn by its name. Only videos up to the
     group's first one count: a new last row of an old group must not move others.
     Unused videos count too: excluding one must not move the others. Empty parts
     come first, so that three groups are enough for three parts.
+
+    Parameters
+    ----------
+    study : Study
+    shares : mapping
+        Share of the frames by part.
+    salt : str
+        Added to the name of a group, for another drawing.
+    some : collection of str, optional
+        The groups to assign; all by default.
+
+    Returns
+    -------
+    dict
+        Part by group.
     """
     split: dict[str, str] = {}
     filled = dict.fromkeys(shares, 0.0)

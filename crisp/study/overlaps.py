@@ -17,9 +17,17 @@ def colliding(
 
     Parameters
     ----------
-    items : objects with intervals; their order does not matter.
-    interval : returns the `begin` and `end` of an item.
-    too_much : whether two overlapping items, sorted by begin, overlap too much.
+    items : iterable
+        Objects with intervals; their order does not matter.
+    interval : callable
+        Returns the `begin` and `end` of an item.
+    too_much : callable
+        Whether two overlapping items, sorted by begin, overlap too much.
+
+    Yields
+    ------
+    tuple
+        The earlier item, and the one that overlaps it.
     """
     begun: list[T] = []  # that may not have ended, in order
     for item in sorted(items, key=lambda one: interval(one)[:2]):

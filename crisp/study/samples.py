@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,15 +9,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from crisp.core import json_file, json_schema
-from crisp.core.cells import guarded, plain
+from crisp.core.cells import plain
+from crisp.core.csv_table import read_table
 from crisp.core.errors import CrispError, Fault
-from crisp.core.files import digest, replacing
-from crisp.core.limits import LARGEST_TEXT, frame_bounds
-from crisp.core.unreadable import reading, remade
+from crisp.core.files import digest
+from crisp.core.limits import frame_bounds
+from crisp.core.unreadable import remade
 from crisp.study.annotations import Stroke, read_annotation
 from crisp.study.config import Study
 from crisp.study.groups import kept_apart
-from crisp.study.tables import SPLITS, Annotation
+from crisp.study.tables import SPLITS, Annotation, write_rows
 
 # Strokes, (begin, end, label), by their file's path in ``annotations.tsv``.
 Labels = Mapping[str, Sequence[Any]]
@@ -48,27 +48,19 @@ def read_samples(path: str | Path, rule: str = "strokes") -> list[Sample]:
     CrispError
         If it is missing or damaged.
     """
-    with reading(
-        path, "table of samples", f"columns {', '.join(Sample._fields)}", rule, largest=LARGEST_TEXT
-    ):
-        with open(path, encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-            rows: list[dict[str, Any]] = list(reader)
-        if missing := [name for name in ("video", "begin", "end") if name not in (reader.fieldnames or ())]:
-            raise ValueError(f"no column {', '.join(missing)}")
-        bounds = [frame_bounds(row["begin"], row["end"]) for row in rows]
-        return [
-            Sample(**{**row, "begin": begin, "end": end, "label": plain(row["label"])})
-            for row, (begin, end) in zip(rows, bounds, strict=True)
-        ]
+    columns = [name for name in Sample._fields if name not in Sample._field_defaults]
+    return read_table(path, "table of samples", columns, _sample, rule)
+
+
+def _sample(cells: dict[str, str]) -> Sample:
+    begin, end = frame_bounds(cells["begin"], cells["end"])
+    values: dict[str, Any] = {**cells, "begin": begin, "end": end, "label": plain(cells["label"])}
+    return Sample(**values)
 
 
 def write_samples(path: str | Path, samples: Iterable[Sample]) -> None:
     """Write a ``strokes.tsv``."""
-    with replacing(path) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_NONE, quotechar=None)
-        writer.writerow(Sample._fields)
-        writer.writerows(map(guarded, sample) for sample in samples)
+    write_rows(path, Sample._fields, samples)
 
 
 def labels(study: Study) -> Labels:
@@ -85,15 +77,15 @@ def read_labels(path: str | Path) -> Labels:
         If the file is missing or damaged.
     """
     remedy = remade(path, by_hand="a run of the study writes one")
-    kept = json_file.read(path, json_schema.schema("labels"), "file of labels", remedy)
+    snapshot = json_file.read(path, json_schema.schema("labels"), "file of labels", remedy)
     found = (
         (f"$[{name!r}][{number}]", "empty or negative interval")
-        for name, strokes in kept.items()
+        for name, strokes in snapshot.items()
         for number, (begin, end, _) in enumerate(strokes)
         if begin >= end
     )
     json_file.refuse(path, found, remedy)
-    return kept
+    return snapshot
 
 
 def labels_digest(parsed: Iterable[tuple[Annotation, object]]) -> str:
@@ -105,6 +97,10 @@ def labels_digest(parsed: Iterable[tuple[Annotation, object]]) -> str:
     ----------
     parsed : iterable of (Annotation, strokes)
         As returned by `parsed_labels`.
+
+    Returns
+    -------
+    str
     """
     return digest([(row.video, row.task, row.split, found) for row, found in parsed])
 
@@ -114,7 +110,7 @@ def parsed_labels(study: Study) -> list[tuple[Annotation, list[Stroke] | str]]:
     return [(row, _parsed(study, row)) for row in study.annotations]
 
 
-def annotated(study: Study, video: str, kept: Labels | None = None) -> list[Stroke]:
+def annotated(study: Study, video: str, label_snapshot: Labels | None = None) -> list[Stroke]:
     """Return the annotated strokes of a video for all tasks, in frames of the volume and time order.
 
     An interval annotated in several rows appears once, with its class if any row has one.
@@ -123,8 +119,12 @@ def annotated(study: Study, video: str, kept: Labels | None = None) -> list[Stro
     ----------
     study : Study
     video : str
-    kept : dict
+    label_snapshot : dict
         Snapshot of strokes to use instead of the files (see `labels`).
+
+    Returns
+    -------
+    list of Stroke
 
     Raises
     ------
@@ -136,7 +136,7 @@ def annotated(study: Study, video: str, kept: Labels | None = None) -> list[Stro
     for row in study.annotations:
         if row.video != video:
             continue
-        given = (kept or {}).get(row.path)
+        given = (label_snapshot or {}).get(row.path)
         for stroke in (
             read_annotation(study.annotation_file(row)) if given is None else map(Stroke._make, given)
         ):
@@ -153,7 +153,9 @@ def _parsed(study: Study, row: Annotation) -> list[Stroke] | str:
         return str(error)
 
 
-def collect_samples(study: Study, frames: dict[str, int], kept: Labels | None = None) -> list[Sample]:
+def collect_samples(
+    study: Study, frames: dict[str, int], label_snapshot: Labels | None = None
+) -> list[Sample]:
     """Collect all samples of a study, by video and time.
 
     Parameters
@@ -161,7 +163,7 @@ def collect_samples(study: Study, frames: dict[str, int], kept: Labels | None = 
     study : Study
     frames : dict
         Number of working frames of each used video (as decoded).
-    kept : dict
+    label_snapshot : dict
         Snapshot of strokes to use instead of the files (see `labels`).
 
     Returns
@@ -182,7 +184,7 @@ def collect_samples(study: Study, frames: dict[str, int], kept: Labels | None = 
     faults: list[Fault] = []
     share = _Share(study)
     for video, rows in _by_video(study).items():
-        strokes, busy = _video_strokes(study, video, rows, frames[video], kept or {}, faults)
+        strokes, busy = _video_strokes(study, video, rows, frames[video], label_snapshot or {}, faults)
         samples += strokes
         given = next((row.split for row in rows if row.task == "classification"), None)
         if study.negative_class and study.negative_share and given is not None:
@@ -202,7 +204,7 @@ def _by_video(study: Study) -> dict[str, list[Annotation]]:
 
 
 def _video_strokes(
-    study: Study, video: str, rows: list[Annotation], count: int, kept: Labels, faults: list[Fault]
+    study: Study, video: str, rows: list[Annotation], count: int, snapshot: Labels, faults: list[Fault]
 ) -> tuple[list[Sample], list[tuple[int, int]]]:
     """Return the samples of a video's classification rows, and every annotated interval of any row."""
     step = study.videos[video].frame_step
@@ -210,7 +212,9 @@ def _video_strokes(
     busy = []
     for row in rows:
         path = study.annotation_file(row)
-        for stroke in map(Stroke._make, kept[row.path]) if row.path in kept else read_annotation(path):
+        for stroke in (
+            map(Stroke._make, snapshot[row.path]) if row.path in snapshot else read_annotation(path)
+        ):
             begin, end = working_interval(stroke.begin, stroke.end, step)
             busy.append((begin, end))
             where = f"{path}, action begin={stroke.begin} end={stroke.end}"
@@ -243,9 +247,22 @@ def _video_strokes(
 
 
 def working_interval(begin: int, end: int, step: int) -> tuple[int, int]:
-    """Return the volume frames in the video's ``[begin, end)``; frame i is the video's frame i * `step`.
+    """Convert an interval of a video to frames of its volume.
 
-    A stroke that lies between two of them gets the earlier one.
+    Frame i of the volume is frame i * `step` of the video. A stroke that lies between two of them gets the
+    earlier one.
+
+    Parameters
+    ----------
+    begin, end : int
+        Frames of the video, end excluded.
+    step : int
+        `frame_step` of the video.
+
+    Returns
+    -------
+    (int, int)
+        Frames of the volume, end excluded.
     """
     last = -(-end // step)
     return min(-(-begin // step), last - 1), last

@@ -21,11 +21,16 @@ class Measure:
 
     Attributes
     ----------
-    size : bytes.
-    frames : packets, or decoded frames.
-    sha256 : of the file's bytes.
-    fps : mean frame rate, frames per second.
-    variable_rate : whether time stamps are unevenly spaced (only known after decoding).
+    size : int
+        Bytes.
+    frames : int
+        Packets, or decoded frames.
+    sha256 : str
+        Of the file's bytes.
+    fps : float
+        Mean frame rate, frames per second.
+    variable_rate : bool
+        Whether time stamps are unevenly spaced (only known after decoding).
     """
 
     size: int
@@ -40,8 +45,13 @@ def measure(path: str | Path, decode: bool = False) -> Measure:
 
     Parameters
     ----------
-    path : path of the video file.
-    decode : count the frames that can be decoded (slow) instead of the packets.
+    path : path-like
+    decode : bool
+        Count the frames that can be decoded (slow) instead of the packets.
+
+    Returns
+    -------
+    Measure
 
     Raises
     ------
@@ -55,9 +65,7 @@ def measure(path: str | Path, decode: bool = False) -> Measure:
     else:
         source = video.count_packets(path, video.IN_STUDY)
     if source.fps <= 0:
-        raise fail(
-            path, "the container has no frame rate", "frames per second", source.fps, "convert it to MP4"
-        )
+        raise fail(path, "the video has no frame rate", "frames per second", source.fps, "convert it to MP4")
     try:
         return Measure(
             size=Path(path).stat().st_size,
@@ -78,9 +86,12 @@ def scan_videos(
     Parameters
     ----------
     videos_table : path of the table; written only if something changed.
-    data_folder : folder that the table's paths are relative to.
-    decode : decode every frame (slow) instead of counting packets.
-    only : ids to scan, whether in use or not; empty = all rows with use=yes.
+    data_folder : path-like
+        Folder that the table's paths are relative to.
+    decode : bool
+        Decode every frame (slow) instead of counting packets.
+    only : iterable of str
+        Ids to scan, whether in use or not; empty = all rows with use=yes.
 
     Returns
     -------

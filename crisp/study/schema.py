@@ -61,6 +61,7 @@ def parse_numbers(part: dict[str, Any], value: Any) -> Any:
 
 
 def schema_faults(where: str, error: Any) -> list[Fault]:
+    """Return the faults of a validation error, with the expected values and the most likely correction."""
     place = ".".join(str(part) for part in error.path) or "top level"
     if error.validator == "additionalProperties" and "properties" in error.schema:
         known = list(error.schema["properties"])

@@ -13,10 +13,10 @@ from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
+from crisp.core.csv_table import read_table
 from crisp.core.errors import CrispError, Fault, fail
 from crisp.core.files import digest, replacing
-from crisp.core.limits import LARGEST_TEXT
-from crisp.core.unreadable import reading
+from crisp.core.unreadable import explained
 from crisp.study.annotations import is_unknown
 from crisp.study.config import Study
 from crisp.study.groups import assign_groups, chance, groups_by_fold, groups_by_split
@@ -32,7 +32,7 @@ class Lacking(NamedTuple):
 
 
 def assign_split(study: Study, samples: list[Sample], name: str = "main") -> dict[str, str]:
-    """Assign the samples of a split: sample id to ``train``, ``validation`` or ``test``.
+    """Assign the samples of a split.
 
     Parameters
     ----------
@@ -40,6 +40,11 @@ def assign_split(study: Study, samples: list[Sample], name: str = "main") -> dic
     samples : list of Sample
     name : str
         One of the study's `split_names`. In a fold, unlabelled samples that it does not test are absent.
+
+    Returns
+    -------
+    dict
+        ``train``, ``validation`` or ``test`` by sample id.
 
     Raises
     ------
@@ -59,7 +64,20 @@ def assign_split(study: Study, samples: list[Sample], name: str = "main") -> dic
 
 
 def assigned(study: Study, samples: list[Sample], name: str) -> dict[str, str]:
-    """Return the split of the samples as `assign` makes it, without checks."""
+    """Return the split of the samples as `assign_split` makes it, without checks.
+
+    Parameters
+    ----------
+    study : Study
+    samples : list of Sample
+    name : str
+        One of the study's `split_names`.
+
+    Returns
+    -------
+    dict
+        Part by sample id.
+    """
     unlabelled = {sample.sample for sample in samples if is_unknown(sample.label)}
     if name != "main":
         split = _fold(study, samples, int(name.removeprefix("fold-")))
@@ -79,7 +97,19 @@ def assigned(study: Study, samples: list[Sample], name: str) -> dict[str, str]:
 
 
 def lacking(study: Study, samples: list[Sample], split: Mapping[str, str]) -> Lacking:
-    """Return the deficits of a split of the samples."""
+    """Return the deficits of a split of the samples.
+
+    Parameters
+    ----------
+    study : Study
+    samples : list of Sample
+    split : mapping
+        Part by sample id.
+
+    Returns
+    -------
+    Lacking
+    """
     parts = set(split.values())
     trained = {sample.label for sample in samples if split.get(sample.sample) == "train"}
     return Lacking(
@@ -98,6 +128,10 @@ def shortages(study: Study, where: str, found: Mapping[str, Lacking]) -> list[Fa
         The place, for messages.
     found : dict of str to Lacking
         By the name of the split.
+
+    Returns
+    -------
+    list of Fault
     """
     parts: dict[str, list[str]] = {}
     classes: dict[str, list[str]] = {}
@@ -297,13 +331,16 @@ def read_split(path: str | Path) -> dict[str, str]:
     CrispError
         If it is missing or damaged.
     """
-    expected = f"columns sample and split, which is one of {', '.join(SPLITS)}"
-    with reading(path, "split table", expected, "split", largest=LARGEST_TEXT):
-        with open(path, encoding="utf-8", newline="") as file:
-            split = {row["sample"]: row["split"] for row in csv.DictReader(file, delimiter="\t")}
-        if not split or not set(split.values()) <= set(SPLITS):
-            raise ValueError(f"{sorted(map(str, set(split.values())))}")
-        return split
+    split = dict(read_table(path, "split table", ("sample", "split"), _assignment, "split"))
+    if not split:
+        raise explained(path, ValueError("no samples"), "split table", rule="split")
+    return split
+
+
+def _assignment(cells: dict[str, str]) -> tuple[str, str]:
+    if cells["split"] not in SPLITS:
+        raise ValueError(f"split {cells['split']!r} is not one of {', '.join(SPLITS)}")
+    return cells["sample"], cells["split"]
 
 
 def split_digest(study: Study) -> str:

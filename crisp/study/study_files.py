@@ -66,7 +66,7 @@ def _only() -> Path:
     here = f"choose one, as in --study {_short(next(iter(studies)), studies)}" if studies else ELSEWHERE
     raise fail(
         "--study",
-        "the working folder holds no study of yours",
+        "the working folder holds no study of your own",
         "the path of a study file, or its name",
         _listed(studies, studies) or f"no study file in {Path.cwd()}",
         f"{here}; crisp import writes one for your videos",

@@ -6,7 +6,7 @@ Read with the csv module: every cluster job parses the Snakefile, and hence thes
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -30,15 +30,26 @@ class Video:
 
     Attributes
     ----------
-    video : id, unique ignoring case; names the folder of the video's stage files.
-    path : of the video file, relative to the data folder.
-    size : of the file, bytes.
-    frames : number of video frames, as counted by ``crisp scan`` (packets, or decoded ones).
-    sha256 : of the file's bytes; identifies the video.
-    fps : mean frame rate, frames per second.
-    group : source video or player; empty: the video is its own group.
-    use : False excludes the video; `note` then says why.
-    frame_step : keep every `frame_step`-th frame (to match mixed frame rates).
+    video : str
+        Id, unique ignoring case; names the folder of the video's stage files.
+    path : str
+        Path of the video file, relative to the data folder.
+    size : int
+        Size of the file, bytes.
+    frames : int
+        Number of video frames, as counted by ``crisp scan`` (packets, or decoded ones).
+    sha256 : str
+        SHA-256 of the file; identifies the video.
+    fps : float
+        Mean frame rate, frames per second.
+    group : str
+        Source video or player; empty: the video is its own group.
+    use : bool
+        False excludes the video.
+    note : str
+        For example why the video is excluded.
+    frame_step : int
+        Keep every `frame_step`-th frame (to match mixed frame rates).
     """
 
     video: str
@@ -86,49 +97,16 @@ def read_videos(path: str | Path) -> list[Video]:
         faults are listed, each with its line.
     """
     required = ["video", "path", "size", "frames", "sha256", "fps", "group", "use", "note"]
-    rows = _read(path, required, optional=["frame_step"])
     videos: list[Video] = []
     faults: list[Fault] = []
     seen: dict[str, int] = {}
-    for line, row in rows:
+    for line, row in _read(path, required, optional=["frame_step"]):
         where = f"{path}, line {line}"
-        if not names.is_id(row["video"]):
-            faults.append(
-                Fault(
-                    where,
-                    "bad video id",
-                    "letters, digits, _ and -, at most 100",
-                    repr(row["video"]),
-                    "rename the id",
-                )
-            )
-        if row["video"].lower() in RESERVED:
-            faults.append(
-                Fault(
-                    where,
-                    "video id is the name of a stage file",
-                    "another id",
-                    repr(row["video"]),
-                    "rename the id",
-                )
-            )
-        if first := seen.get(row["video"].lower()):
-            faults.append(
-                Fault(
-                    where,
-                    "video id is taken (ignoring case)",
-                    "unique ids",
-                    f"{row['video']!r}, also line {first}",
-                    "rename one",
-                )
-            )
+        faults += _id_faults(where, row["video"], seen.get(row["video"].lower()))
         seen[row["video"].lower()] = line
         if not row["path"]:
-            faults.append(
-                Fault(
-                    where, "empty path", "a path relative to the data folder", "nothing", "fill in the cell"
-                )
-            )
+            expected = "a path relative to the data folder"
+            faults.append(Fault(where, "empty path", expected, "nothing", "fill in the cell"))
         try:
             videos.append(_video(row))
         except ValueError as error:
@@ -136,6 +114,18 @@ def read_videos(path: str | Path) -> list[Video]:
     if faults:
         raise CrispError(*faults)
     return videos
+
+
+def _id_faults(where: str, video: str, first: int | None) -> Iterator[Fault]:
+    """Yield the faults of a video id; `first` is the line of an earlier row with it, if any."""
+    if not names.is_id(video):
+        expected = "letters, digits, _ and -, at most 100"
+        yield Fault(where, "bad video id", expected, repr(video), "rename the id")
+    if video.lower() in RESERVED:
+        yield Fault(where, "video id is the name of a stage file", "another id", repr(video), "rename the id")
+    if first is not None:
+        found = f"{video!r}, also line {first}"
+        yield Fault(where, "video id is taken (ignoring case)", "unique ids", found, "rename one")
 
 
 def _video(row: dict[str, str]) -> Video:
@@ -192,15 +182,11 @@ def read_annotations(path: str | Path) -> list[Annotation]:
         where = f"{path}, line {line}"
         split = "validation" if row["split"] == "valid" else row["split"]
         if row["task"] not in TASKS:
-            faults.append(
-                Fault(where, "unknown task", " or ".join(TASKS), repr(row["task"]), "correct the cell")
-            )
+            expected = " or ".join(TASKS)
+            faults.append(Fault(where, "unknown task", expected, repr(row["task"]), "correct the cell"))
         if split not in (*SPLITS, ""):
-            faults.append(
-                Fault(
-                    where, "unknown split", ", ".join(SPLITS) + " or empty", repr(split), "correct the cell"
-                )
-            )
+            expected = f"{', '.join(SPLITS)} or empty"
+            faults.append(Fault(where, "unknown split", expected, repr(split), "correct the cell"))
         if not row["path"]:
             faults.append(
                 Fault(where, "empty path", "the path of an annotation XML", "nothing", "fill in the cell")
@@ -215,29 +201,7 @@ def _read(
     path: str | Path, required: list[str], optional: Iterable[str] = ()
 ) -> list[tuple[int, dict[str, str]]]:
     """Return the rows of a tab-separated table with their line numbers."""
-    check_finite(path, "table", LARGEST_TEXT)
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-            lines = [(reader.line_num, row) for row in reader if any(row)]
-    except FileNotFoundError:
-        raise fail(
-            path,
-            "table is missing",
-            "a tab-separated table",
-            f"nothing{counted_from(path)}",
-            "correct the path, or change to its folder; crisp import writes the tables",
-        ) from None
-    except (OSError, ValueError, MemoryError, csv.Error) as error:
-        if not isinstance(error, UnicodeDecodeError | csv.Error) or kind_of(path):
-            raise explained(path, error, "table", "tab-separated UTF-8 text") from None
-        raise fail(
-            path,
-            "table cannot be read",
-            "tab-separated UTF-8 text",
-            error,
-            "restore the table, or save it again as UTF-8 text",
-        ) from None
+    lines = _lines(path)
     header = [name.strip() for name in lines[0][1]] if lines else []
     missing = [name for name in required if name not in header]
     unknown = [name for name in header if name not in {*required, *optional}]
@@ -249,33 +213,10 @@ def _read(
             "\\t".join(header) or "an empty file",
             "separate the columns by tabs and name them so",
         )
-    faults = [
-        Fault(
-            f"{path}, line {line}",
-            "wrong number of cells",
-            str(len(header)),
-            str(len(cells)),
-            "separate by tabs",
-        )
-        for line, cells in lines[1:]
-        if len(cells) != len(header)
-    ]
-    faults += [
-        Fault(
-            f"{path}, line {line}",
-            "cell with control characters",
-            "printable text",
-            repr(cell)[:50],
-            "correct the cell",
-        )
-        for line, cells in lines
-        for cell in cells
-        if not is_plain(cell)
-    ]
-    if faults:
+    if faults := list(_cell_faults(path, lines, len(header))):
         raise CrispError(*faults)
+    # Only a file name may begin or end with a space.
     return [
-        # Only a file name may begin or end with a space.
         (
             line,
             {
@@ -287,19 +228,51 @@ def _read(
     ]
 
 
+def _lines(path: str | Path) -> list[tuple[int, list[str]]]:
+    """Return the number and the cells of each line that is not empty."""
+    expected = "tab-separated UTF-8 text"
+    check_finite(path, "table", LARGEST_TEXT)
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+            return [(reader.line_num, row) for row in reader if any(row)]
+    except FileNotFoundError:
+        remedy = "correct the path, or go to the folder that it counts from; crisp import writes the tables"
+        found = f"nothing{counted_from(path)}"
+        raise fail(path, "table is missing", "a tab-separated table", found, remedy) from None
+    except (OSError, ValueError, MemoryError, csv.Error) as error:
+        if not isinstance(error, UnicodeDecodeError | csv.Error) or kind_of(path):
+            raise explained(path, error, "table", expected) from None
+        remedy = "restore the table, or save it again as UTF-8 text"
+        raise fail(path, "table cannot be read", expected, error, remedy) from None
+
+
+def _cell_faults(path: str | Path, lines: list[tuple[int, list[str]]], count: int) -> Iterator[Fault]:
+    """Yield the faults of rows with another number of cells, and of cells with control characters."""
+    for line, cells in lines[1:]:
+        if len(cells) != count:
+            where, what = f"{path}, line {line}", "wrong number of cells"
+            yield Fault(where, what, str(count), str(len(cells)), "separate by tabs")
+    for line, cells in lines:
+        for cell in cells:
+            if not is_plain(cell):
+                where, what = f"{path}, line {line}", "cell with control characters"
+                yield Fault(where, what, "printable text", repr(cell)[:50], "correct the cell")
+
+
 def write_videos(path: str | Path, videos: Iterable[Video]) -> None:
     """Write ``videos.tsv``; the column `frame_step` only if a video needs it."""
     rows = list(videos)
     columns = [field.name for field in fields(Video)]
     if all(video.frame_step == 1 for video in rows):
         columns.remove("frame_step")
-    _write(path, columns, ([_cell(getattr(video, name)) for name in columns] for video in rows))
+    write_rows(path, columns, ([_cell(getattr(video, name)) for name in columns] for video in rows))
 
 
 def write_annotations(path: str | Path, annotations: Iterable[Annotation]) -> None:
     """Write ``annotations.tsv``."""
     columns = [field.name for field in fields(Annotation)]
-    _write(path, columns, ([getattr(row, name) for name in columns] for row in annotations))
+    write_rows(path, columns, ([getattr(row, name) for name in columns] for row in annotations))
 
 
 def _cell(value: object) -> str:
@@ -310,7 +283,16 @@ def _cell(value: object) -> str:
     return str(value)
 
 
-def _write(path: str | Path, columns: list[str], rows: Iterable[list[str]]) -> None:
+def write_rows(path: str | Path, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """Write a tab-separated table without quotes; a cell that looks like a formula gets an apostrophe.
+
+    Parameters
+    ----------
+    path : path-like
+    columns : iterable of str
+    rows : iterable of iterables
+        The cells of each row.
+    """
     with replacing(path) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_NONE, quotechar=None)
         writer.writerow(columns)

@@ -16,12 +16,24 @@ TRAINING = ("train", "validation")
 
 
 def path(study: Study, split: str, part: str) -> Path:
-    """Return the path of a split's training or validation samples, in the form of ``strokes.tsv``."""
+    """Return the path of a split's training or validation samples, in the form of ``strokes.tsv``.
+
+    Parameters
+    ----------
+    study : Study
+    split : str
+    part : str
+        ``train`` or ``validation``.
+
+    Returns
+    -------
+    Path
+    """
     return study.results / "splits" / split / f"{part}.tsv"
 
 
 def write_training_samples(
-    study: Study, split: str, frames: dict[str, int], kept: Labels | None = None
+    study: Study, split: str, frames: dict[str, int], label_snapshot: Labels | None = None
 ) -> None:
     """Write the training and the validation samples of a split.
 
@@ -32,7 +44,7 @@ def write_training_samples(
         One of the study's `split_names`.
     frames : dict
         Number of working frames of each used video; as decoded for training and validation videos.
-    kept : dict, optional
+    label_snapshot : dict, optional
         Snapshot of strokes to use instead of the annotation files (see `crisp.study.samples.labels`).
 
     Raises
@@ -40,7 +52,7 @@ def write_training_samples(
     CrispError
         As `crisp.study.samples.collect_samples` and `crisp.study.splits.assign_split`.
     """
-    samples = collect_samples(study, frames, kept)
+    samples = collect_samples(study, frames, label_snapshot)
     assigned = assign_split(study, samples, split)
     keep(study, split, samples, assigned)
 
@@ -62,7 +74,18 @@ def keep(study: Study, split: str, samples: list[Sample], assigned: dict[str, st
 
 
 def read_training_samples(study: Study, split: str, part: str) -> list[Sample]:
-    """Read the samples of a part (train, validation or test) of a split.
+    """Read the samples of a part of a split.
+
+    Parameters
+    ----------
+    study : Study
+    split : str
+    part : str
+        ``train``, ``validation`` or ``test``.
+
+    Returns
+    -------
+    list of Sample
 
     Raises
     ------

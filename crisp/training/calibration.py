@@ -109,7 +109,8 @@ def fit_temperature(probabilities: ArrayLike, labels: ArrayLike) -> dict[str, An
 
     Parameters
     ----------
-    probabilities, labels : as for `measured`, for validation samples.
+    probabilities, labels : array_like
+        As for `measured`, for validation samples.
 
     Returns
     -------

@@ -14,14 +14,14 @@ from crisp.core.errors import fail
 from crisp.training import curves
 from crisp.training.history import Row, write_history
 
-SHOWN = {  # name in TensorBoard
+TENSORBOARD_NAMES = {
     "train_loss": "loss/train",
     "validation_loss": "loss/validation",
     "train_accuracy": "accuracy/train",
     "validation_accuracy": "accuracy/validation",
     "learning_rate": "learning rate",
 }
-DRAWN = 10.0  # minimum number of seconds between two plots of the curves
+PLOT_INTERVAL = 10.0  # minimum number of seconds between two plots of the curves
 
 
 class TrainingCallbacks:
@@ -63,21 +63,43 @@ class TrainingCallbacks:
         self._writer = _writer(events, done) if events else None
 
     def epoch(self, history: Sequence[Row], seconds: float, waited: float) -> None:
-        """Report the last epoch of a history, its duration in seconds, and the time waited for clips."""
+        """Report the last epoch of a history.
+
+        Parameters
+        ----------
+        history : sequence of mappings
+            The epochs so far, the last one included.
+        seconds : float
+            Duration of the last epoch.
+        waited : float
+            Seconds of it spent waiting for clips.
+        """
         row = history[-1]
         print(self.line(row, seconds, waited), file=sys.stderr)
         write_history(self.folder / "history.csv", history)
-        if time.monotonic() - self._drawn >= DRAWN:
+        if time.monotonic() - self._drawn >= PLOT_INTERVAL:
             curves.plot_curves(self.folder / "curves.png", list(map(dict, history)), self.title)
             self._drawn = time.monotonic()
         if self._writer is not None:
-            for name, shown in SHOWN.items():
+            for name, shown in TENSORBOARD_NAMES.items():
                 self._writer.add_scalar(shown, row[name], row["epoch"])
             self._writer.add_scalar("clips per second", self.clips / seconds, row["epoch"])
             self._writer.flush()
 
     def line(self, row: Row, seconds: float, waited: float) -> str:
-        """Format an epoch as one line for a terminal or log."""
+        """Format an epoch as one line for a terminal or log.
+
+        Parameters
+        ----------
+        row : mapping
+            History row.
+        seconds, waited : float
+            As for `epoch`.
+
+        Returns
+        -------
+        str
+        """
         words = [f"epoch {row['epoch']}/{self.epochs}"]
         for name in ("train", "validation"):
             words.append(f"{name} loss {row[f'{name}_loss']:.4f} accuracy {row[f'{name}_accuracy']:.3f}")

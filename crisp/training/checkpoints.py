@@ -35,13 +35,20 @@ def save(path: Path, content: dict[str, Any]) -> None:
 
 
 def load(path: Path, device: torch.device, part: str) -> dict[str, Any]:
-    """Read a checkpoint; return an empty one if it is absent or damaged, as this only costs time.
+    """Read a training checkpoint.
 
     Parameters
     ----------
-    path : checkpoint file.
-    device : device to load its tensors on.
-    part : its definition in ``model.schema.yaml``, ``last`` or ``best``.
+    path : Path
+    device : torch.device
+        For its tensors.
+    part : str
+        Its definition in ``model.schema.yaml``, ``last`` or ``best``.
+
+    Returns
+    -------
+    dict
+        Empty if the file is missing or unusable, as this only costs time.
     """
     try:
         content = torch_files.read(path, device)
@@ -64,7 +71,20 @@ def of_training(path: Path) -> bool:
 
 
 def start_from(model: nn.Module, variant: Variant, classes: tuple[str, ...]) -> dict[str, Any]:
-    """Copy the weights of a variant's `init_from` into its model, and return the file's metadata.
+    """Copy the weights of a variant's `init_from` into its model.
+
+    Parameters
+    ----------
+    model : Module
+        Changed.
+    variant : Variant
+    classes : tuple of str
+        Those of the study; if the file has others, its last layer is not copied.
+
+    Returns
+    -------
+    dict
+        Metadata of the file.
 
     Raises
     ------
@@ -98,9 +118,18 @@ def load_model(
 
     Parameters
     ----------
-    path : model file.
-    device : device to load the model on.
-    part : required definition in ``model.schema.yaml``; by default everything that inference needs.
+    path : Path
+    device : torch.device
+        For the model.
+    part : str
+        Required definition in ``model.schema.yaml``; by default everything that inference needs.
+
+    Returns
+    -------
+    model : Module
+        In evaluation mode.
+    about : dict
+        Metadata.
 
     Raises
     ------

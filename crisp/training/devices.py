@@ -31,7 +31,7 @@ def choose_device(name: str = "auto") -> torch.device:
             "cannot be used",
             f"auto, cpu{' or ' if count else '; here is '}{gpus}",
             reason,
-            "use --device auto; crisp doctor --gpu says why there is no GPU",
+            "use --device auto; crisp doctor --gpu reports why no GPU can be used",
         ) from None
     return device
 

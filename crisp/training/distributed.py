@@ -21,21 +21,22 @@ from crisp.core.errors import fail
 from crisp.core.signals import SIGNALS, provisional
 
 # Signals that torchrun forwards to the processes.
-PASSED_ON = ("SIGINT", "SIGHUP", "SIGQUIT", *(number.name for number in SIGNALS))
-LOST = 5  # s that a process waits after losing a peer, so that torchrun reports the failed one first
-WORD = "CRISP_WORD"  # names the folder in which processes record their errors
-SAVED = 600  # s that torchrun waits for a state to be saved; a cluster may set its own limit
+FORWARDED = ("SIGINT", "SIGHUP", "SIGQUIT", *(number.name for number in SIGNALS))
+PEER_TIMEOUT = 5  # s that a process waits after losing a peer, so that torchrun reports the failed one first
+ERRORS_FOLDER = "CRISP_ERROR_DIR"  # variable of the environment: where processes record their errors
+SHUTDOWN_TIMEOUT = 600  # s that torchrun waits for a state to be saved; a cluster may set its own limit
 
 
 @dataclass(frozen=True)
 class Processes:
-    """This process within the group of a training.
+    """A process within the group of a training.
 
     Parameters
     ----------
     rank : int
         From 0; rank 0 writes the files.
     count : int
+        Number of processes.
     local : int
         Index among the processes of its node, which is also its GPU index.
     """
@@ -71,7 +72,7 @@ def start(gpus: int, device: str) -> None:
     Raises
     ------
     CrispError
-        If there are too few GPUs; also the errors of `launch`.
+        If there are too few GPUs; also the errors of `launch_processes`.
     """
     if gpus == 1 or "WORLD_SIZE" in os.environ or device not in ("auto", "cuda"):
         return
@@ -80,7 +81,11 @@ def start(gpus: int, device: str) -> None:
         return
     if found < gpus:
         raise fail(
-            "training.gpus", "too few GPUs on this machine", str(gpus), found, "set it to what there is"
+            "training.gpus",
+            "too few GPUs on this machine",
+            str(gpus),
+            found,
+            f"set training.gpus to at most {found}",
         )
     launch_processes(gpus, [sys.executable, "-m", "crisp", *sys.argv[1:]])
 
@@ -90,7 +95,7 @@ def record_error(message: str, kind: str = "fault") -> bool:
 
     Only the first message of each kind is recorded, so that a fault of all processes is reported once.
     """
-    folder = os.environ.get(WORD)
+    folder = os.environ.get(ERRORS_FOLDER)
     if folder is None:
         return False
     whole = Path(folder, f"{kind}-{os.getpid()}")
@@ -118,48 +123,48 @@ def launch_processes(count: int, command: list[str]) -> NoReturn:
         If a process was killed.
     """
     with tempfile.TemporaryDirectory(prefix="crisp-") as folder, provisional(Path(folder)):
-        os.environ[WORD] = folder
+        os.environ[ERRORS_FOLDER] = folder
         try:
             _launch(count, command, Path(folder))
         finally:
-            del os.environ[WORD]
+            del os.environ[ERRORS_FOLDER]
 
 
-def _launch(count: int, command: list[str], words: Path) -> NoReturn:
+def _launch(count: int, command: list[str], errors: Path) -> NoReturn:
     from torch.distributed import run
     from torch.distributed.elastic.multiprocessing import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
     logging.disable(logging.ERROR)
-    options = ["--standalone", f"--nproc-per-node={count}", f"--shutdown-timeout={SAVED}"]
-    options += [f"--signals-to-handle={','.join(PASSED_ON)}", f"--log-dir={words}"]
+    options = ["--standalone", f"--nproc-per-node={count}", f"--shutdown-timeout={SHUTDOWN_TIMEOUT}"]
+    options += [f"--signals-to-handle={','.join(FORWARDED)}", f"--log-dir={errors}"]
     try:
         run.run(run.parse_args([*options, "--no-python", *command]))
     except ChildFailedError as failed:
-        _tell(words / "fault")
+        _exit_with_error(errors / "fault")
         for number, one in failed.failures.items():
             if one.exitcode >= 0 or one.exitcode == -signal.SIGTERM:  # torchrun sends it to the others
                 continue
             raise fail(
                 "training",
                 f"process {number + 1} of {count} was killed ({signal.Signals(-one.exitcode).name})",
-                remedy="SIGKILL often comes when memory runs out: give the job more. The same command "
-                "goes on from what was saved",
+                remedy="SIGKILL often means that memory ran out: request more for the job. The same command "
+                "resumes from the saved state",
             ) from None
-        _tell(words / "lost")
+        _exit_with_error(errors / "lost")
         sys.exit(1)
-    except SignalException as told:
-        if told.sigval == signal.SIGINT:
+    except SignalException as stopped:
+        if stopped.sigval == signal.SIGINT:
             sys.exit(130)
-        _tell(words / "fault")
+        _exit_with_error(errors / "fault")
         sys.exit(1)
     sys.exit(0)
 
 
-def _tell(word: Path) -> None:
-    """Print the recorded error and exit, if there is one."""
-    if word.exists():
-        print(f"crisp: {word.read_text(encoding='utf-8')}", file=sys.stderr)
+def _exit_with_error(error: Path) -> None:
+    """Print the error in a file and exit; do nothing if it does not exist."""
+    if error.exists():
+        print(f"crisp: {error.read_text(encoding='utf-8')}", file=sys.stderr)
         sys.exit(1)
 
 
@@ -172,7 +177,7 @@ def joined(device: torch.device) -> Iterator[Processes]:
     Raises
     ------
     CrispError
-        If the processes lost each other, and no other process can report it.
+        If the connection was lost, and no other process can report it.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
@@ -184,12 +189,12 @@ def joined(device: torch.device) -> Iterator[Processes]:
     except RuntimeError as error:
         if not isinstance(error, distributed.DistError) and "gloo" not in str(error):
             raise
-        time.sleep(LOST)
+        time.sleep(PEER_TIMEOUT)
         lost = fail(
             "training",
-            "its processes lost each other",
+            "connection between its processes lost",
             found=str(error).partition("\n")[0] or type(error).__name__,
-            remedy="the same command goes on from what was saved; with training.gpus: 1 there is one process",
+            remedy="the same command resumes from the saved state; training.gpus: 1 needs a single process",
         )
         if not record_error(str(lost), "lost"):
             raise lost from None

@@ -38,6 +38,10 @@ def measured(
         With the selected weights; left in evaluation mode.
     training, validation : ClipDataset
         Without augmentation.
+
+    Returns
+    -------
+    dict
     """
     model.eval()
     batch = study.training.batch_size
@@ -57,7 +61,26 @@ def measured(
 def predicted(
     model: nn.Module, clips: ClipDataset, indices: Sequence[int], batch_size: int, name: str
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Return the last layer's input features (n, D) and the class probabilities (n, classes) of clips."""
+    """Apply a model to clips.
+
+    Parameters
+    ----------
+    model : Module
+        In evaluation mode.
+    clips : ClipDataset
+    indices : sequence of int
+        Of n clips.
+    batch_size : int
+    name : str
+        Of the progress bar.
+
+    Returns
+    -------
+    features : ndarray, (n, D) float32
+        Input of the last layer.
+    shares : ndarray, (n, N) float64
+        Probabilities of the N classes.
+    """
     device = next(model.parameters()).device
     count = -(-len(indices) // batch_size)
     batches = progress(ahead(_batches(clips, indices, batch_size)), "batches", name, count)

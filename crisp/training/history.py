@@ -7,9 +7,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from crisp.core.csv_table import read_table
 from crisp.core.files import replacing
-from crisp.core.limits import LARGEST_TEXT
-from crisp.core.unreadable import reading
 
 # A run that covered less of the way from chance to the minimum loss has learned nothing.
 LEARNED_SHARE = 0.1
@@ -33,17 +32,14 @@ def read_history(path: str | Path) -> list[dict[str, float]]:
     CrispError
         If it is missing or damaged.
     """
-    with (
-        reading(path, "training history", f"columns {', '.join(NEEDED)}", "train", largest=LARGEST_TEXT),
-        Path(path).open(encoding="utf-8", newline="") as file,
-    ):
-        reader = csv.DictReader(file, restval="missing cell")
-        if missing := set(NEEDED).difference(reader.fieldnames or ()):
-            raise ValueError(f"no column {', '.join(sorted(missing))}")
-        rows = [{name: float(cell or "nan") for name, cell in row.items()} for row in reader]
-        if not all(row["epoch"].is_integer() for row in rows):
-            raise ValueError("an epoch that is no whole number")
-        return rows
+    return read_table(path, "training history", NEEDED, _epoch, "train", delimiter=",")
+
+
+def _epoch(cells: dict[str, str]) -> dict[str, float]:
+    row = {name: float(cell or "nan") for name, cell in cells.items()}
+    if not row["epoch"].is_integer():
+        raise ValueError("epoch is not an integer")
+    return row
 
 
 def never_learned(
@@ -65,6 +61,10 @@ def never_learned(
         N.
     double_softmax : bool
         Whether the model was trained with `double_softmax`.
+
+    Returns
+    -------
+    bool
     """
     chance = math.log(n_classes)
     floor = math.log(math.e + n_classes - 1) - 1 if double_softmax else 0.0

@@ -28,8 +28,13 @@ def following(history: Sequence[Mapping[str, float]], settings: Training) -> Ste
 
     Parameters
     ----------
-    history : rows of the epochs so far; `learning_rate` and `best` (1 = a new minimum loss) are read.
+    history : sequence of mappings
+        Rows of the epochs so far; `learning_rate` and `best` (1 = a new minimum loss) are read.
     settings : Training
+
+    Returns
+    -------
+    Step
     """
     first = settings.learning_rate
     if settings.schedule == "cosine":

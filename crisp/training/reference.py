@@ -170,6 +170,10 @@ def compare(known: dict[str, Any], facts: Facts) -> list[Finding]:
         The `reference` from the model file; missing entries are not compared.
     facts : Facts
         Of the video.
+
+    Returns
+    -------
+    list of Finding
     """
     found = [_shape(known.get("shape"), facts.shape), _width(known.get("width", 0), facts)]
     found.append(_motion(known.get("motion"), facts.speeds))

@@ -37,7 +37,7 @@ def check(state: Path) -> None:
         raise fail(
             state,
             "holds other files than the state of a training",
-            "an empty folder, or none, or one that crisp train made",
+            "an empty or missing folder, or one that crisp train made",
             ", ".join(strange[:5]),
             "choose another --state",
         )

@@ -88,8 +88,10 @@ def check(content: Any, part: str = "") -> None:
 
     Parameters
     ----------
-    content : content of the file.
-    part : part of the schema, ``/$defs/last``; a model by default.
+    content : object
+        Content of the file.
+    part : str
+        Part of the schema, ``/$defs/last``; a model by default.
 
     Raises
     ------

@@ -33,8 +33,10 @@ class TrainStep:
 
     Attributes
     ----------
-    model : the model, without the wrappers for compilation and several processes.
-    optimizer : optimiser of its weights.
+    model : Module
+        Without the wrappers for compilation and several processes.
+    optimizer : SGD
+        Of its weights.
 
     Raises
     ------
@@ -105,6 +107,18 @@ class TrainStep:
 
         With class `weights` it is the mean of the samples' weighted losses, not divided by the sum of the
         weights in the batch: a batch of rare classes counts more, as intended.
+
+        Parameters
+        ----------
+        logits : Tensor, (B, N)
+        labels : Tensor, (B,) int64
+        weights : Tensor, (N,), optional
+            Class weights.
+
+        Returns
+        -------
+        Tensor, ()
+            Mean over the batch.
         """
         if self.variant.double_softmax:
             logits = functional.softmax(logits, dim=1)
@@ -113,9 +127,22 @@ class TrainStep:
         return functional.cross_entropy(logits, labels, weights, reduction="sum") / len(labels)
 
     def step(self, batch: Batch, training: bool, weights: torch.Tensor | None) -> torch.Tensor:
-        """Run one batch: optimiser step if `training`, forward pass otherwise; return (loss sum, correct).
+        """Run one batch.
 
         The gradient is the mean over the whole batch, independent of the number of parts and processes.
+
+        Parameters
+        ----------
+        batch : Batch
+        training : bool
+            Take an optimiser step; otherwise only a forward pass.
+        weights : Tensor, (N,), optional
+            Class weights of the loss.
+
+        Returns
+        -------
+        Tensor, (2,) float64
+            Loss sum and number of correct clips, over all processes.
         """
         settings, count = self.settings, len(batch.labels)
         parts = self.parts(batch.total) if training else 1
@@ -171,15 +198,15 @@ class TrainStep:
             fits //= 2
         self.optimizer.zero_grad(set_to_none=True)
         tried = self.processes.count == 1
-        room = f"room for {counted(fits, 'clip')}" if fits else "not even one clip fits"
+        room = f"memory for {counted(fits, 'clip')}" if fits else "too little for one clip"
         found = room if tried else "less"
         parts = f"training.accumulate to {-(-count // fits)}, which changes no batch, or " if fits else ""
         return fail(
             f"training of {self.variant.name} on {self.device}",
-            f"a batch of {counted(count, 'clip')} needs more memory than there is",
-            f"room for {counted(count, 'clip')} and the gradients",
+            f"a batch of {counted(count, 'clip')} does not fit into memory",
+            f"memory for {counted(count, 'clip')} and the gradients",
             found,
-            f"set {parts}training.batch_size to less; or take a device with more memory",
+            f"set {parts}a smaller training.batch_size, or use a device with more memory",
         )
 
     def _fits(self, batch: Batch, count: int) -> bool:

@@ -1,4 +1,4 @@
-"""Train a variant: published SGD, best weights by validation loss, resumable after any kill."""
+"""Train a variant: published SGD, best weights by validation loss, resumable after any kill (`resume`)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import contextlib
 import math
 import sys
 import time
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,45 +18,18 @@ from crisp.clips.cache import Cache
 from crisp.clips.dataloader import ClipLoader, fault_of
 from crisp.clips.dataset import read_scale, study_dataset
 from crisp.clips.sampling import balanced_order, class_weights, grouped
-from crisp.core import files, stage_files
 from crisp.core.errors import CrispError, fail
-from crisp.core.files import digest
 from crisp.core.progress import progress
 from crisp.core.signals import ShutdownRequest, graceful_shutdown
-from crisp.core.versions import STAGES
 from crisp.core.words import counted
-from crisp.study.config import NO_RESULT, Study, Variant
-from crisp.study.samples import Sample
-from crisp.training import checkpoints, curves, finishing, lr_schedule, state_folder, torch_files
+from crisp.study.config import Study, Variant
+from crisp.training import checkpoints, curves, finishing, lr_schedule, state_folder
 from crisp.training.callbacks import TrainingCallbacks
 from crisp.training.devices import choose_device, make_deterministic
 from crisp.training.distributed import ALONE, Processes, joined, local_rank
 from crisp.training.history import write_history
+from crisp.training.resume import Progress, ResumeState, inputs_digest
 from crisp.training.train_step import TrainStep
-
-SAVING = 0.02  # share of the time that saving may take
-
-
-def inputs_digest(
-    study: Study, variant: Variant, seed: int, parts: dict[str, list[Sample]], scale: dict[str, Any]
-) -> str:
-    """Return a digest of all inputs of a training: config, labels, split, normalisation, volumes.
-
-    A checkpoint with another digest belongs to another training and is never resumed.
-    """
-    videos = dict.fromkeys(sample.video for samples in parts.values() for sample in samples)
-    volumes = {
-        video: {
-            stage: stage_files.identity(path, stage)
-            for stage, path in study.variant_files(variant, video).items()
-        }
-        for video in videos
-    }
-    training = {key: value for key, value in asdict(study.training).items() if key not in NO_RESULT}
-    origin = files.sha256(variant.init_from) if Path(variant.init_from).is_file() else ""
-    return digest(
-        [STAGES["train"], asdict(variant), training, study.classes, seed, parts, scale, volumes, origin]
-    )
 
 
 class Trainer:
@@ -109,12 +81,8 @@ class Trainer:
         self.supplies = {
             name: ClipLoader(part, device, settings.workers, share) for name, part in self.datasets.items()
         }
-        self.history: list[dict[str, float]] = []
-        self.best = {"epoch": 0, "loss": float("inf")}
-        self.best_state: dict[str, torch.Tensor] = {}
-        # The current epoch, between two batches: its number, the batches done and their sums.
-        self.within: dict[str, Any] = {}
-        self._told, self._saved, self._cost = ShutdownRequest(), time.monotonic(), 0.0
+        self.progress = Progress()
+        self._shutdown = ShutdownRequest()
 
     def _check_attention(self) -> None:
         """Check that batch normalisation gets batches with a variance."""
@@ -124,7 +92,7 @@ class Trainer:
         if min(settings.batch_size, len(self.datasets["train"])) < 2:
             raise fail(
                 where,
-                "attention cannot learn from batches of one clip: its batch normalisation takes their spread",
+                "attention cannot learn from batches of one clip: batch normalisation needs their variance",
                 "training.batch_size of at least 2, and two training samples",
                 f"batch_size {settings.batch_size}, {len(self.datasets['train'])} training samples",
                 "raise batch_size, or set attention: false",
@@ -164,40 +132,49 @@ class Trainer:
                 order = drawn.permutation(len(part)).tolist()
         return grouped(order, settings.batch_size, self.learner.least)
 
-    def epoch(self, number: int, state: Path | None = None) -> dict[str, float]:
-        """Train and validate for one epoch, and return its history row.
+    def epoch(self, number: int, state: ResumeState | None = None) -> dict[str, float]:
+        """Train and validate for one epoch.
 
         Parameters
         ----------
         number : int
             From 1. An interrupted epoch resumes after its last batch.
-        state : folder, optional
-            Where to save within an epoch, at intervals and on a shutdown request.
+        state : ResumeState, optional
+            Saved within an epoch, at intervals and on a shutdown request.
+
+        Returns
+        -------
+        dict
+            The history row.
         """
         row: dict[str, float] = {"epoch": number}
-        for name in ("train", "validation"):
-            training = name == "train"
-            # Drawn samples are balanced already; the best epoch is selected by balanced classes, too.
-            drawn = training and self.study.training.balance == "sampler"
-            weights = None if drawn else self.weights
-            self.model.train(training)
-            sums, first = torch.zeros(3, dtype=torch.float64, device=self.device), 0
-            if training and self.within.get("epoch") == number:
-                sums, first = self.within["sums"].to(self.device), self.within["batches"]
-            batches = self.order(name, number)[first:]
-            with torch.set_grad_enabled(training):
-                for done, batch in enumerate(self.supplies[name].batches(number, batches), first + 1):
-                    sums = self._added(sums, self.learner.step(batch, training, weights))
-                    if training:
-                        self.within = {"epoch": number, "batches": done, "sums": sums}
-                    if state is not None:
-                        self._save_at_times(state)
-            self._check(sums, name, number, state)
-            count = len(self.datasets[name])
-            row[f"{name}_loss"], row[f"{name}_accuracy"] = float(sums[0]) / count, float(sums[1]) / count
+        for name, part in self.datasets.items():
+            sums = self._run_part(name, number, state)
+            self._check_loss(sums, name, number, state)
+            row[f"{name}_loss"], row[f"{name}_accuracy"] = (float(sums[i]) / len(part) for i in (0, 1))
         row["learning_rate"] = self.optimizer.param_groups[0]["lr"]
-        self.within = {}
+        self.progress.within = {}
         return row
+
+    def _run_part(self, name: str, number: int, state: ResumeState | None) -> torch.Tensor:
+        """Train or validate on the batches of an epoch; return the sums of `_added`."""
+        training, within = name == "train", self.progress.within
+        # Drawn samples are balanced already; the best epoch is selected by balanced classes, too.
+        drawn = training and self.study.training.balance == "sampler"
+        weights = None if drawn else self.weights
+        self.model.train(training)
+        sums, first = torch.zeros(3, dtype=torch.float64, device=self.device), 0
+        if training and within.get("epoch") == number:
+            sums, first = within["sums"].to(self.device), within["batches"]
+        batches = self.order(name, number)[first:]
+        with torch.set_grad_enabled(training):
+            for done, batch in enumerate(self.supplies[name].batches(number, batches), first + 1):
+                sums = self._added(sums, self.learner.step(batch, training, weights))
+                if training:
+                    self.progress.within = {"epoch": number, "batches": done, "sums": sums}
+                if state is not None:
+                    self._save_or_stop(state)
+        return sums
 
     @staticmethod
     def _added(sums: torch.Tensor, batch: torch.Tensor) -> torch.Tensor:
@@ -208,16 +185,16 @@ class Trainer:
         finite = torch.isfinite(sums[0] + batch[0])
         return sums + torch.stack([batch[0], batch[1], finite.double()])
 
-    def _check(self, sums: torch.Tensor, name: str, number: int, state: Path | None) -> None:
+    def _check_loss(self, sums: torch.Tensor, name: str, number: int, state: ResumeState | None) -> None:
         """Abort if the loss is not finite."""
         if math.isfinite(float(sums[0])):
             return
-        kept = ""
-        if state is not None and self.best["epoch"]:
-            best = state / "best.pt"  # unlike the state, it survives a changed config
+        kept, epoch = "", self.progress.best["epoch"]
+        if state is not None and epoch:
+            best = state.folder / "best.pt"  # unlike the state, it survives a changed config
             if self.processes.first:
                 checkpoints.save(best, self.finished())
-            kept = f"; {best} is the model of epoch {self.best['epoch']}, the best: copy it for `init_from`"
+            kept = f"; {best} is the model of epoch {epoch}, the best: copy it for `init_from`"
         raise fail(
             f"training of {self.variant.name}, epoch {number}",
             f"the {name} loss is not a finite number from batch {int(sums[2]) + 1} on",
@@ -226,79 +203,84 @@ class Trainer:
             f"lower training.learning_rate, or set training.gradient_clip{kept}",
         )
 
-    def run(self, state: Path, events: Path | None = None) -> None:
-        """Train to the last epoch; resume a killed run of the same digest.
+    def run(self, folder: Path, events: Path | None = None) -> None:
+        """Train to the last epoch; resume a killed run of the same inputs.
 
         Parameters
         ----------
-        state : folder
+        folder : Path
             For the resume state, history and curves; deleting files in it only costs time.
-        events : folder, optional
-            For TensorBoard.
+        events : Path, optional
+            Folder for TensorBoard.
 
         Raises
         ------
-        If `state` holds other files, the loss is not finite, a batch does not fit into memory, a loader
-        process is killed, a volume is replaced, or a shutdown is requested; the saved state is kept.
-            kept.
+        CrispError
+            If `folder` holds other files, the loss is not finite, a batch does not fit into memory, a loader
+            process is killed, a volume is replaced, or a shutdown is requested. The saved state is kept,
+            except when a volume was replaced.
         """
         try:
-            self._run(state, events)
+            self._run(folder, events)
         except RuntimeError as error:
             raise fault_of(error) or error from None
 
-    def _run(self, state: Path, events: Path | None) -> None:
+    def _run(self, folder: Path, events: Path | None) -> None:
         if self.processes.first:
-            state_folder.check(state)
-        self.resume(state)
-        epochs, clips = self.study.training.epochs, len(self.datasets["train"])
-        numbers: Iterable[int] = range(len(self.history) + 1, epochs + 1)
-        watch = None
-        if self.processes.first:
-            counts = " and ".join(
-                counted(len(part), f"{name} sample") for name, part in self.datasets.items()
-            )
-            place = f"{self.variant.name} seed {self.seed} on {self.device}"
-            if self.processes.count > 1:
-                place += f", {self.processes.count} processes"
-            print(f"{place}: {counts}, epoch {len(self.history) + 1} to {epochs}", file=sys.stderr)
-            title = f"{self.variant.name}, seed {self.seed}"
-            watch = TrainingCallbacks(state, title, epochs, clips, self.device, events, len(self.history))
-            numbers = progress(numbers, "epochs", self.variant.name, epochs - len(self.history))
-        with graceful_shutdown() as self._told:
-            for number in numbers:
+            state_folder.check(folder)
+        state = ResumeState(folder, self.digest, self.learner)
+        self.progress = state.restore()
+        callbacks = self._callbacks(folder, events) if self.processes.first else None
+        done, epochs = len(self.progress.history), self.study.training.epochs
+        numbers = range(done + 1, epochs + 1)
+        shown = progress(numbers, "epochs", self.variant.name, epochs - done) if callbacks else numbers
+        with graceful_shutdown() as self._shutdown:
+            for number in shown:
                 if self._has_settled():
                     break
                 begin, waited = time.monotonic(), self._waited()
-                if not self.within:
+                if not self.progress.within:
                     self.begin_epoch()
-                row = self.epoch(number, state)
-                row["best"] = int(row["validation_loss"] < self.best["loss"])
-                self.history.append(row)
-                if row["best"]:
-                    self.best = {"epoch": number, "loss": row["validation_loss"]}
-                    self.best_state = {
-                        key: value.detach().clone() for key, value in self.model.state_dict().items()
-                    }
+                self._record(self.epoch(number, state))
                 seconds = time.monotonic() - begin
-                self._save_at_times(state, always=number == epochs)
-                if watch is not None:
-                    watch.epoch(self.history, seconds, self._waited() - waited)
-        self._confirm(state)
+                self._save_or_stop(state, always=number == epochs)
+                if callbacks is not None:
+                    callbacks.epoch(self.progress.history, seconds, self._waited() - waited)
+        self._confirm(folder)
+
+    def _callbacks(self, folder: Path, events: Path | None) -> TrainingCallbacks:
+        """Print what is trained, and return the callbacks that report each epoch."""
+        done, epochs = len(self.progress.history), self.study.training.epochs
+        counts = " and ".join(counted(len(part), f"{name} sample") for name, part in self.datasets.items())
+        place = f"{self.variant.name} seed {self.seed} on {self.device}"
+        if self.processes.count > 1:
+            place += f", {self.processes.count} processes"
+        print(f"{place}: {counts}, epoch {done + 1} to {epochs}", file=sys.stderr)
+        title, clips = f"{self.variant.name}, seed {self.seed}", len(self.datasets["train"])
+        return TrainingCallbacks(folder, title, epochs, clips, self.device, events, done)
+
+    def _record(self, row: dict[str, float]) -> None:
+        """Append an epoch to the history, and keep its weights if they are the best."""
+        row["best"] = int(row["validation_loss"] < self.progress.best["loss"])
+        self.progress.history.append(row)
+        if row["best"]:
+            self.progress.best = {"epoch": row["epoch"], "loss": row["validation_loss"]}
+            weights = self.model.state_dict()
+            self.progress.best_state = {key: value.detach().clone() for key, value in weights.items()}
 
     def _has_settled(self) -> bool:
-        """Return whether the validation loss has not improved for the study's patience."""
-        patience, since = self.study.training.early_stop, len(self.history) - self.best["epoch"]
-        return 0 < patience <= since
+        """Return whether the validation loss has not improved for `early_stop` epochs."""
+        most, since = self.study.training.early_stop, len(self.progress.history) - self.progress.best["epoch"]
+        return 0 < most <= since
 
-    def _confirm(self, state: Path) -> None:
+    def _confirm(self, folder: Path) -> None:
         """Check that the volumes are unchanged; a state trained on other volumes is invalid."""
         try:
             for part in self.datasets.values():
                 for reader in part.readers.values():
                     reader.confirm()
         except CrispError:
-            state_folder.clear(state)
+            state_folder.clear(folder)
             raise
 
     def _waited(self) -> float:
@@ -306,106 +288,26 @@ class Trainer:
 
     def begin_epoch(self) -> None:
         """Set the learning rate, and reload the best weights if the schedule requires it."""
-        step = lr_schedule.following(self.history, self.study.training)
+        step = lr_schedule.following(self.progress.history, self.study.training)
         if step.reload:
-            self.model.load_state_dict(self.best_state)
+            self.model.load_state_dict(self.progress.best_state)
             self.optimizer.state.clear()  # momentum belongs to other weights
         for group in self.optimizer.param_groups:
             group["lr"] = step.learning_rate
 
-    def _save_at_times(self, state: Path, always: bool = False) -> None:
-        """Save at intervals that take a fiftieth of the time; on a shutdown request, save and stop."""
-        since, told = time.monotonic() - self._saved, self.processes.any(bool(self._told))
-        if self.processes.first and (always or told or since * SAVING >= self._cost):
-            begin = time.monotonic()
-            if self.within:  # the stored weights never get worse
-                self._check(self.within["sums"], "train", self.within["epoch"], state)
-            self.save(state)
-            self._saved = time.monotonic()
-            self._cost = self._saved - begin
-        if told:
+    def _save_or_stop(self, state: ResumeState, always: bool = False) -> None:
+        """Save if a save is due; on a shutdown request, save and stop."""
+        stop = self.processes.any(bool(self._shutdown))
+        if self.processes.first and (always or stop or state.is_due()):
+            within = self.progress.within
+            if within:  # the stored weights never get worse
+                self._check_loss(within["sums"], "train", within["epoch"], state)
+            state.save(self.progress)
+        if stop:
             self.processes.any(True)  # all processes wait until the first has saved
             if not self.processes.first:
                 sys.exit(1)  # the first process reports it
-            place = f"epoch {self.within['epoch']}" if self.within else f"epoch {len(self.history) + 1}"
-            batch = f", after batch {self.within['batches']}" if self.within else ""
-            raise fail(
-                f"training of {self.variant.name}",
-                f"was told to stop ({self._told.by or 'another process'})",
-                remedy=f"the same command goes on at {place}{batch}: all is saved in {state}",
-            )
-
-    def save(self, state: Path) -> None:
-        """Write the resume state: the best weights first, so that `last` never refers to missing ones."""
-        best = state / f"best-{self.best['epoch']}.pt"
-        if self.best_state and not best.exists():
-            checkpoints.save(best, {"digest": self.digest, "model": self.best_state})
-        checkpoints.save(
-            state / "last.pt",
-            {
-                "digest": self.digest,
-                "model": self.model.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "history": self.history,
-                "best": self.best,
-                "within": self.within,
-            },
-        )
-        for other in state_folder.bests(state):
-            if other != best:
-                other.unlink(missing_ok=True)
-
-    def resume(self, state: Path) -> None:
-        """Load the state of a killed run, if there is one of the same digest."""
-        last = checkpoints.load(state / "last.pt", self.device, "last")
-        best = {}
-        if last.get("history"):
-            best = checkpoints.load(state / f"best-{last['best']['epoch']}.pt", self.device, "best")
-        found = [content.get("digest") for content in (last, best) if content]
-        if last and (set(found) != {self.digest} or (last["history"] and not best)):
-            self._say("the saved state belongs to other inputs: training afresh")
-            last = {}
-        if last and not self._fits(last, best):
-            self._say("the saved state is damaged: training afresh")
-            last = {}
-        if self.processes.first:
-            for other in state_folder.bests(state):  # also those of epochs after the last saved one
-                if not last or other.stem != f"best-{last['best']['epoch']}":
-                    other.unlink()
-        if not last:
-            return
-        self.model.load_state_dict(last["model"])
-        self.optimizer.load_state_dict(last["optimizer"])
-        self.history, self.best, self.within = last["history"], last["best"], last["within"]
-        self.best_state = best.get("model", {})
-        inside = f", {self.within['batches']} batches of the next" if self.within else ""
-        self._say(f"resuming after epoch {len(self.history)}{inside}")
-
-    def _fits(self, last: dict[str, Any], best: dict[str, Any]) -> bool:
-        """Return whether saved weights and optimiser state match this model."""
-        try:
-            for content in filter(None, (last, best)):
-                torch_files.check_weights(self.model, content["model"])
-        except ValueError:
-            return False
-        weights = list(self.model.parameters())
-        (group,) = self.optimizer.state_dict()["param_groups"]
-        found = last["optimizer"]["param_groups"]
-        return (
-            len(found) == 1
-            and found[0].keys() == group.keys()
-            and found[0]["params"] == group["params"]
-            and all(
-                number in group["params"] and (buffer is None or buffer.shape == weights[number].shape)
-                for number, buffers in last["optimizer"]["state"].items()
-                for buffer in buffers.values()
-            )
-        )
-
-    def _say(self, text: str) -> None:
-        """Print once, whatever the number of processes."""
-        if self.processes.first:
-            print(text, file=sys.stderr)
+            raise state.stopped(self.progress, self._shutdown.by or "a signal to another process")
 
     def finished(self) -> dict[str, Any]:
         """Return the trained model with everything inference needs, as plain types and tensors."""
@@ -432,15 +334,15 @@ class Trainer:
             "decision": study.decision,
             "training": asdict(study.training),
             "seed": self.seed,
-            "epoch": self.best["epoch"],
+            "epoch": self.progress.best["epoch"],
             "digest": self.digest,
             "init_from": self.origin,
-            "model": {key: value.cpu() for key, value in self.best_state.items()},
+            "model": {key: value.cpu() for key, value in self.progress.best_state.items()},
         }
 
     def measured(self) -> dict[str, Any]:
         """Return the calibration and reference of the finished model for its file."""
-        self.model.load_state_dict(self.best_state)
+        self.model.load_state_dict(self.progress.best_state)
         parts = [
             study_dataset(self.study, self.variant, self.split, part, self.seed, augment=False)
             for part in ("train", "validation")
@@ -455,12 +357,18 @@ def train_model(
 
     Parameters
     ----------
-    study, variant : what to train.
-    split : name of the split.
-    seed : training seed.
-    folder : folder for the results.
-    state : folder of the resume state; removed after training, with its parent if empty.
-    device : ``auto``, ``cpu``, ``cuda``, …
+    study : Study
+    variant : Variant
+    split : str
+        Name of the split.
+    seed : int
+        Training seed.
+    folder : Path
+        For the results.
+    state : Path
+        Folder of the resume state; removed after training, with its parent if empty.
+    device : str
+        ``auto``, ``cpu``, ``cuda``, …
 
     Returns
     -------
@@ -470,7 +378,7 @@ def train_model(
     Raises
     ------
     CrispError
-        If an input is missing or damaged, or the loss becomes NaN.
+        If an input is missing or damaged; also the errors of `Trainer.run`.
     """
     make_deterministic(study.training.threads)
     chosen = choose_device(device)
@@ -483,14 +391,15 @@ def train_model(
         trainer.run(state, events if study.training.tensorboard else None)
         if processes.first:
             _finish(trainer, folder, state)
-    return trainer.history
+    return trainer.progress.history
 
 
 def _finish(trainer: Trainer, folder: Path, state: Path) -> None:
     """Write the results and remove the resume state."""
+    history = trainer.progress.history
     checkpoints.save(folder / "model.pt", {**trainer.finished(), **trainer.measured()})
-    write_history(folder / "history.csv", trainer.history)
-    curves.plot_curves(folder / "curves.png", trainer.history, f"{trainer.variant.name}, seed {trainer.seed}")
+    write_history(folder / "history.csv", history)
+    curves.plot_curves(folder / "curves.png", history, f"{trainer.variant.name}, seed {trainer.seed}")
     # Last step: Snakemake deletes the outputs of a job that fails in any step above.
     state_folder.clear(state)
     with contextlib.suppress(OSError):  # non-empty folders, e.g. with other trainings, stay

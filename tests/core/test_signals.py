@@ -92,8 +92,8 @@ def test_told_to_stop_it_saves_and_the_same_command_goes_on(small: Study, number
     process.send_signal(number)
     said += process.communicate()[1]
     assert process.wait(60) == 1
-    assert f"was told to stop ({number.name})" in said
-    assert "the same command goes on at epoch" in said
+    assert f"stopped by {number.name}; the state is saved in" in said
+    assert "the same command resumes at epoch" in said
     assert "Traceback" not in said
     again, _ = begun("resuming after epoch")
     again.communicate()
@@ -113,7 +113,7 @@ def test_all_processes_of_the_job_are_told_to_stop(number: signal.Signals) -> No
     said += process.communicate(timeout=60)[1]
     assert process.returncode == 1
     assert said.count("crisp:") == 1
-    assert f"was told to stop ({number.name})" in said
+    assert f"stopped by {number.name}; the state is saved in" in said
     assert "Traceback" not in said
     assert not psutil.wait_procs(left, timeout=20)[1]
 

@@ -107,7 +107,7 @@ def test_bad_options(tmp_path: Path, make_video: VideoMaker, options: dict[str, 
 def test_no_frame_rate(tmp_path: Path, make_video: VideoMaker, monkeypatch: pytest.MonkeyPatch) -> None:
     path = make_video(tmp_path / "a.mp4")
     monkeypatch.setattr(video, "frames", lambda _, __: iter([np.zeros((8, 8, 3), np.uint8)]))
-    with pytest.raises(CrispError, match="the container has no frame rate"):
+    with pytest.raises(CrispError, match="the video has no frame rate"):
         extract_frames(path, tmp_path / "frames.h5")
     assert not (tmp_path / "frames.h5").exists()
 

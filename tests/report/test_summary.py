@@ -274,7 +274,7 @@ def test_summary_table_says_what_never_learned(tmp_path: Path) -> None:
     [
         (None, "training history is missing"),
         ("epoch,train_loss\n1,2\n", "no column best, train_accuracy"),
-        (HEADER + "1,2,3\n", "missing cell"),
+        (HEADER + "1,2,3\n", "line 2: wrong number of cells"),
         (HEADER + "1,x,0,0,0,0,0\n", "training history cannot be read"),
         (HEADER + "1,1,0,0,0,0,0,9,9\n", "training history cannot be read"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 import yaml
 
 from crisp.core.errors import CrispError
-from crisp.study import load, schema, tables
+from crisp.study import config, load, schema, tables
 
 
 def content(**changes: Any) -> dict[str, Any]:
@@ -48,8 +49,11 @@ def test_defaults_come_from_the_schema() -> None:
 @pytest.mark.parametrize(
     ("split", "what"),
     [
-        ({"method": "given", "folds": 3}, "split.folds: folds do not go with the method given"),
-        ({"method": "leave_one_group_out", "folds": 3}, "do not go with the method leave_one_group_out"),
+        ({"method": "given", "folds": 3}, "split.folds: folds cannot be combined with the method given"),
+        (
+            {"method": "leave_one_group_out", "folds": 3},
+            "cannot be combined with the method leave_one_group_out",
+        ),
         ({"folds": 1}, "split.folds: one fold is no cross-validation"),
     ],
 )
@@ -72,6 +76,29 @@ def test_super_classes() -> None:
     message = faults(super_classes={"active": {"Hit": "yes", "Psuh": "yes"}})
     assert "my.yaml, super_classes.active: not a super-class for each class" in message
     assert "found: missing Negative; no class Psuh" in message
+
+
+def keys_of(rule: dict[str, Any], prefix: str = "") -> set[str]:
+    """All keys of a schema that have no keys of their own, dotted."""
+    return {
+        key
+        for name, part in rule["properties"].items()
+        for key in (keys_of(part, f"{prefix}{name}.") if "properties" in part else [prefix + name])
+    }
+
+
+def test_each_key_of_the_schema_has_one_field() -> None:
+    def names(part: type) -> list[str]:
+        return [field.name for field in dataclasses.fields(part)]
+
+    nested = {"training": config.Training, "detection": config.Detection}
+    places = [field.metadata["place"] for field in dataclasses.fields(config.Study) if field.metadata]
+    found = [place for place in places if place not in nested]
+    found += [f"{key}.{name}" for key, part in nested.items() for name in names(part)]
+    others = ["dataset.data", "super_classes"]  # properties: their defaults depend on other keys
+    others += ["defaults"]  # part of each variant
+    assert sorted([*found, *others]) == sorted(keys_of(schema.schema()))
+    assert sorted(names(config.Variant)) == sorted(schema.schema()["$defs"]["variant"]["properties"])
 
 
 def test_variants_take_over_the_shared_defaults() -> None:

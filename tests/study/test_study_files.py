@@ -50,7 +50,7 @@ def test_the_one_study_of_the_folder_is_taken_and_named(
 
 def test_the_demo_is_never_taken_unasked() -> None:
     found = fault(".")
-    assert (found.where, found.what) == ("--study", "the working folder holds no study of yours")
+    assert (found.where, found.what) == ("--study", "the working folder holds no study of your own")
     assert "config/config.yaml (demo)" in found.found
     assert "config/tutorial/study.yaml (tutorial)" in found.found
     assert "environment" not in found.found

@@ -22,6 +22,7 @@ from crisp.core import files
 from crisp.core.errors import CrispError
 from crisp.study.config import Study
 from crisp.training import distributed, trainer
+from crisp.training.resume import ResumeState
 from tests import trainable
 from tests.trainable import configured
 
@@ -114,10 +115,8 @@ def test_goes_on_with_another_number_of_processes() -> None:
     expected = history(made, "flow")
     begun = trainer.Trainer(made, made.variant("flow"), "main", 1, torch.device("cpu"))
     begun.begin_epoch()
-    begun.history.append({**begun.epoch(1), "best": 1})
-    begun.best = {"epoch": 1, "loss": begun.history[0]["validation_loss"]}
-    begun.best_state = begun.model.state_dict()
-    begun.save(Path("state"))
+    begun._record(begun.epoch(1))
+    ResumeState(Path("state"), begun.digest, begun.learner).save(begun.progress)
     done = trained(made, 2, "flow")
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("resuming after epoch 1") == 1
@@ -146,12 +145,12 @@ def test_told_to_stop_they_save_in_the_same_place() -> None:
     _, said = running.communicate(timeout=60)
     assert running.returncode == 1
     assert said.count("crisp:") == 1, said
-    assert "was told to stop (SIGUSR1)" in said
+    assert "stopped by SIGUSR1; the state is saved in state" in said
     state = torch.load("state/last.pt", weights_only=False)
     place = f"epoch {len(state['history']) + 1}"
     if state["within"]:
         place += f", after batch {state['within']['batches']}"
-    assert f"goes on at {place}: all is saved" in said
+    assert f"the same command resumes at {place}" in said
     assert "Traceback" not in said
 
 
@@ -184,15 +183,15 @@ def test_ctrl_c_is_told_once() -> None:
 
 
 def test_of_several_words_the_first_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(distributed.WORD, raising=False)
+    monkeypatch.delenv(distributed.ERRORS_FOLDER, raising=False)
     assert not distributed.record_error("nobody is there to tell it")
-    monkeypatch.setenv(distributed.WORD, str(tmp_path))
+    monkeypatch.setenv(distributed.ERRORS_FOLDER, str(tmp_path))
     assert distributed.record_error("first")
     assert distributed.record_error("second")
     assert (tmp_path / "fault").read_text() == "first"
     assert distributed.record_error("gone", "lost")
     assert (tmp_path / "lost").read_text() == "gone"
-    monkeypatch.setenv(distributed.WORD, str(tmp_path / "missing"))
+    monkeypatch.setenv(distributed.ERRORS_FOLDER, str(tmp_path / "missing"))
     assert not distributed.record_error("cannot be left")
 
 
@@ -209,7 +208,7 @@ def test_gpus_start_a_process_each(monkeypatch: pytest.MonkeyPatch) -> None:
     assert begun == []
     distributed.start(4, "auto")
     assert begun == [[4, sys.executable, "-m", "crisp", "train", "twin"]]
-    with pytest.raises(CrispError, match=r"too few GPUs on this machine[\s\S]*found: 4"):
+    with pytest.raises(CrispError, match=r"too few GPUs on this machine[\s\S]*found: 4[\s\S]*at most 4"):
         distributed.start(8, "cuda")
     monkeypatch.setenv("WORLD_SIZE", "4")
     distributed.start(4, "auto")

@@ -141,7 +141,7 @@ def test_every_process_learns_a_batch_in_as_many_parts(total: int, parts: int) -
     assert found == [parts, parts]
 
 
-@pytest.mark.parametrize(("room", "told"), [(2, "room for 2 clips"), (0, "not even one clip fits")])
+@pytest.mark.parametrize(("room", "told"), [(2, "memory for 2 clips"), (0, "too little for one clip")])
 def test_batch_that_does_not_fit_into_memory(room: int, told: str) -> None:
     def limited(_: object, inputs: tuple[dict[str, torch.Tensor]]) -> None:
         if len(inputs[0]["flow"]) > room:
@@ -150,7 +150,9 @@ def test_batch_that_does_not_fit_into_memory(room: int, told: str) -> None:
     one, parts = learner(), learner(accumulate=2)
     for each in (one, parts):
         each.model.register_forward_pre_hook(limited)
-    with pytest.raises(CrispError, match=f"a batch of 4 clips needs more memory.*\n.*\n.*{told}") as error:
+    with pytest.raises(
+        CrispError, match=f"a batch of 4 clips does not fit into memory.*\n.*\n.*{told}"
+    ) as error:
         one.step(batch(), True, None)
     assert ("training.accumulate to 2" in str(error.value)) == bool(room)
     assert "training.batch_size" in str(error.value)

@@ -23,10 +23,10 @@ from crisp.core.errors import CrispError
 from crisp.study.config import Study
 from crisp.study.samples import read_samples, write_samples
 from crisp.study.splits import read_split
-from crisp.training import calibration, checkpoints, reference
-from crisp.training import trainer as training
+from crisp.training import calibration, checkpoints, reference, resume, trainer
 from crisp.training.devices import make_deterministic
 from crisp.training.history import HISTORY_COLUMNS
+from crisp.training.resume import Progress, ResumeState
 from crisp.training.train_step import TrainStep
 from crisp.training.trainer import Trainer, train_model
 from tests import stagefiles, trainable
@@ -41,12 +41,12 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     """A study of one video in the working folder, ready to be trained."""
     monkeypatch.chdir(tmp_path)
     # At the first import matplotlib looks for fonts; the curves have tests of their own.
-    monkeypatch.setattr(training.curves, "plot_curves", lambda path, *_: path.write_bytes(b"PNG"))
-    monkeypatch.setattr(training, "SAVING", math.inf)  # after each batch, however long that takes
+    monkeypatch.setattr(trainer.curves, "plot_curves", lambda path, *_: path.write_bytes(b"PNG"))
+    monkeypatch.setattr(resume, "SAVING", math.inf)  # after each batch, however long that takes
     return trainable.build()
 
 
-def trainer(made: Study, variant: str = "flow", seed: int = 1) -> Trainer:
+def begin(made: Study, variant: str = "flow", seed: int = 1) -> Trainer:
     make_deterministic(1)
     return Trainer(made, made.variant(variant), "main", seed, CPU)
 
@@ -86,11 +86,11 @@ def stop_in(made: Study, monkeypatch: pytest.MonkeyPatch, epoch: int) -> None:
 
 
 def test_losses_are_means_over_samples(small: Study) -> None:
-    run = trainer(small)
+    run = begin(small)
     sizes = [len(labels) for _, labels in batches(run, "train", 1)]
     assert sizes == [4, 4, 2]
     # One weight update a batch: the loss of each batch is that before its update.
-    copied = trainer(small)
+    copied = begin(small)
     losses, hits = [], 0
     for streams, labels in batches(copied, "train", 1):
         logits = copied.model(streams)
@@ -112,7 +112,7 @@ def test_losses_are_means_over_samples(small: Study) -> None:
 
 
 def test_order_of_the_samples_is_drawn_by_epoch(small: Study) -> None:
-    run = trainer(small)
+    run = begin(small)
     by_epoch = [torch.cat([labels for _, labels in batches(run, "train", epoch)]) for epoch in (1, 2, 1)]
     labels = np.array(run.datasets["train"].labels)
     np.testing.assert_array_equal(by_epoch[0], labels[generator(1, 1, 10).permutation(10)])
@@ -123,7 +123,7 @@ def test_order_of_the_samples_is_drawn_by_epoch(small: Study) -> None:
 
 @pytest.mark.usefixtures("small")
 def test_a_sample_drawn_again_is_augmented_otherwise() -> None:
-    run = trainer(configured(balance="sampler"))
+    run = begin(configured(balance="sampler"))
     part = run.datasets["train"]
     part.epoch = 3
     assert part.draw(2) != part.draw(12)
@@ -134,14 +134,14 @@ def test_a_sample_drawn_again_is_augmented_otherwise() -> None:
 
 @pytest.mark.usefixtures("small")
 def test_sampler_draws_by_seed_and_epoch_alone() -> None:
-    one, workers = (trainer(configured(balance="sampler", workers=count)) for count in (0, 2))
+    one, workers = (begin(configured(balance="sampler", workers=count)) for count in (0, 2))
     first, second, again, other = (
         [(clips["flow"], labels) for clips, labels in batches(run, "train", epoch)]
         for run, epoch in (
             (one, 1),
             (one, 2),
             (workers, 1),
-            (trainer(configured(balance="sampler"), seed=2), 1),
+            (begin(configured(balance="sampler"), seed=2), 1),
         )
     )
     assert sum(len(labels) for _, labels in first) == 10
@@ -155,7 +155,7 @@ def test_sampler_draws_by_seed_and_epoch_alone() -> None:
 
 @pytest.mark.usefixtures("small")
 def test_weights_are_those_of_the_training_samples() -> None:
-    run = trainer(configured(balance="loss"))
+    run = begin(configured(balance="loss"))
     assert run.weights is not None
     counts = np.bincount(run.datasets["train"].labels)
     assert run.weights.numpy() == pytest.approx(10 / (3 * counts))
@@ -166,7 +166,7 @@ def test_weights_are_those_of_the_training_samples() -> None:
     ("balance", "weighted"), [("none", []), ("sampler", ["validation"]), ("loss", ["train", "validation"])]
 )
 def test_what_is_weighted(monkeypatch: pytest.MonkeyPatch, balance: str, weighted: list[str]) -> None:
-    run = trainer(configured(balance=balance))
+    run = begin(configured(balance=balance))
     work, seen = run.learner.loss, set()
 
     def told(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
@@ -193,7 +193,7 @@ def test_balanced_training_resumes_to_the_same_digits(
 
 
 def test_validation_is_in_eval_mode_without_gradients(small: Study) -> None:
-    run = trainer(small)
+    run = begin(small)
     seen = []
     run.model.register_forward_hook(
         lambda model, _, logits: seen.append((model.training, torch.is_grad_enabled(), logits.requires_grad))
@@ -205,7 +205,7 @@ def test_validation_is_in_eval_mode_without_gradients(small: Study) -> None:
 
 
 def test_validation_changes_no_weight(small: Study) -> None:
-    run = trainer(small)
+    run = begin(small)
     updates: list[int] = []
     run.optimizer.register_step_post_hook(lambda *_: updates.append(1))
     run.epoch(1)
@@ -303,14 +303,14 @@ def test_folder_of_other_files_is_no_state(small: Study) -> None:
 
 def test_files_that_come_into_the_state_stay(small: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     stop_in(small, monkeypatch, 3)
-    check, names = training.state_folder.check, ["mine.csv", "best-model.pt", "curve.png"]
+    check, names = trainer.state_folder.check, ["mine.csv", "best-model.pt", "curve.png"]
 
     def checked_then_come(state: Path) -> None:
         check(state)
         for name in names:
             (state / name).write_text("mine")
 
-    monkeypatch.setattr(training.state_folder, "check", checked_then_come)
+    monkeypatch.setattr(trainer.state_folder, "check", checked_then_come)
     trained(small)
     assert sorted(path.name for path in Path("state").iterdir()) == sorted(names)
 
@@ -321,7 +321,7 @@ def test_state_is_kept_until_every_output_is_there(small: Study, monkeypatch: py
             raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(training.curves, "plot_curves", full)
+        patched.setattr(trainer.curves, "plot_curves", full)
         with pytest.raises(OSError, match="No space"):
             trained(small)
     best = torch.load("state/last.pt", weights_only=True)["best"]["epoch"]
@@ -433,7 +433,7 @@ def test_attention_trains_where_one_clip_is_left_over() -> None:
 def test_attention_with_batches_of_one_is_refused() -> None:
     made = configured(batch_size=1)
     with pytest.raises(CrispError, match="attention cannot learn from batches of one clip"):
-        training.Trainer(made, made.variant("twin-attention"), "main", 1, torch.device("cpu"))
+        Trainer(made, made.variant("twin-attention"), "main", 1, torch.device("cpu"))
 
 
 @pytest.mark.parametrize(
@@ -457,29 +457,29 @@ def test_changed_input_trains_afresh(
 
 
 def test_volume_a_variant_does_not_take_plays_no_part(small: Study) -> None:
-    before = trainer(small, "rgb").digest, trainer(small).digest
+    before = begin(small, "rgb").digest, begin(small).digest
     write_scale(small, 5.0)
     (small.volumes / "v/flow" / f"{stagefiles.METHOD}.h5").unlink()
-    assert trainer(small, "rgb").digest == before[0]
+    assert begin(small, "rgb").digest == before[0]
 
 
 def test_other_poses_are_other_inputs_to_those_who_take_them(small: Study) -> None:
     names = ("three-stream", "pose", "twin")
-    before = {name: trainer(small, name).digest for name in names}
+    before = {name: begin(small, name).digest for name in names}
     path = small.stage_file("v", "pose")
     with stage_files.open_stage(path, "pose") as file:
         attributes, points = {"fps": 120.0}, file["pose"][:]
     points[0, 0, 0] += 1
     with stage_files.create(path, "pose", attributes) as file:
         stage_files.put(file, "pose", points)
-    after = {name: trainer(small, name).digest for name in names}
+    after = {name: begin(small, name).digest for name in names}
     assert [name for name in names if after[name] != before[name]] == ["three-stream", "pose"]
 
 
 @pytest.mark.parametrize("change", [{"workers": 3}, {"gpus": 2}, {"cache_gb": 0}, {"tensorboard": True}])
 def test_what_changes_no_result_is_no_part_of_the_digest(small: Study, change: dict[str, Any]) -> None:
-    assert trainer(small).digest == trainer(configured(**change)).digest
-    assert trainer(small).digest != trainer(configured(batch_size=5)).digest
+    assert begin(small).digest == begin(configured(**change)).digest
+    assert begin(small).digest != begin(configured(batch_size=5)).digest
 
 
 @pytest.mark.parametrize("name", ["last.pt", "best-2.pt"])
@@ -551,17 +551,19 @@ def test_told_to_stop_while_validating_it_does_not_train_the_epoch_again(
     small: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     undisturbed = trained(small)[0]
-    trainer = Trainer(small, small.variant("flow"), "main", 1, CPU)
-    batches = trainer.supplies["validation"].batches
+    run = Trainer(small, small.variant("flow"), "main", 1, CPU)
+    batches = run.supplies["validation"].batches
 
     def told(epoch: int, order: Any) -> Any:
         for batch in batches(epoch, order):
             yield batch
-            trainer._told.by = "SIGTERM"
+            run._shutdown.by = "SIGTERM"
 
-    trainer.supplies["validation"].batches = told
-    with pytest.raises(CrispError, match=r"told to stop \(SIGTERM\)[\s\S]*at epoch 1, after batch 3"):
-        trainer.run(Path("state"))
+    run.supplies["validation"].batches = told
+    with pytest.raises(
+        CrispError, match=r"stopped by SIGTERM; the state is saved in state[\s\S]*at epoch 1, after batch 3"
+    ):
+        run.run(Path("state"))
     steps: list[int] = []
     step = TrainStep.step
 
@@ -635,12 +637,12 @@ def test_restart_goes_back_to_the_best_weights_without_momentum(
     small: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = configured(epochs=3, patience=1)
-    run = trainer(made)
+    run = begin(made)
     epoch = Trainer.epoch
     began: list[tuple[bool, bool, float]] = []
 
     def watched(self: Trainer, number: int, *rest: Any) -> dict[str, float]:
-        at_best = bool(self.best_state) and same(self.best_state, self.model.state_dict())
+        at_best = bool(self.progress.best_state) and same(self.progress.best_state, self.model.state_dict())
         began.append((at_best, bool(self.optimizer.state), self.optimizer.param_groups[0]["lr"]))
         return {**epoch(self, number, *rest), "validation_loss": float(number)}
 
@@ -686,7 +688,7 @@ def test_early_stop_survives_a_kill(monkeypatch: pytest.MonkeyPatch) -> None:
         raise Stopped
 
     with monkeypatch.context() as patched:
-        patched.setattr(training, "_finish", killed)
+        patched.setattr(trainer, "_finish", killed)
         with pytest.raises(Stopped):
             trained(made)
     assert Path("state/last.pt").exists()
@@ -764,10 +766,10 @@ def test_history_is_there_while_the_training_runs(small: Study, monkeypatch: pyt
 
 def test_saving_takes_a_small_share_of_the_time(small: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, saves = iter(range(10_000)), []
-    monkeypatch.setattr(training, "SAVING", 0.05)
-    monkeypatch.setattr(training.time, "monotonic", lambda: float(next(clock)))
-    work = Trainer.save
-    monkeypatch.setattr(Trainer, "save", lambda run, state: (saves.append(next(clock)), work(run, state)))
+    monkeypatch.setattr(resume, "SAVING", 0.05)
+    monkeypatch.setattr(resume.time, "monotonic", lambda: float(next(clock)))
+    work = ResumeState.save
+    monkeypatch.setattr(ResumeState, "save", lambda state, run: (saves.append(next(clock)), work(state, run)))
     trained(small)
     begun = 2 * len(saves)  # of some 100 ticks
     assert len(saves) >= 2
@@ -797,16 +799,14 @@ def test_spoilt_state_only_costs_time(small: Study, monkeypatch: pytest.MonkeyPa
     stop_in(small, monkeypatch, 2)
     whole = torch.load("state/last.pt", weights_only=True)
     shutil.copytree("state", "kept")
-    run = trainer(small)
-    run.resume(Path("state"))
-    assert len(run.history) == 1
+    run = begin(small)
+    assert len(ResumeState(Path("state"), run.digest, run.learner).restore().history) == 1
     for name, spoil in SPOILT.items():
         shutil.copytree("kept", "state", dirs_exist_ok=True)
         last = copy.deepcopy(whole)
         spoil(last)
         torch.save(last, "state/last.pt")
-        run = trainer(small)
+        run = begin(small)
         before = {key: value.clone() for key, value in run.model.state_dict().items()}
-        run.resume(Path("state"))
-        assert (run.history, run.within) == ([], {}), name
+        assert ResumeState(Path("state"), run.digest, run.learner).restore() == Progress(), name
         assert same(run.model.state_dict(), before), name

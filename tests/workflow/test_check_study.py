@@ -87,7 +87,7 @@ def test_untrimmed_videos_without_a_negative_class_are_a_warning(lab: Lab) -> No
 def test_row_twice(lab: Lab) -> None:
     lab.labels.append(lab.labels[0])
     lab.write()
-    assert told(lab.check().faults) == [("annotations.tsv, video train", "row occurs twice")]
+    assert told(lab.check().faults) == [("annotations.tsv, video train", "duplicate row")]
 
 
 def test_thousands_of_videos_take_seconds(lab: Lab) -> None:

@@ -338,7 +338,7 @@ def test_another_study_with_other_preparation_is_refused(done: Study) -> None:
     )
     run = done.run(study="other.yaml", check=False)
     assert run.code != 0
-    assert "were prepared otherwise, by study 'tiny'" in run.text
+    assert "were prepared with other parameters, by study 'tiny'" in run.text
     assert not run.jobs
 
 

@@ -21,7 +21,7 @@ from llvmlite import binding
 
 SETTINGS: Any = numba.config
 PACKAGE = Path(__file__).parent
-ENOUGH = 2**20  # bytes
+PROBE = 2**20  # bytes written to test a folder
 
 
 def compiled(function: Callable[..., Any]) -> Any:
@@ -64,7 +64,7 @@ def _writable(path: Path) -> bool:
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path) as file:
-            file.write(bytes(ENOUGH))  # a full disk or quota still accepts an empty file
+            file.write(bytes(PROBE))  # a full disk or quota still accepts an empty file
             file.flush()
             os.fsync(file.fileno())
     except OSError:

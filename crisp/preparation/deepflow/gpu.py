@@ -82,7 +82,18 @@ def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def warp(images: Tensor, u: Tensor, v: Tensor) -> Tensor:
-    """Sample images (n, H, W) at each pixel plus the flow (u, v) there; bilinear, border replicated."""
+    """Sample images at each pixel plus the flow there; bilinear, border replicated.
+
+    Parameters
+    ----------
+    images : Tensor, (n, H, W) float32
+    u, v : Tensor, (n, H, W) float32
+        Flow, px.
+
+    Returns
+    -------
+    Tensor, (n, H, W) float32
+    """
     height, width = images.shape[1:]
     x = u + torch.arange(width, device=u.device)
     y = v + torch.arange(height, device=u.device)[:, None]
@@ -174,7 +185,19 @@ def system(terms: tuple[Tensor, ...], u: Tensor, v: Tensor, du: Tensor, dv: Tens
 
 
 def sweep(equations: tuple[Tensor, ...], du: Tensor, dv: Tensor) -> tuple[Tensor, Tensor]:
-    """Return (du, dv), each (n, H, W), after all sweeps over the equations from :func:`system`."""
+    """Run all sweeps over the equations of a fixed-point iteration.
+
+    Parameters
+    ----------
+    equations : tuple of Tensor, each (n, H, W) float32
+        As from :func:`system`.
+    du, dv : Tensor, (n, H, W) float32
+        The increment so far.
+
+    Returns
+    -------
+    (du, dv) : each (n, H, W) float32
+    """
     right, down, a11, a12, a22, b1, b2 = equations
     left, up = _before(right, down)
     height, width = du.shape[1:]
@@ -206,7 +229,19 @@ def sweep(equations: tuple[Tensor, ...], du: Tensor, dv: Tensor) -> tuple[Tensor
 
 
 def increment(terms: tuple[Tensor, ...], u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-    """Return (du, dv) of a level, each (n, H, W), from its derivatives and starting flow."""
+    """Return the increment of a level's flow.
+
+    Parameters
+    ----------
+    terms : tuple of Tensor, each (n, H, W) float32
+        As from :func:`derivatives`.
+    u, v : Tensor, (n, H, W) float32
+        The level's starting flow.
+
+    Returns
+    -------
+    (du, dv) : each (n, H, W) float32
+    """
     if u.is_cuda:
         from crisp.preparation.deepflow import gpu_kernels  # only the CUDA builds of torch include Triton
 
@@ -253,13 +288,24 @@ def use(device: str | torch.device = "cuda") -> torch.device:
             "no GPU can be used",
             "a GPU, and a CUDA build of torch, which brings Triton",
             str(error).splitlines()[0],
-            "choose the backend cpu; `crisp doctor` lists what this machine has",
+            "choose the backend cpu; `crisp doctor` lists the devices of this machine",
         ) from None
     return device
 
 
 def fitting(height: int, width: int, device: torch.device) -> int:
-    """Return the number of pairs of frames of a size to solve at once on a device."""
+    """Return the number of pairs of frames to solve at once on a device.
+
+    Parameters
+    ----------
+    height, width : int
+        Frame size, px.
+    device : torch.device
+
+    Returns
+    -------
+    int
+    """
     room = MEMORY
     if device.type == "cuda":
         ours = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)

@@ -241,7 +241,7 @@ def from_colours(stored: Tensor, width: int) -> Tensor:
 
 
 def increment(terms: tuple[Tensor, ...], u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-    """Return (du, dv) of a level; see `increment` of the solver.
+    """Return the increment of a level's flow; see `increment` of the solver.
 
     Parameters
     ----------
@@ -249,6 +249,10 @@ def increment(terms: tuple[Tensor, ...], u: Tensor, v: Tensor) -> tuple[Tensor, 
         Derivatives.
     u, v : Tensor, (n, H, W) float32
         The level's starting flow.
+
+    Returns
+    -------
+    (du, dv) : each (n, H, W) float32
     """
     n, height, width = u.shape
     columns = -(-width // 2)

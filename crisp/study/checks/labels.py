@@ -109,7 +109,7 @@ def _read(study: Study, faults: list[Fault]) -> tuple[dict[str, list[Placed]], s
             faults.append(
                 Fault(
                     f"{study.annotations_table}, video {row.video}",
-                    "row occurs twice",
+                    "duplicate row",
                     f"{row.path} once for {row.task}",
                     remedy="delete one of the two rows",
                 )

@@ -18,7 +18,8 @@ def check_models(study: Study, study_file: str | Path) -> list[Fault]:
     Parameters
     ----------
     study : Study
-    study_file : named if the fault is in the study.
+    study_file : path-like
+        Named if the fault is in the study.
 
     Returns
     -------
@@ -50,7 +51,7 @@ def check_models(study: Study, study_file: str | Path) -> list[Fault]:
         faults.append(
             Fault(
                 f"{study_file}, training.batch_size",
-                "attention cannot learn from batches of one clip: its batch normalisation takes their spread",
+                "attention cannot learn from batches of one clip: batch normalisation needs their variance",
                 "2 or more",
                 str(study.training.batch_size),
                 f"raise it, or set attention: false in {', '.join(attentive)}",
@@ -97,8 +98,8 @@ def _origin(study: Study, variant: Variant) -> list[Fault]:
         return [
             Fault(
                 f"study {study.name}, variant {variant.name}",
-                "would start from a model that is trained from its own",
-                "a model.pt that is there, or another variant's",
+                "would start from a model that is initialised from its own",
+                "an existing model.pt, or another variant's",
                 " from ".join([variant.name, *before]),
                 "correct init_from",
             )

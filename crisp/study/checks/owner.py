@@ -20,7 +20,8 @@ def check_owner(study: Study, study_files: Sequence[str | Path]) -> list[Fault]:
     Parameters
     ----------
     study : Study
-    study_files : files that the study was read from; later ones take precedence.
+    study_files : sequence of path-like
+        Files that the study was read from; later ones take precedence.
 
     Returns
     -------

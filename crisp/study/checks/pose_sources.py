@@ -99,9 +99,21 @@ def _cache_file(study: Study) -> Path:
 
 
 def fingerprint(study: Study, video: str, seen: Seen) -> str:
-    """Return the digest of a video's pose file; read it only if date or size differ from `seen`.
+    """Return the digest of a video's pose file.
 
-    Empty if there is no file, and for a generated one, which another run would reproduce.
+    It is read only if its date or size differ from `seen`.
+
+    Parameters
+    ----------
+    study : Study
+    video : str
+    seen : dict
+        Cache entries by video.
+
+    Returns
+    -------
+    str
+        Digest; empty if there is no file, and for a generated one, which another run would reproduce.
     """
     try:
         path = source(study, video)

@@ -92,8 +92,8 @@ def _claims(study: Study) -> dict[str, dict[str, Any]]:
             str(path),
             "damaged record of how these volumes were prepared",
             'an object {"studies": ...}, as each run writes it',
-            remedy="restore the file, or move it away: the volumes stay, and the next run records how its "
-            "study prepares them; what others prepared otherwise it makes again",
+            remedy="restore the file, or move it away: the volumes stay, and the next run records the "
+            "parameters of its study; volumes with other parameters are then recreated",
         )
     )
 
@@ -145,12 +145,12 @@ def _fault(study: Study, owner: str, claim: dict[str, Any], prepared: dict[str, 
     videos = list(dict.fromkeys(video for some in prepared.values() for video in some))
     return Fault(
         str(study.volumes),
-        f"volumes of data set {study.dataset!r} were prepared otherwise, by study {owner!r}: "
+        f"volumes of data set {study.dataset!r} were prepared with other parameters, by study {owner!r}: "
         f"{few(videos, SHOWN)}",
         ", ".join(_value(claim, key, some[0]) for key, some in prepared.items()),
         ", ".join(_value(_claim(study), key, some[0]) for key, some in prepared.items()),
-        f"give study {study.name!r} another dataset.name, with dataset.data {study.data}: its volumes are "
-        "then made beside these; or the same values",
+        f"give study {study.name!r} another dataset.name, with dataset.data {study.data}, for volumes of its "
+        "own; or use the same values",
     )
 
 

@@ -8,11 +8,10 @@ from pathlib import Path
 
 from crisp.core.errors import CrispError, Fault
 from crisp.core.words import counted
-from crisp.study import samples as strokes
 from crisp.study import splits
 from crisp.study.checks.labels import Checked
 from crisp.study.config import Study
-from crisp.study.samples import Sample, collect_samples
+from crisp.study.samples import Sample, collect_samples, gaps, negative_length, working_interval
 from crisp.study.tables import SPLITS, Annotation
 
 # Samples times splits; more would take minutes. With a thousand splits only the first ones are made.
@@ -25,7 +24,8 @@ def check_splits(study: Study, study_file: str | Path, found: Checked) -> tuple[
     Parameters
     ----------
     study : Study
-    study_file : named if a remedy is in the study.
+    study_file : path-like
+        Named if a remedy is in the study.
     found : Checked
         Content of the annotation files. If one could not be read, no split is known; a
         faulty stroke may be of any class.
@@ -161,13 +161,13 @@ def _no_room_for_negatives(study: Study, study_file: str | Path, found: Checked)
     busy: dict[str, list[tuple[int, int]]] = {}
     for row in study.annotations:
         step = study.videos[row.video].frame_step
-        intervals = [strokes.working_interval(one.begin, one.end, step) for one in found.strokes[row.path]]
+        intervals = [working_interval(one.begin, one.end, step) for one in found.strokes[row.path]]
         busy[row.video] = busy.get(row.video, []) + intervals
     longest, of = 0.0, ""
     for video in dict.fromkeys(row.video for row in study.annotations if row.task == "classification"):
-        gaps = strokes.gaps(sorted(busy[video]), found.counts[video])
-        length = max((end - begin for begin, end in gaps), default=0)
-        if length >= strokes.negative_length(study, video):
+        free = gaps(sorted(busy[video]), found.counts[video])
+        length = max((end - begin for begin, end in free), default=0)
+        if length >= negative_length(study, video):
             return []
         fps = study.videos[video].working_fps
         if fps and length / fps > longest:
@@ -206,7 +206,7 @@ def _made(
     warnings = [
         Fault(
             f"{study.annotations_table}, video {video}",
-            "no strokes will be looked for in this untrimmed video",
+            "strokes will not be detected in this untrimmed video",
             "a video that neither trains nor validates, nor any of its group",
             "training or validation samples",
             f"give its classification rows, and those of its group, to test, or correct {study.videos_table}",

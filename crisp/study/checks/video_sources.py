@@ -42,9 +42,21 @@ def stamp(study: Study, row: Video) -> list[object]:
 
 
 def found_instead(study: Study, row: Video, seen: Seen) -> str:
-    """Describe a video's file if it differs from the table; empty if it is unchanged.
+    """Describe a video's file if it differs from the table.
 
     A file unknown to the cache is checked by size only: its frames job hashes it.
+
+    Parameters
+    ----------
+    study : Study
+    row : Video
+    seen : dict
+        Cache entries by video, of `read_cache`.
+
+    Returns
+    -------
+    str
+        Size or SHA-256 of the other file; empty if the file is unchanged.
 
     Raises
     ------

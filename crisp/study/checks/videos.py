@@ -30,9 +30,12 @@ def check_videos(
     Parameters
     ----------
     study : Study
-    study_file : named in the command of a remedy.
-    decode : also decode every frame of every used video (slow).
-    look : decode the first frame of each video.
+    study_file : path-like
+        Named in the command of a remedy.
+    decode : bool
+        Also decode every frame of every used video (slow).
+    look : bool
+        Decode the first frame of each video.
 
     Returns
     -------
@@ -119,7 +122,7 @@ def _missing(study: Study, row: Video, error: OSError) -> Fault:
     return Fault(
         str(study.source(row.video)),
         f"video {row.video} is missing",
-        f"a video file, as {study.videos_table} says",
+        f"the video file listed in {study.videos_table}",
         error.strerror or str(error),
         "restore the file, correct its path, or set use=no for this video",
     )
@@ -204,7 +207,7 @@ def _decode(study: Study, command: str, faults: list[Fault], warnings: list[Faul
             faults.append(
                 Fault(
                     f"{study.videos_table}, video {row.video}",
-                    "number of frames is not what decodes",
+                    "number of frames differs from the decoded ones",
                     counted(source.decoded, "frame"),
                     str(row.frames),
                     f"{command} --decode",

@@ -93,14 +93,24 @@ def import_folder(
 
     Parameters
     ----------
-    source : folder of the raw data, or a CSV of strokes in it.
-    dataset : name of the data set; tables go to ``<config_folder>/<dataset>``.
-    config_folder : as named in the study (relative to the folder in which snakemake runs).
-    layout : a key of :data:`LAYOUTS`, or ``auto``.
-    decode : count decoded frames (slow) instead of packets.
-    data_folder : where to create the link ``<dataset>`` to the source.
-    preset : one of :data:`crisp.study.importers.presets.PRESETS`, or ``auto``: by machine and data.
-    machine, cost : target machine, and function for the cost of a study on it.
+    source : path-like
+        Folder of the raw data, or a CSV of strokes in it.
+    dataset : str
+        Name of the data set; tables go to ``<config_folder>/<dataset>``.
+    config_folder : path-like
+        As named in the study (relative to the folder in which snakemake runs).
+    layout : str
+        A key of :data:`LAYOUTS`, or ``auto``.
+    decode : bool
+        Count decoded frames (slow) instead of packets.
+    data_folder : path-like
+        Where to create the link ``<dataset>`` to the source.
+    preset : str
+        One of :data:`crisp.study.importers.presets.PRESETS`, or ``auto``: by machine and data.
+    machine : callable
+        Returns the target machine.
+    cost : callable
+        Cost of a study on it; see `CostOf`.
 
     Returns
     -------

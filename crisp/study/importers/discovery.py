@@ -49,10 +49,14 @@ class FoundVideo:
 
     Attributes
     ----------
-    path : relative to the source folder, with forward slashes.
-    hints : words that distinguish videos of the same name (split, task).
-    labels : its annotations.
-    sha256 : of the file that the labels were made for; empty if unknown.
+    path : str
+        Relative to the source folder, with forward slashes.
+    hints : tuple of str
+        Words that distinguish videos of the same name (split, task).
+    labels : list of Labels
+        Its annotations.
+    sha256 : str
+        Of the file that the labels were made for; empty if unknown.
     """
 
     path: str

@@ -48,8 +48,15 @@ def usable(labels: Labels, frames: Mapping[str, int]) -> dict[str, list[Stroke]]
 
     Parameters
     ----------
-    labels : strokes by path.
-    frames : frame count of each path's video.
+    labels : mapping
+        Strokes by path.
+    frames : mapping
+        Frame count of each path's video.
+
+    Returns
+    -------
+    dict
+        Strokes by path.
     """
     kept = {}
     for path, found in labels.items():
@@ -63,10 +70,18 @@ def fit(content: dict[str, Any], kept: Labels, trimmed: bool, share: float) -> F
 
     Parameters
     ----------
-    content : a study file with written tables; `classes` as annotated, `split` from the layout.
-    kept : usable strokes by path.
-    trimmed : whether every video is one stroke from end to end.
-    share : share of negatives among all samples.
+    content : dict
+        A study file with written tables; `classes` as annotated, `split` from the layout.
+    kept : mapping
+        Usable strokes by path.
+    trimmed : bool
+        Whether every video is one stroke from end to end.
+    share : float
+        Share of negatives among all samples.
+
+    Returns
+    -------
+    Fitted
     """
     annotated = content["classes"]
     options = [] if trimmed else list(islice(_negatives(content, kept, share), 3))

@@ -69,9 +69,24 @@ class Size(NamedTuple):
 
 
 def choose(wanted: str, strokes: int, machine: Machine, cost: CostOf) -> Choice:
-    """Choose the preset for a machine and a number of labelled strokes."""
+    """Choose the preset for a machine and a number of labelled strokes.
+
+    Parameters
+    ----------
+    wanted : str
+        Preset, or ``auto``.
+    strokes : int
+        Labelled strokes.
+    machine : Machine
+    cost : callable
+        See `CostOf`.
+
+    Returns
+    -------
+    Choice
+    """
     if wanted != AUTO:
-        return Choice(wanted, f"as asked for ({machine})", machine, cost)
+        return Choice(wanted, f"as requested ({machine})", machine, cost)
     if not machine.gpu:
         return Choice("quick", f"as this machine has no GPU ({machine})", machine, cost)
     if strokes < SMALL:
@@ -82,7 +97,21 @@ def choose(wanted: str, strokes: int, machine: Machine, cost: CostOf) -> Choice:
 
 
 def candidates(name: str, data: Size, cores: int) -> Iterator[dict[str, Any]]:
-    """Yield the keys that a preset sets in a study, largest size first; none for ``published``."""
+    """Yield the keys that a preset sets in a study, largest size first.
+
+    Parameters
+    ----------
+    name : str
+        Preset.
+    data : Size
+    cores : int
+        Processor cores of the machine.
+
+    Yields
+    ------
+    dict
+        Keys of a study; none for ``published``.
+    """
     if name == "published":
         yield {}
     elif name == "standard":
@@ -122,11 +151,16 @@ def affordable(
 
     Parameters
     ----------
-    choice : the preset, the machine and its costs.
-    content : content of the study, to which a candidate's keys are added.
-    size : size of the data.
-    rows : rows of ``videos.tsv``.
-    kept : usable strokes by path.
+    choice : Choice
+        The preset, the machine and its costs.
+    content : dict
+        Content of the study, to which a candidate's keys are added.
+    size : Size
+        Size of the data.
+    rows : sequence of Video
+        Rows of ``videos.tsv``.
+    kept : mapping
+        Usable strokes by path.
 
     Returns
     -------

@@ -26,11 +26,16 @@ class Data:
 
     Attributes
     ----------
-    folder : folder of the tables; its name is that of the data set.
-    link : link to the videos.
-    labels : rows of ``annotations.tsv``.
-    strokes : strokes of every annotation file, by its path.
-    videos : rows of ``videos.tsv`` by id.
+    folder : Path
+        Folder of the tables; its name is that of the data set.
+    link : Path
+        Link to the videos.
+    labels : list of Annotation
+        Rows of ``annotations.tsv``.
+    strokes : mapping
+        Strokes of every annotation file, by its path.
+    videos : mapping
+        Rows of ``videos.tsv`` by id.
     """
 
     folder: Path
@@ -99,11 +104,19 @@ def propose(
 
     Parameters
     ----------
-    data : the data set.
-    rows : rows of its ``videos.tsv``.
-    choice : the preset, and the machine.
-    source : imported path, for the command that imports it with another preset.
-    study_file : its future path, for messages.
+    data : Data
+    rows : sequence of Video
+        Rows of its ``videos.tsv``.
+    choice : Choice
+        The preset, and the machine.
+    source : Path
+        Imported path, for the command that imports it with another preset.
+    study_file : Path
+        Its future path, for messages.
+
+    Returns
+    -------
+    Proposed
     """
     content = study_template.content(data.folder, data.link, data.classes, _method(data))
     train, notes, faults = 0, list[str](), list[Fault]()
@@ -120,7 +133,7 @@ def propose(
     content |= keys
     lines = [
         f"preset: {choice.preset}, {choice.why}: {presets.text(keys)}",
-        f"cost: {cost or 'not known before the warnings are mended'}; see crisp plan",
+        f"cost: {cost or 'not known before the warnings are resolved'}; see crisp plan",
     ]
     if choice.preset != "published":
         lines += _published(data, rows, choice, content, source)
@@ -150,7 +163,7 @@ def _too_few_classes(data: Data, study_file: Path) -> Fault:
         what,
         expected,
         ", ".join(data.classes) or "none",
-        "label strokes of other classes, or clips without a stroke as Negative, then put the classes in",
+        "label strokes of other classes, or clips without a stroke as Negative, then add these classes",
     )
 
 

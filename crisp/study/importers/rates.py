@@ -20,9 +20,12 @@ def working_rate(new: Sequence[Video], old: Sequence[Video], thinned: bool, seco
 
     Parameters
     ----------
-    new, old : rows to add to the table, and existing rows, whose rate is kept.
-    thinned : whether to drop frames of fast cameras that are not needed.
-    seconds : length of a short stroke, which must keep enough frames; s.
+    new, old : sequence of Video
+        Rows to add to the table, and existing rows, whose rate is kept.
+    thinned : bool
+        Whether to drop frames of fast cameras that are not needed.
+    seconds : float
+        Length of a short stroke, which must keep enough frames; s.
 
     Returns
     -------
@@ -52,7 +55,21 @@ def step(row: Video, rate: float) -> int:
 
 
 def odd(videos_table: object, rows: Sequence[Video], rate: float) -> list[Fault]:
-    """Return the warning for videos that cannot reach the working rate, if there are any."""
+    """Return the warning for videos that cannot reach the working rate.
+
+    Parameters
+    ----------
+    videos_table : path-like
+        For messages.
+    rows : sequence of Video
+    rate : float
+        Working rate, frames per second.
+
+    Returns
+    -------
+    list of Fault
+        One, or none.
+    """
     others = [row for row in rows if row.use and row.fps and not _multiple(row.fps, rate)]
     if not others:
         return []
@@ -64,6 +81,6 @@ def odd(videos_table: object, rows: Sequence[Video], rate: float) -> list[Fault]
             "videos of different frame rates",
             f"{rate:g} fps or a multiple, as most of the videos have",
             f"{found}: {few([row.video for row in others], 5)}",
-            "set use=no for them, or import the videos of each rate under a name of their own",
+            "set use=no for them, or import the videos of each rate under separate names",
         )
     ]

@@ -94,7 +94,7 @@ def read(folder: Path) -> Found:
     if videos and len(missing) == len(videos):
         raise fail(
             path,
-            "no video of this table is there",
+            "no video of this table exists",
             f"files in {path.parent}, named in the column video",
             f"nothing at {few(missing, MOST)}",
             "put the table into the folder of its videos, or correct the column video",

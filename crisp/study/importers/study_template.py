@@ -19,10 +19,18 @@ def content(folder: Path, link: Path, classes: list[str], method: str) -> dict[s
 
     Parameters
     ----------
-    folder : folder of the two tables; its name is that of the data set and of the study.
-    link : link to the videos.
-    classes : names found.
-    method : method of the split.
+    folder : Path
+        Folder of the two tables; its name is that of the data set and of the study.
+    link : Path
+        Link to the videos.
+    classes : list of str
+        Names found.
+    method : str
+        Method of the split.
+
+    Returns
+    -------
+    dict
     """
     dataset = folder.name
     return {
@@ -50,9 +58,16 @@ def text(values: dict[str, Any], marks: Mapping[str, str], about: Sequence[str])
 
     Parameters
     ----------
-    values : values that differ from the defaults, as in a study.
-    marks : comments by dotted key.
-    about : lines about the study, for its header.
+    values : dict
+        Values that differ from the defaults, as in a study.
+    marks : mapping
+        Comments by dotted key.
+    about : sequence of str
+        Lines about the study, for its header.
+
+    Returns
+    -------
+    str
     """
     head = _comments([HEAD.format(values["dataset"]["name"]), *about], "")
     return "\n".join([*head, *_object(schema(), values, marks, "", "")]) + "\n"

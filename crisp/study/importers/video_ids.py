@@ -17,9 +17,11 @@ def assign(videos: list[FoundVideo], taken: dict[str, str]) -> dict[str, str]:
 
     Parameters
     ----------
-    videos : in order: of two with the same name, the first gets the plain id; split, task or
-    a number is appended to the other one's.
-    taken : existing ids, by path; they are kept.
+    videos : list of FoundVideo
+        In order: of two with the same name, the first gets the plain id; split, task or a number is
+        appended to the other one's.
+    taken : dict
+        Existing ids, by path; they are kept.
 
     Returns
     -------

@@ -28,11 +28,16 @@ class Report:
 
     Attributes
     ----------
-    layout : name of the detected layout.
-    source : imported path.
-    added, kept : written and existing files.
-    notes : description of the study, with reasons.
-    warnings : points for the user to check.
+    layout : str
+        Name of the detected layout.
+    source : Path
+        Imported path.
+    added, kept : list of str
+        Written and existing files.
+    notes : list of str
+        Description of the study, with reasons.
+    warnings : list of Fault
+        Points for the user to check.
     """
 
     layout: str
@@ -43,7 +48,15 @@ class Report:
     warnings: list[Fault] = field(default_factory=list)
 
     def note(self, path: Path, added: int, kept: int, unit: str) -> None:
-        """Record how many of a table's rows were added and kept."""
+        """Record how many of a table's rows were added and kept.
+
+        Parameters
+        ----------
+        path : Path
+        added, kept : int
+        unit : str
+            Of the rows, for example ``video``.
+        """
         if added:
             self.added.append(f"{path}: {counted(added, unit)}")
         if kept:
@@ -72,14 +85,24 @@ def write_dataset(
 
     Parameters
     ----------
-    found : the videos and their labels.
-    source : base folder of the videos' paths.
-    folder : folder of the tables; its name is that of the data set.
-    link : path by which the study finds `source`.
-    decode : count decoded frames instead of packets.
-    preset : preset of the study, or ``auto``.
-    machine, cost : target machine, and function for the cost of a study on it.
-    report : filled with the results.
+    found : Found
+        The videos and their labels.
+    source : Path
+        Base folder of the videos' paths.
+    folder : Path
+        Folder of the tables; its name is that of the data set.
+    link : Path
+        Path by which the study finds `source`.
+    decode : bool
+        Count decoded frames instead of packets.
+    preset : str
+        Preset of the study, or ``auto``.
+    machine : callable
+        Returns the target machine.
+    cost : callable
+        Cost of a study on it; see `CostOf`.
+    report : Report
+        Filled with the results.
 
     Raises
     ------
@@ -147,7 +170,13 @@ def _measured(
     if video.sha256 not in ("", row.sha256):
         what = "video is not the file that was indexed, so its strokes may be elsewhere"
         return [
-            Fault(str(path), what, f"SHA-256 {video.sha256}", row.sha256, "index this file, or look at it")
+            Fault(
+                str(path),
+                what,
+                f"SHA-256 {video.sha256}",
+                row.sha256,
+                "index this file, or check its strokes",
+            )
         ]
     return []
 
@@ -178,7 +207,7 @@ def _annotations(
         elif problem := _annotation_file(folder / path, row, label):
             where, what = str(source / row.path), "video has no annotation file"
             report.warnings.append(
-                Fault(where, what, found=problem, remedy="mend the video, then import again")
+                Fault(where, what, found=problem, remedy="repair the video, then import again")
             )
             continue
         if (row.video, path.as_posix(), label.task) not in known:
@@ -215,7 +244,7 @@ def _difference(path: Path, row: tables.Video, label: Labels) -> Fault | None:
         "differs from the source, not overwritten",
         _named(theirs - ours) + " (source)",
         _named(ours - theirs) + " (here)",
-        "if the source is right, move this file away and import again; a correction made here stays as it is",
+        "if the source is right, move this file away and import again; corrections made here are kept",
     )
 
 
@@ -302,7 +331,7 @@ def _kept(study_file: Path, data: proposal.Data, preset: str, report: Report) ->
         report.warnings.append(
             Fault(
                 str(study_file),
-                f"preset {preset} is not applied: the study is there and is kept",
+                f"preset {preset} is not applied: the existing study is kept",
                 remedy=f"crisp import {shlex.quote(str(report.source))} --name {data.folder.name}-{preset} "
                 f"--preset {preset}",
             )

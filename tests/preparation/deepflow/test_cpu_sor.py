@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from crisp.preparation.deepflow import OMEGA, cpu
+from crisp.preparation.deepflow import OMEGA, cpu, cpu_rows
 from crisp.preparation.deepflow.cpu_sor import A12, B1, B2, DU, DV, EDGE, LANES, OVER_11, OVER_22
 
 ROWS = 5
@@ -46,6 +46,6 @@ def test_two_half_sweeps_are_the_plain_ones(odd: int, blocks: int) -> None:
     rows = [own + step * row for step in (-2, -1, 0, 1)]
     half_sweep(by_hand, own, rows[1] + other, rows[3] + other, own + other, field, odd, count)
     half_sweep(by_hand, rows[1] + other, rows[0], own, rows[1], field, odd, count)
-    cpu._relax_rows(m, own, row, other, field, odd, blocks)
+    cpu_rows.relax_rows(m, own, row, other, field, odd, blocks)
     np.testing.assert_array_equal(m, by_hand)
     assert np.isfinite(m).all()

@@ -104,7 +104,7 @@ def test_variants_that_would_start_from_each_other(lab: Lab, origins: dict[str, 
     ]
     found = told(lab.check(variants=variants).faults)
     assert found == [
-        (f"study s, variant {name}", "would start from a model that is trained from its own")
+        (f"study s, variant {name}", "would start from a model that is initialised from its own")
         for name in origins
     ]
 

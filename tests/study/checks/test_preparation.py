@@ -38,7 +38,7 @@ def test_another_study_has_to_agree(lab: Lab) -> None:
     assert check(lab, record=True) == []
     prepare("train", "validation")
     (fault,) = check(lab, record=True, study="other", **NARROW)
-    assert fault.what.endswith("were prepared otherwise, by study 's': train, validation")
+    assert fault.what.endswith("were prepared with other parameters, by study 's': train, validation")
     assert (fault.expected, fault.found) == ("preparation.width 320", "preparation.width 160")
     assert "another dataset.name, with dataset.data data/d" in fault.remedy
     assert set(files.read_json(RECORD)["studies"]) == {"s"}
@@ -133,7 +133,7 @@ def test_studies_with_poses_share_volumes_and_agree_on_poses(lab: Lab) -> None:
     assert check(lab, study="second", **posed, preparation={"pose": {"width": 320}}) == []
     prepare("train", stages=("pose.h5",))
     (fault,) = check(lab, study="second", **posed, preparation={"pose": {"width": 320}})
-    assert "were prepared otherwise" in fault.what
+    assert "were prepared with other parameters" in fault.what
     assert "'width': 320.0" in fault.found
     assert check(lab, record=True) == []
     Path("poses/test.json").unlink()

@@ -204,7 +204,7 @@ def test_untrimmed_video_of_a_group_that_trains_is_a_warning(lab: Lab) -> None:
     faults, warnings = lab.check()
     assert not faults
     assert told(warnings) == [
-        ("annotations.tsv, video test", "no strokes will be looked for in this untrimmed video")
+        ("annotations.tsv, video test", "strokes will not be detected in this untrimmed video")
     ]
 
 

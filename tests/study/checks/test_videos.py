@@ -116,7 +116,7 @@ def test_decoding(lab: Lab) -> None:
     lab.rows = tables.read_videos("videos.tsv")
     lab.change("train", frames=41)
     faults, warnings = lab.check(decode=True)
-    assert ("videos.tsv, video train", "number of frames is not what decodes") in told(faults)
+    assert ("videos.tsv, video train", "number of frames differs from the decoded ones") in told(faults)
     assert "crisp scan --study my/study.yaml --decode" in [fault.remedy for fault in faults]
     assert ("data/d/validation.mp4", "not a video") in told(faults)
     assert any("variable frame rate" in what for _, what in told(warnings))

@@ -234,7 +234,7 @@ def test_a_preset_is_not_applied_to_a_study_that_is_there(
     assert [row.frame_step for row in tables.read_videos("config/mine/videos.tsv")] == [1, 1]
     before = Path("config/mine/study.yaml").read_text()
     (warning,) = importing.import_dataset("raw", "mine", preset="quick").warnings
-    assert warning.what == "preset quick is not applied: the study is there and is kept"
+    assert warning.what == "preset quick is not applied: the existing study is kept"
     assert warning.remedy == "crisp import raw --name mine-quick --preset quick"
     assert Path("config/mine/study.yaml").read_text() == before
 

@@ -74,7 +74,7 @@ def test_missing_video(folder: Path) -> None:
 def test_no_video_of_a_table_is_there(folder: Path) -> None:
     rows = [f"gone-{number}.mp4,0,1,Hit\n" for number in range(7)]
     (folder / "strokes.csv").write_text("video,begin,end,label\n" + "".join(rows))
-    with pytest.raises(CrispError, match=r"no video of this table is there[\s\S]*gone-4.mp4 and 2 more"):
+    with pytest.raises(CrispError, match=r"no video of this table exists[\s\S]*gone-4.mp4 and 2 more"):
         importing.import_dataset(folder, "tt")
     assert not Path("config").exists()
     assert not Path("data").exists()
