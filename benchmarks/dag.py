@@ -55,7 +55,10 @@ def generate(folder: Path, count: int) -> Path:
         (xml / f"{name}.xml").write_text(f"<video>{strokes}</video>")
     tables.write_videos(
         folder / "videos.tsv",
-        [tables.Video(name, f"{name}.mp4", SIZE, FRAMES, f"{int(name[1:]):064x}", 120.0) for name in names],
+        [
+            tables.VideoRow(name, f"{name}.mp4", SIZE, FRAMES, f"{int(name[1:]):064x}", 120.0)
+            for name in names
+        ],
     )
     tables.write_annotations(
         folder / "annotations.tsv", [tables.Annotation(name, f"xml/{name}.xml") for name in names]

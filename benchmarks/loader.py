@@ -62,7 +62,7 @@ def prepare(videos: list[Path], folder: Path, method: str) -> None:
                 picture = cv2.cvtColor(images["rgb"][number], cv2.COLOR_RGB2BGR)
                 cv2.imwrite(str(there / "rgb" / f"{number:08d}.png"), picture)
                 cv2.imwrite(str(there / "mask" / f"{number:08d}.png"), 255 * places["mask"][number])
-                np.save(there / "flow" / f"{number:08d}.npy", flow.read(motion, number, number + 1)[0])
+                np.save(there / "flow" / f"{number:08d}.npy", flow.read_flow(motion, number, number + 1)[0])
 
 
 def twin(method: str) -> Variant:

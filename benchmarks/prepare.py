@@ -116,7 +116,7 @@ def read(stored: dict[str, h5py.Dataset], begin: int, end: int) -> tuple[np.ndar
     """Frames, flow (px) and masks of a clip from stage files."""
     return (
         stage_files.read_rows(stored["rgb"], begin, end),
-        flow.read(stored["flow"].file, begin, end),
+        flow.read_flow(stored["flow"].file, begin, end),
         stage_files.read_rows(stored["mask"], begin, end),
     )
 
@@ -144,7 +144,7 @@ def faithful(path: Path, folder: Path, backend: str, pairs: int = 4) -> tuple[bo
     decoded = (video.resize(picture, width, height) for picture in video.frames(path))
     same = all(np.array_equal(*both) for both in zip(rgb, decoded, strict=True))
     with stage_files.open_stage(folder / "flow" / "deepflow.h5", "flow") as motion:
-        stored = flow.read(motion, 0, pairs)
+        stored = flow.read_flow(motion, 0, pairs)
     exact = flow.compute(flow.grey(rgb[:pairs]), backend=backend)
     return same, float(np.abs(stored - exact).max())
 

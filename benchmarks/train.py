@@ -34,7 +34,7 @@ from crisp.study import tables, training_samples
 from crisp.study.config import Study
 from crisp.study.load import resolve_study
 from crisp.study.samples import Sample
-from crisp.study.tables import Video
+from crisp.study.tables import VideoRow
 from crisp.training import trainer as training
 from crisp.training.devices import choose_device, make_deterministic
 from crisp.training.train_step import TrainStep
@@ -129,7 +129,7 @@ def epochs(made: Study, device: torch.device, count: int, clips: int, validation
         sample._replace(label=made.classes[number % CLASSES], sample=f"{sample.sample}:{number}")
         for number, sample in enumerate(loader.strokes(made.volumes, clips + validation))
     ]
-    tables.write_videos("videos.tsv", [Video(v.stem, v.name, frames=frames, fps=120) for v in videos])
+    tables.write_videos("videos.tsv", [VideoRow(v.stem, v.name, frames=frames, fps=120) for v in videos])
     parts = ["train"] * clips + ["validation"] * validation
     assigned = {sample.sample: part for sample, part in zip(samples, parts, strict=True)}
     training_samples.keep(made, "main", samples, assigned)

@@ -15,7 +15,7 @@ from crisp.cli import application
 from crisp.core import files
 from crisp.evaluation import confusion_plot, decisions, detection_metrics, detection_plot, per_class_table
 from crisp.evaluation import predictions as evaluation
-from crisp.evaluation.detection_metrics import Interval
+from crisp.evaluation.detection_metrics import DetectedInterval
 from crisp.evaluation.predictions import evaluate_predictions
 from crisp.preparation.flow import extract_flow
 from crisp.preparation.frames import extract_frames
@@ -25,7 +25,7 @@ from crisp.study.config import Study
 from crisp.study.samples import collect_samples, write_samples
 from crisp.study.scan import scan_videos
 from crisp.study.splits import assign_split, write_split
-from crisp.study.tables import Annotation, Video
+from crisp.study.tables import Annotation, VideoRow
 from crisp.training import curves, trainer
 from tests.stagefiles import METHOD
 
@@ -58,7 +58,7 @@ def build(
     changes : keys of the study.
     """
     skill = {"rgb": 0.0, "twin": 1.2} if skill is None else skill
-    rows = [Video(video, f"{video}.mp4", group=video) for video in videos]
+    rows = [VideoRow(video, f"{video}.mp4", group=video) for video in videos]
     source = make_video(f"data/d/{rows[0].path}", FRAMES, fps=FPS)
     labels = []
     number = 0
@@ -193,9 +193,13 @@ def _detect(made: Study) -> tuple[dict[str, Any], list[detection_plot.Timeline]]
     """Figures of strokes that are found two frames late, and what is drawn of them."""
     rows = made.detection_rows
     found = [
-        Interval(row.video, begin + 2, end, made.classes[0], 0.8) for row in rows for begin, end in STROKES
+        DetectedInterval(row.video, begin + 2, end, made.classes[0], 0.8)
+        for row in rows
+        for begin, end in STROKES
     ]
-    truth = [Interval(row.video, begin, end, made.classes[0]) for row in rows for begin, end in STROKES]
+    truth = [
+        DetectedInterval(row.video, begin, end, made.classes[0]) for row in rows for begin, end in STROKES
+    ]
     figures = {
         rule: detection_metrics.detection(
             truth, found, {row.video: FRAMES for row in rows}, made.classes, made.negative_class

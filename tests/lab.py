@@ -13,7 +13,7 @@ from crisp.core.errors import Fault
 from crisp.study import config, load, tables
 from crisp.study.annotations import Stroke
 from crisp.study.scan import scan_videos
-from crisp.study.tables import Annotation, Video
+from crisp.study.tables import Annotation, VideoRow
 from crisp.workflow.check_study import Findings, check_study
 
 MakeVideo = Callable[..., Path]
@@ -35,7 +35,7 @@ class Lab:
 
     def __init__(self, make_video: MakeVideo) -> None:
         self.make_video = make_video
-        self.rows = [Video(split, f"{split}.mp4") for split in tables.SPLITS]
+        self.rows = [VideoRow(split, f"{split}.mp4") for split in tables.SPLITS]
         self.labels = [Annotation(split, f"xml/{split}.xml", split=split) for split in tables.SPLITS]
         for number, row in enumerate(self.rows):
             make_video(f"data/d/{row.path}", frames=40, seed=number)

@@ -10,7 +10,7 @@ from crisp.clips import normalisation
 from crisp.study import load, splits, tables, training_samples
 from crisp.study.config import Study
 from crisp.study.samples import Sample, read_samples, write_samples
-from crisp.study.tables import Video
+from crisp.study.tables import VideoRow
 from tests import stagefiles
 
 FRAMES = 90
@@ -51,7 +51,7 @@ def build() -> Study:
     prepare(made)
     parts = [part for part, count in PARTS.items() for _ in range(count)]
     samples = [sample(index) for index in range(len(parts))]
-    tables.write_videos("videos.tsv", [Video("v", "v.mp4", frames=FRAMES, fps=120)])
+    tables.write_videos("videos.tsv", [VideoRow("v", "v.mp4", frames=FRAMES, fps=120)])
     write_samples(made.results / "strokes.tsv", samples)
     write_split(made, dict(zip([one.sample for one in samples], parts, strict=True)))
     write_scale(made, 4.0)

@@ -12,11 +12,7 @@ from io import TextIOWrapper
 
 # Each module adds its commands to the app, in the order of the help.
 # isort: off
-from crisp.cli import data as data
-from crisp.cli import preparation as preparation
-from crisp.cli import labels as labels
-from crisp.cli import models as models
-from crisp.cli import runs as runs
+from crisp.cli import data, preparation, labels, models, runs  # noqa: F401
 
 # isort: on
 from crisp.cli.application import app
@@ -27,7 +23,7 @@ from crisp.core.unreadable import denied
 
 INPUT = "check the input files of this command; crisp check reports faults of a study's files"
 INTERRUPTED = "interrupted; no file is incomplete"
-TOLD = {  # file and folder errors that a user can fix
+USER_ERRORS = {  # file and folder errors that a user can fix
     errno.EACCES,
     errno.EPERM,
     errno.EROFS,
@@ -91,7 +87,7 @@ def main() -> None:
     except OSError as error:
         # When renaming, the second name is the one given by the user.
         path = error.filename2 or error.filename
-        if error.errno not in TOLD:
+        if error.errno not in USER_ERRORS:
             raise
         said = f"{path or 'file system'}: {error.strerror}"
         if path and isinstance(error, PermissionError):

@@ -102,9 +102,9 @@ def demo(
 
     Example: crisp demo --out data/demo player-01
     """
-    from crisp import demo as generator
     from crisp.core.progress import progress
+    from crisp.demo import VIDEOS, generate
 
-    wanted = videos or [video.id for video in generator.VIDEOS]
+    wanted = videos or [video.id for video in VIDEOS]
     for video in progress(wanted, "videos", "demo", len(wanted)):
-        generator.generate(video, out)
+        generate(video, out)

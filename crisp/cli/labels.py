@@ -37,9 +37,9 @@ def strokes(
     from crisp.study.samples import collect_samples, write_samples
 
     loaded = load_study(study)
-    kept = samples.read_labels(labels) if labels else None
+    label_snapshot = samples.read_labels(labels) if labels else None
     counts = {video: stage_files.frame_count(loaded.stage_file(video, "frames")) for video in loaded.used}
-    write_samples(loaded.results / "strokes.tsv", collect_samples(loaded, counts, kept))
+    write_samples(loaded.results / "strokes.tsv", collect_samples(loaded, counts, label_snapshot))
 
 
 @app.command(rich_help_panel=LABELS)
@@ -61,8 +61,8 @@ def quality(
 
     loaded = load_study(study)
     loaded.video(video)
-    kept = samples.read_labels(labels) if labels else None
-    plot_video_quality(loaded, video, out or loaded.quality_picture(video), kept)
+    label_snapshot = samples.read_labels(labels) if labels else None
+    plot_video_quality(loaded, video, out or loaded.quality_picture(video), label_snapshot)
 
 
 @app.command(rich_help_panel=LABELS)
@@ -96,12 +96,12 @@ def training_samples(
     from crisp.study.training_samples import write_training_samples
 
     loaded = load_study(study)
-    kept = samples.read_labels(labels) if labels else None
+    label_snapshot = samples.read_labels(labels) if labels else None
     counts = {}
     for video, row in loaded.used.items():  # jobs of test videos may still be running
         frames = loaded.stage_file(video, "frames")
         counts[video] = stage_files.frame_count(frames) if frames.exists() else row.working_frames
-    write_training_samples(loaded, name, counts, kept)
+    write_training_samples(loaded, name, counts, label_snapshot)
 
 
 @app.command(rich_help_panel=LABELS)

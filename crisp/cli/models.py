@@ -32,10 +32,10 @@ def models(study: StudyFile = HERE, as_json: AsJson = False) -> None:
 
     Example: crisp models --study config/ttstroke21.yaml
     """
-    from crisp import models as architectures
+    from crisp.models import model_table
     from crisp.study.load import load_study
 
-    rows = architectures.table(load_study(study))
+    rows = model_table(load_study(study))
     if as_json:
         print_json(rows)
         return
@@ -135,8 +135,10 @@ def detect(
     from crisp.study.load import load_study
 
     loaded = load_study(study)
-    kept = samples.read_labels(labels) if labels else None
-    figures = detect_strokes(loaded, loaded.variant(variant), loaded.split(split), seed, device, kept)
+    label_snapshot = samples.read_labels(labels) if labels else None
+    figures = detect_strokes(
+        loaded, loaded.variant(variant), loaded.split(split), seed, device, label_snapshot
+    )
     print(f"{variant} seed {seed}: {detections_text(figures)}", file=sys.stderr)
 
 

@@ -57,11 +57,10 @@ def flow(
 
     Example: crisp flow game/frames.h5 game/flow/deepflow.h5 --workers 4
     """
-    from crisp.preparation import flow as stage
-    from crisp.preparation.flow import extract_flow
+    from crisp.preparation.flow import extract_flow, join_parts
 
     if parts:
-        stage.gather(frames_file, parts, out)
+        join_parts(frames_file, parts, out)
     else:
         extract_flow(frames_file, out, method, backend, workers, part)
 
@@ -82,12 +81,12 @@ def roi(
 
     Example: crisp roi game/frames.h5 game/flow/deepflow.h5 game/roi/deepflow.h5
     """
-    from crisp.preparation import volume as joined
     from crisp.preparation.roi import extract_roi
+    from crisp.preparation.volume import refresh_volume
 
     extract_roi(frames_file, flow_file, out, alpha, threshold, power)
     if volume:
-        joined.refresh(volume)
+        refresh_volume(volume)
 
 
 @app.command(rich_help_panel=PREPARATION)
@@ -115,13 +114,13 @@ def pose(
 
     Example: crisp pose game/frames.h5 game/roi/deepflow.h5 game.json game/pose.h5
     """
-    from crisp.preparation import volume as joined
     from crisp.preparation.pose import extract_pose
+    from crisp.preparation.volume import refresh_volume
 
     names = dict(pair.partition("=")[::2] for pair in joint or [])
     extract_pose(frames_file, roi_file, source, out, width, names)
     if volume:
-        joined.refresh(volume)
+        refresh_volume(volume)
 
 
 @app.command(rich_help_panel=PREPARATION)
@@ -136,11 +135,11 @@ def estimate(
     Example: crisp estimate game/frames.h5 game/roi/deepflow.h5 game/pose.h5
     """
     from crisp.preparation import pose_estimation
-    from crisp.preparation import volume as joined
+    from crisp.preparation.volume import refresh_volume
 
     pose_estimation.estimate_poses(frames_file, roi_file, out)
     if volume:
-        joined.refresh(volume)
+        refresh_volume(volume)
 
 
 @app.command(rich_help_panel=PREPARATION)
@@ -158,12 +157,12 @@ def volume(
 
     Example: crisp volume game/game.h5 --method deepflow
     """
-    from crisp.preparation import volume as stage
+    from crisp.preparation.volume import join_volume, refresh_volume
 
     if method:
-        stage.join(out, method)
+        join_volume(out, method)
     else:
-        stage.refresh(out)
+        refresh_volume(out)
 
 
 @app.command(rich_help_panel=PREPARATION)

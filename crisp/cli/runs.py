@@ -21,14 +21,14 @@ def doctor(
 
     Example: crisp doctor --slurm
     """
-    from crisp.workflow import doctor as checks
+    from crisp.workflow.doctor import BROKEN, examine_machine
 
-    findings = checks.examine(gpu, slurm)
+    findings = examine_machine(gpu, slurm)
     if as_json:
         print_json([finding._asdict() for finding in findings])
     else:
         print("\n".join(map(str, findings)))
-    if any(finding.state == checks.BROKEN for finding in findings):
+    if any(finding.state == BROKEN for finding in findings):
         raise typer.Exit(1)
 
 
@@ -67,13 +67,13 @@ def run(
     Example: crisp run --study config/mine/study.yaml --cores 4 -- --until roi
     """
     from crisp.study.load import load_study
-    from crisp.workflow import run as runs
+    from crisp.workflow.run import become, check_free, command
 
     loaded = load_study(study)
     if not dry_run:
-        runs.check_free(loaded, study)
+        check_free(loaded, study)
     flags = [*(["--dry-run"] if dry_run else []), *(["--verbose"] if verbose else [])]
-    runs.become(runs.command(study, profile, cores, [*flags, *(options or [])]))
+    become(command(study, profile, cores, [*flags, *(options or [])]))
 
 
 @app.command(rich_help_panel=RUNS)
@@ -87,12 +87,12 @@ def report(
     Example: crisp report --study config/mine/study.yaml
     """
     from crisp.study.load import load_study
-    from crisp.workflow import run as runs
+    from crisp.workflow.run import call, check_begun, command
 
     loaded = load_study(study)
-    runs.check_begun(loaded, study)
+    check_begun(loaded, study)
     page = loaded.results / "report.html"
-    code = runs.call(runs.command(study, profile, None, ["--report", str(page), *(options or [])]))
+    code = call(command(study, profile, None, ["--report", str(page), *(options or [])]))
     if code == 0:
         print(f"report: {page}")
     raise typer.Exit(code)
@@ -109,10 +109,10 @@ def recover(
     """
     from crisp.study.load import load_study
     from crisp.workflow import recovery
-    from crisp.workflow import run as runs
+    from crisp.workflow.run import become
 
     words = recovery.recover(load_study(study), study, run)
     if words is None:
         print("no interrupted run of this study is recorded; nothing to recover")
     elif words:
-        runs.become(words)
+        become(words)

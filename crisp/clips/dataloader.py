@@ -78,7 +78,7 @@ class ClipLoader:
     Parameters
     ----------
     part : ClipDataset
-        On a GPU, one with `uncut` set, whose items the GPU converts to clips.
+        On a GPU, one with `defer_crop` set, whose items the GPU converts to clips.
     device : torch.device
     workers : int
         Prefetching processes; 0 = none.
@@ -105,7 +105,7 @@ class ClipLoader:
             worker_init_fn=_leave_signals,
             pin_memory=device.type == "cuda",
             # Regions of videos of other heights differ in shape: make clips before joining them.
-            collate_fn=partial(_joined, list if part.uncut else default_collate),
+            collate_fn=partial(_joined, list if part.defer_crop else default_collate),
         )
 
     def batches(self, epoch: int, batches: Sequence[Sequence[int]]) -> Iterator[Batch]:
@@ -157,7 +157,7 @@ class ClipLoader:
 
     def _made(self, loaded: Any) -> tuple[dict[str, Tensor], Tensor]:
         """Return clips and labels of a loaded batch, on the device."""
-        if not self.part.uncut:
+        if not self.part.defer_crop:
             streams, labels, _ = loaded
             return {name: self._moved(clips) for name, clips in streams.items()}, self._moved(labels)
         size, normalised = self.part.variant.size, self.part.normalised

@@ -48,7 +48,7 @@ class ClipDataset(Dataset):
         If False, each clip is the middle of its sample.
     cache : Cache, optional
         Cache for regions.
-    uncut : bool
+    defer_crop : bool
         Whether items are inputs for :func:`crisp.clips.transforms_gpu.clip`, which makes the clips on
         another device.
 
@@ -68,7 +68,7 @@ class ClipDataset(Dataset):
         seed: int = 0,
         augment: bool = False,
         cache: Cache | None = None,
-        uncut: bool = False,
+        defer_crop: bool = False,
     ) -> None:
         self.samples = list(samples)
         self.labels = [_label(sample, classes) for sample in self.samples]
@@ -78,7 +78,7 @@ class ClipDataset(Dataset):
         self.seed = seed
         self.augment = augment
         self.cache = cache
-        self.uncut = uncut
+        self.defer_crop = defer_crop
         self.reach = regions.reach(variant.size, augment)
         for sample in self.samples:
             if sample.video not in readers:
@@ -139,8 +139,8 @@ class ClipDataset(Dataset):
         draw, size = self.draw(index), self.variant.size
         region, pose_norm = self._region(index, draw), self.variant.pose_norm
         label = self.labels[index % len(self.samples)]
-        if self.uncut:
-            return transforms_gpu.uncut(region, draw, size, pose_norm), label, index
+        if self.defer_crop:
+            return transforms_gpu.region_item(region, draw, size, pose_norm), label, index
         clip = transforms_cpu.clip(region, draw, size, self.normalised, pose_norm)
         return {stream: torch.from_numpy(array) for stream, array in clip.items()}, label, index
 

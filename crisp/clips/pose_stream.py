@@ -6,7 +6,7 @@ import numpy as np
 
 from crisp.clips import augmentation
 from crisp.clips.augmentation import Draw
-from crisp.core.skeleton import CHANNELS, MIRRORED
+from crisp.core.skeleton import MIRRORED, POSE_CHANNELS
 from crisp.preparation.pose import filled
 
 
@@ -42,4 +42,4 @@ def channels(
         place[:, :2] = (place[:, :2] @ matrix[:, :2].T + matrix[:, 2]) / divisor
     if draw.flip:
         points = points[:, list(MIRRORED)]
-    return np.ascontiguousarray(points.reshape(len(points), CHANNELS).T, np.float32)
+    return np.ascontiguousarray(points.reshape(len(points), POSE_CHANNELS).T, np.float32)

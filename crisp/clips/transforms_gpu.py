@@ -20,7 +20,7 @@ from crisp.clips.regions import Region
 from crisp.preparation.roi import BLUR
 
 
-def uncut(region: Region, draw: Draw, size: tuple[int, int, int], pose_norm: str) -> dict[str, Tensor]:
+def region_item(region: Region, draw: Draw, size: tuple[int, int, int], pose_norm: str) -> dict[str, Tensor]:
     """Return the inputs of :func:`clip` for the clip of a draw, on the CPU.
 
     Parameters
@@ -54,7 +54,7 @@ def uncut(region: Region, draw: Draw, size: tuple[int, int, int], pose_norm: str
 def clip(
     item: Mapping[str, Tensor], size: tuple[int, int, int], normalised: Normalisation | None
 ) -> dict[str, Tensor]:
-    """Return the clip of an item of :func:`uncut`, on the item's device.
+    """Return the clip of an item of :func:`region_item`, on the item's device.
 
     Parameters
     ----------

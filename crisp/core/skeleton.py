@@ -19,7 +19,7 @@ POINTS = (
     "right hip",
 )
 JOINTS = POINTS[1:]  # the centre is imported, or computed from these
-CHANNELS = 3 * len(POINTS)  # channel 3 * point + (x, y, score)
+POSE_CHANNELS = 3 * len(POINTS)  # channel 3 * point + (x, y, score)
 
 
 SIDES = {"left": "right", "right": "left"}

@@ -253,7 +253,7 @@ def _check_place(path: str | Path, kind: str) -> None:
     except (OSError, RuntimeError) as error:
         found = f"an HDF5 file that cannot be opened ({str(error)[:100]})"
     if found != kind:
-        what, expected = "another file is in the place of the output", f"nothing, or a {kind} file"
+        what, expected = "output path is a file of another kind", f"nothing, or a {kind} file"
         raise fail(path, what, expected, found, ELSEWHERE)
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from crisp.demo.motion import LABELS
-from crisp.demo.script import VIDEOS, Video
+from crisp.demo.script import VIDEOS, DemoVideo
 
-__all__ = ["LABELS", "VIDEOS", "Video", "generate", "write_config"]
+__all__ = ["LABELS", "VIDEOS", "DemoVideo", "generate", "write_config"]
 
 
 def generate(video_id: str, folder: str | Path) -> Path:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from crisp.demo.body import WIDTH, Build, Point, Pose, build
+from crisp.demo.body import WIDTH, BodyPose, Build, Point, build
 from crisp.demo.motion import MOVES
-from crisp.demo.script import Action, Video, actions
+from crisp.demo.script import Action, DemoVideo, actions
 
 CONTACT = 0.75  # phase of every stroke at which the ball meets the racket
 SPEED = 9.0  # pixels per frame
 
 
-def flight(video: Video, stances: list[Pose]) -> list[Point | None]:
+def flight(video: DemoVideo, stances: list[BodyPose]) -> list[Point | None]:
     """Follow the ball through a video.
 
     Parameters
     ----------
-    video : Video
-    stances : list of Pose
+    video : DemoVideo
+    stances : list of BodyPose
         The player in each frame.
 
     Returns
@@ -32,7 +32,7 @@ def flight(video: Video, stances: list[Pose]) -> list[Point | None]:
     return places
 
 
-def _place(player: Build, action: Action, stances: list[Pose], frame: int) -> Point | None:
+def _place(player: Build, action: Action, stances: list[BodyPose], frame: int) -> Point | None:
     frames = action.end - action.begin
     phase = (frame - action.begin) / frames
     if action.kind in MOVES:

@@ -7,7 +7,7 @@ import random
 from typing import NamedTuple
 
 from crisp.demo.motion import Offset
-from crisp.demo.script import Video
+from crisp.demo.script import DemoVideo
 
 WIDTH, HEIGHT = 192, 108
 GRID = 16  # positions are multiples of a sixteenth of a pixel: the last bit of a sine cannot matter
@@ -27,7 +27,7 @@ class Build(NamedTuple):
     ready: Point
 
 
-class Pose(NamedTuple):
+class BodyPose(NamedTuple):
     """A player at one moment: points in the image by name, and the direction of the racket.
 
     ``points`` holds `crisp.core.skeleton.JOINTS` and the other drawn points (``near``: towards the camera,
@@ -40,7 +40,7 @@ class Pose(NamedTuple):
     aim: float
 
 
-def build(video: Video) -> Build:
+def build(video: DemoVideo) -> Build:
     """Draw the body of a video's player."""
     chance = random.Random(f"body of {video.id}")
     back = chance.uniform(50.0, 62.0)  # pixels between the edge of the image and the player
@@ -55,7 +55,7 @@ def build(video: Video) -> Build:
     )
 
 
-def pose(player: Build, offset: Offset) -> Pose:
+def pose(player: Build, offset: Offset) -> BodyPose:
     """Place a player's body.
 
     Parameters
@@ -67,7 +67,7 @@ def pose(player: Build, offset: Offset) -> Pose:
 
     Returns
     -------
-    Pose
+    BodyPose
         Positions in pixels of the image, on the grid.
     """
     unit = player.height
@@ -111,7 +111,9 @@ def pose(player: Build, offset: Offset) -> Pose:
         )
 
     picture_aim = math.atan2(-math.sin(aim), player.facing * math.cos(aim))
-    return Pose({name: to_picture(point) for name, point in body.items()}, to_picture(racket), picture_aim)
+    return BodyPose(
+        {name: to_picture(point) for name, point in body.items()}, to_picture(racket), picture_aim
+    )
 
 
 def _leg(depth: str, hip: Point, offset: Offset) -> dict[str, Point]:

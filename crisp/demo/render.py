@@ -15,10 +15,10 @@ from crisp.core.errors import fail
 from crisp.core.files import replacing
 from crisp.core.skeleton import JOINTS
 from crisp.demo.ball import flight
-from crisp.demo.body import HEIGHT, WIDTH, Pose, build, pose
+from crisp.demo.body import HEIGHT, WIDTH, BodyPose, build, pose
 from crisp.demo.motion import offset
 from crisp.demo.scene import Scene
-from crisp.demo.script import FPS, Action, Video, actions, find, strokes
+from crisp.demo.script import FPS, Action, DemoVideo, actions, find, strokes
 
 # With these settings x264 computes in integers only, so that its output is the same everywhere.
 _X264 = {"qp": "18", "preset": "medium", "x264-params": "aq-mode=0:mbtree=0:psy=0:threads=1"}
@@ -44,7 +44,7 @@ class Truth(NamedTuple):
     joints: np.ndarray
 
 
-def poses(video: Video) -> Iterator[tuple[Action, Pose]]:
+def poses(video: DemoVideo) -> Iterator[tuple[Action, BodyPose]]:
     """Yield the player's action and pose, frame by frame."""
     player = build(video)
     for action in actions(video):
@@ -53,7 +53,7 @@ def poses(video: Video) -> Iterator[tuple[Action, Pose]]:
             yield action, pose(player, offset(action.kind, frame / frames, frames, action.style))
 
 
-def truth(video: Video) -> Truth:
+def truth(video: DemoVideo) -> Truth:
     """Return the true positions of racket and joints."""
     moments = [moment for _, moment in poses(video)]
     return Truth(
@@ -62,7 +62,7 @@ def truth(video: Video) -> Truth:
     )
 
 
-def frames(video: Video) -> Iterator[np.ndarray]:
+def frames(video: DemoVideo) -> Iterator[np.ndarray]:
     """Yield the frames of a video, uint8 RGB of shape (108, 192, 3)."""
     scene = Scene(video, build(video))
     stances = [moment for _, moment in poses(video)]

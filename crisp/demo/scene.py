@@ -12,8 +12,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from crisp.demo.body import HEIGHT, WIDTH, Build, Point, Pose
-from crisp.demo.script import Video
+from crisp.demo.body import HEIGHT, WIDTH, BodyPose, Build, Point
+from crisp.demo.script import DemoVideo
 
 SCALE = 2  # drawing scale, then averaged
 SHIFT = 4  # fractional bits of OpenCV's drawing positions
@@ -57,7 +57,7 @@ class Look(NamedTuple):
     passer: float
 
 
-def look(video: Video) -> Look:
+def look(video: DemoVideo) -> Look:
     """Draw the appearance of a video."""
     chance = random.Random(f"look of {video.id}")
     return Look(
@@ -82,13 +82,13 @@ class Scene:
 
     Parameters
     ----------
-    video : Video
+    video : DemoVideo
         Determines appearance, camera and noise.
     player : Build
         The body in the video.
     """
 
-    def __init__(self, video: Video, player: Build) -> None:
+    def __init__(self, video: DemoVideo, player: Build) -> None:
         self.look = look(video)
         self.player = player
         self.chance = random.Random(f"camera of {video.id}")
@@ -97,12 +97,12 @@ class Scene:
         self.camera = (0, 0)
         self.passer = self.chance.uniform(0.0, WIDTH)
 
-    def draw(self, pose: Pose, ball: Point | None) -> np.ndarray:
+    def draw(self, pose: BodyPose, ball: Point | None) -> np.ndarray:
         """Draw the next frame.
 
         Parameters
         ----------
-        pose : Pose
+        pose : BodyPose
             The player in it.
         ball : (x, y) or None
             Position in px; None if no ball is visible.
@@ -184,7 +184,7 @@ class Scene:
             (225, 228, 232),
         )
 
-    def _draw_player(self, picture: np.ndarray, pose: Pose) -> None:
+    def _draw_player(self, picture: np.ndarray, pose: BodyPose) -> None:
         unit, points, look = self.player.height, pose.points, self.look
         near = "right" if self.player.facing > 0 else "left"
         racket_side = "near" if self.player.hand == near else "far"
@@ -217,7 +217,7 @@ class Scene:
         _disc(picture, points["nose"], 0.014 * unit, look.skin)
         arm("near", 0)
 
-    def _draw_racket(self, picture: np.ndarray, wrist: Point, pose: Pose, dim: int) -> None:
+    def _draw_racket(self, picture: np.ndarray, wrist: Point, pose: BodyPose, dim: int) -> None:
         unit = self.player.height
         _limb(picture, wrist, pose.racket, 0.03 * unit, (170, 120, 70))
         degrees = math.floor(math.degrees(pose.aim) + 0.5)

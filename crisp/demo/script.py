@@ -16,7 +16,7 @@ SHORTEST = 12  # frames of a pastime
 RALLY = (4, 5, 6)  # frames between two strokes of a rally
 
 
-class Video(NamedTuple):
+class DemoVideo(NamedTuple):
     """One demo video: its player and purpose.
 
     ``facing`` is 1 if the player looks to the right of the image and -1 to the left; ``hand`` is
@@ -40,12 +40,12 @@ class Action(NamedTuple):
     style: Style
 
 
-def _videos() -> tuple[Video, ...]:
+def _videos() -> tuple[DemoVideo, ...]:
     plan = [("train", 3, False)] * 8 + [("train", 2, False)] * 4 + [("validation", 2, False)] * 4
     plan += [("test", 2, False)] * 4 + [("test", 2, True)] * 2
     stances = [(facing, hand) for hand in ("right", "left") for facing in (1, -1)]
     return tuple(
-        Video(f"player-{number + 1:02d}", split, *stances[number % 4], rounds, detection)
+        DemoVideo(f"player-{number + 1:02d}", split, *stances[number % 4], rounds, detection)
         for number, (split, rounds, detection) in enumerate(plan)
     )
 
@@ -53,7 +53,7 @@ def _videos() -> tuple[Video, ...]:
 VIDEOS = _videos()
 
 
-def find(video_id: str) -> Video:
+def find(video_id: str) -> DemoVideo:
     """Return the demo video with that id.
 
     Raises
@@ -68,7 +68,7 @@ def find(video_id: str) -> Video:
     raise fail("crisp.demo", "no such demo video", known, video_id, "choose one of the demo's videos")
 
 
-def actions(video: Video) -> list[Action]:
+def actions(video: DemoVideo) -> list[Action]:
     """Tile a video with actions: strokes of all classes in random order, pastimes between them.
 
     Returns
@@ -128,7 +128,7 @@ def _joints(chance: random.Random) -> tuple[float, float, float]:
     return first, second, third
 
 
-def strokes(video: Video) -> list[Stroke]:
+def strokes(video: DemoVideo) -> list[Stroke]:
     """Return the true strokes of a video, sorted by time."""
     done = [action for action in actions(video) if action.kind in MOVES]
     return [Stroke(action.begin, action.end, action.kind) for action in done]

@@ -19,7 +19,7 @@ from crisp.core.progress import progress
 from crisp.core.words import counted
 from crisp.evaluation import decisions, detection_metrics, detection_plot
 from crisp.evaluation.detection import decide_frames, find_strokes, frame_probabilities, stride_frames
-from crisp.evaluation.detection_metrics import Interval
+from crisp.evaluation.detection_metrics import DetectedInterval
 from crisp.evaluation.trained_model import trained_model
 from crisp.study import samples
 from crisp.study.annotations import read_annotation
@@ -31,27 +31,29 @@ from crisp.training.devices import make_deterministic
 COLUMNS = ("video", "begin", "end", "label", "score", "probability")
 
 
-def annotated_strokes(study: Study, kept: samples.Labels | None = None) -> dict[str, list[Interval]]:
+def annotated_strokes(
+    study: Study, label_snapshot: samples.Labels | None = None
+) -> dict[str, list[DetectedInterval]]:
     """Return the annotated strokes of every untrimmed test video, in working frames.
 
     Parameters
     ----------
     study : Study
-    kept : mapping, optional
+    label_snapshot : mapping, optional
         Snapshot of strokes to use instead of the files (see `crisp.study.samples.labels`).
 
     Returns
     -------
-    dict of str to list of Interval
+    dict of str to list of DetectedInterval
         By video id.
     """
-    found: dict[str, list[Interval]] = {}
+    found: dict[str, list[DetectedInterval]] = {}
     for row in study.detection_rows:
-        known = (kept or {}).get(row.path)
+        known = (label_snapshot or {}).get(row.path)
         actions = read_annotation(study.annotation_file(row)) if known is None else known
         step = study.videos[row.video].frame_step
         found.setdefault(row.video, []).extend(
-            Interval(row.video, *samples.working_interval(begin, end, step), label)
+            DetectedInterval(row.video, *samples.working_interval(begin, end, step), label)
             for begin, end, label in actions
             if label != study.negative_class
         )
@@ -74,7 +76,7 @@ def detect_strokes(
     split: str,
     seed: int,
     device: str = "auto",
-    kept: samples.Labels | None = None,
+    label_snapshot: samples.Labels | None = None,
 ) -> dict[str, Any]:
     """Find strokes in a study's untrimmed videos with a trained variant, and compare with the annotation.
 
@@ -91,7 +93,7 @@ def detect_strokes(
         Seed of the training.
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``cuda:<n>``.
-    kept : mapping, optional
+    label_snapshot : mapping, optional
         Snapshot of strokes to use instead of the annotation files, by their path.
 
     Returns
@@ -104,7 +106,7 @@ def detect_strokes(
     CrispError
         If the study has no such video, an input is missing, or the model is not the study's.
     """
-    annotated = annotated_strokes(study, kept)
+    annotated = annotated_strokes(study, label_snapshot)
     if not annotated:
         raise fail(
             study.annotations_table,
@@ -136,7 +138,7 @@ def detect_strokes(
     return content
 
 
-def _drop_trained_on(study: Study, split: str, annotated: dict[str, list[Interval]]) -> list[str]:
+def _drop_trained_on(study: Study, split: str, annotated: dict[str, list[DetectedInterval]]) -> list[str]:
     """Drop the videos whose group trains or validates, with a warning; return them."""
     seen = trained_on(study, split)
     left_out = [video for video in annotated if study.group_of(video) in seen]
@@ -150,12 +152,12 @@ def _drop_trained_on(study: Study, split: str, annotated: dict[str, list[Interva
 
 
 def _find(
-    study: Study, variant: Variant, split: str, model: nn.Module, annotated: dict[str, list[Interval]]
-) -> tuple[dict[str, list[Interval]], dict[str, int], list[detection_plot.Timeline]]:
+    study: Study, variant: Variant, split: str, model: nn.Module, annotated: dict[str, list[DetectedInterval]]
+) -> tuple[dict[str, list[DetectedInterval]], dict[str, int], list[detection_plot.Timeline]]:
     """Return the strokes by decision rule, the number of frames by video, and the plotted timelines."""
     scale = read_scale(study, variant, split)
     normalised = normalisation.from_json(scale) if scale else None
-    found: dict[str, list[Interval]] = {rule: [] for rule in decisions.RULES}
+    found: dict[str, list[DetectedInterval]] = {rule: [] for rule in decisions.RULES}
     frames: dict[str, int] = {}
     shown = []
     videos = clip_readers(study, variant, annotated)
@@ -176,7 +178,7 @@ def _find(
     return found, frames, shown
 
 
-def write_detections(path: str | Path, found: Iterable[Interval]) -> None:
+def write_detections(path: str | Path, found: Iterable[DetectedInterval]) -> None:
     """Write ``detections.csv``; scores and probabilities have six decimals."""
     with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

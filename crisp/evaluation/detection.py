@@ -27,7 +27,7 @@ from crisp.core.parallel import ahead
 from crisp.core.progress import progress
 from crisp.core.words import counted
 from crisp.evaluation import decisions
-from crisp.evaluation.detection_metrics import Interval
+from crisp.evaluation.detection_metrics import DetectedInterval
 from crisp.evaluation.inference import model_rows
 from crisp.study.config import Detection
 
@@ -225,7 +225,7 @@ def kernel_frames(seconds: float, fps: float) -> int:
 
 def find_strokes(
     video: str, decided: Decided, classes: Sequence[str], negative: str, shortest: float
-) -> list[Interval]:
+) -> list[DetectedInterval]:
     """Return the strokes of a video: maximal runs of known frames whose best class is a stroke.
 
     A run that reaches the first or last known frame ends there, as its continuation is unknown.
@@ -244,7 +244,7 @@ def find_strokes(
 
     Returns
     -------
-    list of Interval
+    list of DetectedInterval
         In time order. The class has the highest mean smoothed probability of all stroke classes, stored as
         `probability`; the `score` is the mean of one minus the probability of the negative class.
     """
@@ -259,11 +259,11 @@ def find_strokes(
         score = 1 - means[rest]
         means[rest] = -1
         best = int(means.argmax())
-        found.append(Interval(video, begin, end, classes[best], float(score), float(means[best])))
+        found.append(DetectedInterval(video, begin, end, classes[best], float(score), float(means[best])))
     return found
 
 
-def cut(stroke: Interval, decided: Decided) -> str:
+def cut(stroke: DetectedInterval, decided: Decided) -> str:
     """Return which bounds of a stroke limit the known frames: ``begin``, ``end``, ``both`` or none."""
     first, end = decided.known
     names = [

@@ -22,7 +22,7 @@ THRESHOLDS = tuple(percent / 100 for percent in range(50, 100, 5))  # of the IoU
 Candidates = Sequence[Sequence[tuple[int, float]]]
 
 
-class Interval(NamedTuple):
+class DetectedInterval(NamedTuple):
     """An annotated or detected stroke: frames ``[begin, end)`` of a video.
 
     `label` is empty if the class is not known. For a detected stroke, `score` is the probability of
@@ -46,8 +46,8 @@ def iou(one: ArrayLike, other: ArrayLike) -> NDArray[np.float64]:
 
 
 def detection(
-    truth: Sequence[Interval],
-    found: Sequence[Interval],
+    truth: Sequence[DetectedInterval],
+    found: Sequence[DetectedInterval],
     frames: Mapping[str, int],
     classes: Sequence[str],
     negative: str,
@@ -56,7 +56,7 @@ def detection(
 
     Parameters
     ----------
-    truth, found : sequence of Interval
+    truth, found : sequence of DetectedInterval
         The annotated and detected strokes of all videos; the order of detected strokes matters in
         `campaign` only.
     frames : mapping of str to int
@@ -85,8 +85,8 @@ def detection(
 
 
 def frame_figures(
-    truth: Iterable[Interval],
-    found: Iterable[Interval],
+    truth: Iterable[DetectedInterval],
+    found: Iterable[DetectedInterval],
     frames: Mapping[str, int],
     classes: Sequence[str],
     negative: str,
@@ -120,7 +120,7 @@ def frame_figures(
 
 
 def _painted(
-    strokes: Iterable[Interval], frames: Mapping[str, int], classes: Sequence[str], negative: str
+    strokes: Iterable[DetectedInterval], frames: Mapping[str, int], classes: Sequence[str], negative: str
 ) -> NDArray[np.intp]:
     """Return the class index of every frame of all videos; later strokes overwrite earlier ones."""
     indices = {name: index for index, name in enumerate(classes)}
@@ -130,7 +130,9 @@ def _painted(
     return np.concatenate([*videos.values(), np.empty(0, np.intp)])
 
 
-def campaign(truth: Sequence[Interval], found: Sequence[Interval], one_to_one: bool = False) -> float | None:
+def campaign(
+    truth: Sequence[DetectedInterval], found: Sequence[DetectedInterval], one_to_one: bool = False
+) -> float | None:
     """Compute the "mAP" that ranked the MediaEval sport task of 2022; it is not an average precision.
 
     It is the mean over `THRESHOLDS` of precision x recall, ignoring the class. In the order given, each
@@ -139,7 +141,7 @@ def campaign(truth: Sequence[Interval], found: Sequence[Interval], one_to_one: b
 
     Parameters
     ----------
-    truth, found : sequence of Interval
+    truth, found : sequence of DetectedInterval
     one_to_one : bool
         A detected stroke matches only the annotated one with the largest overlap.
 
@@ -164,12 +166,14 @@ def _campaign_at(candidates: Candidates, threshold: float, n_truth: int, one_to_
     return len(taken) / (len(taken) + false) * len(taken) / n_truth if taken else 0.0
 
 
-def ranked(truth: Sequence[Interval], found: Sequence[Interval], classes: Sequence[str]) -> dict[str, Any]:
+def ranked(
+    truth: Sequence[DetectedInterval], found: Sequence[DetectedInterval], classes: Sequence[str]
+) -> dict[str, Any]:
     """Compute average precisions at each IoU ("0.50" to "0.95") and their mean ("mean").
 
     Parameters
     ----------
-    truth, found : sequence of Interval
+    truth, found : sequence of DetectedInterval
     classes : sequence of str
         The stroke classes.
 
@@ -200,8 +204,8 @@ def ranked(truth: Sequence[Interval], found: Sequence[Interval], classes: Sequen
 
 
 def _without_unknown(
-    truth: Sequence[Interval], found: Sequence[Interval], classes: Sequence[str]
-) -> list[Interval]:
+    truth: Sequence[DetectedInterval], found: Sequence[DetectedInterval], classes: Sequence[str]
+) -> list[DetectedInterval]:
     """Exclude detected strokes whose largest overlap is with an annotated one of unknown class."""
     if all(stroke.label in classes for stroke in truth):
         return list(found)
@@ -213,7 +217,9 @@ def _without_unknown(
     return kept
 
 
-def _precisions(truth: Sequence[Interval], found: Sequence[Interval]) -> dict[str, float | None]:
+def _precisions(
+    truth: Sequence[DetectedInterval], found: Sequence[DetectedInterval]
+) -> dict[str, float | None]:
     candidates = _candidates(truth, found)
     scores = [stroke.score for stroke in found]
     values = [_average_precision(candidates, scores, threshold, len(truth)) for threshold in THRESHOLDS]
@@ -221,7 +227,9 @@ def _precisions(truth: Sequence[Interval], found: Sequence[Interval]) -> dict[st
     return {**named, "mean": fmean(value or 0.0 for value in values) if truth else None}
 
 
-def average_precision(truth: Sequence[Interval], found: Sequence[Interval], threshold: float) -> float | None:
+def average_precision(
+    truth: Sequence[DetectedInterval], found: Sequence[DetectedInterval], threshold: float
+) -> float | None:
     """Compute the area under the precision-recall curve, all points interpolated (as PASCAL VOC from 2010).
 
     From the highest score down, each detected stroke matches the unmatched annotated one with the largest
@@ -230,7 +238,7 @@ def average_precision(truth: Sequence[Interval], found: Sequence[Interval], thre
 
     Parameters
     ----------
-    truth, found : sequence of Interval
+    truth, found : sequence of DetectedInterval
     threshold : float
         Minimum IoU, one of `THRESHOLDS`.
 
@@ -265,7 +273,7 @@ def _average_precision(
 
 
 def _candidates(
-    truth: Sequence[Interval], found: Sequence[Interval], least: float = THRESHOLDS[0]
+    truth: Sequence[DetectedInterval], found: Sequence[DetectedInterval], least: float = THRESHOLDS[0]
 ) -> Candidates:
     """Return for each detected stroke the annotated ones of its video that overlap it by at least `least`."""
     by_video: dict[str, list[int]] = defaultdict(list)

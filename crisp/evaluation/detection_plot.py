@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from crisp.core.plotting import BLUE, GREEN, GREY, ORANGE, annotate, heading, legend, picture
 from crisp.core.words import counted
-from crisp.evaluation.detection_metrics import THRESHOLDS, Interval, iou
+from crisp.evaluation.detection_metrics import THRESHOLDS, DetectedInterval, iou
 
 MOST_VIDEOS = 40  # per figure; more would make it too tall
 
@@ -22,8 +22,8 @@ class Timeline(NamedTuple):
 
     video: str
     fps: float
-    truth: Sequence[Interval]
-    found: Sequence[Interval]
+    truth: Sequence[DetectedInterval]
+    found: Sequence[DetectedInterval]
     probability: ArrayLike
 
 
@@ -85,6 +85,6 @@ def _timeline(axes: Axes, video: Timeline) -> None:
     axes.set_title(video.video, fontsize=9, fontweight="normal")
 
 
-def _bar(axes: Axes, stroke: Interval, fps: float, bottom: float, **style: Any) -> None:
+def _bar(axes: Axes, stroke: DetectedInterval, fps: float, bottom: float, **style: Any) -> None:
     span = (stroke.begin / fps, (stroke.end - stroke.begin) / fps)
     axes.broken_barh([span], (bottom, 0.5), linewidth=1, **style)

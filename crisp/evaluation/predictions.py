@@ -16,10 +16,9 @@ from crisp.core.errors import fail
 from crisp.core.files import replacing
 from crisp.core.limits import frame_bounds
 from crisp.evaluation import decisions, metrics
-from crisp.study import super_classes as superclasses
 from crisp.study.annotations import is_unknown
 from crisp.study.samples import Sample
-from crisp.study.super_classes import SuperClasses
+from crisp.study.super_classes import SuperClasses, map_to_super_classes, super_class_names
 
 
 def class_indices(samples: Iterable[Sample], classes: Sequence[str]) -> NDArray[np.intp]:
@@ -106,7 +105,7 @@ def _figures(
     """Compute the metrics of one decision rule, including those by super-class."""
     coarse = {
         name: metrics.classification(
-            *superclasses.mapped(truth, ranked, classes, members), superclasses.names(classes, members)
+            *map_to_super_classes(truth, ranked, classes, members), super_class_names(classes, members)
         )
         for name, members in super_classes.items()
     }

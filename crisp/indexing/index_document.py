@@ -15,7 +15,7 @@ from crisp.clips.reader import ClipReader
 from crisp.core.versions import INDEX
 from crisp.core.words import counted
 from crisp.evaluation import detection
-from crisp.evaluation.detection_metrics import Interval
+from crisp.evaluation.detection_metrics import DetectedInterval
 from crisp.indexing.model import Model
 from crisp.preparation import roi
 from crisp.preparation.video import Source
@@ -202,7 +202,7 @@ def _warnings(unlike: DomainGap | None, model: Model, shown: np.ndarray) -> list
 
 
 def _stroke(
-    run: Interval, decided: detection.Decided, source: Source, step: int, model: Model
+    run: DetectedInterval, decided: detection.Decided, source: Source, step: int, model: Model
 ) -> IndexedStroke:
     """Convert a stroke for ``index.json``: in frames of the video file, with calibrated probabilities."""
     means = decided.smoothed[run.begin : run.end].mean(axis=0)

@@ -135,7 +135,7 @@ def _flow(images: Path, target: Path, backend: str, workers: int) -> None:
         print(f"warning: {error}\n    computing it with another backend instead: {target}", file=sys.stderr)
         _flow(images, target, "auto", workers)
         return
-    flow.gather(images, parts, target)
+    flow.join_parts(images, parts, target)
     for path in parts:
         path.unlink()
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from crisp.core.skeleton import CHANNELS as POSE_CHANNELS
+from crisp.core.skeleton import POSE_CHANNELS
 from crisp.models.branch import CHANNELS, Branch
 from crisp.models.initialisation import initialise
 from crisp.models.pose import Pose
@@ -49,7 +49,7 @@ def input_shape(stream: str, size: tuple[int, int, int]) -> tuple[int, ...]:
     return (POSE_CHANNELS, size[0]) if stream == "pose" else (CHANNELS[stream], *size)
 
 
-def table(study: Study) -> list[dict[str, Any]]:
+def model_table(study: Study) -> list[dict[str, Any]]:
     """List the models of a study: `variant`, `model`, `parameters` and `inputs` (shape by stream).
 
     The weights are counted without being allocated.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from crisp.core.errors import fail
-from crisp.core.skeleton import CHANNELS
+from crisp.core.skeleton import POSE_CHANNELS
 from crisp.models.branch import FEATURES, FILTERS
 
 
@@ -35,7 +35,7 @@ class PoseTrunk(nn.Module):
         if frames < shrink:
             raise fail("model", "clip is too small", f"at least {shrink} frames", frames, "raise size")
         self.blocks = nn.Sequential()
-        for before, after in zip((CHANNELS, *FILTERS), FILTERS, strict=False):
+        for before, after in zip((POSE_CHANNELS, *FILTERS), FILTERS, strict=False):
             self.blocks.append(
                 nn.Sequential(nn.Conv1d(before, after, 3, padding=1), nn.ReLU(), nn.MaxPool1d(2))
             )

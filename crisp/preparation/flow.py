@@ -284,7 +284,7 @@ def part_bounds(count: int, part: int, parts: int) -> tuple[int, int]:
     return chunks * (part - 1) // parts * CHUNK, min(count, chunks * part // parts * CHUNK)
 
 
-def gather(frames: str | Path, parts: Sequence[str | Path], target: str | Path) -> None:
+def join_parts(frames: str | Path, parts: Sequence[str | Path], target: str | Path) -> None:
     """Join the parts of a video's flow into the same file as from one job.
 
     Compressed chunks are copied as they are. The number of parts is recorded beside the file.
@@ -331,7 +331,7 @@ def gather(frames: str | Path, parts: Sequence[str | Path], target: str | Path) 
                 flow.copy(file["flow"])
 
 
-def read(file: h5py.File, begin: int, end: int) -> np.ndarray:
+def read_flow(file: h5py.File, begin: int, end: int) -> np.ndarray:
     """Return the flow of frames of an open stage file.
 
     Parameters

@@ -15,7 +15,7 @@ from crisp.core.progress import progress
 from crisp.preparation import video
 
 CHUNK = 16  # frames per chunk; the unit of memory of every preparation job
-FACTS = {  # attributes of a stage file that describe the video
+VIDEO_FACTS = {  # attributes of a stage file that describe the video
     "fps": float,
     "frame_step": int,
     "source": str,
@@ -61,18 +61,18 @@ def described(path: str | Path) -> video.Source:
         If it is missing or damaged.
     """
     with stage_files.open_stage(path, "frames") as file:
-        told = stage_files.facts(file, FACTS)
+        recorded = stage_files.facts(file, VIDEO_FACTS)
     return video.Source(
-        Path(told["source"]),
-        told["source_sha256"],
-        told["source_width"],
-        told["source_height"],
-        told["fps"] * told["frame_step"],
-        claimed=told["claimed_frames"],
-        decoded=told["decoded_frames"],
-        broken=told["broken_packets"],
-        resized=told["resized_frames"],
-        variable_rate=told["variable_frame_rate"],
+        Path(recorded["source"]),
+        recorded["source_sha256"],
+        recorded["source_width"],
+        recorded["source_height"],
+        recorded["fps"] * recorded["frame_step"],
+        claimed=recorded["claimed_frames"],
+        decoded=recorded["decoded_frames"],
+        broken=recorded["broken_packets"],
+        resized=recorded["resized_frames"],
+        variable_rate=recorded["variable_frame_rate"],
     )
 
 

@@ -18,13 +18,15 @@ from crisp.core.skeleton import POINTS
 from crisp.core.unreadable import made_by_workflow
 from crisp.core.words import counted
 from crisp.preparation import poses
-from crisp.preparation import roi as roi_stage
-from crisp.preparation.frames import FACTS as FRAMES
+from crisp.preparation.frames import VIDEO_FACTS
 from crisp.preparation.poses import read_poses
 from crisp.preparation.poses.people import People
+from crisp.preparation.roi import read_centres
 
 CHUNK = 256  # frames per chunk
-FACTS = {key: FRAMES[key] for key in ("fps", "frame_step", "decoded_frames", "source_width", "source_height")}
+FACTS = {
+    key: VIDEO_FACTS[key] for key in ("fps", "frame_step", "decoded_frames", "source_width", "source_height")
+}
 OUTSIDE = 0.5  # share of points outside the image, by a tenth of its side, above which the file is rejected
 
 
@@ -82,7 +84,7 @@ def filled(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
     return np.where(known(points)[..., None], points, absent[:, None])
 
 
-class Video(NamedTuple):
+class PreparedVideo(NamedTuple):
     """Properties of a video from its stage files.
 
     Attributes
@@ -106,7 +108,7 @@ class Video(NamedTuple):
     method: str
 
     @classmethod
-    def read(cls, frames: str | Path, roi: str | Path) -> Video:
+    def read(cls, frames: str | Path, roi: str | Path) -> PreparedVideo:
         """Read the stage files of frames and ROI.
 
         Raises
@@ -119,7 +121,7 @@ class Video(NamedTuple):
             count, *shape = rgb.shape[:3]
             about = stage_files.facts(images, FACTS)
             sha256 = str(rgb.attrs["sha256"])
-            centres = roi_stage.read_centres(region, 0, len(region["roi"]))
+            centres = read_centres(region, 0, len(region["roi"]))
             method = str(region.attrs.get("method", ""))
         if len(centres) != count:
             what = f"ROI does not belong to {frames}"
@@ -162,7 +164,7 @@ def extract_pose(
     CrispError
         If a stage file is missing or damaged, or the pose file is damaged, of another video, or lacks joints.
     """
-    video = Video.read(frames, roi)
+    video = PreparedVideo.read(frames, roi)
     found = read_poses(source, video.about["decoded_frames"], joints)
     _same_shape(source, found, video.about)
     height, working_width = video.shape
@@ -179,7 +181,11 @@ def extract_pose(
 
 
 def write_pose(
-    target: str | Path, video: Video, people: np.ndarray, source: str | Path, attributes: dict[str, Any]
+    target: str | Path,
+    video: PreparedVideo,
+    people: np.ndarray,
+    source: str | Path,
+    attributes: dict[str, Any],
 ) -> None:
     """Write the pose stage file of the player: in each frame, the person nearest to the ROI centre.
 
@@ -187,7 +193,7 @@ def write_pose(
     ----------
     target : path-like
         Stage file to write.
-    video : Video
+    video : PreparedVideo
     people : ndarray, (N, P, 14, 3)
         (x, y, score) in working px, from :func:`with_centre`.
     source : path-like

@@ -74,7 +74,7 @@ def estimate_poses(frames: str | Path, region: str | Path, target: str | Path) -
     CrispError
         If a stage file is missing or damaged, or MediaPipe is not installed.
     """
-    video = pose.Video.read(frames, region)
+    video = pose.PreparedVideo.read(frames, region)
     name = f"{Path(frames).parent.name} pose"
     points = np.empty((len(video.centres), 1, len(POINTS), 3))
     with _mediapipe() as (detect, version), stage_files.open_stage(frames, "frames") as images:

@@ -23,7 +23,7 @@ from crisp.core import stage_files
 from crisp.core.errors import fail
 from crisp.core.progress import progress
 from crisp.core.unreadable import made_by_workflow
-from crisp.preparation import flow as flows
+from crisp.preparation.flow import read_flow
 
 CHUNK = 16  # frames per block
 POWER = 16.0  # exponent of the strength, in the mean that represents the strongest motion
@@ -362,7 +362,7 @@ def extract_roi(
             for begin in progress(begins, f"blocks of {CHUNK} frames", name, len(begins)):
                 end = min(begin + CHUNK, count)
                 mask = foreground.masks(stage_files.read_rows(rgb, begin, end))
-                seen = masked(flows.read(motion, begin, end), mask)
+                seen = masked(read_flow(motion, begin, end), mask)
                 masks.append(mask)
                 found.append(positions(seen, alpha, theta, power))
                 stats.append(statistics(seen))
@@ -384,6 +384,6 @@ def _check_flow(flow: str | Path, motion: h5py.File, frames: str | Path, rgb: h5
             remedy = stage_files.remake(flow, "flow")
         raise fail(flow, what, f"frames of SHA-256 {rgb.attrs['sha256']}", computed_from, remedy)
     if motion["flow"].shape[:3] != rgb.shape[:3]:
-        sizes = f"{rgb.shape[:3]} frames, height and width"
+        sizes = f"(frames, height, width) = {rgb.shape[:3]}"
         remedy = "give the flow of these frames"
         raise fail(flow, f"flow does not belong to {frames}", sizes, motion["flow"].shape[:3], remedy)

@@ -26,7 +26,7 @@ VOLUME_ATTRIBUTES = {
 }
 
 
-def join(target: str | Path, methods: list[str], pose: bool = False) -> None:
+def join_volume(target: str | Path, methods: list[str], pose: bool = False) -> None:
     """Write a volume that links the stage files beside it.
 
     Members: `rgb`, and for each flow method `flow/<method>`, `roi/<method>`,
@@ -70,7 +70,7 @@ def join(target: str | Path, methods: list[str], pose: bool = False) -> None:
             file[name] = h5py.ExternalLink(stage_file, dataset)
 
 
-def refresh(target: str | Path) -> None:
+def refresh_volume(target: str | Path) -> None:
     """Write a volume of all current stage files of a video.
 
     The ROI jobs of several methods, and the pose job, may end at the same time: each checks again after
@@ -78,7 +78,7 @@ def refresh(target: str | Path) -> None:
     """
     joined: tuple[list[str], bool] = ([], False)
     while (prepared := _prepared(Path(target).parent)) != joined and prepared[0]:
-        join(target, *prepared)
+        join_volume(target, *prepared)
         joined = prepared
 
 

@@ -151,7 +151,7 @@ def read_preparation(
             float(images.attrs["fps"]),
             at,
             np.concatenate([stage_files.read_rows(images["rgb"], frame, frame + 1) for frame in at]),
-            np.concatenate([flow.read(motion, frame, frame + 1) for frame in at]),
+            np.concatenate([flow.read_flow(motion, frame, frame + 1) for frame in at]),
             centres,
             raw,
             rms_speed(stats),

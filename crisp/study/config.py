@@ -186,12 +186,12 @@ class Study:
         return Path("results/studies") / self.name
 
     @cached_property
-    def videos(self) -> dict[str, tables.Video]:
+    def videos(self) -> dict[str, tables.VideoRow]:
         """Return every row of the video table by id, including unused ones."""
         return {row.video: row for row in tables.read_videos(self.videos_table)}
 
     @cached_property
-    def used(self) -> dict[str, tables.Video]:
+    def used(self) -> dict[str, tables.VideoRow]:
         """Return the videos in use, by id."""
         return {video: row for video, row in self.videos.items() if row.use}
 
@@ -237,7 +237,7 @@ class Study:
         """Return the group of a video: its column `group`, or the video itself."""
         return self.videos[video].group or f"video:{video}"
 
-    def video(self, name: str) -> tables.Video:
+    def video(self, name: str) -> tables.VideoRow:
         """Return the row of a video.
 
         Raises

@@ -138,11 +138,11 @@ def _store(videos_table: str | Path, updated: dict[str, Measure]) -> None:
         tables.write_videos(videos_table, [_measured(row, updated.get(row.video)) for row in rows])
 
 
-def _measured(row: tables.Video, found: Measure | None) -> tables.Video:
+def _measured(row: tables.VideoRow, found: Measure | None) -> tables.VideoRow:
     return replace(row, **{name: getattr(found, name) for name in MEASURED}) if found else row
 
 
-def _wanted(rows: list[tables.Video], only: set[str], videos_table: str | Path) -> list[tables.Video]:
+def _wanted(rows: list[tables.VideoRow], only: set[str], videos_table: str | Path) -> list[tables.VideoRow]:
     unknown = sorted(only - {row.video for row in rows})
     if unknown:
         raise fail(
@@ -155,7 +155,7 @@ def _wanted(rows: list[tables.Video], only: set[str], videos_table: str | Path) 
     return [row for row in rows if (row.video in only if only else row.use)]
 
 
-def _change(row: tables.Video, found: Measure) -> str:
+def _change(row: tables.VideoRow, found: Measure) -> str:
     """Return the differences, with shortened hashes; empty if there are none."""
     changes = []
     for name in MEASURED:

@@ -22,7 +22,12 @@ STROKES = {
 }
 TTSTROKE21 = (
     NEGATIVE,
-    *(f"{kind} {hand} {stroke}" for kind, names in STROKES.items() for hand in HANDS for stroke in names),
+    *(
+        f"{kind} {hand} {stroke}"
+        for kind, super_class_names in STROKES.items()
+        for hand in HANDS
+        for stroke in super_class_names
+    ),
 )
 
 
@@ -41,12 +46,12 @@ def of_ttstroke21(classes: Sequence[str]) -> dict[str, dict[str, str]]:
     }
 
 
-def names(classes: Sequence[str], members: Mapping[str, str]) -> list[str]:
+def super_class_names(classes: Sequence[str], members: Mapping[str, str]) -> list[str]:
     """Return the super-classes, in order of first occurrence in the classes."""
     return list(dict.fromkeys(members[name] for name in classes))
 
 
-def mapped(
+def map_to_super_classes(
     truth: ArrayLike, ranked: ArrayLike, classes: Sequence[str], members: Mapping[str, str]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Map truth and ranking of strokes to super-classes, in the indices of `names`.
@@ -71,7 +76,7 @@ def mapped(
     truth, ranked : ndarray
         (n,) and (n, M), M super-classes.
     """
-    coarse = names(classes, members)
+    coarse = super_class_names(classes, members)
     index = np.array([coarse.index(members[name]) for name in classes], dtype=np.intp)
     actual = np.asarray(truth, dtype=np.intp)
     orders = np.asarray(ranked, dtype=np.intp).reshape(len(actual), len(classes))

@@ -25,7 +25,7 @@ LARGEST = {"size": 2**63, "frames": MOST_FRAMES, "frame_step": MOST_FRAMES}  # o
 
 
 @dataclass(frozen=True)
-class Video:
+class VideoRow:
     """A row of ``videos.tsv``.
 
     Attributes
@@ -87,7 +87,7 @@ class Annotation:
     split: str = ""
 
 
-def read_videos(path: str | Path) -> list[Video]:
+def read_videos(path: str | Path) -> list[VideoRow]:
     """Read ``videos.tsv``.
 
     Raises
@@ -97,7 +97,7 @@ def read_videos(path: str | Path) -> list[Video]:
         faults are listed, each with its line.
     """
     required = ["video", "path", "size", "frames", "sha256", "fps", "group", "use", "note"]
-    videos: list[Video] = []
+    videos: list[VideoRow] = []
     faults: list[Fault] = []
     seen: dict[str, int] = {}
     for line, row in _read(path, required, optional=["frame_step"]):
@@ -128,8 +128,8 @@ def _id_faults(where: str, video: str, first: int | None) -> Iterator[Fault]:
         yield Fault(where, "video id is taken (ignoring case)", "unique ids", found, "rename one")
 
 
-def _video(row: dict[str, str]) -> Video:
-    return Video(
+def _video(row: dict[str, str]) -> VideoRow:
+    return VideoRow(
         video=row["video"],
         path=row["path"],
         size=_number(row, "size", 0),
@@ -260,10 +260,10 @@ def _cell_faults(path: str | Path, lines: list[tuple[int, list[str]]], count: in
                 yield Fault(where, what, "printable text", repr(cell)[:50], "correct the cell")
 
 
-def write_videos(path: str | Path, videos: Iterable[Video]) -> None:
+def write_videos(path: str | Path, videos: Iterable[VideoRow]) -> None:
     """Write ``videos.tsv``; the column `frame_step` only if a video needs it."""
     rows = list(videos)
-    columns = [field.name for field in fields(Video)]
+    columns = [field.name for field in fields(VideoRow)]
     if all(video.frame_step == 1 for video in rows):
         columns.remove("frame_step")
     write_rows(path, columns, ([_cell(getattr(video, name)) for name in columns] for video in rows))

@@ -111,7 +111,7 @@ class Trainer:
         """Read the clips of both parts through the clip cache, and crop them on the GPU if there is one."""
         cache = Cache.of_size(self.study.training.cache_gb)
         for part in self.datasets.values():
-            part.cache, part.uncut = cache, self.device.type == "cuda"
+            part.cache, part.defer_crop = cache, self.device.type == "cuda"
             for reader in part.readers.values():
                 reader.facts  # noqa: B018 as it is now; the end of the training compares
         if cache is not None:

@@ -15,8 +15,8 @@ from crisp.core import names
 from crisp.core.errors import CrispError, Fault
 from crisp.core.words import counted
 from crisp.study import tables
-from crisp.study.checks import labels as check_labels
 from crisp.study.checks import owner, pose_sources, preparation
+from crisp.study.checks.labels import check_labels
 from crisp.study.checks.models import check_models, started_from_files
 from crisp.study.checks.owner import check_owner
 from crisp.study.checks.preparation import check_preparation
@@ -69,7 +69,7 @@ def check_study(
     faults += _origins(study)
     faults += check_preparation(study)
     faults += pose_sources.check(study)
-    labels = check_labels.check_labels(study)
+    labels = check_labels(study)
     for found in (
         check_videos(study, study_file, decode, look=not record),
         labels[:2],

@@ -46,7 +46,7 @@ class Finding(NamedTuple):
         return f"{line}\n{'':<19}remedy: {self.remedy}" if self.remedy else line
 
 
-def examine(gpu: bool = False, slurm: bool = False, results: str | Path = "results") -> list[Finding]:
+def examine_machine(gpu: bool = False, slurm: bool = False, results: str | Path = "results") -> list[Finding]:
     """Check this machine.
 
     Parameters

@@ -27,7 +27,7 @@ def this_machine() -> Machine:
 
 
 def study_cost(
-    content: dict[str, Any], rows: Sequence[tables.Video], kept: Labels, machine: Machine
+    content: dict[str, Any], rows: Sequence[tables.VideoRow], label_snapshot: Labels, machine: Machine
 ) -> Cost | None:
     """Return the cost of a study with these videos.
 
@@ -35,9 +35,9 @@ def study_cost(
     ----------
     content : dict
         Content of the study file; its table of videos need not exist.
-    rows : sequence of Video
+    rows : sequence of VideoRow
         Rows of that table.
-    kept : mapping
+    label_snapshot : mapping
         Strokes to use instead of the annotation files, by their path.
     machine : Machine
         Machine that the study would run on.
@@ -56,7 +56,7 @@ def study_cost(
         for split in (content["split"], {"method": "stratified", "shares": [0.4, 0.3, 0.3]}):
             try:
                 made = load.resolve_study({**trial, "split": split})
-                planned = plan_study(made, everything=True, kept=kept)
+                planned = plan_study(made, everything=True, label_snapshot=label_snapshot)
             except CrispError:
                 continue
             core, gpu = planned.total("core_hours"), planned.total("gpu_hours")

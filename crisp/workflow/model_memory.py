@@ -28,7 +28,7 @@ KEPT, KEPT_BY_ATTENTION, PASSING = 2.5, 5, 2
 
 
 def parameters(variant: Variant, classes: int) -> int:
-    """Return the number of weights of a variant's model, as `crisp.models.table` counts them."""
+    """Return the number of weights of a variant's model, as `crisp.models.model_table` counts them."""
     parts = [stream for stream in variant.streams if stream in CHANNELS]
     count = sum(_trunk(CHANNELS[stream], variant.size, variant.attention) for stream in parts)
     if "pose" in variant.streams:

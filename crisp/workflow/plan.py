@@ -13,9 +13,9 @@ from pathlib import Path
 
 from crisp.core.errors import CrispError, Fault
 from crisp.core.words import counted
-from crisp.study import samples as strokes
 from crisp.study import training_samples
 from crisp.study.config import Study, Variant
+from crisp.study.samples import Labels, Sample
 from crisp.workflow.split_samples import SplitSamples
 
 WIDTH, HEIGHT = 320, 180  # px; the constants below are for frames of this size
@@ -41,7 +41,7 @@ WEIGHT, COPIES = 4, 3  # bytes per weight; copies in the resume state (two of `l
 
 
 @dataclass(frozen=True)
-class Row:
+class CostRow:
     """Cost of a rule's jobs; `of` is a flow method or a variant, `gigabytes` the size of their outputs."""
 
     rule: str
@@ -60,7 +60,7 @@ class Plan:
     `gigabytes_of_states` the resume states of all trainings at once.
     """
 
-    rows: list[Row]
+    rows: list[CostRow]
     core_hours_without_gpu: float
     gigabytes_of_states: float
 
@@ -69,7 +69,7 @@ class Plan:
         return sum(getattr(row, name) for row in self.rows)
 
 
-def plan_study(study: Study, everything: bool = False, kept: strokes.Labels | None = None) -> Plan:
+def plan_study(study: Study, everything: bool = False, label_snapshot: Labels | None = None) -> Plan:
     """Estimate the cost of a study's jobs, by default only those with missing outputs.
 
     Parameters
@@ -77,7 +77,7 @@ def plan_study(study: Study, everything: bool = False, kept: strokes.Labels | No
     study : Study
     everything : bool
         Include finished jobs.
-    kept : mapping, optional
+    label_snapshot : mapping, optional
         Snapshot of strokes to use instead of the annotation files (see
         :func:`crisp.study.samples.collect_samples`).
 
@@ -100,12 +100,12 @@ def plan_study(study: Study, everything: bool = False, kept: strokes.Labels | No
                 for video in unscanned
             )
         )
-    left = _Left(study, everything, kept)
+    left = _Left(study, everything, label_snapshot)
     prepared = _preparation(study, left)
     labels = [
-        Row("strokes", jobs=left.strokes),
-        Row("split", jobs=sum(left.splits.values())),
-        Row("training_samples", jobs=sum(left.training.values())),
+        CostRow("strokes", jobs=left.strokes),
+        CostRow("split", jobs=sum(left.splits.values())),
+        CostRow("training_samples", jobs=sum(left.training.values())),
     ]
     fitted = {(variant.flow, variant.norm_method) for variant in study.variants if "flow" in variant.streams}
     normalised = sum(left.normalisation(split, *each) for split in left.splits for each in sorted(fitted))
@@ -116,10 +116,10 @@ def plan_study(study: Study, everything: bool = False, kept: strokes.Labels | No
     roi = left.videos["roi", study.flow_methods[0]]
     pictures = sum(video in roi or left.file(study.quality_picture(video)) for video in study.pictured)
     reported = [
-        Row("quality", jobs=pictures, core_hours=START * pictures / 3600),
-        Row("summary", jobs=summary),
+        CostRow("quality", jobs=pictures, core_hours=START * pictures / 3600),
+        CostRow("summary", jobs=summary),
     ]
-    rows = [*prepared, *labels, Row("normalisation", jobs=normalised), *trained, *reported]
+    rows = [*prepared, *labels, CostRow("normalisation", jobs=normalised), *trained, *reported]
     return Plan([row for row in rows if row.jobs], cores, states)
 
 
@@ -157,7 +157,7 @@ def seconds(study: Study, gpu: bool, cores: int) -> dict[str, float]:
 class _Left:
     """Missing outputs, and all outputs that depend on them."""
 
-    def __init__(self, study: Study, everything: bool, kept: strokes.Labels | None = None) -> None:
+    def __init__(self, study: Study, everything: bool, label_snapshot: Labels | None = None) -> None:
         self.study, self.everything = study, everything
         self.videos = {("frames", ""): self._videos("frames", "", set())}
         for method in study.flow_methods:
@@ -169,7 +169,7 @@ class _Left:
             self.videos["pose", ""] = self._videos("pose", "", before)
         frames = self.videos["frames", ""]
         self.strokes = bool(frames) or self.file(study.results / "strokes.tsv")
-        self.samples = SplitSamples(study, kept)
+        self.samples = SplitSamples(study, label_snapshot)
         self.splits, self.training = {}, {}
         for split in study.split_names:
             self.splits[split] = self.strokes or self.file(study.results / "splits" / f"{split}.tsv")
@@ -216,11 +216,11 @@ class _Left:
         return self.samples.videos(split, *training_samples.TRAINING)
 
 
-def _preparation(study: Study, left: _Left) -> list[Row]:
+def _preparation(study: Study, left: _Left) -> list[CostRow]:
     height = study.width * HEIGHT / WIDTH  # videos.tsv has no image size
     pixels = study.width * height / (WIDTH * HEIGHT)
 
-    def row(stage: str, method: str, seconds: float) -> Row:
+    def row(stage: str, method: str, seconds: float) -> CostRow:
         videos = [study.used[video] for video in left.videos[stage, method]]
         frames = sum(video.working_frames for video in videos)
         if stage == "flow" and method == "deepflow" and study.flow_backend == "opencv":
@@ -233,12 +233,12 @@ def _preparation(study: Study, left: _Left) -> list[Row]:
         parts = [study.flow_parts(video.video, method) if stage == "flow" else 1 for video in videos]
         jobs = sum(count + 1 if count > 1 else 1 for count in parts)  # one more joins the parts
         hours = (cost + START * jobs) / 3600
-        return Row(stage, method, jobs, hours, gpu, frames * BYTES[stage] * pixels / 1e9)
+        return CostRow(stage, method, jobs, hours, gpu, frames * BYTES[stage] * pixels / 1e9)
 
     methods = study.flow_methods
     generated = {video for video in study.used if study.generate and left.file(study.source(video))}
     return [
-        Row("demo", jobs=len(generated)),
+        CostRow("demo", jobs=len(generated)),
         row("frames", "", DECODING),
         *(row("flow", method, FLOW[method]) for method in methods),
         *(row("roi", method, ROI) for method in methods),
@@ -250,10 +250,10 @@ def _weights(study: Study) -> dict[str, int]:
     """Return the number of weights of each variant's model."""
     from crisp import models
 
-    return {row["variant"]: row["parameters"] for row in models.table(study)}
+    return {row["variant"]: row["parameters"] for row in models.model_table(study)}
 
 
-def _models(study: Study, left: _Left, weights: Mapping[str, int]) -> tuple[list[Row], float, float]:
+def _models(study: Study, left: _Left, weights: Mapping[str, int]) -> tuple[list[CostRow], float, float]:
     """Return rows for all model jobs, their core-hours without a GPU, and gigabytes of resume states."""
     parts = {name: left.samples.parts(name) for name in study.split_names}
     rows, cores, states = [], 0.0, 0.0
@@ -269,11 +269,11 @@ def _models(study: Study, left: _Left, weights: Mapping[str, int]) -> tuple[list
             evaluation += tested * size * FORWARD * _windows(of["test"], variant.size[0]) / 3600
             trainings, evaluations = trainings + trained, evaluations + tested
         model = weights.get(variant.name, 0) * WEIGHT / 1e9
-        rows.append(Row("train", variant.name, trainings, 0.0, training / GPU_CORES, trainings * model))
-        rows.append(Row("evaluate", variant.name, evaluations, 0.0, evaluation / GPU_CORES))
+        rows.append(CostRow("train", variant.name, trainings, 0.0, training / GPU_CORES, trainings * model))
+        rows.append(CostRow("evaluate", variant.name, evaluations, 0.0, evaluation / GPU_CORES))
         detections = _detections(study, left, variant)
         detection = detections * size * FORWARD * _strides(study) / 3600
-        rows.append(Row("detect", variant.name, detections, 0.0, detection / GPU_CORES))
+        rows.append(CostRow("detect", variant.name, detections, 0.0, detection / GPU_CORES))
         cores += training + evaluation + detection
         states += trainings * model * COPIES
     return rows, cores, states
@@ -300,7 +300,7 @@ def _relative_size(variant: Variant) -> float:
     return videos / 2 * voxels / (CLIP[0] * CLIP[1] * CLIP[2])
 
 
-def _windows(samples: Iterable[strokes.Sample], frames: int) -> int:
+def _windows(samples: Iterable[Sample], frames: int) -> int:
     """Return the number of windows of `frames` frames that evaluation slides over samples (stride 1)."""
     return sum(max(1, sample.end - sample.begin - frames + 1) for sample in samples)
 

@@ -16,8 +16,7 @@ from typing import NoReturn
 
 from crisp.core.errors import CrispError, fail
 from crisp.study.config import Study
-from crisp.workflow import run
-from crisp.workflow import run_record as heads
+from crisp.workflow import run, run_record
 from crisp.workflow.run_record import Head, read_record
 
 DEMO = Path("config/config.yaml")  # the study of a command without --configfile
@@ -165,19 +164,19 @@ def recover(study: Study, study_file: Path, go_on: bool = True) -> list[str] | N
         changed.
     """
     # Unlocking removes the locks of every study in this folder, so none may run.
-    for path, other in heads.living(study).items():
-        raise heads.busy(path, other)
-    head = read_record(heads.record(study))
+    for path, other in run_record.living(study).items():
+        raise run_record.busy(path, other)
+    head = read_record(run_record.record(study))
     if head is None:
         return None
-    heads.check_own(heads.record(study), head)
+    run_record.check_own(run_record.record(study), head)
     words = command(head, study_file) if go_on else []
-    ended = heads.end(head)
+    ended = run_record.end(head)
     print(
         f"the run of {head} was interrupted; {ended} of its jobs were still running and have been cancelled"
     )
     sys.stdout.flush()
     if run.call(run.command(study_file, "none", 1, ["--unlock"])):
         raise fail(Path.cwd(), "cannot be unlocked", "snakemake --unlock", "an error, above")
-    heads.record(study).unlink()
+    run_record.record(study).unlink()
     return words

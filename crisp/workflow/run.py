@@ -11,7 +11,7 @@ from pathlib import Path
 
 from crisp.core.errors import fail
 from crisp.study.config import Study
-from crisp.workflow import run_record as heads
+from crisp.workflow import run_record
 from crisp.workflow.run_record import read_record
 
 PROFILE = "local"
@@ -94,12 +94,12 @@ def check_free(study: Study, study_file: Path) -> None:
     CrispError
         Naming the run and the remedy.
     """
-    path = heads.record(study)
+    path = run_record.record(study)
     head = read_record(path)
     if head is None:
         return
-    if heads.alive(head):
-        raise heads.busy(path, head)
+    if run_record.alive(head):
+        raise run_record.busy(path, head)
     raise fail(
         path,
         "the last run of this study was interrupted",
@@ -130,13 +130,13 @@ def check_begun(study: Study, study_file: Path) -> None:
 def become(words: Sequence[str]) -> None:
     """Print a Snakemake command and replace this process with it, so that its exit code is returned."""
     _announce(words)
-    os.execvpe(words[0], list(words), heads.environment())
+    os.execvpe(words[0], list(words), run_record.environment())
 
 
 def call(words: Sequence[str]) -> int:
     """Print a Snakemake command, run it and return its exit code."""
     _announce(words)
-    return subprocess.run(words, env=heads.environment(), check=False).returncode
+    return subprocess.run(words, env=run_record.environment(), check=False).returncode
 
 
 def _announce(words: Sequence[str]) -> None:

@@ -23,12 +23,12 @@ class SplitSamples:
     Parameters
     ----------
     study : Study
-    kept : mapping, optional
+    label_snapshot : mapping, optional
         Snapshot of strokes to use instead of the files (see `crisp.study.samples.labels`).
     """
 
-    def __init__(self, study: Study, kept: Labels | None = None) -> None:
-        self.study, self.kept = study, kept
+    def __init__(self, study: Study, label_snapshot: Labels | None = None) -> None:
+        self.study, self.label_snapshot = study, label_snapshot
         self._parts: dict[str, dict[str, list[Sample]]] = {}
         self._videos: dict[tuple[str, ...], list[str]] = {}  # requested by every job of a split
 
@@ -36,7 +36,7 @@ class SplitSamples:
     def samples(self) -> list[Sample]:
         """Return all samples of the study."""
         counts = {video: row.working_frames for video, row in self.study.used.items()}
-        return collect_samples(self.study, counts, self.kept)
+        return collect_samples(self.study, counts, self.label_snapshot)
 
     def parts(self, split: str) -> dict[str, list[Sample]]:
         """Return the samples of each part (train, validation, test) of a split.

@@ -48,7 +48,7 @@ def test_shares_of_processes_make_up_each_batch(small: Study) -> None:
 def test_clips_cut_on_the_device(small: Study, workers: int) -> None:
     variant = small.variant("three-stream")
     part, uncut = (dataset.study_dataset(small, variant, "main", "train", 1) for _ in range(2))
-    uncut.uncut = True
+    uncut.defer_crop = True
     supplies = ClipLoader(part, CPU), ClipLoader(uncut, CPU, workers)
     for epoch in (1, 2):
         batches = [supply.batches(epoch, [[0, 1, 2], [3, 9]]) for supply in supplies]

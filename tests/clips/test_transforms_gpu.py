@@ -46,7 +46,7 @@ def test_device_equals_reference(reader: ClipReader, draw: Draw, normalised: Nor
     """RGB to a level of 255, which a rounding of half levels makes, in few pixels; flow to 0.001 px."""
     region = reader.region(draw.begin, draw.begin + SIZE[0], SIZE)
     expected = transforms_cpu.clip(region, draw, SIZE, normalised)
-    found = transforms_gpu.clip(transforms_gpu.uncut(region, draw, SIZE, "crop"), SIZE, normalised)
+    found = transforms_gpu.clip(transforms_gpu.region_item(region, draw, SIZE, "crop"), SIZE, normalised)
     assert {name: clip.shape for name, clip in found.items()} == {
         name: clip.shape for name, clip in expected.items()
     }
@@ -86,7 +86,7 @@ def test_single_pixels_and_rows(reader: ClipReader) -> None:
                 for name, array in region.arrays.items()
             },
         )
-        item = transforms_gpu.uncut(small, Draw(0), (2, 8, 8), "crop")
+        item = transforms_gpu.region_item(small, Draw(0), (2, 8, 8), "crop")
         found, expected = (
             transforms_gpu.clip(item, (2, 8, 8), None),
             transforms_cpu.clip(small, Draw(0), (2, 8, 8)),
@@ -97,5 +97,5 @@ def test_single_pixels_and_rows(reader: ClipReader) -> None:
 
 def test_flow_vectors_turn_with_the_picture(reader: ClipReader) -> None:
     draw = Draw(3, angle=10, zoom=1.1, flip=True)
-    item = transforms_gpu.uncut(reader.region(3, 11, SIZE), draw, SIZE, "crop")
+    item = transforms_gpu.region_item(reader.region(3, 11, SIZE), draw, SIZE, "crop")
     np.testing.assert_allclose(item["linear"].numpy() * 128, augmentation.linear(draw), rtol=1e-6)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from crisp.core import cells
 from crisp.evaluation import predictions
 from crisp.evaluation.detect import write_detections
-from crisp.evaluation.detection_metrics import Interval
+from crisp.evaluation.detection_metrics import DetectedInterval
 from crisp.evaluation.predictions import evaluate_predictions
 from crisp.indexing.exports import csv_table
 from crisp.report import label_errors
@@ -79,7 +79,7 @@ def test_tables_of_strokes_detections_and_suspects(tmp_path: Path) -> None:
     samples = [Sample("v", 0, 9, name, "stroke", "v:0-9") for name in BAD]
     write_samples(tmp_path / "strokes.tsv", samples)
     assert read_samples(tmp_path / "strokes.tsv") == samples
-    write_detections(tmp_path / "detections.csv", [Interval("v", 0, 9, name) for name in BAD])
+    write_detections(tmp_path / "detections.csv", [DetectedInterval("v", 0, 9, name) for name in BAD])
     fields = label_errors.Suspect._fields
     suspects = [label_errors.Suspect(*([name] * len(fields))) for name in BAD]
     write_label_errors(tmp_path / "label_errors.tsv", suspects)
@@ -87,7 +87,7 @@ def test_tables_of_strokes_detections_and_suspects(tmp_path: Path) -> None:
 
 
 def test_tables_of_a_data_set(tmp_path: Path) -> None:
-    videos = [tables.Video(f"v{number}", name, note=name, group=name) for number, name in enumerate(BAD)]
+    videos = [tables.VideoRow(f"v{number}", name, note=name, group=name) for number, name in enumerate(BAD)]
     rows = [tables.Annotation(f"v{number}", name) for number, name in enumerate(BAD)]
     tables.write_videos(tmp_path / "videos.tsv", videos)
     tables.write_annotations(tmp_path / "annotations.tsv", rows)

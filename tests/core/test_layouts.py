@@ -173,12 +173,12 @@ def test_part_of_a_flow_that_does_not_tell_its_method(folder: Path, tmp_path: Pa
     with h5py.File(folder / FILES["flow"], "r+") as file:
         del file.attrs["method"]
     with pytest.raises(CrispError, match="attribute method: damaged data"):
-        flow.gather(folder / FILES["frames"], [folder / FILES["flow"]], tmp_path / "flow.h5")
+        flow.join_parts(folder / FILES["frames"], [folder / FILES["flow"]], tmp_path / "flow.h5")
 
 
 @pytest.mark.parametrize("link", ["../secret.h5", "/tmp/frames.h5", "flow/../../frames.h5", "other.h5"])
 def test_volume_that_takes_from_elsewhere_is_not_packed(folder: Path, link: str) -> None:
-    volume.join(folder / "v.h5", [stagefiles.METHOD])
+    volume.join_volume(folder / "v.h5", [stagefiles.METHOD])
     with h5py.File(folder / "v.h5", "r+") as file:
         elsewhere("rgb", h5py.ExternalLink(link, "rgb"))(file)
     with pytest.raises(CrispError, match="rgb is a link, whose content is elsewhere"):

@@ -15,7 +15,7 @@ import pytest
 
 from crisp.core import plotting
 from crisp.evaluation import confusion_plot, detection_plot, metrics, reliability_plot
-from crisp.evaluation.detection_metrics import Interval
+from crisp.evaluation.detection_metrics import DetectedInterval
 from crisp.evaluation.detection_plot import Timeline
 from crisp.report import sample_counts_plot, summary_plot
 from crisp.report.summary import SummaryRow
@@ -66,11 +66,19 @@ def super_figures() -> dict[str, dict[str, Any]]:
     }
 
 
-STROKES = [Interval("w", 10, 30, "Hit"), Interval("w", 60, 80, "Push"), Interval("w", 110, 120, "Hit")]
-FOUND = [Interval("w", 12, 30, "Hit"), Interval("w", 60, 75, "Hit"), Interval("w", 90, 100, "Push")]
+STROKES = [
+    DetectedInterval("w", 10, 30, "Hit"),
+    DetectedInterval("w", 60, 80, "Push"),
+    DetectedInterval("w", 110, 120, "Hit"),
+]
+FOUND = [
+    DetectedInterval("w", 12, 30, "Hit"),
+    DetectedInterval("w", 60, 75, "Hit"),
+    DetectedInterval("w", 90, 100, "Push"),
+]
 
 
-def timeline(truth: list[Interval] = STROKES, found: list[Interval] = FOUND) -> Timeline:
+def timeline(truth: list[DetectedInterval] = STROKES, found: list[DetectedInterval] = FOUND) -> Timeline:
     return Timeline("w", 30.0, truth, found, np.linspace(0, 1, 150))
 
 

@@ -54,7 +54,7 @@ def test_what_does_not_read_back_is_not_put_in_place(tmp_path: Path, monkeypatch
         verify(beside, target)
 
     monkeypatch.setattr(stage_files, "_verify", spoil_then_verify)
-    with pytest.raises(CrispError, match="dataset rgb does not read back as written"):
+    with pytest.raises(CrispError, match="dataset rgb differs from what was written"):
         write(path, ROWS + 1)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
@@ -83,7 +83,7 @@ def test_another_file_in_the_place_is_spared_before_the_work(
     else:
         path.write_bytes(write(path)[:-100])
     before = path.read_bytes()
-    words = r"in the place of the output[\s\S]*it is as it was"
+    words = r"output path is a file of another kind[\s\S]*it is as it was"
     with pytest.raises(CrispError, match=words), stage_files.create(path, "frames", {}):
         pytest.fail("the work has begun")
     assert path.read_bytes() == before

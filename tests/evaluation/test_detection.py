@@ -30,13 +30,13 @@ from crisp.evaluation.detection import (
     frame_probabilities,
     kernel_frames,
 )
-from crisp.evaluation.detection_metrics import Interval
+from crisp.evaluation.detection_metrics import DetectedInterval
 from crisp.study import samples, tables
 from crisp.study.annotations import Stroke, write_annotation
 from crisp.study.config import Detection, Study
 from crisp.study.load import resolve_study
 from crisp.study.samples import Sample
-from crisp.study.tables import Annotation, Video
+from crisp.study.tables import Annotation, VideoRow
 from crisp.training import checkpoints, trainer
 from tests import stagefiles, trainable
 from tests.trainable import CONTENT, FRAMES
@@ -62,7 +62,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     )
     tables.write_videos(
         "videos.tsv",
-        [Video(name, f"{name}.mp4", frames=n, fps=120) for name, n in (("v", FRAMES), ("w", 150))],
+        [VideoRow(name, f"{name}.mp4", frames=n, fps=120) for name, n in (("v", FRAMES), ("w", 150))],
     )
     write_annotation("w.xml", [Stroke(10, 50, "Hit"), Stroke(80, 120, "Push"), Stroke(130, 150)])
     tables.write_annotations("annotations.tsv", [Annotation("w", "w.xml", "detection", "test")])
@@ -228,7 +228,7 @@ def test_no_frame_is_known() -> None:
         assert find_strokes("w", decided, CLASSES, "Negative", 1) == []
 
 
-def found(best: list[int], shortest: float = 2) -> list[Interval]:
+def found(best: list[int], shortest: float = 2) -> list[DetectedInterval]:
     rows = certain(best)
     return find_strokes("w", Decided(rows, np.array(best)), CLASSES, "Negative", shortest)
 
@@ -321,7 +321,7 @@ def test_so_is_one_of_the_same_group(small: Study, capsys: pytest.CaptureFixture
     tables.write_videos(
         "videos.tsv",
         [
-            Video(name, f"{name}.mp4", frames=n, fps=120, group="player")
+            VideoRow(name, f"{name}.mp4", frames=n, fps=120, group="player")
             for name, n in (("v", FRAMES), ("w", 150))
         ],
     )
@@ -338,7 +338,7 @@ def test_so_is_one_of_the_same_group(small: Study, capsys: pytest.CaptureFixture
 @pytest.mark.usefixtures("small")
 def test_truth_is_in_working_frames_and_as_kept() -> None:
     tables.write_videos(
-        "videos.tsv", [Video("v", "v.mp4"), Video("w", "w.mp4", frames=300, fps=240, frame_step=2)]
+        "videos.tsv", [VideoRow("v", "v.mp4"), VideoRow("w", "w.mp4", frames=300, fps=240, frame_step=2)]
     )
     made = trainable.configured()
     assert [one[1:4] for one in detect.annotated_strokes(made)["w"]] == [
@@ -347,7 +347,7 @@ def test_truth_is_in_working_frames_and_as_kept() -> None:
         (65, 75, ""),
     ]
     kept = {"w.xml": [[20, 40, "Push"], [50, 60, "Negative"]]}
-    assert detect.annotated_strokes(made, kept) == {"w": [Interval("w", 10, 20, "Push")]}
+    assert detect.annotated_strokes(made, kept) == {"w": [DetectedInterval("w", 10, 20, "Push")]}
     assert samples.labels(made)["w.xml"][0] == Stroke(10, 50, "Hit")
 
 

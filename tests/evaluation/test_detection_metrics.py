@@ -11,19 +11,26 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from crisp.evaluation import detection_metrics
-from crisp.evaluation.detection_metrics import THRESHOLDS, Interval, average_precision, campaign, iou, ranked
+from crisp.evaluation.detection_metrics import (
+    THRESHOLDS,
+    DetectedInterval,
+    average_precision,
+    campaign,
+    iou,
+    ranked,
+)
 
 CLASSES = ("Hit", "Push", "Negative")
 FRAMES = {"a": 100, "b": 50}
 TRUTH = [
-    Interval("a", 10, 30, "Hit"),
-    Interval("a", 50, 70, "Push"),
-    Interval("b", 0, 20, "Hit"),
-    Interval("b", 30, 40, "Push"),
+    DetectedInterval("a", 10, 30, "Hit"),
+    DetectedInterval("a", 50, 70, "Push"),
+    DetectedInterval("b", 0, 20, "Hit"),
+    DetectedInterval("b", 30, 40, "Push"),
 ]
 
 
-def figures(truth: Sequence[Interval], found: Sequence[Interval]) -> dict:
+def figures(truth: Sequence[DetectedInterval], found: Sequence[DetectedInterval]) -> dict:
     return detection_metrics.detection(truth, found, FRAMES, CLASSES, "Negative")
 
 
@@ -50,7 +57,7 @@ def test_nothing_found_gives_zeros() -> None:
 
 
 def test_nothing_annotated_is_undefined() -> None:
-    found = [Interval("a", 0, 10, "Hit", 0.9)]
+    found = [DetectedInterval("a", 0, 10, "Hit", 0.9)]
     made = figures([], found)
     assert made["global_iou"] == made["everywhere"] == 0
     assert made["campaign_map"] is made["campaign_map_one_to_one"] is None
@@ -61,7 +68,7 @@ def test_nothing_annotated_is_undefined() -> None:
 
 def test_a_video_without_strokes_counts_what_is_found_in_it() -> None:
     truth = TRUTH[:2]
-    in_b = Interval("b", 0, 20, "Hit", 0.5)
+    in_b = DetectedInterval("b", 0, 20, "Hit", 0.5)
     assert average_precision(truth, [*truth, in_b], 0.5) == 1  # the surer ones come first
     assert average_precision(truth, [*truth, in_b._replace(score=2)], 0.5) == pytest.approx(2 / 3)
     made = figures(truth, [*truth, in_b])
@@ -83,22 +90,22 @@ def test_duplicates() -> None:
 
 
 def test_one_found_stroke_may_take_several_only_as_scripted() -> None:
-    truth = [Interval("a", 0, 10), Interval("a", 10, 20)]
-    found = [Interval("a", 0, 20)]  # IoU 0.5 with both: counts at the first of ten thresholds
+    truth = [DetectedInterval("a", 0, 10), DetectedInterval("a", 10, 20)]
+    found = [DetectedInterval("a", 0, 20)]  # IoU 0.5 with both: counts at the first of ten thresholds
     assert campaign(truth, found) == pytest.approx(1 / 10)
     assert campaign(truth, found, one_to_one=True) == pytest.approx(0.5 / 10)
 
 
 def test_campaign_goes_by_order_and_not_by_score() -> None:
-    truth = [Interval("a", 0, 10), Interval("a", 8, 18)]
-    broad, exact = Interval("a", 2, 16, score=0.1), Interval("a", 0, 10, score=0.9)
+    truth = [DetectedInterval("a", 0, 10), DetectedInterval("a", 8, 18)]
+    broad, exact = DetectedInterval("a", 2, 16, score=0.1), DetectedInterval("a", 0, 10, score=0.9)
     # The broad one has IoU 8/16 with both and takes both, so that the exact one is false at 0.5 only.
     assert campaign(truth, [broad, exact]) == pytest.approx((2 / 3 + 9 * 0.5 * 0.5) / 10)
     assert campaign(truth, [exact, broad]) == pytest.approx((1.0 + 9 * 0.5 * 0.5) / 10)
 
 
 def test_thresholds_are_inclusive() -> None:
-    truth, found = [Interval("a", 0, 20)], [Interval("a", 0, 11)]  # IoU 0.55
+    truth, found = [DetectedInterval("a", 0, 20)], [DetectedInterval("a", 0, 11)]  # IoU 0.55
     assert [average_precision(truth, found, threshold) for threshold in THRESHOLDS[:3]] == [1, 1, 0]
 
 
@@ -133,26 +140,28 @@ def test_strokes_of_unknown_class(label: str) -> None:
 
 def test_ties_do_not_depend_on_the_order() -> None:
     truth = TRUTH[:2]
-    false = [Interval("b", 5 * i, 5 * i + 5) for i in range(2)]
+    false = [DetectedInterval("b", 5 * i, 5 * i + 5) for i in range(2)]
     found = [*false, *truth]  # all of score 1
     assert average_precision(truth, found, 0.5) == average_precision(truth, found[::-1], 0.5) == 0.5
 
 
 def test_frames_of_overlapping_strokes_count_once() -> None:
-    truth = [Interval("a", 0, 10, "Hit"), Interval("a", 5, 15, "Push")]
-    made = figures(truth, [Interval("a", 0, 15, "Hit")])
+    truth = [DetectedInterval("a", 0, 10, "Hit"), DetectedInterval("a", 5, 15, "Push")]
+    made = figures(truth, [DetectedInterval("a", 0, 15, "Hit")])
     assert made["global_iou"] == 1
     assert made["everywhere"] == pytest.approx(0.1)
     assert made["frame_confusion"][:2] == [[5, 0, 0], [10, 0, 0]]
 
 
-def slots(draw: st.DrawFn, videos: str = "ab") -> list[Interval]:
+def slots(draw: st.DrawFn, videos: str = "ab") -> list[DetectedInterval]:
     """Strokes in places of their own, 10 frames each, in random order."""
     places = [(video, 10 * place) for video in videos for place in range(FRAMES[video] // 10)]
     chosen = draw(st.permutations(places))[: draw(st.integers(0, 8))]
     score = st.sampled_from([0.1, 0.25, 0.5, 0.75])
     return [
-        Interval(video, begin + draw(st.integers(0, 4)), begin + 10, draw(st.sampled_from(CLASSES[:2])), s)
+        DetectedInterval(
+            video, begin + draw(st.integers(0, 4)), begin + 10, draw(st.sampled_from(CLASSES[:2])), s
+        )
         for (video, begin), s in zip(chosen, draw(st.lists(score, min_size=8, max_size=8)), strict=False)
     ]
 
@@ -162,7 +171,7 @@ strokes = st.composite(slots)()
 
 @given(truth=strokes, found=strokes, threshold=st.sampled_from(THRESHOLDS))
 def test_precision_over_recall_is_that_of_scikit_learn(
-    truth: list[Interval], found: list[Interval], threshold: float
+    truth: list[DetectedInterval], found: list[DetectedInterval], threshold: float
 ) -> None:
     """At most one of each overlaps one of the other here, so which is right needs no matching."""
     if not truth or not found:
@@ -186,7 +195,7 @@ def test_precision_over_recall_is_that_of_scikit_learn(
 
 anything = st.lists(
     st.builds(
-        lambda video, begin, length, label, score: Interval(
+        lambda video, begin, length, label, score: DetectedInterval(
             video, begin, min(begin + length, FRAMES[video]), label, score
         ),
         st.sampled_from("ab"),
@@ -200,7 +209,7 @@ anything = st.lists(
 
 
 @given(truth=anything, found=anything)
-def test_all_figures_are_shares(truth: list[Interval], found: list[Interval]) -> None:
+def test_all_figures_are_shares(truth: list[DetectedInterval], found: list[DetectedInterval]) -> None:
     made = figures(truth, found)
     values = [made[key] for key in ("global_iou", "everywhere", "campaign_map", "campaign_map_one_to_one")]
     values += [*made["average_precision"].values(), *made["mean_average_precision"].values()]
@@ -209,7 +218,7 @@ def test_all_figures_are_shares(truth: list[Interval], found: list[Interval]) ->
 
 
 @given(one=anything, other=anything)
-def test_iou_is_symmetric(one: list[Interval], other: list[Interval]) -> None:
+def test_iou_is_symmetric(one: list[DetectedInterval], other: list[DetectedInterval]) -> None:
     a, b = [stroke[1:3] for stroke in one], [stroke[1:3] for stroke in other]
     found = iou(a, b)
     np.testing.assert_array_equal(found, iou(b, a).T)
@@ -219,7 +228,7 @@ def test_iou_is_symmetric(one: list[Interval], other: list[Interval]) -> None:
 
 @given(truth=anything, found=anything, extra=anything)
 def test_a_false_one_of_lowest_score_never_raises_the_average_precision(
-    truth: list[Interval], found: list[Interval], extra: list[Interval]
+    truth: list[DetectedInterval], found: list[DetectedInterval], extra: list[DetectedInterval]
 ) -> None:
     with_false = found + [stroke._replace(video="c", score=0.2) for stroke in extra]
     for threshold in THRESHOLDS[::4]:

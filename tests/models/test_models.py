@@ -75,7 +75,7 @@ def test_table_tells_parameters_and_inputs() -> None:
             "variants": [{"name": "both"}, {"name": "motion", "model": "flow"}],
         }
     )
-    assert models.table(study) == [
+    assert models.model_table(study) == [
         {
             "variant": "both",
             "model": "twin",

@@ -169,7 +169,7 @@ def test_file_at_block_boundaries(tmp_path: Path, count: int) -> None:
     ):
         expected = flow.quantise(flow.compute(flow.grey(images["rgb"][:]), "dis"))
         np.testing.assert_array_equal(file["flow"][:], expected)
-        np.testing.assert_array_equal(flow.read(file, 0, count), expected / np.float32(128))
+        np.testing.assert_array_equal(flow.read_flow(file, 0, count), expected / np.float32(128))
         assert file["flow"].attrs["scale"] == 1 / 128
         assert (file.attrs["method"], file.attrs["backend"], file.attrs["fps"]) == ("dis", "opencv", 120)
         assert file.attrs["frames_sha256"] == images["rgb"].attrs["sha256"]
@@ -228,7 +228,7 @@ def test_parts_do_not_change_the_file(tmp_path: Path, count: int, parts: int) ->
     paths = [tmp_path / f"{part}.h5" for part in range(1, parts + 1)]
     for part, out in enumerate(paths, start=1):
         extract_flow(path, out, "dis", part=(part, parts))
-    flow.gather(path, paths, tmp_path / "joined.h5")
+    flow.join_parts(path, paths, tmp_path / "joined.h5")
     assert (tmp_path / "joined.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
 
 
@@ -241,7 +241,7 @@ def test_parts_that_were_compressed_otherwise(tmp_path: Path, monkeypatch: pytes
             if part == 2:
                 earlier.setattr(stage_files, "compression", lambda _: {"compression": "gzip"})
             extract_flow(path, out, "dis", part=(part, 2))
-    flow.gather(path, paths, tmp_path / "joined.h5")
+    flow.join_parts(path, paths, tmp_path / "joined.h5")
     assert (tmp_path / "joined.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
 
 
@@ -256,7 +256,7 @@ def test_parts_are_consecutive_and_whole_chunks(count: int, parts: int) -> None:
 
 def test_part_that_does_not_exist(tmp_path: Path) -> None:
     path = frames_file(tmp_path, 9)
-    with pytest.raises(CrispError, match="no such part"):
+    with pytest.raises(CrispError, match="part does not exist"):
         extract_flow(path, tmp_path / "part.h5", "dis", part=(3, 2))
 
 
@@ -266,12 +266,14 @@ def test_parts_that_do_not_fit(tmp_path: Path) -> None:
     extract_flow(path, one, "dis", part=(1, 2))
     for frames, method, part in [(path, "farneback", (2, 2)), (other, "dis", (2, 2)), (path, "dis", (1, 2))]:
         extract_flow(frames, two, method, part=part)
-        with pytest.raises(CrispError, match=r"2\.h5[\s\S]*does not fit the other parts"):
-            flow.gather(path, [one, two], tmp_path / "joined.h5")
+        with pytest.raises(CrispError, match=r"2\.h5[\s\S]*is not from the same flow as the other parts"):
+            flow.join_parts(path, [one, two], tmp_path / "joined.h5")
     extract_flow(path, one, part=(1, 2), backend="cpu")
     extract_flow(path, two, part=(2, 2), backend="opencv")
-    with pytest.raises(CrispError, match=r"does not fit[\s\S]*'backend': 'cpu'[\s\S]*'backend': 'opencv'"):
-        flow.gather(path, [one, two], tmp_path / "joined.h5")
+    with pytest.raises(
+        CrispError, match=r"is not from the same flow[\s\S]*'backend': 'cpu'[\s\S]*'backend': 'opencv'"
+    ):
+        flow.join_parts(path, [one, two], tmp_path / "joined.h5")
     assert not (tmp_path / "joined.h5").exists()
 
 
@@ -291,7 +293,7 @@ def test_blocks_of_a_gpu_do_not_change_the_file(tmp_path: Path, monkeypatch: pyt
     with stage_files.open_stage(tmp_path / "whole.h5", "flow") as file:
         assert file.attrs["backend"] == "gpu"
         assert re.fullmatch(r"opencv [\d.]+, torch [\d.]+.*", file.attrs["versions"])
-        assert np.abs(flow.read(file, 0, 19)[1:]).mean() > 0.1
+        assert np.abs(flow.read_flow(file, 0, 19)[1:]).mean() > 0.1
 
 
 def full(frames: np.ndarray) -> np.ndarray:  # noqa: ARG001

@@ -11,16 +11,16 @@ from crisp.core.errors import CrispError
 from crisp.core.files import write_json
 from crisp.evaluation import detection_metrics
 from crisp.evaluation.decisions import RULES
-from crisp.evaluation.detection_metrics import Interval
+from crisp.evaluation.detection_metrics import DetectedInterval
 from crisp.report import detection_summary
 from crisp.report.detection_summary import write_detection_summary
 from crisp.report.summary import Run
 
 CLASSES = ["Hit", "Push", "Negative"]
-TRUTH = [Interval("w", 0, 10, "Hit"), Interval("w", 20, 40, "Push")]
+TRUTH = [DetectedInterval("w", 0, 10, "Hit"), DetectedInterval("w", 20, 40, "Push")]
 
 
-def run(folder: Path, seed: int, found: list[Interval], truth: list[Interval] = TRUTH) -> Run:
+def run(folder: Path, seed: int, found: list[DetectedInterval], truth: list[DetectedInterval] = TRUTH) -> Run:
     """A run whose gaussian rule found these strokes, and the others none."""
     figures = {
         rule: detection_metrics.detection(

@@ -23,7 +23,7 @@ from crisp.study import load, samples, tables
 from crisp.study.annotations import Stroke, read_annotation, write_annotation
 from crisp.study.config import Study
 from crisp.study.splits import write_split
-from crisp.study.tables import Annotation, Video
+from crisp.study.tables import Annotation, VideoRow
 from crisp.workflow import importing
 
 CLASSES = ["Serve Forehand Loop", "Offensive Backhand Hit", "Negative"]
@@ -35,7 +35,7 @@ class Lab:
     """Tables, annotations, a split and predictions in the working folder."""
 
     def __init__(self) -> None:
-        self.videos: list[Video] = []
+        self.videos: list[VideoRow] = []
         self.rows: list[Annotation] = []
         self.parts: dict[str, str] = {}
         self.predicted: list[tuple[str, str]] = []
@@ -51,7 +51,7 @@ class Lab:
     ) -> None:
         """A video with one annotation file; each test stroke is predicted as the next class but its own."""
         if name not in [row.video for row in self.videos]:
-            self.videos.append(Video(name, path, frames=FRAMES, fps=25, frame_step=step))
+            self.videos.append(VideoRow(name, path, frames=FRAMES, fps=25, frame_step=step))
         self.rows.append(Annotation(name, f"{name}-{task}.xml", task, split))
         write_annotation(f"{name}-{task}.xml", list(actions))
         for one in actions if task == "classification" else ():
@@ -156,7 +156,7 @@ def test_detections_of_every_test_video(lab: Lab, make_video: MakeVideo) -> None
     lab.add("a", "detectionTask/test/1.mp4", task="detection")
     lab.add("empty", "detectionTask/test/2.mp4", task="detection")
     lab.add("train", "detectionTask/train/3.mp4", Stroke(0, 9), split="train", task="detection")
-    lab.videos.append(Video("other", "detectionTask/train/4.mp4", frames=FRAMES, fps=25))
+    lab.videos.append(VideoRow("other", "detectionTask/train/4.mp4", frames=FRAMES, fps=25))
     lab.detections(("a", 20, FRAMES), ("train", 1, 5), ("a", 0, 10))
     mediaeval.write_submission("out", mediaeval.detection_files(lab.study(), "detections.csv"))
     folder = Path("out/detectionTask/test")

@@ -21,7 +21,7 @@ VIDEOS = ("a", "b", "c")
 def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> config.Study:
     """A study of three videos, of which two have flow."""
     monkeypatch.chdir(tmp_path)
-    rows = [tables.Video(name, f"{name}.mp4", 1, 5, "0" * 64, 120) for name in VIDEOS]
+    rows = [tables.VideoRow(name, f"{name}.mp4", 1, 5, "0" * 64, 120) for name in VIDEOS]
     tables.write_videos(Path("videos.tsv"), rows)
     Path("annotations.tsv").write_text("video\tpath\ttask\tsplit\n")
     made = load.resolve_study(CONTENT)

@@ -297,7 +297,7 @@ def test_whole_numbers_of_a_study_have_an_end() -> None:
 
 def test_parts_of_a_flow_are_no_more_than_its_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    tables.write_videos("videos.tsv", [tables.Video("v", "v.mp4", 1, 50, "", 25.0)])
+    tables.write_videos("videos.tsv", [tables.VideoRow("v", "v.mp4", 1, 50, "", 25.0)])
     made = load.resolve_study(content(preparation={"scatter_seconds": 1e-300}))
     assert made.flow_parts("v", "deepflow") == 50
 

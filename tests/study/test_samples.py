@@ -20,7 +20,7 @@ from crisp.study import tables
 from crisp.study.load import resolve_study
 from crisp.study.samples import Sample, collect_samples, gaps, read_samples, write_samples
 from crisp.study.splits import assign_split
-from crisp.study.tables import Annotation, Video
+from crisp.study.tables import Annotation, VideoRow
 
 FRAMES = 400
 CONTENT: dict[str, Any] = {
@@ -36,7 +36,7 @@ class Data:
     """Tables and annotation files in the working folder."""
 
     def __init__(self) -> None:
-        self.videos: list[Video] = []
+        self.videos: list[VideoRow] = []
         self.rows: list[Annotation] = []
 
     def add(
@@ -44,7 +44,7 @@ class Data:
     ) -> None:
         """A video at 12 fps (hence 20-frame negatives) with one annotation file of these actions."""
         if name not in [video.video for video in self.videos]:
-            video = Video(name, f"{name}.mp4", frames=FRAMES, fps=12)
+            video = VideoRow(name, f"{name}.mp4", frames=FRAMES, fps=12)
             self.videos.append(replace(video, **{key: more[key] for key in more if key != "split"}))
         self.rows.append(Annotation(name, f"{name}-{len(self.rows)}.xml", task, more.get("split", "")))
         self.xml(len(self.rows) - 1, *actions)

@@ -10,12 +10,12 @@ import pytest
 from crisp.core import files
 from crisp.core.errors import CrispError
 from crisp.study.scan import measure, scan_videos
-from crisp.study.tables import Video, read_videos, write_videos
+from crisp.study.tables import VideoRow, read_videos, write_videos
 
 MakeVideo = Callable[..., Path]
 
 
-def table(tmp_path: Path, *rows: Video) -> Path:
+def table(tmp_path: Path, *rows: VideoRow) -> Path:
     path = tmp_path / "videos.tsv"
     write_videos(path, rows)
     return path
@@ -34,9 +34,9 @@ def test_fills_in_rows_and_keeps_what_people_wrote(tmp_path: Path, make_video: M
     make_video(tmp_path / "a.mp4", frames=9, fps=50)
     path = table(
         tmp_path,
-        Video("b", "b.mp4", group="anna", note="left-handed"),
-        Video("a", "a.mp4", frame_step=2),
-        Video("c", "c.mp4", use=False, note="blurred"),
+        VideoRow("b", "b.mp4", group="anna", note="left-handed"),
+        VideoRow("a", "a.mp4", frame_step=2),
+        VideoRow("c", "c.mp4", use=False, note="blurred"),
     )
     lines = scan_videos(path, tmp_path)
     assert [line.split(":")[0] for line in lines] == ["b", "a"]
@@ -44,12 +44,12 @@ def test_fills_in_rows_and_keeps_what_people_wrote(tmp_path: Path, make_video: M
     b, a, c = read_videos(path)
     assert (b.video, b.frames, b.fps, b.group, b.note) == ("b", 7, 25, "anna", "left-handed")
     assert (a.frames, a.fps, a.frame_step) == (9, 50, 2)
-    assert c == Video("c", "c.mp4", use=False, note="blurred")
+    assert c == VideoRow("c", "c.mp4", use=False, note="blurred")
 
 
 def test_second_scan_changes_and_writes_nothing(tmp_path: Path, make_video: MakeVideo) -> None:
     make_video(tmp_path / "a.mp4", fps=29.97)
-    path = table(tmp_path, Video("a", "a.mp4"))
+    path = table(tmp_path, VideoRow("a", "a.mp4"))
     assert scan_videos(path, tmp_path)
     before = path.stat()
     assert scan_videos(path, tmp_path) == []
@@ -59,7 +59,7 @@ def test_second_scan_changes_and_writes_nothing(tmp_path: Path, make_video: Make
 
 def test_replaced_video_is_told(tmp_path: Path, make_video: MakeVideo) -> None:
     make_video(tmp_path / "a.mp4")
-    path = table(tmp_path, Video("a", "a.mp4"))
+    path = table(tmp_path, VideoRow("a", "a.mp4"))
     scan_videos(path, tmp_path)
     make_video(tmp_path / "a.mp4", frames=21, seed=1)
     (line,) = scan_videos(path, tmp_path)
@@ -74,7 +74,7 @@ def test_faults_are_listed_after_good_rows_are_stored(tmp_path: Path, make_video
     (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "folder.mp4").mkdir()
     names = ["empty", "gone", "text", "cut", "folder", "good"]
-    path = table(tmp_path, *(Video(name, f"{name}.mp4") for name in names))
+    path = table(tmp_path, *(VideoRow(name, f"{name}.mp4") for name in names))
     with pytest.raises(CrispError) as error:
         scan_videos(path, tmp_path)
     assert len(error.value.faults) == 5
@@ -89,7 +89,7 @@ def test_faults_are_listed_after_good_rows_are_stored(tmp_path: Path, make_video
 
 def test_only_named_videos_in_use_or_not(tmp_path: Path, make_video: MakeVideo) -> None:
     make_video(tmp_path / "a.mp4")
-    path = table(tmp_path, Video("a", "a.mp4", use=False, note="why"), Video("b", "b.mp4"))
+    path = table(tmp_path, VideoRow("a", "a.mp4", use=False, note="why"), VideoRow("b", "b.mp4"))
     scan_videos(path, tmp_path, only=["a"])
     a, b = read_videos(path)
     assert (a.frames, a.use, a.note, b.frames) == (20, False, "why", 0)
@@ -100,7 +100,7 @@ def test_only_named_videos_in_use_or_not(tmp_path: Path, make_video: MakeVideo) 
 
 def test_decoding_warns_of_variable_frame_rate(tmp_path: Path, make_video: MakeVideo) -> None:
     make_video(tmp_path / "a.mp4", jitter=2)
-    path = table(tmp_path, Video("a", "a.mp4"))
+    path = table(tmp_path, VideoRow("a", "a.mp4"))
     assert not any("variable" in line for line in scan_videos(path, tmp_path))
     assert "a: warning: variable frame rate; frames are taken as evenly spaced" in scan_videos(
         path, tmp_path, decode=True
@@ -112,7 +112,7 @@ def test_decoding_warns_of_variable_frame_rate(tmp_path: Path, make_video: MakeV
 )
 def test_odd_names(tmp_path: Path, make_video: MakeVideo, name: str) -> None:
     make_video(tmp_path / name)
-    path = table(tmp_path, Video("a", name))
+    path = table(tmp_path, VideoRow("a", name))
     scan_videos(path, tmp_path, decode=True)
     assert read_videos(path)[0].frames == 20
 
@@ -121,11 +121,11 @@ def test_interruption_and_edits_meanwhile_lose_nothing(
     tmp_path: Path, make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_video(tmp_path / "a.mp4")
-    path = table(tmp_path, Video("a", "a.mp4"), Video("b", "b.mp4"))
+    path = table(tmp_path, VideoRow("a", "a.mp4"), VideoRow("b", "b.mp4"))
 
     def edit_then_interrupt(file: Path, decode: bool) -> object:
         if file.name == "b.mp4":
-            write_videos(path, [Video("a", "a.mp4", note="edited"), Video("b", "b.mp4")])
+            write_videos(path, [VideoRow("a", "a.mp4", note="edited"), VideoRow("b", "b.mp4")])
             raise KeyboardInterrupt
         return measure(file, decode)
 

@@ -16,7 +16,7 @@ from crisp.core.errors import CrispError
 from crisp.study import config, load, splits, tables
 from crisp.study.samples import Sample
 from crisp.study.splits import assign_split, overlapping, read_split, write_split
-from crisp.study.tables import SPLITS, Annotation, Video
+from crisp.study.tables import SPLITS, Annotation, VideoRow
 
 CLASSES = ("Hit", "Push")
 CONTENT: dict[str, Any] = {
@@ -35,21 +35,21 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeStudy:
     return made
 
 
-def made(videos: list[Video], **split: Any) -> config.Study:
+def made(videos: list[VideoRow], **split: Any) -> config.Study:
     """A study of these videos in the working folder, with these keys of `split`."""
     tables.write_videos("videos.tsv", videos)
     return load.resolve_study({**CONTENT, "split": split})
 
 
-def videos(count: int, per_group: int = 1) -> list[Video]:
+def videos(count: int, per_group: int = 1) -> list[VideoRow]:
     """Videos of varying length in consecutive groups."""
     return [
-        Video(f"v{i}", f"v{i}.mp4", frames=100 + 37 * i % 90, fps=12, group=f"g{i // per_group}")
+        VideoRow(f"v{i}", f"v{i}.mp4", frames=100 + 37 * i % 90, fps=12, group=f"g{i // per_group}")
         for i in range(count)
     ]
 
 
-def strokes_of(rows: list[Video], each: int = 4) -> list[Sample]:
+def strokes_of(rows: list[VideoRow], each: int = 4) -> list[Sample]:
     """Strokes of alternating class in every video in use, apart from each other."""
     return [
         sample(row.video, 20 * i, 20 * i + 10, CLASSES[i % 2]) for row in rows if row.use for i in range(each)
@@ -78,7 +78,7 @@ def test_no_group_in_two_sets(make: MakeStudy, per_group: int) -> None:
 
 
 def test_group_named_like_a_video_is_another_group(make: MakeStudy) -> None:
-    rows = [Video("a", "a.mp4"), Video("b", "b.mp4", group="a")]
+    rows = [VideoRow("a", "a.mp4"), VideoRow("b", "b.mp4", group="a")]
     made_study = make(rows)
     assert made_study.group_of("a") != made_study.group_of("b")
 
@@ -87,7 +87,7 @@ def test_group_named_like_a_video_is_another_group(make: MakeStudy) -> None:
 def test_new_last_video_moves_nobody(make: MakeStudy, group: str) -> None:
     rows = videos(60, per_group=3)
     before = assign_split(make(rows), strokes_of(rows))
-    rows.append(Video("new", "new.mp4", frames=5000, fps=12, group=group))
+    rows.append(VideoRow("new", "new.mp4", frames=5000, fps=12, group=group))
     after = assign_split(make(rows), strokes_of(rows))
     assert {name: after[name] for name in before} == before
     if group:  # the new video goes where its group is
@@ -265,7 +265,7 @@ def test_digest_follows_what_decides(make: MakeStudy) -> None:
     assert splits.split_digest(make([replace(row, group="one") for row in rows])) != before
 
 
-def annotated(rows: list[Video]) -> None:
+def annotated(rows: list[VideoRow]) -> None:
     """Write the table that says which groups there are to leave out."""
     tables.write_annotations("annotations.tsv", [Annotation(row.video, f"{row.video}.xml") for row in rows])
 
@@ -293,7 +293,7 @@ def test_each_sample_is_tested_in_one_fold(
 ) -> None:
     groups = [number for number, size in enumerate(sizes) for _ in range(size)]
     rows = [
-        Video(f"v{i}", f"v{i}.mp4", frames=100 + 37 * i % 90, fps=12, group=f"g{group}")
+        VideoRow(f"v{i}", f"v{i}.mp4", frames=100 + 37 * i % 90, fps=12, group=f"g{group}")
         for i, group in enumerate(groups)
     ]
     annotated(rows)
@@ -322,7 +322,7 @@ def test_new_last_video_moves_nobody_in_any_fold(make: MakeStudy, how: dict[str,
     rows = videos(30, per_group=3)
     annotated(rows)
     before = every_fold(make(rows, **how), strokes_of(rows))
-    rows.append(Video("new", "new.mp4", frames=5000, fps=12, group=group))
+    rows.append(VideoRow("new", "new.mp4", frames=5000, fps=12, group=group))
     annotated(rows)
     after = every_fold(make(rows, **how), strokes_of(rows))
     for fold, split in before.items():

@@ -14,7 +14,7 @@ from crisp.evaluation import metrics
 from crisp.evaluation.predictions import evaluate_predictions
 from crisp.study import super_classes
 from crisp.study.samples import Sample
-from crisp.study.super_classes import TTSTROKE21, mapped, names, of_ttstroke21
+from crisp.study.super_classes import TTSTROKE21, map_to_super_classes, of_ttstroke21, super_class_names
 
 CLASSES = ["Negative", "Serve Forehand Loop", "Serve Backhand Loop", "Offensive Forehand Hit"]
 SETS = of_ttstroke21(CLASSES)
@@ -78,8 +78,8 @@ def test_agrees_with_scikit_learn(seed: int, n: int, which: str) -> None:
     members = of_ttstroke21(TTSTROKE21)[which]
     truth = random.integers(0, 21, n)
     ranked = random.permuted(np.tile(np.arange(21), (n, 1)), axis=1)
-    coarse = names(TTSTROKE21, members)
-    found = metrics.classification(*mapped(truth, ranked, TTSTROKE21, members), coarse)
+    coarse = super_class_names(TTSTROKE21, members)
+    found = metrics.classification(*map_to_super_classes(truth, ranked, TTSTROKE21, members), coarse)
     actual = [members[TTSTROKE21[index]] for index in truth]
     chosen = [members[TTSTROKE21[index]] for index in ranked[:, 0]]
     assert found["accuracy"] == pytest.approx(accuracy_score(actual, chosen))
@@ -94,8 +94,8 @@ def test_agrees_with_scikit_learn(seed: int, n: int, which: str) -> None:
 @given(some.lists(some.permutations(range(4)), max_size=6), some.sampled_from(list(SETS)))
 def test_each_ranking_holds_every_super_class_once(ranked: list[list[int]], which: str) -> None:
     members = SETS[which]
-    _, found = mapped([-1] * len(ranked), ranked, CLASSES, members)
-    coarse = names(CLASSES, members)
+    _, found = map_to_super_classes([-1] * len(ranked), ranked, CLASSES, members)
+    coarse = super_class_names(CLASSES, members)
     assert found.shape == (len(ranked), len(coarse))
     for fine, row in zip(ranked, found, strict=True):
         assert sorted(row) == list(range(len(coarse)))

@@ -16,7 +16,7 @@ from crisp.study.tables import (
     SPLITS,
     TASKS,
     Annotation,
-    Video,
+    VideoRow,
     read_annotations,
     read_videos,
     write_annotations,
@@ -29,7 +29,7 @@ ids = st.from_regex(names.ID, fullmatch=True).filter(names.is_id)
 cell_text = st.text(st.characters(blacklist_categories=["Cs", "Cc"]))
 notes = cell_text.map(str.strip)
 videos = st.builds(
-    Video,
+    VideoRow,
     video=ids,
     path=cell_text.filter(bool),
     size=st.integers(0, 10**15),
@@ -45,7 +45,7 @@ videos = st.builds(
 
 @settings(max_examples=40)
 @given(st.lists(videos, unique_by=lambda row: row.video.lower(), max_size=5))
-def test_videos_round_trip(rows: list[Video]) -> None:
+def test_videos_round_trip(rows: list[VideoRow]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         write_videos(Path(folder, "videos.tsv"), rows)
         assert read_videos(Path(folder, "videos.tsv")) == rows
@@ -126,14 +126,14 @@ def test_table_saved_by_a_spreadsheet(tmp_path: Path) -> None:
     path = tmp_path / "videos.tsv"
     text = HEADER + "007\ta.mp4\t1\t2\tx\t25\t\tyes\tfine\n\n"
     path.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
-    assert read_videos(path) == [Video("007", "a.mp4", 1, 2, "x", 25.0, "", True, "fine")]
+    assert read_videos(path) == [VideoRow("007", "a.mp4", 1, 2, "x", 25.0, "", True, "fine")]
 
 
 def test_frame_step_column_only_where_needed(tmp_path: Path) -> None:
     path = tmp_path / "videos.tsv"
-    write_videos(path, [Video("a", "a.mp4", frames=11, fps=50)])
+    write_videos(path, [VideoRow("a", "a.mp4", frames=11, fps=50)])
     assert "frame_step" not in path.read_text()
-    write_videos(path, [Video("a", "a.mp4", frames=11, fps=50, frame_step=2)])
+    write_videos(path, [VideoRow("a", "a.mp4", frames=11, fps=50, frame_step=2)])
     (row,) = read_videos(path)
     assert (row.working_fps, row.working_frames) == (25, 6)
 
@@ -162,6 +162,6 @@ def test_valid_means_validation(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["frames", "Pose"])
 def test_id_like_a_stage_file_is_refused(tmp_path: Path, name: str) -> None:
     """The volume ``frames/frames.h5`` would be the frames stage file itself."""
-    write_videos(tmp_path / "videos.tsv", [Video(name, "a.mp4")])
+    write_videos(tmp_path / "videos.tsv", [VideoRow(name, "a.mp4")])
     with pytest.raises(CrispError, match="name of a stage file"):
         read_videos(tmp_path / "videos.tsv")

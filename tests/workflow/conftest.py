@@ -20,7 +20,7 @@ from crisp.core import files
 from crisp.preparation import video
 from crisp.study import tables
 from crisp.study.annotations import Stroke, write_annotation
-from crisp.study.tables import Annotation, Video
+from crisp.study.tables import Annotation, VideoRow
 
 ROOT = Path(__file__).parents[2]
 CLASSES = ("Offensive Forehand Hit", "Defensive Backhand Push")
@@ -124,11 +124,11 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
 
 
-def scanned(path: Path) -> Video:
+def scanned(path: Path) -> VideoRow:
     """The row of a video whose id is its file's name."""
     source = video.count_packets(path)
     size = path.stat().st_size
-    return Video(path.stem, path.name, size, source.packets, files.sha256(path), source.fps)
+    return VideoRow(path.stem, path.name, size, source.packets, files.sha256(path), source.fps)
 
 
 def build(folder: Path, make_video, splits: tuple[str, ...] = SPLITS) -> Study:

@@ -11,7 +11,7 @@ import pytest
 
 from crisp.study.annotations import Stroke
 from crisp.study.scan import scan_videos
-from crisp.study.tables import Annotation, Video
+from crisp.study.tables import Annotation, VideoRow
 from tests.lab import CONTENT, STRATIFIED, Lab, told
 
 
@@ -60,7 +60,7 @@ def test_no_video_in_use(lab: Lab) -> None:
 def test_video_without_row_or_stroke_is_a_warning(lab: Lab) -> None:
     lab.make_video("data/d/more.mp4", frames=40, seed=8)
     lab.make_video("data/d/idle.mp4", frames=40, seed=9)
-    lab.rows += [Video("more", "more.mp4"), Video("idle", "idle.mp4")]
+    lab.rows += [VideoRow("more", "more.mp4"), VideoRow("idle", "idle.mp4")]
     lab.labels.append(Annotation("idle", "xml/idle.xml", split="train"))
     lab.xml("idle", "<video/>")
     lab.write()

@@ -35,7 +35,7 @@ def crisp(environment: dict[str, str], *arguments: object) -> subprocess.Complet
 
 
 def one(name: str, **asked: Any) -> doctor.Finding:
-    return next(finding for finding in doctor.examine(**asked) if finding.check == name)
+    return next(finding for finding in doctor.examine_machine(**asked) if finding.check == name)
 
 
 def command(folder: Path, name: str, script: str) -> None:
@@ -175,7 +175,7 @@ def test_absent_is_a_fault_only_where_asked(
         cuda = SimpleNamespace(is_available=lambda: False)
         torch = SimpleNamespace(version=SimpleNamespace(cuda=build), __version__="2", cuda=cuda)
         monkeypatch.setitem(sys.modules, "torch", torch)
-        found = {finding.check: finding for finding in doctor.examine(gpu=asked, slurm=asked)}
+        found = {finding.check: finding for finding in doctor.examine_machine(gpu=asked, slurm=asked)}
         for name in ("GPU", "SLURM"):
             assert found[name].state == ("broken" if asked else "note")
             assert bool(found[name].remedy) == asked

@@ -37,7 +37,7 @@ def test_weights_are_counted_as_torch_does(model: str, size: tuple[int, int, int
         "negatives": {"class": "", "share": 0},
         "variants": [{"name": "v", "model": model, "size": list(size), "attention": attention}],
     }
-    (row,) = models.table(load.resolve_study(content))
+    (row,) = models.model_table(load.resolve_study(content))
     assert model_memory.parameters(variant(model, size, attention), len(NAMES)) == row["parameters"]
 
 

@@ -35,7 +35,7 @@ CONTENT: dict[str, Any] = {
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     """An hour of video at 120 frames per second in three parts, two strokes of 120 frames in each."""
     monkeypatch.chdir(tmp_path)
-    rows = [tables.Video(name, f"{name}.mp4", 1, 144_000, "0" * 64, 120.0) for name in tables.SPLITS]
+    rows = [tables.VideoRow(name, f"{name}.mp4", 1, 144_000, "0" * 64, 120.0) for name in tables.SPLITS]
     tables.write_videos("videos.tsv", rows)
     strokes = '<action begin="0" end="120" move="Hit"/><action begin="200" end="320" move="Push"/>'
     Path("strokes.xml").write_text(f"<video>{strokes}</video>")
@@ -52,7 +52,7 @@ def jobs(found: plan.Plan) -> dict[str, int]:
     return dict(counted)
 
 
-def row(found: plan.Plan, rule: str, of: str = "") -> plan.Row:
+def row(found: plan.Plan, rule: str, of: str = "") -> plan.CostRow:
     return next(row for row in found.rows if (row.rule, row.of) == (rule, of))
 
 
@@ -87,7 +87,7 @@ def test_cost_of_an_hour(study: Study) -> None:
 
 
 def test_width_and_frame_step(study: Study) -> None:
-    rows = [tables.Video(**{**vars(row), "frame_step": 2}) for row in study.videos.values()]
+    rows = [tables.VideoRow(**{**vars(row), "frame_step": 2}) for row in study.videos.values()]
     tables.write_videos("videos.tsv", rows)
     wide = plan_study(resolve_study({**CONTENT, "preparation": {"width": 640}}))
     before = plan_study(study)
@@ -163,7 +163,7 @@ def test_folds_are_counted() -> None:
 
 def test_unscanned_video_is_named(study: Study) -> None:
     rows = list(study.videos.values())
-    tables.write_videos("videos.tsv", [*rows[:2], tables.Video("test", "test.mp4")])
+    tables.write_videos("videos.tsv", [*rows[:2], tables.VideoRow("test", "test.mp4")])
     with pytest.raises(CrispError, match="video test: video has not been scanned"):
         plan_study(resolve_study(CONTENT))
 

@@ -29,7 +29,7 @@ def data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A video for each part of the split, one stroke in each, and one without annotation."""
     monkeypatch.chdir(tmp_path)
     names = (*tables.SPLITS, "bare")
-    rows = [tables.Video(name, f"{name}.mp4", 1, 900, "", 30.0) for name in names]
+    rows = [tables.VideoRow(name, f"{name}.mp4", 1, 900, "", 30.0) for name in names]
     tables.write_videos("videos.tsv", rows)
     labels = [tables.Annotation(name, f"xml/{name}.xml", split=name) for name in tables.SPLITS]
     tables.write_annotations("annotations.tsv", labels)

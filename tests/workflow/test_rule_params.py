@@ -20,7 +20,7 @@ TRAINING = job(variant="rgb", split="main")
 @pytest.fixture(autouse=True)
 def data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    rows = [tables.Video(name, f"{name}.mp4", 1, 900, "", 30.0) for name in tables.SPLITS]
+    rows = [tables.VideoRow(name, f"{name}.mp4", 1, 900, "", 30.0) for name in tables.SPLITS]
     tables.write_videos("videos.tsv", rows)
     labels = [tables.Annotation(name, f"xml/{name}.xml", split=name) for name in tables.SPLITS]
     tables.write_annotations("annotations.tsv", labels)
@@ -71,7 +71,7 @@ def test_a_training_is_repeated_for_settings_that_change_its_result(
 
 
 def test_a_video_name_that_snakemake_would_expand_goes_into_the_command() -> None:
-    rows = [tables.Video("train", "match {final}.mp4", 1, 900, "", 30.0)]
+    rows = [tables.VideoRow("train", "match {final}.mp4", 1, 900, "", 30.0)]
     tables.write_videos("videos.tsv", rows)
     assert params().quoted_video(job(video="train")) == "'data/d/match {final}.mp4'"
 

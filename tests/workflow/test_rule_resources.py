@@ -28,7 +28,7 @@ def study(**changes: Any) -> Study:
 @pytest.fixture(autouse=True)
 def videos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    rows = [tables.Video(name, f"{name}.mp4", 1, count, "", 30.0) for name, count in FRAMES.items()]
+    rows = [tables.VideoRow(name, f"{name}.mp4", 1, count, "", 30.0) for name, count in FRAMES.items()]
     tables.write_videos(CONTENT["dataset"]["videos"], rows)
 
 

@@ -109,7 +109,7 @@ def test_second_run_is_refused(tiny: config.Study) -> None:
         lambda: run_record.enter_record(tiny, "", "s.yaml"),
         lambda: recovery.recover(tiny, Path("s.yaml")),
     ):
-        with pytest.raises(CrispError, match=r"another run is under way[\s\S]*on elsewhere[\s\S]*delete"):
+        with pytest.raises(CrispError, match=r"another run is in progress[\s\S]*on elsewhere[\s\S]*delete"):
             work()
 
 
@@ -135,7 +135,7 @@ def test_processes_of_a_run_are_found_and_ended(tiny: config.Study) -> None:
     left = subprocess.Popen(["sleep", "600"], env=environment)
     put(tiny, gone)
     with pytest.raises(
-        CrispError, match=rf"jobs of it still run[\s\S]*process {left.pid}[\s\S]*crisp recover"
+        CrispError, match=rf"jobs are still running[\s\S]*process {left.pid}[\s\S]*crisp recover"
     ):
         run_record.enter_record(tiny, "", "s.yaml")
     assert run_record.end(gone) == 1
@@ -244,6 +244,6 @@ def test_run_of_another_user_is_left_alone(tiny: config.Study, monkeypatch: pyte
         lambda: run_record.enter_record(tiny, "", "s.yaml"),
         lambda: recovery.recover(tiny, Path("s.yaml")),
     ):
-        with pytest.raises(CrispError, match="was another user's"):
+        with pytest.raises(CrispError, match="belongs to another user"):
             work()
     assert run_record.record(tiny).exists()

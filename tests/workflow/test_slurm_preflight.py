@@ -41,7 +41,7 @@ def test_request_is_what_would_be_submitted(resources: dict[str, Any], options: 
 
 @pytest.mark.parametrize(
     ("memory", "advice"),
-    [(8000, "evaluate:mem_mb=4000; less memory is asked for with a smaller size"), (3000, "")],
+    [(8000, "evaluate:mem_mb=4000; a smaller size"), (3000, "")],
 )
 def test_refusal_says_what_was_asked_for(monkeypatch: pytest.MonkeyPatch, memory: int, advice: str) -> None:
     nodes = SimpleNamespace(stdout="main (cpus 4, MB 4000, gres gpu:1, time infinite)\n" * 3)

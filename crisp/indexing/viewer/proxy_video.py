@@ -36,7 +36,7 @@ def playback_problem(path: Path, about: IndexedVideo) -> str:
             if name == "h264" and depth not in ("yuv420p", "yuvj420p"):
                 return f"many browsers do not play H.264 of {depth}"
             if not any(kind in container.format.name.split(",") for kind in CONTAINERS):
-                return f"browsers do not open {container.format.name} files"
+                return f"browsers do not open files of the format {container.format.name}"
     except (av.error.FFmpegError, OSError, ValueError) as error:
         return f"not a video that can be opened ({error})"
     return ""

@@ -62,14 +62,14 @@ def of_bytes(shape: Sequence[int], dtype: np.dtype, content: Any, by_column: boo
     return np.ndarray(tuple(shape), dtype, content, order="F" if by_column else "C").copy()
 
 
-def content(file: IO[bytes], told: Head, most: int) -> np.ndarray:
+def content(file: IO[bytes], header: Head, most: int) -> np.ndarray:
     """Read the array of a header, with a maximum number of bytes.
 
     Parameters
     ----------
     file : binary file
         Positioned after the header.
-    told : Head
+    header : Head
         The header, from :func:`head`.
     most : int
         Maximum bytes.
@@ -83,7 +83,7 @@ def content(file: IO[bytes], told: Head, most: int) -> np.ndarray:
     ValueError
         If it is larger, does not have the size given in the header, or contains objects.
     """
-    length = math.prod(told.shape) * told.dtype.itemsize
+    length = math.prod(header.shape) * header.dtype.itemsize
     if not 0 <= length <= most:  # reading that many would allocate memory for them
-        raise ValueError(f"an array of shape {told.shape} of {told.dtype}")
-    return of_bytes(told.shape, told.dtype, file.read(length + 1), told.by_column)
+        raise ValueError(f"an array of shape {header.shape} of {header.dtype}")
+    return of_bytes(header.shape, header.dtype, file.read(length + 1), header.by_column)

@@ -84,10 +84,10 @@ def load_npy(path: Path) -> np.ndarray:
         If it is damaged, larger than the poses of a frame or holds objects other than plain values.
     """
     with open(path, "rb") as file:
-        told = npy.head(file)
-        if not told.dtype.hasobject:
-            return npy.content(file, told, MOST)
+        header = npy.head(file)
+        if not header.dtype.hasobject:
+            return npy.content(file, header, MOST)
         array = loads(file.read(MOST + 1))
-    if type(array) is not np.ndarray or array.shape != told.shape:
+    if type(array) is not np.ndarray or array.shape != header.shape:
         raise ValueError("an array whose shape does not match its content")
     return array

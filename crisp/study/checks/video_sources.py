@@ -10,7 +10,7 @@ from pathlib import Path
 
 from crisp.core import files
 from crisp.study.config import Study
-from crisp.study.tables import Video
+from crisp.study.tables import VideoRow
 
 Seen = dict[str, list[object]]
 
@@ -29,7 +29,7 @@ def _cache_file(study: Study) -> Path:
     return study.volumes / ".sources.json"
 
 
-def stamp(study: Study, row: Video) -> list[object]:
+def stamp(study: Study, row: VideoRow) -> list[object]:
     """Return the cache entry of a video: path, size in bytes, date in ns.
 
     Raises
@@ -41,7 +41,7 @@ def stamp(study: Study, row: Video) -> list[object]:
     return [row.path, status.st_size, status.st_mtime_ns]
 
 
-def found_instead(study: Study, row: Video, seen: Seen) -> str:
+def found_instead(study: Study, row: VideoRow, seen: Seen) -> str:
     """Describe a video's file if it differs from the table.
 
     A file unknown to the cache is checked by size only: its frames job hashes it.
@@ -49,7 +49,7 @@ def found_instead(study: Study, row: Video, seen: Seen) -> str:
     Parameters
     ----------
     study : Study
-    row : Video
+    row : VideoRow
     seen : dict
         Cache entries by video, of `read_cache`.
 

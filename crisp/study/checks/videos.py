@@ -14,7 +14,7 @@ from crisp.core.unreadable import denied
 from crisp.core.words import counted
 from crisp.study.checks import video_sources
 from crisp.study.config import Study
-from crisp.study.tables import Video
+from crisp.study.tables import VideoRow
 
 if TYPE_CHECKING:
     from crisp.preparation import video
@@ -118,7 +118,7 @@ def _is_readable(path: Path) -> bool:
     return path.is_file() and os.access(path, os.R_OK)
 
 
-def _missing(study: Study, row: Video, error: OSError) -> Fault:
+def _missing(study: Study, row: VideoRow, error: OSError) -> Fault:
     return Fault(
         str(study.source(row.video)),
         f"video {row.video} is missing",
@@ -146,7 +146,7 @@ def _unscanned(study: Study, command: str) -> list[Fault]:
 
 def _mixed_rates(study: Study) -> list[Fault]:
     """Report mixed frame rates: all clips of a study must show the same time per frame."""
-    clusters: list[list[Video]] = []
+    clusters: list[list[VideoRow]] = []
     for row in sorted(study.used.values(), key=lambda row: row.working_fps):
         if not row.fps:
             continue
@@ -177,7 +177,7 @@ def _mixed_rates(study: Study) -> list[Fault]:
     ]
 
 
-def _rate_remedy(clusters: list[list[Video]]) -> str:
+def _rate_remedy(clusters: list[list[VideoRow]]) -> str:
     slowest = clusters[0][0].working_fps
     steps = []
     for cluster in clusters[1:]:

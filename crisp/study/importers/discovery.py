@@ -19,7 +19,7 @@ SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}")
 
 
 @dataclass(frozen=True)
-class Interval:
+class AnnotatedInterval:
     """A labelled interval in frames, or, with `seconds`, in seconds."""
 
     begin: float
@@ -40,7 +40,7 @@ class Labels:
     split: str = ""
     xml: Path | None = None
     whole: str = ""
-    intervals: tuple[Interval, ...] = ()
+    intervals: tuple[AnnotatedInterval, ...] = ()
 
 
 @dataclass

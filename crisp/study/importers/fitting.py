@@ -58,21 +58,21 @@ def usable(labels: Labels, frames: Mapping[str, int]) -> dict[str, list[Stroke]]
     dict
         Strokes by path.
     """
-    kept = {}
+    usable = {}
     for path, found in labels.items():
         inside = [stroke for stroke in found if stroke.end <= frames[path]]
-        kept[path] = list({stroke[:2]: stroke for stroke in inside}.values())
-    return kept
+        usable[path] = list({stroke[:2]: stroke for stroke in inside}.values())
+    return usable
 
 
-def fit(content: dict[str, Any], kept: Labels, trimmed: bool, share: float) -> Fitted:
+def fit(content: dict[str, Any], label_snapshot: Labels, trimmed: bool, share: float) -> Fitted:
     """Fit the negatives and the split of a study to its data.
 
     Parameters
     ----------
     content : dict
         A study file with written tables; `classes` as annotated, `split` from the layout.
-    kept : mapping
+    label_snapshot : mapping
         Usable strokes by path.
     trimmed : bool
         Whether every video is one stroke from end to end.
@@ -84,7 +84,7 @@ def fit(content: dict[str, Any], kept: Labels, trimmed: bool, share: float) -> F
     Fitted
     """
     annotated = content["classes"]
-    options = [] if trimmed else list(islice(_negatives(content, kept, share), 3))
+    options = [] if trimmed else list(islice(_negatives(content, label_snapshot, share), 3))
     options.append({"class": NEGATIVE if NEGATIVE in annotated else "", "share": 0})
     first: CrispError | None = None
     for negatives in options:
@@ -95,7 +95,7 @@ def fit(content: dict[str, Any], kept: Labels, trimmed: bool, share: float) -> F
         for split, why in _splits(content["split"]["method"]):
             keys = {"classes": classes, "negatives": negatives, "split": split}
             try:
-                train = _train(_split_so(made, split), kept)
+                train = _train(_split_so(made, split), label_snapshot)
             except CrispError as error:
                 first = first or error
                 continue
@@ -131,7 +131,7 @@ def _split_so(made: Study, split: dict[str, Any]) -> Study:
     )
 
 
-def _train(made: Study, kept: Labels) -> int:
+def _train(made: Study, label_snapshot: Labels) -> int:
     """Return the number of training samples, in the split with the fewest.
 
     Raises
@@ -139,7 +139,7 @@ def _train(made: Study, kept: Labels) -> int:
     CrispError
         If a part of a split would be empty, or a class would have no training sample.
     """
-    samples = collect_samples(made, _frames(made), kept)
+    samples = collect_samples(made, _frames(made), label_snapshot)
     parts = [assign_split(made, samples, name) for name in made.split_names]
     return min(sum(part == "train" for part in split.values()) for split in parts)
 
@@ -148,7 +148,7 @@ def _frames(made: Study) -> dict[str, int]:
     return {video: row.working_frames for video, row in made.used.items()}
 
 
-def _negatives(content: dict[str, Any], kept: Labels, share: float) -> Iterator[dict[str, Any]]:
+def _negatives(content: dict[str, Any], label_snapshot: Labels, share: float) -> Iterator[dict[str, Any]]:
     """Yield settings for negatives that the gaps can hold: longest with enough negatives, then fewer."""
     classes = list(dict.fromkeys([NEGATIVE, *content["classes"]]))
     few = []
@@ -156,7 +156,7 @@ def _negatives(content: dict[str, Any], kept: Labels, share: float) -> Iterator[
         negatives = {"share": share, **({"seconds": seconds} if seconds else {})}
         trial = {**content, "negatives": {**negatives, "share": 0.99}, "classes": _two(classes)}
         made = load.resolve_study({**trial, "split": {"method": "stratified"}})
-        samples = collect_samples(made, _frames(made), kept)
+        samples = collect_samples(made, _frames(made), label_snapshot)
         cut = sum(sample.kind == "negative" for sample in samples)
         wanted = share / (1 - share) * (len(samples) - cut)
         if cut >= max(ENOUGH, wanted):

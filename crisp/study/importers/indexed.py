@@ -12,7 +12,7 @@ from typing import NamedTuple
 from crisp.core.errors import CrispError, Fault, fail
 from crisp.study import index_file
 from crisp.study.importers import stroke_table
-from crisp.study.importers.discovery import Found, Interval
+from crisp.study.importers.discovery import AnnotatedInterval, Found
 
 TABLE = "strokes.csv"
 MOST = 5  # missing videos named in a message
@@ -107,9 +107,9 @@ def _missing(one: Indexed) -> Fault:
     )
 
 
-def _strokes(one: Indexed) -> dict[str, list[Interval]]:
+def _strokes(one: Indexed) -> dict[str, list[AnnotatedInterval]]:
     """Read the strokes of the table, all of one video, by split."""
-    by_split: dict[str, list[Interval]] = {}
+    by_split: dict[str, list[AnnotatedInterval]] = {}
     for video, splits in stroke_table.strokes(one.table).items():
         if Path(video).name not in (one.id, one.path.name):
             raise fail(one.table, "strokes of another video", one.id, video, f"keep only those of {one.id}")

@@ -48,7 +48,7 @@ class Cost(NamedTuple):
 
 # Cost of a study, by its content, the rows of its videos, its strokes and the machine; None if the data
 # allow no split yet.
-CostOf = Callable[[dict[str, Any], Sequence[tables.Video], Labels, Machine], Cost | None]
+CostOf = Callable[[dict[str, Any], Sequence[tables.VideoRow], Labels, Machine], Cost | None]
 
 
 class Choice(NamedTuple):
@@ -145,7 +145,11 @@ def _keys(
 
 
 def affordable(
-    choice: Choice, content: dict[str, Any], size: Size, rows: Sequence[tables.Video], kept: Labels
+    choice: Choice,
+    content: dict[str, Any],
+    size: Size,
+    rows: Sequence[tables.VideoRow],
+    label_snapshot: Labels,
 ) -> tuple[dict[str, Any], Cost | None]:
     """Return the first candidate of a preset within the budget, or the last, and its cost.
 
@@ -157,9 +161,9 @@ def affordable(
         Content of the study, to which a candidate's keys are added.
     size : Size
         Size of the data.
-    rows : sequence of Video
+    rows : sequence of VideoRow
         Rows of ``videos.tsv``.
-    kept : mapping
+    label_snapshot : mapping
         Usable strokes by path.
 
     Returns
@@ -171,7 +175,7 @@ def affordable(
     keys: dict[str, Any] = {}
     found = None
     for keys in candidates(choice.preset, size, choice.machine.cores):
-        found = choice.cost({**content, **keys}, rows, kept, choice.machine)
+        found = choice.cost({**content, **keys}, rows, label_snapshot, choice.machine)
         if choice.preset != "quick" or found is None or found.wall <= BUDGET:
             break
     return keys, found

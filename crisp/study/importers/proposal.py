@@ -42,7 +42,7 @@ class Data:
     link: Path
     labels: list[tables.Annotation]
     strokes: Mapping[str, list[Stroke]]
-    videos: Mapping[str, tables.Video]
+    videos: Mapping[str, tables.VideoRow]
 
     @cached_property
     def classification(self) -> list[tables.Annotation]:
@@ -56,7 +56,7 @@ class Data:
         return fitting.usable(self.strokes, frames)
 
     @cached_property
-    def labelled(self) -> list[tuple[tables.Video, Stroke]]:
+    def labelled(self) -> list[tuple[tables.VideoRow, Stroke]]:
         """Return the strokes with a class, each with its video."""
         return [
             (self.videos[row.video], stroke)
@@ -98,14 +98,14 @@ class Proposed(NamedTuple):
 
 
 def propose(
-    data: Data, rows: Sequence[tables.Video], choice: Choice, source: Path, study_file: Path
+    data: Data, rows: Sequence[tables.VideoRow], choice: Choice, source: Path, study_file: Path
 ) -> Proposed:
     """Propose a study for a data set whose tables are written.
 
     Parameters
     ----------
     data : Data
-    rows : sequence of Video
+    rows : sequence of VideoRow
         Rows of its ``videos.tsv``.
     choice : Choice
         The preset, and the machine.
@@ -167,7 +167,7 @@ def _too_few_classes(data: Data, study_file: Path) -> Fault:
     )
 
 
-def _frames(data: Data, rows: Sequence[tables.Video]) -> int:
+def _frames(data: Data, rows: Sequence[tables.VideoRow]) -> int:
     """Return the working frames of a short stroke."""
     rate = next((row.working_fps for row in rows if row.use and row.fps), presets.RATE)
     return math.floor(data.short * rate + 0.5)
@@ -175,7 +175,7 @@ def _frames(data: Data, rows: Sequence[tables.Video]) -> int:
 
 def _published(
     data: Data,
-    rows: Sequence[tables.Video],
+    rows: Sequence[tables.VideoRow],
     choice: Choice,
     content: dict[str, Any],
     source: Path,

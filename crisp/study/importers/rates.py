@@ -9,18 +9,18 @@ from collections.abc import Sequence
 from crisp.core.errors import Fault
 from crisp.core.words import few
 from crisp.study.checks.videos import TOLERANCE
-from crisp.study.tables import Video
+from crisp.study.tables import VideoRow
 
 USUAL = 30.0  # frames per second that show a stroke well enough for clips of few frames
 LEAST = 16  # minimum frames of a stroke
 
 
-def working_rate(new: Sequence[Video], old: Sequence[Video], thinned: bool, seconds: float) -> float:
+def working_rate(new: Sequence[VideoRow], old: Sequence[VideoRow], thinned: bool, seconds: float) -> float:
     """Choose the common working frame rate of a data set.
 
     Parameters
     ----------
-    new, old : sequence of Video
+    new, old : sequence of VideoRow
         Rows to add to the table, and existing rows, whose rate is kept.
     thinned : bool
         Whether to drop frames of fast cameras that are not needed.
@@ -49,19 +49,19 @@ def _multiple(rate: float, base: float) -> bool:
     return abs(rate / base / max(1, round(rate / base)) - 1) <= TOLERANCE
 
 
-def step(row: Video, rate: float) -> int:
+def step(row: VideoRow, rate: float) -> int:
     """Return the `frame_step` that brings a video nearest to a working rate."""
     return max(1, math.floor(row.fps / rate + 0.5)) if row.fps and rate else 1
 
 
-def odd(videos_table: object, rows: Sequence[Video], rate: float) -> list[Fault]:
+def odd(videos_table: object, rows: Sequence[VideoRow], rate: float) -> list[Fault]:
     """Return the warning for videos that cannot reach the working rate.
 
     Parameters
     ----------
     videos_table : path-like
         For messages.
-    rows : sequence of Video
+    rows : sequence of VideoRow
     rate : float
         Working rate, frames per second.
 

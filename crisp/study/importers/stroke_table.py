@@ -17,7 +17,7 @@ from crisp.core.plain_text import is_plain
 from crisp.core.unreadable import kind_of, reading
 from crisp.core.words import few
 from crisp.study.importers import video_ids
-from crisp.study.importers.discovery import Found, FoundVideo, Interval, Labels, video_files
+from crisp.study.importers.discovery import AnnotatedInterval, Found, FoundVideo, Labels, video_files
 from crisp.study.tables import SPLITS
 
 BOUNDS = (("begin", "end"), ("begin_seconds", "end_seconds"))
@@ -102,7 +102,7 @@ def read(folder: Path) -> Found:
     return Found(videos)
 
 
-def strokes(path: Path) -> dict[str, dict[str, list[Interval]]]:
+def strokes(path: Path) -> dict[str, dict[str, list[AnnotatedInterval]]]:
     """Read intervals of a table by video and split, in file order.
 
     Raises
@@ -131,9 +131,9 @@ def strokes(path: Path) -> dict[str, dict[str, list[Interval]]]:
 
 def _strokes(
     path: Path, lines: list[str], delimiter: str, seconds: bool
-) -> dict[str, dict[str, list[Interval]]]:
+) -> dict[str, dict[str, list[AnnotatedInterval]]]:
     faults: list[Fault] = []
-    found: dict[str, dict[str, list[Interval]]] = {}
+    found: dict[str, dict[str, list[AnnotatedInterval]]] = {}
     names = _names(path.parent)
     with reading(path, "table of strokes", _header(), largest=LARGEST_TEXT):
         reader = csv.reader(lines, delimiter=delimiter)
@@ -170,7 +170,7 @@ def _header() -> str:
     return "columns video, begin, end (or begin_seconds, end_seconds), label and perhaps split"
 
 
-def found_video(video: str, by_split: dict[str, list[Interval]]) -> FoundVideo:
+def found_video(video: str, by_split: dict[str, list[AnnotatedInterval]]) -> FoundVideo:
     """Return a video and its strokes by split; without strokes it is annotated as empty."""
     labels = [
         Labels("classification", split, intervals=tuple(intervals))
@@ -201,7 +201,7 @@ def _split(row: dict[str, str]) -> str:
     return split
 
 
-def _interval(row: dict[str, str], seconds: bool, delimiter: str) -> Interval:
+def _interval(row: dict[str, str], seconds: bool, delimiter: str) -> AnnotatedInterval:
     label = " ".join(plain(row["label"]).split())
     if not label:
         raise ValueError("no label", "a class, or Unknown", "an empty cell")
@@ -210,7 +210,7 @@ def _interval(row: dict[str, str], seconds: bool, delimiter: str) -> Interval:
     begin, end = (_number(row[name], seconds, delimiter) for name in BOUNDS[seconds])
     if begin >= end:
         raise ValueError("empty or negative interval", "begin < end", f"{begin:g} to {end:g}")
-    return Interval(begin, end, label, seconds)
+    return AnnotatedInterval(begin, end, label, seconds)
 
 
 def _number(text: str, seconds: bool, delimiter: str) -> float:

@@ -15,7 +15,7 @@ from crisp.core.words import counted, few
 from crisp.study import tables
 from crisp.study.annotations import Stroke, read_annotation, write_annotation
 from crisp.study.importers import presets, proposal, rates, video_ids
-from crisp.study.importers.discovery import Found, FoundVideo, Interval, Labels
+from crisp.study.importers.discovery import AnnotatedInterval, Found, FoundVideo, Labels
 from crisp.study.importers.presets import CostOf, Machine
 from crisp.study.scan import measure
 
@@ -148,19 +148,19 @@ def write_dataset(
     report.warnings += proposed.faults
 
 
-def _row(name: str, source: Path, video: FoundVideo, decode: bool) -> tuple[tables.Video, Fault | None]:
+def _row(name: str, source: Path, video: FoundVideo, decode: bool) -> tuple[tables.VideoRow, Fault | None]:
     """Return the row of a video, and faults of the file."""
     try:
         found = measure(source / video.path, decode)
     except CrispError as error:
         fault = error.faults[0]
         note = " ".join(f"{fault.what}: {fault.found}".split())[:200]
-        return tables.Video(name, video.path, use=False, note=note), fault
-    return tables.Video(name, video.path, found.size, found.frames, found.sha256, found.fps), None
+        return tables.VideoRow(name, video.path, use=False, note=note), fault
+    return tables.VideoRow(name, video.path, found.size, found.frames, found.sha256, found.fps), None
 
 
 def _measured(
-    path: Path, row: tables.Video, video: FoundVideo, fault: Fault | None, videos_table: Path
+    path: Path, row: tables.VideoRow, video: FoundVideo, fault: Fault | None, videos_table: Path
 ) -> list[Fault]:
     """Return remarks on a video: unusable, or not the one that its labels were made for."""
     if fault:
@@ -188,7 +188,7 @@ def _none_in_use(videos_table: Path) -> Fault:
 
 
 def _annotations(
-    folder: Path, source: Path, pairs: list[tuple[tables.Video, Labels]], report: Report
+    folder: Path, source: Path, pairs: list[tuple[tables.VideoRow, Labels]], report: Report
 ) -> list[tables.Annotation]:
     """Write missing annotation files and their table; return all its rows."""
     table = folder / "annotations.tsv"
@@ -230,7 +230,7 @@ def _files(count: int) -> str:
     return "1 annotation file" if count == 1 else f"{count} annotation files"
 
 
-def _difference(path: Path, row: tables.Video, label: Labels) -> Fault | None:
+def _difference(path: Path, row: tables.VideoRow, label: Labels) -> Fault | None:
     """Describe the difference of an existing annotation file from the source, if any."""
     try:
         theirs = _of_source(row, label)
@@ -248,12 +248,14 @@ def _difference(path: Path, row: tables.Video, label: Labels) -> Fault | None:
     )
 
 
-def _of_source(row: tables.Video, label: Labels) -> set[Stroke]:
+def _of_source(row: tables.VideoRow, label: Labels) -> set[Stroke]:
     """Return the strokes of a label; raise CrispError or ValueError if they cannot be determined."""
     return set(read_annotation(label.xml) if label.xml is not None else _labelled(row, label))
 
 
-def _moved(folder: Path, before: list[tables.Annotation], row: tables.Video, label: Labels) -> Fault | None:
+def _moved(
+    folder: Path, before: list[tables.Annotation], row: tables.VideoRow, label: Labels
+) -> Fault | None:
     """Return whether another row has this label with another split: it would be two samples."""
     try:
         theirs = _of_source(row, label)
@@ -281,7 +283,7 @@ def _named(strokes: set[Stroke]) -> str:
     return few(texts, 3) or "no such stroke"
 
 
-def _annotation_file(path: Path, row: tables.Video, label: Labels) -> str:
+def _annotation_file(path: Path, row: tables.VideoRow, label: Labels) -> str:
     """Write one annotation file; return the reason if that is impossible."""
     if label.xml is not None:
         with replacing(path) as beside:
@@ -294,7 +296,7 @@ def _annotation_file(path: Path, row: tables.Video, label: Labels) -> str:
     return ""
 
 
-def _labelled(row: tables.Video, label: Labels) -> list[Stroke]:
+def _labelled(row: tables.VideoRow, label: Labels) -> list[Stroke]:
     """Return the strokes of a label without a file; raise ValueError if the video lacks information."""
     if label.whole and not row.frames:
         raise ValueError("the number of frames is not known")
@@ -304,7 +306,7 @@ def _labelled(row: tables.Video, label: Labels) -> list[Stroke]:
     return [*whole, *(_stroke(interval, row.fps) for interval in label.intervals)]
 
 
-def _stroke(interval: Interval, fps: float) -> Stroke:
+def _stroke(interval: AnnotatedInterval, fps: float) -> Stroke:
     begin, end = (
         math.floor(bound * fps + 0.5) if interval.seconds else int(bound)
         for bound in (interval.begin, interval.end)

@@ -25,7 +25,7 @@ CONTENT: dict[str, Any] = {
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     """A study of videos `a` and `b` with a JSON and a folder of poses."""
     monkeypatch.chdir(tmp_path)
-    tables.write_videos("videos.tsv", [tables.Video("a", "a.mp4"), tables.Video("b", "b.mp4")])
+    tables.write_videos("videos.tsv", [tables.VideoRow("a", "a.mp4"), tables.VideoRow("b", "b.mp4")])
     Path("poses/b/pose").mkdir(parents=True)
     Path("poses/a.json").write_text("{}")
     for frame in range(3):

@@ -139,7 +139,7 @@ def test_npy_whose_head_lies(tmp_path: Path, shape: str) -> None:
 
 
 def test_heads_of_items_without_bytes() -> None:
-    with pytest.raises(ValueError, match="not the bytes of one"):
+    with pytest.raises(ValueError, match="not enough bytes for one"):
         npy.of_bytes((10**9,), np.dtype("S0"), b"")
     assert npy.of_bytes((0, 4), np.dtype(float), b"").shape == (0, 4)
 

@@ -30,13 +30,13 @@ class Made:
     """Tables of a data set in ``config/mine``, and the study proposed for them."""
 
     def __init__(self) -> None:
-        self.rows: list[tables.Video] = []
+        self.rows: list[tables.VideoRow] = []
         self.labels: list[tables.Annotation] = []
         self.strokes: dict[str, list[Stroke]] = {}
 
     def add(self, frames: int, fps: float, found: list[Stroke], split: str = "", step: int = 1) -> None:
         name = f"v{len(self.rows)}"
-        row = tables.Video(name, f"{name}.mp4", 1, frames, "0" * 64, fps, frame_step=step)
+        row = tables.VideoRow(name, f"{name}.mp4", 1, frames, "0" * 64, fps, frame_step=step)
         label = tables.Annotation(name, f"annotations/{name}.xml", "classification", split)
         write_annotation(Path("config/mine", label.path), found)
         self.rows.append(row)

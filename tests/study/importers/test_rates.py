@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from crisp.study.importers import rates
-from crisp.study.tables import Video
+from crisp.study.tables import VideoRow
 
 
-def rows(*fps: float, **cells: object) -> list[Video]:
+def rows(*fps: float, **cells: object) -> list[VideoRow]:
     return [
-        Video(f"v{number}", f"v{number}.mp4", 1, 100, "0" * 64, rate, **cells)
+        VideoRow(f"v{number}", f"v{number}.mp4", 1, 100, "0" * 64, rate, **cells)
         for number, rate in enumerate(fps)
     ]
 
