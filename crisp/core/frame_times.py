@@ -1,0 +1,100 @@
+"""The time at which each frame of a video is shown: the only place where seconds and frames are converted."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+# s; a label's time is written with milliseconds, and may be rounded down by half of one.
+RESOLUTION = 0.0005 + 1e-9
+REGULAR = 0.5  # frames; largest distance of a stamp from a constant rate that still counts as constant
+
+
+@dataclass(frozen=True)
+class FrameTimes:
+    """Times of the frames of a video, in seconds of its presentation: what a player shows as time.
+
+    Attributes
+    ----------
+    rate : float
+        Nominal frame rate, frames per second.
+    stamps : sequence of float
+        Time of each frame in the order shown, s; empty = frame n is shown at ``n / rate``.
+    """
+
+    rate: float
+    stamps: Sequence[float] = ()
+
+    def time_of(self, frame: int) -> float:
+        """Return when a frame is shown, s; frames beyond the stamps continue at the nominal rate."""
+        if not self.stamps:
+            return frame / self.rate
+        last = len(self.stamps) - 1
+        if frame <= last:
+            return self.stamps[max(frame, 0)]
+        return self.stamps[last] + (frame - last) / self.rate
+
+    def frame_at(self, seconds: float) -> int:
+        """Return the frame shown at a time; before the first one, the first.
+
+        A time within half a millisecond before a frame counts as that frame's: labels are rounded so.
+        """
+        seconds += RESOLUTION
+        if not self.stamps:
+            return max(0, math.floor(seconds * self.rate))
+        if seconds < self.time_of(len(self.stamps)):
+            return max(0, bisect_right(self.stamps, seconds) - 1)
+        last = len(self.stamps) - 1
+        return last + math.floor((seconds - self.stamps[last]) * self.rate)
+
+    @property
+    def irregularity(self) -> float:
+        """Return the largest distance of a stamp from ``first + n / rate``, in frames."""
+        if not self.stamps:
+            return 0.0
+        first = self.stamps[0]
+        return max(abs((stamp - first) * self.rate - n) for n, stamp in enumerate(self.stamps))
+
+    @property
+    def constant(self) -> bool:
+        """Return whether the frame rate is constant."""
+        return self.irregularity <= REGULAR
+
+    @property
+    def offset(self) -> float:
+        """Return when the first frame is shown, s."""
+        return self.time_of(0)
+
+
+def nominal_rate(stamps: Sequence[float], claimed: float, resolution: float = 0.0) -> float:
+    """Return the nominal frame rate of stamps: the claimed one if it fits all, else by the median step.
+
+    Steps that differ from the median only by the resolution of the stamps are averaged: 33, 33 and 34 ms are
+    30 frames per second. A long last frame, or a pause, does not count.
+
+    Parameters
+    ----------
+    stamps : sequence of float
+        Times in the order shown, s.
+    claimed : float
+        Rate by the container, frames per second; 0 = none.
+    resolution : float
+        Unit of the stamps, s.
+
+    Returns
+    -------
+    float
+        Frames per second; `claimed` if there are fewer than two different stamps.
+    """
+    if claimed > 0 and FrameTimes(claimed, stamps).constant:
+        return claimed
+    steps = [after - before for before, after in pairwise(stamps) if after > before]
+    if not steps:
+        return claimed
+    middle = median(steps)
+    usual = [step for step in steps if abs(step - middle) <= 1.5 * resolution + 1e-9]
+    return len(usual) / sum(usual)
