@@ -65,7 +65,7 @@ def generator(seed: int, epoch: int, index: int) -> np.random.Generator:
     seed : int
         Seed of the training.
     epoch, index : int
-        The epoch, and the item of the dataset (see :class:`crisp.clips.dataset.ClipDataset`).
+        The epoch, and the item of the dataset (see `crisp.clips.dataset.ClipDataset`).
 
     Returns
     -------
@@ -170,7 +170,7 @@ def matrix(draw: Draw, centre: tuple[float, float] | np.ndarray, size: tuple[int
     Returns
     -------
     ndarray, (2, 3) float64
-        As from :func:`matrices`.
+        As from `matrices`.
     """
     return matrices(draw, np.asarray(centre, float)[None], size)[0]
 

@@ -49,7 +49,7 @@ class ClipDataset(Dataset):
     cache : Cache, optional
         Cache for regions.
     defer_crop : bool
-        Whether items are inputs for :func:`crisp.clips.transforms_gpu.clip`, which makes the clips on
+        Whether items are inputs for `crisp.clips.transforms_gpu.clip`, which makes the clips on
         another device.
 
     Raises
@@ -194,7 +194,7 @@ def read_scale(study: Study, variant: Variant, split: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        For :func:`crisp.clips.normalisation.from_json`; empty for a variant without flow.
+        For `crisp.clips.normalisation.from_json`; empty for a variant without flow.
 
     Raises
     ------

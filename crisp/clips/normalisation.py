@@ -60,7 +60,7 @@ def to_json(normalisation: Normalisation) -> dict[str, Any]:
 
 
 def from_json(content: dict[str, Any]) -> Normalisation:
-    """Create a normalisation from the output of :func:`to_json`.
+    """Create a normalisation from the output of `to_json`.
 
     Raises
     ------
@@ -182,7 +182,7 @@ def fit_split(study: Study, split: str, method: str, kind: str) -> Normalisation
     method : str
         Flow method whose statistics are read from the ROI stage files.
     kind : {"normal", "max", "none"}
-        As for :func:`fit_normalisation`.
+        As for `fit_normalisation`.
 
     Returns
     -------
@@ -191,7 +191,7 @@ def fit_split(study: Study, split: str, method: str, kind: str) -> Normalisation
     Raises
     ------
     CrispError
-        If a table or ROI stage file is missing or damaged, or as :func:`fit_normalisation`.
+        If a table or ROI stage file is missing or damaged, or as `fit_normalisation`.
     """
     inside: dict[str, list[Sample]] = {}
     for sample in read_training_samples(study, split, "train"):

@@ -65,7 +65,7 @@ class ClipReader:
     folder : path
         Folder of the stage files: ``frames.h5``, ``flow/<method>.h5``, ``roi/<method>.h5``, ``pose.h5``.
     streams : iterable of {"rgb", "flow", "pose"}
-        Streams that :meth:`clip` returns; the files of other streams need not exist.
+        Streams that `clip` returns; the files of other streams need not exist.
     method : str
         Flow method of the flow stream and of the ROI.
     pose_norm : {"crop", "image"}
@@ -192,7 +192,7 @@ class ClipReader:
         -------
         dict of str to ndarray, float32
             By stream: ``rgb`` in [0, 1] and ``flow`` (dx, dy), each (C, T, H, W), and ``pose`` (42, T), see
-            :func:`crisp.clips.pose_stream.channels`.
+            `crisp.clips.pose_stream.channels`.
 
         Raises
         ------
@@ -214,7 +214,7 @@ class ClipReader:
         size : (frames, height, width)
             Size of the clips.
         reach : (x, y), optional
-            Required distance of pixels from a crop's centre, from :func:`crisp.clips.regions.reach`;
+            Required distance of pixels from a crop's centre, from `crisp.clips.regions.reach`;
             None = all.
 
         Returns
@@ -224,7 +224,7 @@ class ClipReader:
         Raises
         ------
         CrispError
-            As for :meth:`clip`.
+            As for `clip`.
         """
         stored = self._datasets()
         count, height, width = stored["mask"].shape
@@ -245,7 +245,7 @@ class ClipReader:
 
 
 class RegionRequest(NamedTuple):
-    """Request frames ``[begin, end)`` of a video, as for :meth:`crisp.clips.reader.ClipReader.region`."""
+    """Request frames ``[begin, end)`` of a video, as for `crisp.clips.reader.ClipReader.region`."""
 
     reader: ClipReader
     begin: int

@@ -109,7 +109,7 @@ def origins(centres: np.ndarray, reach: tuple[int, int], picture: tuple[int, int
     centres : ndarray, (n, 2)
         (x, y) of each crop's centre, px of the frame.
     reach : (x, y)
-        From :func:`reach`.
+        From `reach`.
     picture : (height, width)
         Size of the whole frames, px.
 
@@ -130,9 +130,9 @@ def cut(frames: np.ndarray, origins: np.ndarray, shape: tuple[int, int]) -> np.n
     ----------
     frames : ndarray, (n, H, W, ...)
     origins : ndarray, (n, 2) int
-        From :func:`origins`.
+        From `origins`.
     shape : (height, width)
-        From :func:`shape`.
+        From `shape`.
 
     Returns
     -------
@@ -154,7 +154,7 @@ def span(begin: int, end: int, frames: int, spread: float, augment: bool) -> tup
     frames : int
         Frames of a clip.
     spread : float
-        As for :func:`crisp.clips.augmentation.draw`.
+        As for `crisp.clips.augmentation.draw`.
     augment : bool
         Whether clips are augmented; otherwise only the centred one is possible.
 

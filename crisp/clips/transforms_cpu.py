@@ -52,12 +52,12 @@ def clip(
     normalised : Normalisation, optional
         Normalisation of the flow; None leaves it in px per frame.
     pose_norm : {"crop", "image"}
-        As for :class:`crisp.clips.reader.ClipReader`.
+        As for `crisp.clips.reader.ClipReader`.
 
     Returns
     -------
     dict of str to ndarray, float32
-        As :meth:`crisp.clips.reader.ClipReader.clip`.
+        As `crisp.clips.reader.ClipReader.clip`.
     """
     shown, moving = rows(draw, size[0], region)
     centres = region.centres - region.origins
@@ -97,12 +97,12 @@ def poses(region: Region, draw: Draw, size: tuple[int, int, int], pose_norm: str
     Parameters
     ----------
     region, draw, size, pose_norm
-        As for :func:`clip`.
+        As for `clip`.
 
     Returns
     -------
     ndarray, (42, T) float32
-        As from :func:`crisp.clips.pose_stream.channels`.
+        As from `crisp.clips.pose_stream.channels`.
     """
     shown, _ = rows(draw, size[0], region)
     divisor = size[:0:-1] if pose_norm == "crop" else region.picture[::-1]
@@ -122,7 +122,7 @@ def warp(
         ROI centre, whole px.
     out : ndarray, (h, w) or (h, w, C), contiguous, dtype of `image`
     matrix : ndarray, (2, 3), optional
-        From :func:`crisp.clips.augmentation.matrices`, if known.
+        From `crisp.clips.augmentation.matrices`, if known.
     """
     height, width = out.shape[:2]
     if not draw.is_copy:

@@ -21,12 +21,12 @@ from crisp.preparation.roi import BLUR
 
 
 def region_item(region: Region, draw: Draw, size: tuple[int, int, int], pose_norm: str) -> dict[str, Tensor]:
-    """Return the inputs of :func:`clip` for the clip of a draw, on the CPU.
+    """Return the inputs of `clip` for the clip of a draw, on the CPU.
 
     Parameters
     ----------
     region, draw, size, pose_norm
-        As for :func:`crisp.clips.transforms_cpu.clip`.
+        As for `crisp.clips.transforms_cpu.clip`.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def region_item(region: Region, draw: Draw, size: tuple[int, int, int], pose_nor
 def clip(
     item: Mapping[str, Tensor], size: tuple[int, int, int], normalised: Normalisation | None
 ) -> dict[str, Tensor]:
-    """Return the clip of an item of :func:`region_item`, on the item's device.
+    """Return the clip of an item of `region_item`, on the item's device.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def clip(
     Returns
     -------
     dict of str to Tensor, float32
-        As :func:`crisp.clips.transforms_cpu.clip`.
+        As `crisp.clips.transforms_cpu.clip`.
     """
     result = {}
     if "rgb" in item:

@@ -30,7 +30,7 @@ def write_table(path: str | Path, columns: Iterable[str], rows: Iterable[Iterabl
     Raises
     ------
     CrispError
-        If the file cannot be written (see :func:`crisp.core.files.replacing`).
+        If the file cannot be written (see `crisp.core.files.replacing`).
     """
     with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")

@@ -62,7 +62,7 @@ def fail(where: object, what: str, expected: str = "", found: object = "", remed
     Parameters
     ----------
     where, what, expected, found, remedy
-        The fields of :class:`Fault`; `where` and `found` are converted to text.
+        The fields of `Fault`; `where` and `found` are converted to text.
 
     Returns
     -------

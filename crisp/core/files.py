@@ -83,7 +83,7 @@ def _prepare(path: Path) -> None:
 
 
 def spare(path: str | Path, kind: str) -> None:
-    """Refuse to overwrite a file of another kind than `kind` (see :func:`crisp.core.unreadable.kind_of`).
+    """Refuse to overwrite a file of another kind than `kind` (see `crisp.core.unreadable.kind_of`).
 
     Raises
     ------
@@ -190,7 +190,7 @@ def write_json(path: str | Path, content: Any, indent: int | None = 1) -> None:
     Raises
     ------
     CrispError
-        If the file cannot be written (see :func:`replacing`).
+        If the file cannot be written (see `replacing`).
     """
     with replacing(path) as beside:
         beside.write_text(json.dumps(content, indent=indent, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -45,7 +45,7 @@ def read(
     remedy : str
         How to fix an invalid file.
     by_hand, expected : str
-        As for :func:`crisp.core.files.read_json`.
+        As for `crisp.core.files.read_json`.
 
     Returns
     -------

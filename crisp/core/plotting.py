@@ -77,7 +77,7 @@ def picture(
     Raises
     ------
     CrispError
-        If the file cannot be written (see :func:`crisp.core.files.replacing`).
+        If the file cannot be written (see `crisp.core.files.replacing`).
     """
     with mpl.rc_context():
         mpl.rcdefaults()

@@ -90,7 +90,7 @@ class Appender:
     Parameters
     ----------
     file : Writer
-        From :func:`create`.
+        From `create`.
     name : str
         Dataset name.
     row : tuple of int
@@ -211,7 +211,7 @@ def create(path: str | Path, kind: str, attributes: dict[str, Any]) -> Iterator[
     path : path-like
         Stage file to write.
     kind : str
-        Stage name, a key of :data:`crisp.core.versions.STAGES`.
+        Stage name, a key of `crisp.core.versions.STAGES`.
     attributes : dict
         Provenance to record; values must be numbers, strings or JSON-like.
 
@@ -294,7 +294,7 @@ def open_stage(path: str | Path, kind: str) -> h5py.File:
     path : path-like
         Stage file to open.
     kind : str
-        Stage name, as given to :func:`create`.
+        Stage name, as given to `create`.
 
     Returns
     -------
@@ -417,7 +417,7 @@ def read_rows(dataset: h5py.Dataset, begin: int, end: int) -> np.ndarray:
     Parameters
     ----------
     dataset : h5py.Dataset
-        (N, ...), of a file from :func:`open_stage`.
+        (N, ...), of a file from `open_stage`.
     begin, end : int
         Rows (frames); those beyond N are omitted.
 
@@ -462,7 +462,7 @@ def facts(file: h5py.File, wanted: Mapping[str, type]) -> dict[str, Any]:
     Parameters
     ----------
     file : h5py.File
-        From :func:`open_stage`.
+        From `open_stage`.
     wanted : mapping of str to type
         Type of each attribute. Numbers must be finite and not negative; a float may be an integer.
 

@@ -263,9 +263,9 @@ def reading(
     path : path-like
         The file that is read inside the context.
     name, expected, rule, by_hand : str
-        As for :func:`explained`.
+        As for `explained`.
     largest : int, optional
-        As for :func:`check_finite`.
+        As for `check_finite`.
 
     Raises
     ------

@@ -96,7 +96,7 @@ def frame_figures(
     Parameters
     ----------
     truth, found, frames, classes, negative
-        As for :func:`detection`; in both sequences later strokes overwrite earlier ones.
+        As for `detection`; in both sequences later strokes overwrite earlier ones.
 
     Returns
     -------

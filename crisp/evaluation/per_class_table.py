@@ -25,7 +25,7 @@ def per_class_table(path: str | Path, metrics: Mapping[str, Any], title: str = "
     Raises
     ------
     CrispError
-        If the file cannot be written (see :func:`crisp.core.files.replacing`).
+        If the file cannot be written (see `crisp.core.files.replacing`).
     """
     sets = {"": metrics, **metrics["super_classes"]}
     body = [

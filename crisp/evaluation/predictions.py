@@ -131,14 +131,14 @@ def write_predictions(path: str | Path, rows: Iterable[Mapping[str, Any]], class
     path : path-like
         File to write.
     rows : iterable of mapping
-        One per stroke, with the keys of :func:`columns`; floats are written with six decimals.
+        One per stroke, with the keys of `columns`; floats are written with six decimals.
     classes : sequence of str
         The class names.
 
     Raises
     ------
     CrispError
-        If the file cannot be written (see :func:`crisp.core.files.replacing`).
+        If the file cannot be written (see `crisp.core.files.replacing`).
     """
     with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, columns(classes), lineterminator="\n")

@@ -49,7 +49,7 @@ def model_with_settings(
     Parameters
     ----------
     study, variant, split, seed, device
-        As for :func:`trained_model`.
+        As for `trained_model`.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def model_with_settings(
     Raises
     ------
     CrispError
-        As for :func:`trained_model`.
+        As for `trained_model`.
     """
     path = study.model_folder(variant.name, split, seed) / "model.pt"
     model, about = load_model(path, choose_device(device))

@@ -170,7 +170,7 @@ def _blocks(path: str | Path, ranges: Sequence[tuple[int, int]]) -> Iterator[tup
 
 
 def _block(method: str, backend: str, block: tuple[np.ndarray, int]) -> np.ndarray:
-    """Return the quantised flow of a block from :func:`_blocks`."""
+    """Return the quantised flow of a block from `_blocks`."""
     frames, before = block
     return quantise(compute(frames, method, backend))[before:]
 
@@ -192,11 +192,11 @@ def extract_flow(
     frames, target : path-like
         Stage files to read and to write.
     method, backend : str
-        As for :func:`compute`.
+        As for `compute`.
     workers : int
         Threads that share the work; the file does not depend on their number.
     part : (k, n)
-        Compute only the k-th (from 1) of n parts of the video, for :func:`gather`.
+        Compute only the k-th (from 1) of n parts of the video, for `gather`.
 
     Raises
     ------
@@ -222,7 +222,7 @@ def extract_flow(
 def _extract(
     frames: str | Path, target: str | Path, method: str, backend: str, workers: int, part: tuple[int, int]
 ) -> None:
-    """Compute the flow stage file as in :func:`extract_flow`, with one backend."""
+    """Compute the flow stage file as in `extract_flow`, with one backend."""
     with stage_files.open_stage(frames, "frames") as file:
         count, height, width = file["rgb"].shape[:3]
         attributes = {
@@ -337,7 +337,7 @@ def read_flow(file: h5py.File, begin: int, end: int) -> np.ndarray:
     Parameters
     ----------
     file : h5py.File
-        From :func:`crisp.core.stage_files.open_stage`.
+        From `crisp.core.stage_files.open_stage`.
     begin, end : int
         Frames ``[begin, end)``.
 

@@ -28,7 +28,7 @@ def flow_to_rgb(flow: np.ndarray, limit: float) -> np.ndarray:
 
 
 def colour_wheel(side: int = 101) -> np.ndarray:
-    """Return the legend of :func:`flow_to_rgb`: each pixel has the colour of its vector from the centre.
+    """Return the legend of `flow_to_rgb`: each pixel has the colour of its vector from the centre.
 
     Returns
     -------

@@ -62,7 +62,7 @@ def nearest(people: np.ndarray, centres: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     people : ndarray, (N, P, 14, 3)
-        From :func:`with_centre`.
+        From `with_centre`.
     centres : ndarray, (N, 2)
         ROI centres in the same px.
 
@@ -195,7 +195,7 @@ def write_pose(
         Stage file to write.
     video : PreparedVideo
     people : ndarray, (N, P, 14, 3)
-        (x, y, score) in working px, from :func:`with_centre`.
+        (x, y, score) in working px, from `with_centre`.
     source : path-like
         Origin of the poses, named in the message about frames without people.
     attributes : dict

@@ -58,14 +58,14 @@ def masked(flow: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def seen(flow: np.ndarray, dilated: np.ndarray, scratch: np.ndarray | None = None) -> np.ndarray:
-    """Return one frame's flow as in :func:`masked`.
+    """Return one frame's flow as in `masked`.
 
     Parameters
     ----------
     flow : ndarray, (H, W, 2)
         px per frame.
     dilated : ndarray, (H, W) uint8
-        Foreground, from :func:`dilate`.
+        Foreground, from `dilate`.
     scratch : ndarray, (3, H, W, 2) float32, optional
         Memory to reuse: overwritten, and the result is a view of it.
 
@@ -110,7 +110,7 @@ def positions(
     Parameters
     ----------
     masked_flow : ndarray, (N, H, W, 2) float32
-        From :func:`masked`.
+        From `masked`.
     alpha : float
         Weight of the strongest motion against the mean position of the pixels whose strength,
         ``|dx| + |dy|``, is above `theta`.
@@ -152,7 +152,7 @@ def carry(centres: np.ndarray, trust: np.ndarray, width: int, height: int) -> np
     Parameters
     ----------
     centres : ndarray, (N, 2)
-        (x, y) in px, from :func:`positions`.
+        (x, y) in px, from `positions`.
     trust : ndarray, (N,)
         Weight of each, 0 to 1.
     width, height : int
@@ -235,7 +235,7 @@ def centres(
     threshold : float
         Speed above which a pixel moves, px per frame at 320 px and 120 fps.
     power : float
-        Sharpness of the strongest motion, as for :func:`positions`.
+        Sharpness of the strongest motion, as for `positions`.
 
     Returns
     -------
@@ -265,7 +265,7 @@ def read_centres(file: h5py.File, begin: int, end: int) -> np.ndarray:
     Parameters
     ----------
     file : h5py.File
-        From :func:`crisp.core.stage_files.open_stage`.
+        From `crisp.core.stage_files.open_stage`.
     begin, end : int
         Frames ``[begin, end)``.
 
@@ -323,7 +323,7 @@ def extract_roi(
 
     Datasets: `mask` (N, H, W) uint8, 1 = foreground, not dilated; `roi_raw` and `roi` (N, 2)
     float32, unclamped centres (x, y) in px, before and after smoothing; `flow_stats` (N, 6)
-    float32, see :func:`statistics`.
+    float32, see `statistics`.
 
     Parameters
     ----------
@@ -332,7 +332,7 @@ def extract_roi(
     target : path-like
         Stage file to write.
     alpha, threshold, power : float
-        As for :func:`centres`.
+        As for `centres`.
 
     Raises
     ------

@@ -69,7 +69,7 @@ def labels(study: Study) -> Labels:
 
 
 def read_labels(path: str | Path) -> Labels:
-    """Read the snapshot of :func:`labels` from the start of a run.
+    """Read the snapshot of `labels` from the start of a run.
 
     Raises
     ------

@@ -84,7 +84,7 @@ def import_dataset(
     Parameters
     ----------
     source, dataset, config_folder, layout, decode, data_folder, preset
-        As for :func:`crisp.study.importers.import_folder`.
+        As for `crisp.study.importers.import_folder`.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def import_dataset(
     Raises
     ------
     CrispError
-        As for :func:`crisp.study.importers.import_folder`.
+        As for `crisp.study.importers.import_folder`.
     """
     return import_folder(
         source,

@@ -79,7 +79,7 @@ def plan_study(study: Study, everything: bool = False, label_snapshot: Labels | 
         Include finished jobs.
     label_snapshot : mapping, optional
         Snapshot of strokes to use instead of the annotation files (see
-        :func:`crisp.study.samples.collect_samples`).
+        `crisp.study.samples.collect_samples`).
 
     Returns
     -------

@@ -1,7 +1,7 @@
 """DeepFlow for many pairs of frames at once, in torch.
 
 On a GPU nearly all time is spent on the increments of the levels, computed by two Triton kernels
-(:mod:`crisp.preparation.deepflow.gpu_kernels`); on the CPU plain torch computes the same, for tests. No
+(`crisp.preparation.deepflow.gpu_kernels`); on the CPU plain torch computes the same, for tests. No
 operation mixes pairs, so the flow of a pair does not depend on its batch.
 """
 
@@ -139,7 +139,7 @@ def system(terms: tuple[Tensor, ...], u: Tensor, v: Tensor, du: Tensor, dv: Tens
     Parameters
     ----------
     terms : tuple of Tensor, each (n, H, W) float32
-        As from :func:`derivatives`.
+        As from `derivatives`.
     u, v : Tensor, (n, H, W) float32
         The level's starting flow.
     du, dv : Tensor, (n, H, W) float32
@@ -190,7 +190,7 @@ def sweep(equations: tuple[Tensor, ...], du: Tensor, dv: Tensor) -> tuple[Tensor
     Parameters
     ----------
     equations : tuple of Tensor, each (n, H, W) float32
-        As from :func:`system`.
+        As from `system`.
     du, dv : Tensor, (n, H, W) float32
         The increment so far.
 
@@ -234,7 +234,7 @@ def increment(terms: tuple[Tensor, ...], u: Tensor, v: Tensor) -> tuple[Tensor, 
     Parameters
     ----------
     terms : tuple of Tensor, each (n, H, W) float32
-        As from :func:`derivatives`.
+        As from `derivatives`.
     u, v : Tensor, (n, H, W) float32
         The level's starting flow.
 

@@ -70,7 +70,7 @@ def content(file: IO[bytes], header: Head, most: int) -> np.ndarray:
     file : binary file
         Positioned after the header.
     header : Head
-        The header, from :func:`head`.
+        The header, from `head`.
     most : int
         Maximum bytes.
 

@@ -100,13 +100,13 @@ def import_folder(
     config_folder : path-like
         As named in the study (relative to the folder in which snakemake runs).
     layout : str
-        A key of :data:`LAYOUTS`, or ``auto``.
+        A key of `LAYOUTS`, or ``auto``.
     decode : bool
         Count decoded frames (slow) instead of packets.
     data_folder : path-like
         Where to create the link ``<dataset>`` to the source.
     preset : str
-        One of :data:`crisp.study.importers.presets.PRESETS`, or ``auto``: by machine and data.
+        One of `crisp.study.importers.presets.PRESETS`, or ``auto``: by machine and data.
     machine : callable
         Returns the target machine.
     cost : callable
