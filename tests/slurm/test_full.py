@@ -25,7 +25,7 @@ def test_full_file_system(site: Site, tmp_path: Path, make_video) -> None:
     assert run.code != 0
     assert re.search(r"failed: (flow|roi) v\d dis \(results/studies/tiny/logs/\S+\)", run.text)
     # In the words of the job, or of the head where there was no room for the job's log either.
-    assert "then give the same command again" in run.text
+    assert "then repeat the command" in run.text
     assert "Traceback" not in run.text
     assert not list(results.rglob("*.tmp-*"))
 

@@ -55,6 +55,6 @@ def test_what_is_too_large_is_named(small: Site, tmp_path: Path, make_video) -> 
     for rule in ("evaluate", "train"):
         assert f"{rule}: threads=" in run.text
     assert "mem_mb=" in run.text
-    assert "--set-resources evaluate:mem_mb=4000; less memory is asked for with a smaller size" in run.text
+    assert "--set-resources evaluate:mem_mb=4000; a smaller size" in run.text
     assert "Traceback" not in run.text
     assert not head.submissions
