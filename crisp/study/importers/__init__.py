@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from crisp.core import names
 from crisp.core.errors import CrispError, Fault, fail
+from crisp.core.unicode_forms import compose, existing
 from crisp.study.importers import indexed, presets, stroke_table, ttstroke20, ttstroke22, writer
 from crisp.study.importers.discovery import Found
 from crisp.study.importers.presets import CostOf, Machine
@@ -71,6 +72,8 @@ def detect_layout(folder: str | Path) -> str:
             return name
     known = "; ".join(f"{name}: {layout.text}" for name, layout in LAYOUTS.items())
     inside = ", ".join(sorted(path.name for path in folder.iterdir())[:10]) or "an empty folder"
+    if tables := stroke_table.unlike(folder):
+        inside += f"; {tables}"
     remedy = "give the folder that holds these, or write a CSV of the strokes"
     raise fail(folder, "layout not recognised", known, inside, remedy)
 
@@ -157,7 +160,13 @@ def import_folder(
 
 
 def _bad_path(folder: Path, path: str) -> Fault | None:
-    """Report paths that cannot be stored in a table (one row per line, tabs between cells, UTF-8)."""
+    """Report paths that cannot be stored in a table (one row per line, tabs, UTF-8), or name two files."""
+    file = existing(folder / path)
+    if not file.name.isascii() and file.exists():
+        names = [other.name for other in file.parent.iterdir() if compose(other.name) == compose(file.name)]
+        if len(names) > 1:
+            what = "two files differ only in the Unicode form of their names"
+            return Fault(str(file), what, "one file", ", ".join(map(ascii, names)), "rename one")
     try:
         path.encode()
         good = not re.search(r"[\x00-\x1f]", path)
