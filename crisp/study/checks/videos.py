@@ -131,7 +131,7 @@ def _missing(study: Study, row: VideoRow, error: OSError) -> Fault:
         str(study.source(row.video)),
         f"video {row.video} is missing",
         f"the video file listed in {study.videos_table}",
-        error.strerror or str(error),
+        f"{error.strerror or error}{unreadable.counted_from(study.source(row.video))}",
         "restore the file, correct its path, or set use=no for this video",
     )
 

@@ -226,3 +226,16 @@ def test_files_that_differ_only_in_unicode_form_are_refused(folder: Path, make_v
     (folder / "strokes.csv").write_text("video,begin,end,label\nRück.mp4,0,10,Hit\n")
     with pytest.raises(CrispError, match="two files differ only in the Unicode form of their names"):
         importing.import_dataset(folder, "tt")
+
+
+def test_nothing_is_written_if_the_link_cannot_be_made(folder: Path) -> None:
+    (folder / "strokes.csv").write_text("video,begin,end,label\nb.mp4,0,10,Hit\n")
+    Path("data").touch()
+    with pytest.raises(CrispError, match="data/tt: link to the videos cannot be made"):
+        importing.import_dataset(folder, "tt")
+    assert not Path("config").exists()
+
+
+def test_a_missing_source_names_the_working_folder(folder: Path) -> None:
+    with pytest.raises(CrispError, match=f"relative to the working folder, {folder.parent}"):
+        importing.import_dataset("raw/fehlt", "tt")
