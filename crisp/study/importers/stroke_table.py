@@ -160,7 +160,7 @@ def _assumed(path: Path, videos: list[FoundVideo]) -> list[Fault]:
         return []
     labels = [stroke.label for video in videos for label in video.labels for stroke in label.intervals]
     names = dict.fromkeys(name for name in [*(video.path for video in videos), *labels] if not name.isascii())
-    what, remedy = f"table was read as {FALLBACK}", "if these are wrong, save it as UTF-8, then import it"
+    what, remedy = "table was read as Windows-1252", "if these are wrong, save it as UTF-8, then import it"
     return [Fault(str(path), what, "text in UTF-8", few(list(names), MOST) or "other bytes", remedy)]
 
 
