@@ -12,7 +12,12 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 # Names as people give them: of a formula's signs, of every alphabet.
-ODD = ("Hit $5$ 卓球 Подача עברית é", r"$\frac{ a_b^c \alpha ^_{} 100 % # & \n", "$ {x} <y> =1+1")
+ODD = (
+    "Hit $5$ 卓球 Подача עברית é",
+    r"$\frac{ a_b^c \alpha ^_{} 100 % # & \n",
+    "$ {x} <y> =1+1",
+    "Ba$$in, $5 vs $6",
+)
 
 
 class Drawn(NamedTuple):

@@ -61,6 +61,7 @@ LAST = (
 
 def main() -> None:
     """Run a command; print faults as one message with exit code 1; Ctrl-C 130, SIGTERM 143, SIGHUP 129."""
+    _use_utf8()
     for stream in (sys.stdout, sys.stderr):  # a file name may have an invalid encoding
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -99,6 +100,17 @@ def main() -> None:
             if isinstance(error, kind) and words in str(error):
                 _end(f"{what}\n    remedy: {remedy}", 1)
         raise
+
+
+def _use_utf8() -> None:
+    """Restart this process with UTF-8 for file names, if the locale has another encoding.
+
+    The terminal keeps its own. Processes that this one starts, such as Snakemake, inherit both.
+    """
+    if sys.getfilesystemencoding() != "utf-8" and os.environ.get("PYTHONUTF8") != "1":
+        terminal = {"PYTHONIOENCODING": sys.stdout.encoding} if sys.stdout else {}
+        environment = {**terminal, **os.environ, "PYTHONUTF8": "1"}
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
 
 
 def _refuse_nul(words: list[str]) -> None:

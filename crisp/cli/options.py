@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -72,5 +74,5 @@ HERE = Path()
 
 
 def print_json(content: Any) -> None:
-    """Print content as one indented JSON document, for option `--json`."""
-    print(json.dumps(content, indent=1, ensure_ascii=False))
+    """Print content as one indented JSON document, for `--json`; in ASCII if the stream is not UTF-8."""
+    print(json.dumps(content, indent=1, ensure_ascii=codecs.lookup(sys.stdout.encoding).name != "utf-8"))

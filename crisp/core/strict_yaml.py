@@ -6,7 +6,7 @@ the content, unlimited nesting, and Snakemake's templates, whose values are Pyth
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import yaml
 
 from crisp.core import unreadable
 from crisp.core.errors import CrispError, Fault, fail
+from crisp.core.unicode_forms import compose, composed
 from crisp.core.unreadable import explained, kind_of
 
 LARGEST_FILE = 1024 * 1024  # bytes; a study of 20 classes and as many variants is below 10 kB
@@ -84,6 +85,46 @@ def read_yaml(path: str | Path) -> Any:
             raise explained(path, error, "study file", "YAML") from None
         raise fail(path, "study file cannot be read", "YAML", error, "see config/README.md") from None
     return content
+
+
+def written(path: str | Path, place: Iterable[str | int], value: Any) -> str:
+    """Return a value, or a key, as it is written in a study file, for example ``No`` for False.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    place : iterable of str or int
+        Keys and indices down to the value, or to the mapping that has it as a key.
+    value
+        What YAML reads.
+
+    Returns
+    -------
+    str
+        Empty if the file cannot be read, or has no such value.
+    """
+    try:
+        loader = _Loader(path, _text(Path(path)))
+        node = loader.get_single_node()
+        for key in place:
+            node = dict(_items(loader, node))[key]
+        return node.value if isinstance(node, yaml.ScalarNode) else _keys(loader, node)[value]
+    except (CrispError, KeyError, *READING):
+        return ""
+
+
+def _items(loader: _Loader, node: yaml.Node | None) -> Iterator[tuple[Any, yaml.Node]]:
+    """Yield the values of a mapping or sequence with their keys or indices."""
+    if isinstance(node, yaml.MappingNode):
+        yield from ((composed(loader.construct_object(key)), value) for key, value in node.value)
+    elif isinstance(node, yaml.SequenceNode):
+        yield from enumerate(node.value)
+
+
+def _keys(loader: _Loader, node: yaml.Node | None) -> dict[Any, str]:
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    return {loader.construct_object(key): key.value for key, _ in pairs}
 
 
 def _text(path: Path) -> str:
@@ -165,12 +206,13 @@ def _repeated(node: yaml.MappingNode, path: str) -> Iterator[Fault]:
         line = key.start_mark.line + 1
         if not isinstance(key, yaml.ScalarNode):
             continue  # not a valid key: reported when the content is constructed
-        if key.value in first:
+        name = compose(key.value)
+        if name in first:
             yield Fault(
                 f"{path}, line {line}",
-                f"key {key.value!r} occurs twice",
+                f"key {name!r} occurs twice",
                 "each key once",
-                f"also in line {first[key.value]}",
+                f"also in line {first[name]}",
                 "delete one of the two",
             )
-        first.setdefault(key.value, line)
+        first.setdefault(name, line)

@@ -17,7 +17,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from crisp.core.errors import CrispError, fail
-from crisp.core.unreadable import PLAYLIST, denied, kind_of
+from crisp.core.unreadable import PLAYLIST, counted_from, denied, kind_of
 from crisp.core.words import counted
 
 # Remedies for an unusable video: in general, and for a video of a study.
@@ -189,7 +189,7 @@ def _opened(source: Source) -> BinaryIO:
         return open(path, "rb")
     except FileNotFoundError:
         remedy = "correct the path" if source.remedy == BY_HAND else source.remedy
-        raise fail(path, "video file is missing", "a video", "nothing", remedy) from None
+        raise fail(path, "video file is missing", "a video", f"nothing{counted_from(path)}", remedy) from None
     except PermissionError:
         found, remedy = denied(path)
         raise fail(path, "video file cannot be opened", "a readable file", found, remedy) from None

@@ -16,6 +16,7 @@ from crisp.core.errors import CrispError, Fault, fail
 from crisp.core.files import replacing
 from crisp.core.limits import MOST_FRAMES
 from crisp.core.plain_text import is_plain
+from crisp.core.unicode_forms import compose
 
 LONGEST_NUMBER = len(str(MOST_FRAMES))  # digits; Python rejects numbers with thousands of them
 MOST_ACTIONS = 50_000  # per file: a stroke per second for 14 hours
@@ -112,7 +113,7 @@ def _action(where: str, found: Element) -> Action:
     if begin is not None and end is not None and begin >= end:
         interval = f"begin={begin} end={end}"
         faults.append(Fault(where, "empty or negative interval", "begin < end", interval, "correct the XML"))
-    label = " ".join(found.get("move", "").split())
+    label = " ".join(compose(found.get("move", "")).split())
     if not is_plain(label):
         expected = "a class without control characters"
         faults.append(Fault(where, "bad move", expected, repr(label)[:50], "correct the XML"))

@@ -15,6 +15,7 @@ from typing import Any
 
 from crisp.core.errors import fail
 from crisp.core.files import parts_record
+from crisp.core.unicode_forms import existing
 from crisp.study import tables
 from crisp.study.schema import schema
 from crisp.study.super_classes import SuperClasses, of_ttstroke21
@@ -125,10 +126,10 @@ class Study:
 
     name: str = field(metadata=_key("study"))
     dataset: str = field(metadata=_key("dataset.name"))
-    videos_table: Path = field(metadata=_key("dataset.videos", Path))
-    annotations_table: Path = field(metadata=_key("dataset.annotations", Path))
+    videos_table: Path = field(metadata=_key("dataset.videos", existing))
+    annotations_table: Path = field(metadata=_key("dataset.annotations", existing))
     generate: str = field(metadata=_key("dataset.generate"))
-    poses: str = field(metadata=_key("dataset.poses"))
+    poses: str = field(metadata=_key("dataset.poses", lambda given: given and str(existing(given))))
     width: int = field(metadata=_key("preparation.width"))
     upscale: bool = field(metadata=_key("preparation.upscale"))
     flow_methods: tuple[str, ...] = field(metadata=_key("preparation.flow_methods", tuple))
@@ -168,7 +169,7 @@ class Study:
     @cached_property
     def data(self) -> Path:
         """Return the folder of the raw videos."""
-        return Path(self.config["dataset"]["data"] or Path("data") / self.dataset)
+        return existing(self.config["dataset"]["data"] or Path("data") / self.dataset)
 
     @cached_property
     def super_classes(self) -> SuperClasses:
@@ -270,7 +271,7 @@ class Study:
 
     def source(self, video: str) -> Path:
         """Return the path of a raw video."""
-        return self.data / self.videos[video].path
+        return existing(self.data / self.videos[video].path)
 
     @cached_property
     def takes_pose(self) -> bool:
@@ -301,10 +302,11 @@ class Study:
 
     def annotation_file(self, row: tables.Annotation) -> Path:
         """Return the path of an annotation file: beside the table, or else in the data folder."""
-        beside = self.annotations_table.parent / row.path
-        return (
-            beside if beside.exists() else self.data / row.path if (self.data / row.path).exists() else beside
-        )
+        beside = existing(self.annotations_table.parent / row.path)
+        if beside.exists():
+            return beside
+        inside = existing(self.data / row.path)
+        return inside if inside.exists() else beside
 
     def stage_file(self, video: str, stage: str, method: str = "") -> Path:
         """Return the path of a stage file.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 from typing import Any
 
 from crisp.core import plain_text, strict_yaml
 from crisp.core.errors import CrispError, Fault
 from crisp.core.json_schema import VALIDATOR
+from crisp.core.unicode_forms import composed
 from crisp.study.config import Study
 from crisp.study.consistency import contradictions
 from crisp.study.schema import fill_defaults, parse_numbers, schema, schema_faults
@@ -44,7 +44,7 @@ def resolve_study(content: Any, where: str = "study") -> Study:
     CrispError
         Listing every unknown key, invalid value and contradiction.
     """
-    config = copy.deepcopy(content)
+    config = composed(content)
     if isinstance(config, dict):
         fill_defaults(schema(), config)
         config = parse_numbers(schema(), config)

@@ -9,6 +9,7 @@ from pathlib import Path
 from crisp.core import files
 from crisp.core.errors import CrispError, Fault, fail
 from crisp.core.progress import progress
+from crisp.core.unicode_forms import existing
 from crisp.preparation import video
 from crisp.study import tables
 
@@ -58,6 +59,7 @@ def measure(path: str | Path, decode: bool = False) -> Measure:
     CrispError
         If the file is missing, unreadable, not a video, or has no frame or no frame rate.
     """
+    path = existing(path)
     if decode:
         source = video.Source(Path(path), remedy=video.IN_STUDY)
         for _ in video.frames(path, source):

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from crisp.core import json_schema
+from crisp.core import json_schema, strict_yaml
 from crisp.core.errors import Fault
 
 # Numbers that arrive as strings: PyYAML follows YAML 1.1 and reads 1e-3 as a string, and Snakemake's
@@ -77,7 +77,15 @@ def schema_faults(where: str, error: Any) -> list[Fault]:
         expected, remedy = ", ".join(choice or "''" for choice in choices), _meant(error.instance, choices)
     if error.validator == "pattern":
         expected = error.schema.get("$comment", expected)
-    return [Fault(f"{where}, {place}", "bad value", expected, repr(error.instance)[:200], remedy)]
+    found = repr(error.instance)
+    if (error.validator, error.validator_value) == ("type", "string") and not isinstance(
+        error.instance, list | dict
+    ):
+        text = strict_yaml.written(where, error.absolute_path, error.instance)
+        if text:
+            found = f"{text}, which YAML reads as {found}"
+        remedy = f'put it in quotes: "{text}"' if text else "put it in quotes"
+    return [Fault(f"{where}, {place}", "bad value", expected, found[:200], remedy)]
 
 
 def _meant(given: object, known: Sequence[str]) -> str:

@@ -16,6 +16,7 @@ from crisp.core.errors import CrispError, Fault, fail
 from crisp.core.files import replacing
 from crisp.core.limits import LARGEST_TEXT, LEAST_FPS, MOST_FPS, MOST_FRAMES
 from crisp.core.plain_text import is_plain
+from crisp.core.unicode_forms import compose
 from crisp.core.unreadable import check_finite, counted_from, explained, kind_of
 
 RESERVED = ("frames", "pose")  # names of stage files; the volume is <video>/<video>.h5
@@ -220,7 +221,7 @@ def _read(
         (
             line,
             {
-                name: plain(cell if name == "path" else cell.strip())
+                name: plain(compose(cell if name == "path" else cell.strip()))
                 for name, cell in zip(header, cells, strict=True)
             },
         )

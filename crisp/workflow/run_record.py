@@ -27,6 +27,7 @@ import psutil
 from crisp.core.errors import CrispError, fail
 from crisp.core.files import read_json, write_json
 from crisp.core.json_schema import VALIDATOR
+from crisp.core.unreadable import reading
 from crisp.study.config import Study
 
 RECORD = "head.json"
@@ -80,16 +81,30 @@ def record(study: Study) -> Path:
     return study.results / RECORD
 
 
+def check_access(study: Study) -> None:
+    """Fail if a study's results or volumes are in a folder of another user that may not be entered.
+
+    Raises
+    ------
+    CrispError
+        Naming the folder and its owner.
+    """
+    for folder in (study.results, study.volumes):
+        with reading(folder, "folder of results"):
+            (folder / RECORD).exists()
+
+
 def read_record(path: Path) -> Head | None:
     """Read the recorded driver; None if there is none.
 
     Raises
     ------
     CrispError
-        If a part of the record is missing or invalid.
+        If the record cannot be read, or a part of it is missing or invalid.
     """
-    if not path.exists():
-        return None
+    with reading(path, "record of a run"):
+        if not path.exists():
+            return None
     content = _of_before(read_json(path, "record of a run"))
     for error in VALIDATOR(SCHEMA).iter_errors(content):
         place = ".".join(map(str, error.path)) or "top level"

@@ -13,6 +13,7 @@ from crisp.evaluation.predictions import Prediction
 from crisp.report import worst_confusions_plot
 from crisp.study.load import resolve_study
 from tests import stagefiles
+from tests.drawn import ODD, parsed, record
 from tests.trainable import CONTENT
 
 CLASSES = ("Hit", "Push", "Negative")
@@ -79,3 +80,18 @@ def test_picture_grows_by_a_row_a_confusion(tmp_path: Path, monkeypatch: pytest.
             "twin",
             worst_confusions_plot.worst_confusions([wrong[0]._replace(video="w")], CLASSES),
         )
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")
+def test_names_are_no_formulas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    study = resolve_study(CONTENT)
+    stagefiles.write(study.volumes / "v", np.zeros((9, 30, 40, 3), np.uint8))
+    pictures = record(monkeypatch)
+    for name in ODD:
+        wrong = Prediction("v:0-9", "v", 0, 9, name, "b", False, np.array([0.0, 1.0]))
+        found = worst_confusions_plot.worst_confusions([wrong], (name, "b"))
+        worst_confusions_plot.plot_worst_confusions("one.png", study, name, found)
+    for name, drawn in zip(ODD, pictures.values(), strict=True):
+        assert any(name.split()[-1] in one.text for one in drawn)
+    assert parsed(pictures) == []

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from crisp.core import xml_files
 from crisp.core.errors import CrispError
+from crisp.core.unicode_forms import compose
 from crisp.study import annotations
 from crisp.study.annotations import Stroke, is_unknown, read_annotation, write_annotation
 
 labels = st.text(st.characters(blacklist_categories=["Cs", "Cc", "Cn"])).map(
-    lambda text: " ".join(text.split())
+    lambda text: " ".join(compose(text).split())
 )
 strokes = st.builds(
     lambda begin, length, label: Stroke(begin, begin + length, label),

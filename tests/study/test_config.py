@@ -326,3 +326,25 @@ def test_names_end_where_they_seem_to() -> None:
     """In Python a pattern's end is also before the last line break."""
     with pytest.raises(CrispError, match="up to 100 letters, digits"):
         load.resolve_study(content(study="a\n"))
+
+
+@pytest.mark.parametrize("text", ["No", "on", "yes", "~", "1", "1.5", "1:30", "2020-01-01"])
+def test_a_class_that_yaml_does_not_read_as_text(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "study.yaml"
+    content_ = yaml.safe_dump(content(classes=["Negative", "Hit"]))
+    path.write_text(content_.replace("- Hit", f"- {text}"))
+    value = yaml.safe_load(text)
+    with pytest.raises(CrispError) as error:
+        load.load_study(path)
+    (fault,) = [fault for fault in error.value.faults if fault.where == f"{path}, classes.1"]
+    assert (fault.expected, fault.found) == ("type string", f"{text}, which YAML reads as {value!r}")
+    assert fault.remedy == f'put it in quotes: "{text}"'
+
+
+def test_a_key_that_yaml_does_not_read_as_text(tmp_path: Path) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(content()) + "super_classes:\n  active: {No: x}\n")
+    with pytest.raises(CrispError, match=r'active: bad value[\s\S]*found: No, [\s\S]*in quotes: "No"'):
+        load.load_study(path)
+    with pytest.raises(CrispError, match="remedy: put it in quotes"):
+        load.resolve_study(content(classes=[True, "Hit"]), "a.yaml, b.yaml")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from crisp.core import names
 from crisp.core.errors import CrispError
+from crisp.core.unicode_forms import compose
 from crisp.study.tables import (
     SPLITS,
     TASKS,
@@ -26,7 +27,7 @@ from crisp.study.tables import (
 HEADER = "video\tpath\tsize\tframes\tsha256\tfps\tgroup\tuse\tnote\n"
 
 ids = st.from_regex(names.ID, fullmatch=True).filter(names.is_id)
-cell_text = st.text(st.characters(blacklist_categories=["Cs", "Cc"]))
+cell_text = st.text(st.characters(blacklist_categories=["Cs", "Cc"])).map(compose)
 notes = cell_text.map(str.strip)
 videos = st.builds(
     VideoRow,

@@ -18,7 +18,9 @@ from crisp.core.errors import CrispError
 from crisp.study import config, load
 from crisp.workflow import recovery, run_record
 from crisp.workflow.run_record import Head
+from tests import unprivileged
 from tests.lab import CONTENT
+from tests.workflow.conftest import ROOT, Study, environment
 
 
 @pytest.fixture
@@ -45,7 +47,9 @@ def test_a_run_is_on_record_until_its_process_ends(tiny: config.Study) -> None:
 import os
 from crisp.study import load
 from crisp.workflow import run_record
+from tests import unprivileged
 from tests.lab import CONTENT
+from tests.workflow.conftest import ROOT, Study, environment
 run_record.enter_record(load.resolve_study(CONTENT), "", "s.yaml")
 found = run_record.read_record(run_record.record(load.resolve_study(CONTENT)))
 assert run_record.alive(found) and found.pid == os.getpid() and os.environ[run_record.MARK] == found.mark
@@ -65,7 +69,9 @@ def test_a_head_in_a_job_is_on_record_with_it() -> None:
 import os
 from crisp.study import load
 from crisp.workflow import run_record
+from tests import unprivileged
 from tests.lab import CONTENT
+from tests.workflow.conftest import ROOT, Study, environment
 del os.environ["SLURM_JOB_ID"]  # as Snakemake's executor for SLURM does
 run_record.enter_record(load.resolve_study(CONTENT), "", "s.yaml")
 assert run_record.read_record(run_record.record(load.resolve_study(CONTENT))).slurm_job == "7"
@@ -247,3 +253,31 @@ def test_run_of_another_user_is_left_alone(tiny: config.Study, monkeypatch: pyte
         with pytest.raises(CrispError, match="belongs to another user"):
             work()
     assert run_record.record(tiny).exists()
+
+
+def test_results_that_belong_to_another_user(study: Study) -> None:
+    results = study.folder / "results"
+    results.mkdir(mode=0)
+    snakemake = ["snakemake", "-s", str(ROOT / "Snakefile"), "--configfile", "study.yaml", "-j", "1", "-n"]
+    for command in (snakemake, [sys.executable, "-m", "crisp", "check", "--study", "study.yaml"]):
+        done = unprivileged.run(command, study.folder, environment())
+        assert done.returncode == 1
+        said = done.stdout + done.stderr
+        assert f"found: no permission: {results} belongs to " in said
+        assert f"remedy: chmod u+x {results}" in said
+        assert "PermissionError" not in said
+
+
+def test_a_record_that_may_not_be_read_is_not_damaged(study: Study) -> None:
+    record = study.folder / "results/volumes/tiny/preparation.json"
+    record.parent.mkdir(parents=True)
+    record.write_text("{}")
+    record.chmod(0)
+    command = [sys.executable, "-m", "crisp", "check", "--study", "study.yaml"]
+    done = unprivileged.run(command, study.folder, environment())
+    assert done.returncode == 1
+    assert (
+        f"{Path(*record.parts[-4:])}: record of how these volumes were prepared cannot be read" in done.stderr
+    )
+    assert f"chmod u+r {record}" in done.stderr
+    assert "damaged" not in done.stderr

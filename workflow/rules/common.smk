@@ -35,6 +35,7 @@ STUDY_FILE = ", ".join(os.path.relpath(path) for path in workflow.configfiles) o
 STUDY = reported(load.resolve_study, config, STUDY_FILE)
 reported(lambda: STUDY.used)
 reported(lambda: STUDY.annotations)
+reported(run_record.check_access, STUDY)
 
 RESULTS = STUDY.results.as_posix()
 VOLUMES = STUDY.volumes.as_posix()

@@ -10,6 +10,7 @@ import numpy as np
 
 from crisp.core.errors import fail
 from crisp.core.skeleton import JOINTS, POINTS
+from crisp.core.unicode_forms import compose
 from crisp.core.words import counted
 
 CROWD = 256  # maximum people in one frame, including spectators
@@ -63,7 +64,7 @@ def places(names: Sequence[str], given: Mapping[str, str], where: object) -> dic
     CrispError
         If a joint is missing or occurs twice; the centre is optional.
     """
-    names = list(names)
+    names = list(map(compose, names))
     found: dict[int, int] = {}
     missing = []
     for point, ours in enumerate(POINTS):

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import h5py
 
 from crisp.core.errors import CrispError, Fault
+from crisp.core.unicode_forms import fold, spelt
 from crisp.core.unreadable import ERRORS
 from crisp.core.words import counted, few
 from crisp.study.annotations import Action, Stroke, is_unknown, read_actions
@@ -21,6 +22,7 @@ from crisp.study.overlaps import colliding
 from crisp.study.tables import Annotation
 
 MOST_ACTIONS = 20  # numbers in one message
+MOST_FILES = 5  # in one message
 MOST_GUESSES = 20  # misspelt labels to look up; thousands would take minutes
 LARGEST_OVERLAP = 0.25  # of the shorter stroke; neighbours in TTStroke-21 overlap by up to that
 
@@ -85,6 +87,7 @@ def check_labels(study: Study) -> Checked:
             faults += _twice(of_task)
             warnings += _overlaps(of_task)
     everything = [one for actions in placed.values() for one in actions]
+    warnings += _look_alikes(study, everything)
     strokes: dict[str, list[Stroke]] = {row.path: [] for row in study.annotations}
     for row_actions in _by_file(placed):
         faults += _labels(study, row_actions)
@@ -217,6 +220,33 @@ def _shorter(first: Stroke, second: Stroke) -> int:
     return min(stroke.end - stroke.begin for stroke in (first, second))
 
 
+def _look_alikes(study: Study, actions: list[Placed]) -> list[Fault]:
+    """Report labels and classes that are probably one class."""
+    files: dict[str, list[str]] = {label: [] for label in study.classes}
+    for one in actions:
+        if one.row.task == "classification" and one.action.label and not is_unknown(one.action.label):
+            files.setdefault(one.action.label, []).append(str(one.path))
+    alike: dict[str, list[str]] = defaultdict(list)
+    for label in files:
+        alike[fold(label)].append(label)
+    faults = []
+    for labels in alike.values():
+        usual, *others = sorted(labels, key=lambda label: -len(files[label]))
+        if others:
+            paths = few(list(dict.fromkeys(path for label in others for path in files[label])), MOST_FILES)
+            replace = f"write {spelt(usual)} for {', '.join(map(spelt, others))}"
+            faults.append(
+                Fault(
+                    str(study.annotations_table),
+                    "labels differ only by case, white space, width or look-alike letters",
+                    "one spelling of a class",
+                    ", ".join(f"{spelt(label)}: {counted(len(files[label]), 'stroke')}" for label in labels),
+                    f"if they are one class, {replace} in classes{f' and in {paths}' if paths else ''}",
+                )
+            )
+    return faults
+
+
 def _labels(study: Study, actions: list[Placed]) -> list[Fault]:
     """Return faults of the labels in one classification file, one per label."""
     row, path = actions[0].row, actions[0].path
@@ -256,7 +286,7 @@ def _labels(study: Study, actions: list[Placed]) -> list[Fault]:
                     where,
                     "unknown class",
                     "a class of the study",
-                    repr(label),
+                    spelt(label),
                     f"did you mean {close[0]!r}?" if close else "correct the label, or add it to classes",
                 )
             )
@@ -267,4 +297,6 @@ def _labels(study: Study, actions: list[Placed]) -> list[Fault]:
 def _close(label: str, classes: tuple[str, ...]) -> list[str]:
     if len(label) > 2 * max(map(len, classes)):
         return []  # not a misspelling
+    if alike := [name for name in classes if fold(name) == fold(label)]:
+        return alike
     return difflib.get_close_matches(label, classes, n=1)

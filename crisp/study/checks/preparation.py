@@ -11,6 +11,7 @@ from typing import Any
 
 from crisp.core import files
 from crisp.core.errors import CrispError, Fault
+from crisp.core.unreadable import reading
 from crisp.core.words import few
 from crisp.study.config import Study, parameters
 from crisp.study.load import load_study
@@ -71,11 +72,13 @@ def _claims(study: Study) -> dict[str, dict[str, Any]]:
     Raises
     ------
     CrispError
-        If the record is damaged.
+        If the record is damaged or cannot be read.
     """
     path = _file(study)
-    if not path.exists():
-        return {}
+    with reading(path, "record of how these volumes were prepared"):
+        if not path.exists():
+            return {}
+        path.open().close()  # without permission it is not damaged
     try:
         content = files.read_json(path)
         if "parameters" in content:  # from a version without records per study: for all videos

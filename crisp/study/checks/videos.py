@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,7 @@ def check_videos(
     faults: list[Fault] = []
     warnings: list[Fault] = []
     if study.data.is_dir():
-        faults += _files(study, command)
+        faults += _files(study, command, create=not look)
         if decode:
             _decode(study, command, faults, warnings)
         elif look and not study.generate:
@@ -67,8 +68,11 @@ def check_videos(
     return faults, warnings
 
 
-def _files(study: Study, command: str) -> list[Fault]:
-    """Report missing and replaced files. A missing generated video is made again."""
+def _files(study: Study, command: str, create: bool) -> list[Fault]:
+    """Report missing and replaced files. A missing generated video is made again.
+
+    Only a run creates the results: with a check's umask, they could be closed to the user who runs the study.
+    """
     if study.generate:
         return []
     known = video_sources.read_cache(study)
@@ -93,8 +97,12 @@ def _files(study: Study, command: str) -> list[Fault]:
             faults.append(Fault(str(path), what, expected, found, f"if that is meant, type: {command}"))
         elif row.sha256:
             seen[row.video] = now
-    if seen != known:
+    if seen != known and create:
         video_sources.write_cache(study, seen)
+    elif seen != known:
+        with suppress(CrispError, PermissionError):  # another user's results
+            if study.volumes.is_dir():
+                video_sources.write_cache(study, seen)
     return faults
 
 
@@ -123,7 +131,7 @@ def _missing(study: Study, row: VideoRow, error: OSError) -> Fault:
         str(study.source(row.video)),
         f"video {row.video} is missing",
         f"the video file listed in {study.videos_table}",
-        error.strerror or str(error),
+        f"{error.strerror or error}{unreadable.counted_from(study.source(row.video))}",
         "restore the file, correct its path, or set use=no for this video",
     )
 

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from crisp.core import names
 from crisp.core.errors import CrispError, Fault, fail
+from crisp.core.unicode_forms import compose, existing
+from crisp.core.unreadable import counted_from
 from crisp.study.importers import indexed, presets, stroke_table, ttstroke20, ttstroke22, writer
 from crisp.study.importers.discovery import Found
 from crisp.study.importers.presets import CostOf, Machine
@@ -63,7 +65,7 @@ def detect_layout(folder: str | Path) -> str:
     """
     folder = Path(folder)
     if not folder.exists():
-        raise fail(folder, "source folder is missing", "a folder of videos", "nothing", "correct the path")
+        raise _missing(folder)
     if folder.is_file():
         return "index" if indexed.matches(folder) else "csv"
     for name, layout in LAYOUTS.items():
@@ -71,8 +73,15 @@ def detect_layout(folder: str | Path) -> str:
             return name
     known = "; ".join(f"{name}: {layout.text}" for name, layout in LAYOUTS.items())
     inside = ", ".join(sorted(path.name for path in folder.iterdir())[:10]) or "an empty folder"
+    if tables := stroke_table.unlike(folder):
+        inside += f"; {tables}"
     remedy = "give the folder that holds these, or write a CSV of the strokes"
     raise fail(folder, "layout not recognised", known, inside, remedy)
+
+
+def _missing(source: Path) -> CrispError:
+    found = f"nothing{counted_from(source)}"
+    return fail(source, "source folder is missing", "a folder of videos", found, "correct the path")
 
 
 def import_folder(
@@ -133,7 +142,7 @@ def import_folder(
         raise fail("preset", "no such preset", known, preset, "choose one of them")
     name = detect_layout(source) if layout == "auto" else layout
     if not source.exists():
-        raise fail(source, "source folder is missing", "a folder of videos", "nothing", "correct the path")
+        raise _missing(source)
     found = LAYOUTS[name].read(source)
     folder = found.folder or (source.parent if source.is_file() else source)
     faults = [fault for video in found.videos if (fault := _bad_path(folder, video.path))]
@@ -157,7 +166,13 @@ def import_folder(
 
 
 def _bad_path(folder: Path, path: str) -> Fault | None:
-    """Report paths that cannot be stored in a table (one row per line, tabs between cells, UTF-8)."""
+    """Report paths that cannot be stored in a table (one row per line, tabs, UTF-8), or name two files."""
+    file = existing(folder / path)
+    if not file.name.isascii() and file.exists():
+        names = [other.name for other in file.parent.iterdir() if compose(other.name) == compose(file.name)]
+        if len(names) > 1:
+            what = "two files differ only in the Unicode form of their names"
+            return Fault(str(file), what, "one file", ", ".join(map(ascii, names)), "rename one")
     try:
         path.encode()
         good = not re.search(r"[\x00-\x1f]", path)
@@ -182,3 +197,9 @@ def _check_link(link: Path, folder: Path) -> None:
         if target != wanted:
             remedy = "choose another data set name"
             raise fail(link, "data set name is taken", f"a link to {wanted}", target, remedy)
+        return
+    # Checked first, as the link is made after the tables.
+    place = next(folder for folder in link.absolute().parents if folder.exists())
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        expected = "a folder that can be written to"
+        raise fail(link, "link to the videos cannot be made", expected, place, "correct its permissions")

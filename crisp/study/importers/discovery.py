@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from crisp.core.errors import Fault
+from crisp.core.unicode_forms import compose
 from crisp.study.tables import SPLITS
 
 # Files that accompany videos. Everything else counts as a video, whatever its name: if it
@@ -50,7 +51,7 @@ class FoundVideo:
     Attributes
     ----------
     path : str
-        Relative to the source folder, with forward slashes.
+        Relative to the source folder, with forward slashes; composed (NFC), whatever the form on disk.
     hints : tuple of str
         Words that distinguish videos of the same name (split, task).
     labels : list of Labels
@@ -63,6 +64,9 @@ class FoundVideo:
     hints: tuple[str, ...] = ()
     labels: list[Labels] = field(default_factory=list)
     sha256: str = ""
+
+    def __post_init__(self) -> None:
+        self.path = compose(self.path)
 
 
 @dataclass

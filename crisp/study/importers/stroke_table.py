@@ -1,19 +1,25 @@
 """A plain table of strokes: one CSV in the folder of the videos.
 
 Columns ``video`` (path relative to the folder, or the video's id), ``begin`` and ``end`` (frames,
-half-open) or ``begin_seconds`` and ``end_seconds``, ``label`` and optionally ``split``; separated by
-comma, semicolon or tab.
+half-open) or ``begin_seconds`` and ``end_seconds`` (seconds, or HH:MM:SS), ``label`` and optionally
+``split``, in any case; separated by comma, semicolon or tab, or as a first line ``sep=;`` states. The
+text is UTF-8, UTF-16 with a byte order mark, or else Windows-1252.
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
+import io
+import re
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from crisp.core.cells import plain
 from crisp.core.errors import CrispError, Fault, fail
 from crisp.core.limits import LARGEST_TEXT, LEAST_FPS, MOST_FRAMES
 from crisp.core.plain_text import is_plain
+from crisp.core.unicode_forms import compose, existing
 from crisp.core.unreadable import kind_of, reading
 from crisp.core.words import few
 from crisp.study.importers import video_ids
@@ -22,7 +28,32 @@ from crisp.study.tables import SPLITS
 
 BOUNDS = (("begin", "end"), ("begin_seconds", "end_seconds"))
 SAMPLES = {"kind", "sample", "given"}  # columns found only in the strokes.tsv of a study's results
-MOST = 5  # missing videos named in a message
+MOST = 5  # names in a message
+MARKS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16", codecs.BOM_UTF8: "UTF-8-sig"}
+FALLBACK = "Windows-1252"
+DECLARED = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # first line that Excel writes and reads
+DELIMITERS = {"\t": "tabs", ";": "semicolons", ",": "commas"}
+CLOCK = re.compile(r"([0-9]{1,4}):([0-5]?[0-9]):([0-5]?[0-9](?:\.[0-9]+)?)")  # HH:MM:SS.mmm
+
+
+class Table(NamedTuple):
+    """A text as a table: `lines` from the header on, after `skipped` others; `columns` in lower case."""
+
+    encoding: str
+    delimiter: str
+    skipped: int
+    lines: list[str]
+    columns: tuple[str, ...]
+
+    @property
+    def bounds(self) -> tuple[str, str] | None:
+        """Return the columns of the bounds; None if it is not a table of strokes."""
+        return next((bounds for bounds in BOUNDS if {"video", "label", *bounds} <= set(self.columns)), None)
+
+    def __str__(self) -> str:
+        delimiter = DELIMITERS.get(self.delimiter, repr(self.delimiter))
+        names = few([name if is_plain(name) else repr(name) for name in self.columns], 20)[:200]
+        return f"{self.encoding} text separated by {delimiter}, columns {names}"
 
 
 def matches(folder: Path) -> bool:
@@ -33,43 +64,63 @@ def matches(folder: Path) -> bool:
 def _tables(folder: Path) -> list[Path]:
     if folder.is_file():
         return [folder]
-    paths = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in (".csv", ".tsv", ".txt")]
-    return [path for path in paths if path.is_file() and _dialect(_lines(path)) is not None]
+    return [path for path in _texts(folder) if (table := _table(path)) and table.bounds]
+
+
+def _texts(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.iterdir()) if path.suffix.lower() in (".csv", ".tsv", ".txt")]
+
+
+def unlike(folder: Path) -> str:
+    """Describe how the texts of a folder were read, for the message that none is a table of strokes."""
+    tables = [(path.name, table) for path in _texts(folder) if (table := _table(path))]
+    return few([f"{name}: {table}" for name, table in tables if len(table.columns) > 1], MOST)
 
 
 def header(path: Path) -> set[str]:
     """Return the columns of a table of strokes; none for other files."""
-    lines = _lines(path)
-    dialect = _dialect(lines)
-    return _cells(lines, dialect[0]) if dialect else set()
+    table = _table(path)
+    return set(table.columns) if table and table.bounds else set()
 
 
-def _cells(lines: list[str], delimiter: str) -> set[str]:
-    try:
-        return {cell.strip() for cell in next(csv.reader(lines[:1], delimiter=delimiter), [])}
-    except csv.Error:  # a line exceeds the cell limit
-        return set()
-
-
-def _lines(path: Path) -> list[str]:
-    """Return the lines of a text; none if it is not UTF-8, endless or too large."""
+def _table(path: Path) -> Table | None:
+    """Read a file as a table; None if it is no text, endless, too large or empty."""
     try:
         if not path.is_file() or path.stat().st_size > LARGEST_TEXT:
-            return []
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return list(file)
+            return None
+        text, encoding = _decoded(path.read_bytes())
     except (OSError, ValueError):
-        return []
+        return None
+    lines = list(io.StringIO(compose(text), newline=""))
+    declared = DECLARED.fullmatch(lines[0]) if lines else None
+    skipped = int(declared is not None)
+    if len(lines) == skipped:
+        return None
+    tables = [
+        Table(encoding, delimiter, skipped, lines[skipped:], _columns(lines[skipped], delimiter))
+        for delimiter in (declared[1] if declared else DELIMITERS)
+    ]
+    return max(tables, key=lambda table: (table.bounds is not None, len(table.columns)))
 
 
-def _dialect(lines: list[str]) -> tuple[str, bool] | None:
-    """Return delimiter, and whether bounds are in seconds; None if it is not a stroke table's header."""
-    for delimiter in "\t;,":
-        columns = _cells(lines, delimiter)
-        for seconds, bounds in enumerate(BOUNDS):
-            if {"video", "label", *bounds} <= columns:
-                return delimiter, bool(seconds)
-    return None
+def _decoded(content: bytes) -> tuple[str, str]:
+    """Return a text and its encoding; raise ValueError if it is none."""
+    for mark, encoding in MARKS.items():
+        if content.startswith(mark):
+            return content.decode(encoding), encoding.removesuffix("-sig")
+    try:
+        return content.decode("utf-8"), "UTF-8"
+    except UnicodeDecodeError:
+        if b"\0" in content:
+            raise
+        return content.decode(FALLBACK), FALLBACK
+
+
+def _columns(line: str, delimiter: str) -> tuple[str, ...]:
+    try:
+        return tuple(cell.strip().lower() for cell in next(csv.reader([line], delimiter=delimiter), []))
+    except csv.Error:  # the line exceeds the cell limit
+        return ()
 
 
 def read(folder: Path) -> Found:
@@ -90,7 +141,7 @@ def read(folder: Path) -> Found:
         )
     path = tables[0]
     videos = [found_video(video, by_split) for video, by_split in strokes(path).items()]
-    missing = [video.path for video in videos if not (path.parent / video.path).is_file()]
+    missing = [video.path for video in videos if not existing(path.parent / video.path).is_file()]
     if videos and len(missing) == len(videos):
         raise fail(
             path,
@@ -99,7 +150,18 @@ def read(folder: Path) -> Found:
             f"nothing at {few(missing, MOST)}",
             "put the table into the folder of its videos, or correct the column video",
         )
-    return Found(videos)
+    return Found(videos, _assumed(path, videos))
+
+
+def _assumed(path: Path, videos: list[FoundVideo]) -> list[Fault]:
+    """Report a table whose encoding is not certain, with the names that depend on it."""
+    table = _table(path)
+    if table is None or table.encoding != FALLBACK:
+        return []
+    labels = [stroke.label for video in videos for label in video.labels for stroke in label.intervals]
+    names = dict.fromkeys(name for name in [*(video.path for video in videos), *labels] if not name.isascii())
+    what, remedy = "table was read as Windows-1252", "if these are wrong, save it as UTF-8, then import it"
+    return [Fault(str(path), what, "text in UTF-8", few(list(names), MOST) or "other bytes", remedy)]
 
 
 def strokes(path: Path) -> dict[str, dict[str, list[AnnotatedInterval]]]:
@@ -110,15 +172,15 @@ def strokes(path: Path) -> dict[str, dict[str, list[AnnotatedInterval]]]:
     CrispError
         If it is not a table of strokes, or has invalid cells; all are listed with their line.
     """
-    lines = _lines(path)
-    dialect = _dialect(lines)
-    if dialect is None:
-        with reading(path, "table of strokes", _header(), largest=LARGEST_TEXT):
-            if kind_of(path):  # also checks for permission
-                raise ValueError
-        found = lines[0].strip() if lines else "no UTF-8 text"
-        raise fail(f"{path}, line 1", "not a table of strokes", _header(), found, "name the columns so")
-    if header(path) >= SAMPLES:
+    table = _table(path)
+    if table is None or table.bounds is None:
+        if table is None or table.encoding == FALLBACK:
+            with reading(path, "table of strokes", _header(), largest=LARGEST_TEXT):
+                if kind_of(path):  # also checks for permission
+                    raise ValueError
+        where = f"{path}, line {table.skipped + 1 if table else 1}"
+        raise fail(where, "not a table of strokes", _header(), table or "no text", "name the columns so")
+    if set(table.columns) >= SAMPLES:
         raise fail(
             path,
             "the samples of a study, not a table of annotated strokes",
@@ -126,28 +188,25 @@ def strokes(path: Path) -> dict[str, dict[str, list[AnnotatedInterval]]]:
             "negatives cut from gaps, and frames after frame_step",
             "import what the study was imported from; its labels are in config/<name>/annotations",
         )
-    return _strokes(path, lines, *dialect)
+    return _strokes(path, table, table.bounds)
 
 
 def _strokes(
-    path: Path, lines: list[str], delimiter: str, seconds: bool
+    path: Path, table: Table, bounds: tuple[str, str]
 ) -> dict[str, dict[str, list[AnnotatedInterval]]]:
     faults: list[Fault] = []
     found: dict[str, dict[str, list[AnnotatedInterval]]] = {}
     names = _names(path.parent)
     with reading(path, "table of strokes", _header(), largest=LARGEST_TEXT):
-        reader = csv.reader(lines, delimiter=delimiter)
-        rows = [(reader.line_num, cells) for cells in reader]
-    columns = [cell.strip() for cell in rows[0][1]]
+        reader = csv.reader(table.lines, delimiter=table.delimiter)
+        rows = [(table.skipped + reader.line_num, cells) for cells in reader]
     for line, cells in rows[1:]:
         if not any(cell.strip() for cell in cells):
             continue
         try:
-            if len(cells) != len(columns):
-                raise ValueError("wrong number of cells", str(len(columns)), str(len(cells)))
-            row = dict(zip(columns, cells, strict=True))
+            row = _row(table.columns, cells, bounds)
             video = _video_path(path.parent, row["video"], names)
-            interval = _interval(row, seconds, delimiter)
+            interval = _interval(row, bounds, table.delimiter)
             found.setdefault(video, {}).setdefault(_split(row), []).append(interval)
         except ValueError as error:
             what, expected, instead = error.args
@@ -156,6 +215,18 @@ def _strokes(
     if faults:
         raise CrispError(*faults)
     return found
+
+
+def _row(columns: tuple[str, ...], cells: list[str], bounds: tuple[str, str]) -> dict[str, str]:
+    """Return the cells of a row by column; one given twice must hold the same twice."""
+    if len(cells) != len(columns):
+        raise ValueError("wrong number of cells", str(len(columns)), str(len(cells)))
+    row = dict(zip(columns, cells, strict=True))
+    for column, cell in zip(columns, cells, strict=True):
+        if column in ("video", "label", "split", *bounds) and cell.strip() != row[column].strip():
+            found = f"{cell!r} and {row[column]!r}"
+            raise ValueError(f"two columns {column} differ", "one column of this name", found)
+    return row
 
 
 def _names(folder: Path) -> dict[str, str]:
@@ -185,7 +256,7 @@ def _video_path(folder: Path, cell: str, by_id: dict[str, str]) -> str:
     If neither exists, return that of the folder's video with this id.
     """
     names = [cell, cell.strip(), cell.strip().replace("\\", "/")]
-    name = next((name for name in names if name and (folder / name).is_file()), "")
+    name = next((name for name in names if name and existing(folder / name).is_file()), "")
     name = name or by_id.get(cell.strip(), names[-1])
     path = PurePosixPath(name)
     if not path.name or path.is_absolute() or ".." in path.parts or not is_plain(name):
@@ -201,23 +272,26 @@ def _split(row: dict[str, str]) -> str:
     return split
 
 
-def _interval(row: dict[str, str], seconds: bool, delimiter: str) -> AnnotatedInterval:
+def _interval(row: dict[str, str], bounds: tuple[str, str], delimiter: str) -> AnnotatedInterval:
     label = " ".join(plain(row["label"]).split())
     if not label:
         raise ValueError("no label", "a class, or Unknown", "an empty cell")
     if not label.isprintable():
         raise ValueError("bad label", "a name without control characters", repr(label))
-    begin, end = (_number(row[name], seconds, delimiter) for name in BOUNDS[seconds])
+    seconds = bounds != BOUNDS[0]
+    begin, end = (_number(row[name], seconds, delimiter) for name in bounds)
     if begin >= end:
         raise ValueError("empty or negative interval", "begin < end", f"{begin:g} to {end:g}")
     return AnnotatedInterval(begin, end, label, seconds)
 
 
 def _number(text: str, seconds: bool, delimiter: str) -> float:
-    expected = "seconds" if seconds else "a whole frame number"
+    expected = "seconds, or HH:MM:SS" if seconds else "a whole frame number"
+    # If the comma does not separate cells, it may be a decimal comma.
+    number = text if delimiter == "," else text.replace(",", ".")
     try:
-        # If the comma does not separate cells, it may be a decimal comma.
-        value = float(text if delimiter == "," else text.replace(",", "."))
+        clock = CLOCK.fullmatch(number.strip()) if seconds else None
+        value = int(clock[1]) * 3600 + int(clock[2]) * 60 + float(clock[3]) if clock else float(number)
     except ValueError:
         raise ValueError("bad bound", expected, repr(text)[:50]) from None
     most = MOST_FRAMES / LEAST_FPS if seconds else MOST_FRAMES

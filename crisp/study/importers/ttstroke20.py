@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from crisp.core.errors import Fault
+from crisp.core.unicode_forms import compose
 from crisp.study.importers.discovery import Found, FoundVideo, Labels, split_folders, stem, video_files
 from crisp.study.tables import TASKS
 
@@ -26,7 +27,7 @@ def read(folder: Path) -> Found:
         for known_as in {name, stem(name)}:
             by_name.setdefault(known_as, []).append(video)
     for task, split, path in _xml_files(folder):
-        videos = by_name.get(path.name.removesuffix(path.suffix), [])
+        videos = by_name.get(compose(path.name.removesuffix(path.suffix)), [])
         if len(videos) == 1:
             videos[0].labels.append(Labels(task, split, xml=path))
         else:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from crisp.core import xml_files
 from crisp.core.errors import Fault
+from crisp.core.unicode_forms import compose, existing
 from crisp.core.unreadable import reading
 from crisp.study.importers.discovery import (
     Found,
@@ -47,7 +48,7 @@ def read_classification(folder: Path) -> Found:
         places = [(of_split, ""), *((path, path.name) for path in folders(of_split))]
         for place, label in places:
             for path in video_files(place):
-                known = label or (classes.pop(path.name, UNKNOWN) if split == "test" else "")
+                known = label or (classes.pop(compose(path.name), UNKNOWN) if split == "test" else "")
                 if not known:
                     found.problems.append(
                         Fault(
@@ -73,7 +74,7 @@ def read_classification(folder: Path) -> Found:
 
 
 def _video(folder: Path, path: Path, task: str, split: str, label: str) -> FoundVideo:
-    labels = [Labels(task, split, whole=" ".join(label.split()))] if label else []
+    labels = [Labels(task, split, whole=" ".join(compose(label).split()))] if label else []
     return FoundVideo(path.relative_to(folder).as_posix(), (split, task), labels)
 
 
@@ -84,7 +85,7 @@ def _test_classes(path: Path) -> dict[str, str]:
         if not path.is_file():
             return {}
     root = xml_files.read(path, name)
-    return {video.get("name", ""): video.get("class") or UNKNOWN for video in root.iter("video")}
+    return {compose(video.get("name", "")): video.get("class") or UNKNOWN for video in root.iter("video")}
 
 
 def read_detection(folder: Path) -> Found:
@@ -96,7 +97,7 @@ def read_detection(folder: Path) -> Found:
     for split, of_split in split_folders(folder / "detectionTask"):
         for path in video_files(of_split):
             video = FoundVideo(path.relative_to(folder).as_posix(), (split, "detection"))
-            xml = path.with_name(f"{stem(path.name)}.xml")
+            xml = existing(path.with_name(f"{stem(path.name)}.xml"))
             if xml.is_file():
                 video.labels.append(Labels("detection", split, xml=xml))
             elif split == "test":

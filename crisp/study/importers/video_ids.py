@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import PurePosixPath
 
+from crisp.core import files
 from crisp.core.names import LONGEST_ID
+from crisp.core.unicode_forms import compose
 from crisp.study.importers.discovery import FoundVideo, stem
 from crisp.study.tables import RESERVED
 
@@ -38,8 +40,12 @@ def assign(videos: list[FoundVideo], taken: dict[str, str]) -> dict[str, str]:
 
 
 def plain(name: str) -> str:
-    """Return the id for a file name: its stem, with all but letters, digits, ``_`` and ``-`` as ``-``."""
-    return re.sub(r"[^A-Za-z0-9_-]", "-", stem(name)).strip("-_")[:LONGEST_ID] or "video"
+    """Return the id for a file name: its stem, with all but letters, digits, ``_`` and ``-`` as ``-``.
+
+    A long one ends in a digest: names that differ only in their last characters have ids of their own.
+    """
+    found = re.sub(r"[^A-Za-z0-9_-]", "-", stem(compose(name))).strip("-_") or "video"
+    return found if len(found) <= LONGEST_ID else _appended(found, files.digest(found)[:8])
 
 
 def _candidates(video: FoundVideo) -> Iterator[str]:

@@ -74,6 +74,34 @@ def test_unknown_class_with_a_guess(lab: Lab) -> None:
     assert (fault.found, fault.remedy) == ("'Psuh'", "did you mean 'Push'?")
 
 
+@pytest.mark.parametrize(
+    ("label", "shown"),
+    [
+        ("hit", "'hit'"),
+        ("H it", "'H it'"),
+        ("Ｈit", "'Ｈit' (Ｈ U+FF28)"),
+        ("Ніt", "'Ніt' (Н U+041D, і U+0456)"),
+    ],
+)
+def test_classes_that_look_alike(lab: Lab, label: str, shown: str) -> None:
+    lab.strokes("test", Stroke(0, 10, label), Stroke(20, 30, "Push"))
+    found = lab.check(classes=["Negative", "Hit", "Push", label])
+    (fault,) = [fault for fault in found.warnings if "look-alike" in fault.what]
+    assert fault.found == f"'Hit': 2 strokes, {shown}: 1 stroke"
+    assert fault.remedy == f"if they are one class, write 'Hit' for {shown} in classes and in xml/test.xml"
+    (fault,) = lab.check().faults
+    assert (fault.what, fault.found, fault.remedy) == ("unknown class", shown, "did you mean 'Hit'?")
+
+
+def test_one_class_in_two_unicode_forms(lab: Lab) -> None:
+    lab.strokes("train", Stroke(0, 10, "Rückhand"), Stroke(20, 30, "Push"))
+    lab.strokes("validation", Stroke(0, 10, "Ru\u0308ckhand"), Stroke(20, 30, "Push"))
+    lab.strokes("test", Stroke(0, 10, "Rückhand"), Stroke(20, 30, "Push"))
+    classes = ["Negative", "Ru\u0308ckhand", "Push"]
+    assert lab.check(classes=classes) == ([], [])
+    assert lab.study(classes=classes).classes == ("Negative", "Rückhand", "Push")
+
+
 def test_empty_label(lab: Lab) -> None:
     lab.xml("test", '<video><action begin="0" end="10"/></video>')
     assert told(lab.check().faults) == [("xml/test.xml, action 1", "no label")]

@@ -37,7 +37,7 @@ def test_video_of_other_size(lab: Lab) -> None:
 
 
 def test_video_replaced_by_one_of_equal_size(lab: Lab) -> None:
-    assert lab.check().faults == []
+    assert lab.check(record=True).faults == []
     path = Path("data/d/train.mp4")
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
@@ -55,7 +55,7 @@ def test_video_replaced_by_one_of_equal_size(lab: Lab) -> None:
 def test_touched_video_is_hashed_once(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     hashed: list[str] = []
     monkeypatch.setattr("crisp.core.files.sha256", lambda path: hashed.append(path) or lab.rows[0].sha256)
-    lab.check()
+    lab.check(record=True)
     assert hashed == []
     os.utime("data/d/train.mp4", ns=(1, 1))
     assert lab.check().faults == []
@@ -64,7 +64,7 @@ def test_touched_video_is_hashed_once(lab: Lab, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_damaged_cache_only_costs_a_look(lab: Lab) -> None:
-    lab.check()
+    lab.check(record=True)
     cache = Path("results/volumes/d/.sources.json")
     assert set(files.read_json(cache)) == set(tables.SPLITS)
     cache.write_text("{")
@@ -161,3 +161,10 @@ def test_video_without_permission_for_this_user(lab: Lab, monkeypatch: pytest.Mo
     monkeypatch.setattr(os, "access", lambda path, mode: "train" not in str(path) and allowed(path, mode))
     (fault,) = lab.check(record=True).faults
     assert (fault.where, fault.what) == ("data/d/train.mp4", "video file cannot be opened")
+
+
+def test_only_a_run_creates_the_results(lab: Lab) -> None:
+    assert lab.check() == ([], [])
+    assert not Path("results").exists()
+    lab.check(record=True)
+    assert Path("results/volumes/d/.sources.json").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -146,9 +147,95 @@ def test_every_bad_line_is_listed_and_nothing_written(folder: Path) -> None:
 
 def test_not_such_a_table(folder: Path) -> None:
     (folder / "strokes.csv").write_text("file,from,to\n")
-    with pytest.raises(CrispError, match="layout not recognised"):
+    with pytest.raises(
+        CrispError,
+        match=r"layout not recognised[\s\S]*strokes.csv: UTF-8 text separated by commas, columns file",
+    ):
         importing.import_dataset(folder, "tt")
-    with pytest.raises(CrispError, match=r"not a table of strokes[\s\S]*file,from,to"):
+    with pytest.raises(CrispError, match=r"UTF-8 text separated by commas, columns file, from, to"):
         importing.import_dataset(folder / "strokes.csv", "tt")
     with pytest.raises(CrispError, match="not one table of strokes"):
         importing.import_dataset(folder, "tt", layout="csv")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "read_as"), [("utf-8", ""), ("utf-8-sig", ""), ("utf-16", ""), ("cp1252", "Rückhand")]
+)
+def test_tables_as_spreadsheets_write_them(folder: Path, encoding: str, read_as: str) -> None:
+    lines = [
+        "sep=;",
+        "Video;Label;Begin_Seconds;End_Seconds;label",
+        "b.mp4;Rückhand;00:00:00,4;0:0:1.2;Rückhand",
+    ]
+    (folder / "strokes.csv").write_bytes("\r\n".join(lines).encode(encoding))
+    report = importing.import_dataset(folder, "tt")
+    assert read_annotation("config/tt/annotations/classification/b.xml") == [Stroke(10, 30, "Rückhand")]
+    assert [fault.found for fault in report.warnings if "was read as" in fault.what] == [read_as] * bool(
+        read_as
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "what", "expected"),
+    [
+        ("b.mp4;Hit;0;1;Push", "two columns label differ", "one column of this name"),
+        ("b.mp4;Hit;00:00;1;Hit", "bad bound", "seconds, or HH:MM:SS"),
+        ("b.mp4;Hit;00:00:61;1;Hit", "bad bound", "seconds, or HH:MM:SS"),
+        ("b.mp4;Hit;00:00:00:12;1;Hit", "bad bound", "seconds, or HH:MM:SS"),
+    ],
+)
+def test_cells_that_are_not_guessed(folder: Path, line: str, what: str, expected: str) -> None:
+    header = "sep=;\nvideo;label;begin_seconds;end_seconds;label\n"
+    (folder / "strokes.csv").write_text(f"{header}b.mp4;Hit;0;1;Hit\n{line}\n")
+    with pytest.raises(CrispError) as error:
+        importing.import_dataset(folder, "tt")
+    assert [(fault.where.rsplit(" ")[-1], fault.what, fault.expected) for fault in error.value.faults] == [
+        ("4", what, expected)
+    ]
+
+
+def test_clock_times_are_seconds_not_frames(folder: Path) -> None:
+    (folder / "strokes.csv").write_text("video,begin,end,label\nb.mp4,0:00:01,0:00:02,Hit\n")
+    with pytest.raises(CrispError, match="a whole frame number"):
+        importing.import_dataset(folder, "tt")
+
+
+@pytest.mark.parametrize("on_disk", ["NFC", "NFD"])
+@pytest.mark.parametrize("in_table", ["NFC", "NFD"])
+def test_one_class_and_one_file_in_either_unicode_form(
+    folder: Path, make_video: MakeVideo, on_disk: str, in_table: str
+) -> None:
+    make_video(folder / unicodedata.normalize(on_disk, "Übung/Rück.mp4"), frames=50, seed=2)
+    path = unicodedata.normalize(in_table, "Übung/Rück.mp4")
+    labels = [unicodedata.normalize(form, "Rückhand") for form in ("NFC", "NFD")]
+    rows = [f"{path},0,10,{labels[0]}", f"b.mp4,0,10,{labels[1]}", "day 1/a.mp4,0,10,Hit"]
+    (folder / "strokes.csv").write_text("\n".join(["video,begin,end,label", *rows]))
+    for kept in (False, True):
+        report = importing.import_dataset(folder, "tt")
+        assert [fault for fault in report.warnings if "class" not in fault.what] == []
+        assert any("3 videos" in line for line in report.kept) is kept
+    made = load.load_study("config/tt/study.yaml")
+    assert made.classes == ("Negative", "Hit", labels[0])
+    assert [row.path for row in made.videos.values()] == ["Übung/Rück.mp4", "b.mp4", "day 1/a.mp4"]
+    assert made.source("R-ck").is_file()
+
+
+def test_files_that_differ_only_in_unicode_form_are_refused(folder: Path, make_video: MakeVideo) -> None:
+    for form in ("NFC", "NFD"):
+        make_video(folder / unicodedata.normalize(form, "Rück.mp4"), frames=50, seed=2)
+    (folder / "strokes.csv").write_text("video,begin,end,label\nRück.mp4,0,10,Hit\n")
+    with pytest.raises(CrispError, match="two files differ only in the Unicode form of their names"):
+        importing.import_dataset(folder, "tt")
+
+
+def test_nothing_is_written_if_the_link_cannot_be_made(folder: Path) -> None:
+    (folder / "strokes.csv").write_text("video,begin,end,label\nb.mp4,0,10,Hit\n")
+    Path("data").touch()
+    with pytest.raises(CrispError, match="data/tt: link to the videos cannot be made"):
+        importing.import_dataset(folder, "tt")
+    assert not Path("config").exists()
+
+
+def test_a_missing_source_names_the_working_folder(folder: Path) -> None:
+    with pytest.raises(CrispError, match=f"relative to the working folder, {folder.parent}"):
+        importing.import_dataset("raw/fehlt", "tt")
