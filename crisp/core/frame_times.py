@@ -12,6 +12,8 @@ from statistics import median
 # s; a label's time is written with milliseconds, and may be rounded down by half of one.
 RESOLUTION = 0.0005 + 1e-9
 WINDOW = 30  # frames whose mean step gives the rate: time stamps of 1 ms then allow for 0.1 %
+VARIABLE = "variable frame rate"
+UNSTAMPED = "no time stamps"
 REGULAR = 0.5  # frames; largest distance of a stamp from a constant rate that still counts as constant
 
 
@@ -102,3 +104,27 @@ def nominal_rate(stamps: Sequence[float], claimed: float) -> float:
         (slots[end] - slots[end - width]) / (times[end] - times[end - width])
         for end in range(width, len(times))
     )
+
+
+def deviations(times: FrameTimes) -> list[str]:
+    """Describe how times of frames differ from a constant rate that starts at 0; empty if they do not."""
+    found = [] if times.constant else [f"{VARIABLE}, up to {times.irregularity:.1f} frames off"]
+    if abs(times.offset) * times.rate > REGULAR:
+        found.append(f"starts at {times.offset:.3f} s")
+    return found
+
+
+def timing_effect(note: str, fps: float) -> str:
+    """Describe how a video with a timing note is used.
+
+    Parameters
+    ----------
+    note : str
+        As :attr:`crisp.preparation.video.Source.timing_note`.
+    fps : float
+        Rate at which its frames are used, frames per second.
+    """
+    used = f"frames are used in order at {fps:g} frames per second"
+    if UNSTAMPED in note:
+        return used
+    return f"labels in seconds go by time stamps{f'; {used}' * (VARIABLE in note)}"

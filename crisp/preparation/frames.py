@@ -11,7 +11,7 @@ import numpy as np
 
 from crisp.core import files, layouts, stage_files
 from crisp.core.errors import fail
-from crisp.core.frame_times import FrameTimes
+from crisp.core.frame_times import VARIABLE, FrameTimes, deviations
 from crisp.core.limits import LEAST_FPS, MOST_FPS
 from crisp.core.progress import progress
 from crisp.preparation import video
@@ -65,9 +65,9 @@ def described(path: str | Path) -> video.Source:
     with stage_files.open_stage(path, "frames") as file:
         recorded = stage_files.facts(file, VIDEO_FACTS)
     times = read_times(path)
-    notes = video.deviations(times)
+    notes = deviations(times)
     if recorded["variable_frame_rate"] and not notes:
-        notes = [video.VARIABLE]  # a file without time stamps, of an earlier version
+        notes = [VARIABLE]  # a file without time stamps, of an earlier version
     return video.Source(
         Path(recorded["source"]),
         recorded["source_sha256"],

@@ -15,7 +15,14 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from crisp.core.errors import CrispError, fail
-from crisp.core.frame_times import REGULAR, RESOLUTION, FrameTimes, nominal_rate
+from crisp.core.frame_times import (
+    RESOLUTION,
+    UNSTAMPED,
+    FrameTimes,
+    deviations,
+    nominal_rate,
+    timing_effect,
+)
 from crisp.core.limits import LEAST_FPS, MOST_FPS
 from crisp.core.unreadable import PLAYLIST, denied, kind_of
 from crisp.core.words import counted
@@ -35,8 +42,6 @@ SELF_CONTAINED = (
 # No protocol is enabled, so that videos that refer to other files, as MOV may, cannot open them.
 ALONE = {"format_whitelist": SELF_CONTAINED, "protocol_whitelist": "none"}
 
-VARIABLE = "variable frame rate"
-UNSTAMPED = "no time stamps"
 RATE_UNKNOWN = (
     "write the rate at which it was recorded to the column fps of videos.tsv, or give it: "
     "crisp import --fps, crisp frames --fps"
@@ -77,6 +82,8 @@ class Source:
         How the times of the frames differ from a constant rate that starts at 0; empty if they do not.
     given_fps : float
         Rate of a raw stream whose header has none, frames per second; 0 = unknown.
+    rate_given : bool
+        Whether `fps` is the given one.
     """
 
     path: Path
@@ -94,6 +101,7 @@ class Source:
     stamps: Sequence[float] = ()
     timing_note: str = ""
     given_fps: float = 0.0
+    rate_given: bool = False
 
     @property
     def times(self) -> FrameTimes:
@@ -130,30 +138,6 @@ class Source:
             "duration": round(self.decoded / self.fps, 3),
             "variable_rate": self.variable_rate,
         }
-
-
-def deviations(times: FrameTimes) -> list[str]:
-    """Describe how times of frames differ from a constant rate that starts at 0; empty if they do not."""
-    found = [] if times.constant else [f"{VARIABLE}, up to {times.irregularity:.1f} frames off"]
-    if abs(times.offset) * times.rate > REGULAR:
-        found.append(f"starts at {times.offset:.3f} s")
-    return found
-
-
-def timing_effect(note: str, fps: float) -> str:
-    """Describe how a video with a timing note is used.
-
-    Parameters
-    ----------
-    note : str
-        As :attr:`Source.timing_note`.
-    fps : float
-        Rate at which its frames are used, frames per second.
-    """
-    used = f"frames are used in order at {fps:g} frames per second"
-    if UNSTAMPED in note:
-        return used
-    return f"labels in seconds go by time stamps{f'; {used}' * (VARIABLE in note)}"
 
 
 def count_packets(path: str | Path, remedy: str = BY_HAND, given_fps: float = 0.0) -> Source:
@@ -300,10 +284,8 @@ def _packets(file: BinaryIO, source: Source, shown: Sequence[int | None] = ()) -
         source.claimed = stream.frames or int(seconds * source.fps + 0.5)
         if not stamps.present:  # FFmpeg then claims 25 frames per second
             header = float(stream.codec_context.framerate or 0)
-            source.fps, source.claimed = header or source.given_fps, 0
-            source.timing_note = (
-                f"{UNSTAMPED}, {'frame rate of its header' if header else 'frame rate as given'}"
-            )
+            source.fps, source.claimed, source.rate_given = header or source.given_fps, 0, not header
+            source.timing_note = f"{UNSTAMPED}, frame rate {'of its header' if header else 'as given'}"
         packets = container.demux(stream)
         while True:
             try:

@@ -73,7 +73,7 @@ def test_a_training_is_repeated_for_settings_that_change_its_result(
 def test_a_video_name_that_snakemake_would_expand_goes_into_the_command() -> None:
     rows = [tables.VideoRow("train", "match {final}.mp4", 1, 900, "", 30.0)]
     tables.write_videos("videos.tsv", rows)
-    assert params().quoted_video(job(video="train")) == "'data/d/match {final}.mp4'"
+    assert params().other(job(video="train")) == "'data/d/match {final}.mp4'"
 
 
 def test_a_missing_video_is_left_to_the_check() -> None:
