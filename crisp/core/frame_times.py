@@ -12,6 +12,7 @@ from statistics import median
 # s; a label's time is written with milliseconds, and may be rounded down by half of one.
 RESOLUTION = 0.0005 + 1e-9
 WINDOW = 30  # frames whose mean step gives the rate: time stamps of 1 ms then allow for 0.1 %
+GAP = 1.75  # usual steps; what is longer lacks frames, what is shorter is jitter
 VARIABLE = "variable frame rate"
 UNSTAMPED = "no time stamps"
 REGULAR = 0.5  # frames; largest distance of a stamp from a constant rate that still counts as constant
@@ -99,7 +100,7 @@ def nominal_rate(stamps: Sequence[float], claimed: float) -> float:
     usual = median(steps)
     width = min(WINDOW, len(steps))
     times = list(accumulate(steps, initial=0.0))
-    slots = list(accumulate((max(1, round(step / usual)) for step in steps), initial=0))
+    slots = list(accumulate((round(step / usual) if step > GAP * usual else 1 for step in steps), initial=0))
     return median(
         (slots[end] - slots[end - width]) / (times[end] - times[end - width])
         for end in range(width, len(times))
@@ -123,6 +124,11 @@ def timing_effect(note: str, fps: float) -> str:
         As :attr:`crisp.preparation.video.Source.timing_note`.
     fps : float
         Rate at which its frames are used, frames per second.
+
+    Returns
+    -------
+    str
+        A clause for a message.
     """
     used = f"frames are used in order at {fps:g} frames per second"
     if UNSTAMPED in note:
