@@ -12,6 +12,7 @@ import typer
 from crisp.cli.application import DATA, app
 from crisp.cli.options import HERE, AsJson, StudyFile, print_json
 from crisp.core.errors import CrispError, listed
+from crisp.core.limits import MOST_FPS
 from crisp.core.words import counted
 
 
@@ -27,6 +28,10 @@ def import_(
             help="Size of the study: quick (minutes), standard, published; auto: by machine and data."
         ),
     ] = "auto",
+    fps: Annotated[
+        float,
+        typer.Option(help="Frame rate of raw videos (.h264, .mjpeg) that store none.", min=0, max=MOST_FPS),
+    ] = 0,
 ) -> None:
     """Write the tables, annotations and a study file for a folder of videos.
 
@@ -34,7 +39,7 @@ def import_(
     """
     from crisp.workflow import importing
 
-    report = importing.import_dataset(source, name, config, layout, preset=preset)
+    report = importing.import_dataset(source, name, config, layout, preset=preset, fps=fps)
     for warning in listed(report.warnings):
         print(f"warning: {warning}", file=sys.stderr)
     for line in report:
@@ -48,7 +53,7 @@ def scan(
     decode: Annotated[bool, typer.Option(help="Count decoded frames instead of packets (slow).")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Update videos.tsv from the files: size, frames, frame rate and SHA-256.
+    """Update videos.tsv from the files: size, frames, frame rate, timing and SHA-256.
 
     Example: crisp scan --study config/mine/study.yaml 20-04-12_07
     """

@@ -10,6 +10,7 @@ import typer
 
 from crisp.cli.application import PREPARATION, app
 from crisp.cli.options import HERE, Joined, Method, StudyFile, choice
+from crisp.core.limits import MOST_FPS
 
 
 @app.command(rich_help_panel=PREPARATION)
@@ -23,6 +24,14 @@ def frames(
     other_is_fine: Annotated[
         bool, typer.Option("--other-is-fine", help="Warn instead of failing if the SHA-256 differs.")
     ] = False,
+    fps: Annotated[
+        float,
+        typer.Option(
+            help="Rate at which the video was recorded, for slow motion and raw streams; 0 = the file's.",
+            min=0,
+            max=MOST_FPS,
+        ),
+    ] = 0,
 ) -> None:
     """Decode a video into frames at working size.
 
@@ -30,7 +39,7 @@ def frames(
     """
     from crisp.preparation.frames import extract_frames
 
-    found = extract_frames(video, out, width, upscale, frame_step, "" if other_is_fine else sha256)
+    found = extract_frames(video, out, width, upscale, frame_step, "" if other_is_fine else sha256, fps=fps)
     if sha256 not in ("", found.sha256):
         print(f"warning: {video}: SHA-256 is {found.sha256}, not {sha256}", file=sys.stderr)
     for warning in found.warnings():

@@ -122,7 +122,7 @@ class ClipReader:
         )
 
     def confirm(self) -> None:
-        """Check that the stage files are still those of :attr:`facts`.
+        """Check that the stage files are still those of `facts`.
 
         Raises
         ------

@@ -6,11 +6,15 @@ import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from statistics import median
 
 # s; a label's time is written with milliseconds, and may be rounded down by half of one.
 RESOLUTION = 0.0005 + 1e-9
+WINDOW = 30  # frames whose mean step gives the rate: time stamps of 1 ms then allow for 0.1 %
+GAP = 1.75  # usual steps; what is longer lacks frames, what is shorter is jitter
+VARIABLE = "variable frame rate"
+UNSTAMPED = "no time stamps"
 REGULAR = 0.5  # frames; largest distance of a stamp from a constant rate that still counts as constant
 
 
@@ -70,11 +74,11 @@ class FrameTimes:
         return self.time_of(0)
 
 
-def nominal_rate(stamps: Sequence[float], claimed: float, resolution: float = 0.0) -> float:
-    """Return the nominal frame rate of stamps: the claimed one if it fits all, else by the median step.
+def nominal_rate(stamps: Sequence[float], claimed: float) -> float:
+    """Return the nominal frame rate of stamps: the claimed one if it fits all, else the usual one.
 
-    Steps that differ from the median only by the resolution of the stamps are averaged: 33, 33 and 34 ms are
-    30 frames per second. A long last frame, or a pause, does not count.
+    That is the median over windows of `WINDOW` frames, so that neither jitter nor a long last frame, a pause
+    or a change of the rate later in the video counts. A gap counts as the number of frames missing there.
 
     Parameters
     ----------
@@ -82,8 +86,6 @@ def nominal_rate(stamps: Sequence[float], claimed: float, resolution: float = 0.
         Times in the order shown, s.
     claimed : float
         Rate by the container, frames per second; 0 = none.
-    resolution : float
-        Unit of the stamps, s.
 
     Returns
     -------
@@ -95,6 +97,40 @@ def nominal_rate(stamps: Sequence[float], claimed: float, resolution: float = 0.
     steps = [after - before for before, after in pairwise(stamps) if after > before]
     if not steps:
         return claimed
-    middle = median(steps)
-    usual = [step for step in steps if abs(step - middle) <= 1.5 * resolution + 1e-9]
-    return len(usual) / sum(usual)
+    usual = median(steps)
+    width = min(WINDOW, len(steps))
+    times = list(accumulate(steps, initial=0.0))
+    slots = list(accumulate((round(step / usual) if step > GAP * usual else 1 for step in steps), initial=0))
+    return median(
+        (slots[end] - slots[end - width]) / (times[end] - times[end - width])
+        for end in range(width, len(times))
+    )
+
+
+def deviations(times: FrameTimes) -> list[str]:
+    """Describe how times of frames differ from a constant rate that starts at 0; empty if they do not."""
+    found = [] if times.constant else [f"{VARIABLE}, up to {times.irregularity:.1f} frames off"]
+    if abs(times.offset) * times.rate > REGULAR:
+        found.append(f"starts at {times.offset:.3f} s")
+    return found
+
+
+def timing_effect(note: str, fps: float) -> str:
+    """Describe how a video with a timing note is used.
+
+    Parameters
+    ----------
+    note : str
+        As `crisp.preparation.video.Source.timing_note`.
+    fps : float
+        Rate at which its frames are used, frames per second.
+
+    Returns
+    -------
+    str
+        A clause for a message.
+    """
+    used = f"frames are used in order at {fps:g} frames per second"
+    if UNSTAMPED in note:
+        return used
+    return f"labels in seconds go by time stamps{f'; {used}' * (VARIABLE in note)}"

@@ -33,6 +33,8 @@ class Layout(NamedTuple):
         Whether it is required.
     scaled : bool
         Whether its attribute `scale` is the factor of its values.
+    of_file : bool
+        Whether it has a row for each decoded frame of the video, whatever the frame step.
     """
 
     dtype: str
@@ -40,15 +42,19 @@ class Layout(NamedTuple):
     least: int = 1
     needed: bool = True
     scaled: bool = False
+    of_file: bool = False
 
     def __str__(self) -> str:
         sides = iter(("height", "width"))
-        axes = ", ".join(str(size) if size != SIDE else next(sides) for size in self.row)
-        return f"(frames, {axes}) of {self.dtype}"
+        axes = (str(size) if size != SIDE else next(sides) for size in self.row)
+        return f"({', '.join(['frames', *axes])}) of {self.dtype}"
 
 
 LAYOUTS: dict[str, dict[str, Layout]] = {
-    "frames": {"rgb": Layout("uint8", (SIDE, SIDE, 3))},
+    "frames": {
+        "rgb": Layout("uint8", (SIDE, SIDE, 3)),
+        "times": Layout("float64", (), needed=False, of_file=True),
+    },
     "flow": {"flow": Layout("int16", (SIDE, SIDE, 2), least=0, scaled=True)},  # a part may have none
     "roi": {
         "mask": Layout("uint8", (SIDE, SIDE)),
@@ -75,7 +81,11 @@ def faults(file: h5py.File, kind: str) -> Iterator[tuple[str, str, str]]:
             if layout.needed or found != "nothing":
                 yield name, str(layout), found
             continue
-        lengths.add(len(found) if found.shape else None)
+        count = len(found) if found.shape else None
+        if not layout.of_file:
+            lengths.add(count)
+        elif count != file.attrs.get("decoded_frames"):
+            yield f"dataset {name}", "a row for each frame of the attribute decoded_frames", str(count)
         yield from ((f"dataset {name}", *fault) for fault in _faults(found, layout))
     if len(lengths) > 1:
         yield "datasets", "as many frames in each", ", ".join(map(str, lengths))

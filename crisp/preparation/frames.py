@@ -7,9 +7,11 @@ from pathlib import Path
 
 import av
 import cv2
+import numpy as np
 
-from crisp.core import files, stage_files
+from crisp.core import files, layouts, stage_files
 from crisp.core.errors import fail
+from crisp.core.frame_times import VARIABLE, FrameTimes, deviations
 from crisp.core.limits import LEAST_FPS, MOST_FPS
 from crisp.core.progress import progress
 from crisp.preparation import video
@@ -62,6 +64,10 @@ def described(path: str | Path) -> video.Source:
     """
     with stage_files.open_stage(path, "frames") as file:
         recorded = stage_files.facts(file, VIDEO_FACTS)
+    times = read_times(path)
+    notes = deviations(times)
+    if recorded["variable_frame_rate"] and not notes:
+        notes = [VARIABLE]  # a file without time stamps, of an earlier version
     return video.Source(
         Path(recorded["source"]),
         recorded["source_sha256"],
@@ -73,7 +79,31 @@ def described(path: str | Path) -> video.Source:
         broken=recorded["broken_packets"],
         resized=recorded["resized_frames"],
         variable_rate=recorded["variable_frame_rate"],
+        stamps=times.stamps,
+        timing_note=", ".join(notes),
     )
+
+
+def read_times(path: str | Path) -> FrameTimes:
+    """Return when each decoded frame of the video in a frames stage file is shown, whatever its frame step.
+
+    Raises
+    ------
+    CrispError
+        If the file is missing or damaged.
+    """
+    with stage_files.open_stage(path, "frames") as file:
+        recorded = stage_files.facts(file, {"fps": float, "frame_step": int})
+        if "times" not in file:
+            return FrameTimes(recorded["fps"] * recorded["frame_step"])
+        stamps, rate = file["times"][:], file["times"].attrs.get("rate")
+        if (
+            not layouts.is_number(rate)
+            or rate <= 0
+            or not (np.isfinite(stamps) & (np.diff(stamps, prepend=stamps[0]) >= 0)).all()
+        ):
+            raise stage_files.damaged(path, "frames", "times that are not in order", "dataset times")
+        return FrameTimes(float(rate), stamps.tolist())
 
 
 def extract_frames(
@@ -84,11 +114,13 @@ def extract_frames(
     frame_step: int = 1,
     sha256: str = "",
     expected: int | None = None,
+    fps: float = 0.0,
 ) -> video.Source:
     """Decode a video into its frames stage file.
 
     Dataset `rgb`: (N, H, W, 3) uint8, N the number of frames that can be decoded (every
-    `frame_step`-th of them).
+    `frame_step`-th of them). Dataset `times`: (D,) float64, when each of all D decoded frames is shown, s;
+    only if frame n is not shown at n / `fps`.
 
     Parameters
     ----------
@@ -106,6 +138,8 @@ def extract_frames(
         Expected SHA-256 of the file; empty = any.
     expected : int, optional
         Approximate number of frames, to estimate the remaining time.
+    fps : float
+        Rate at which slow motion or a raw stream was recorded, frames per second; 0 = the file's.
 
     Returns
     -------
@@ -121,6 +155,8 @@ def extract_frames(
     for name, number in (("width", width), ("frame_step", frame_step)):
         if number < 1:
             raise fail("frames", f"bad {name}", "a whole number of at least 1", number)
+    if fps and not LEAST_FPS <= fps <= MOST_FPS:
+        raise fail("frames", "bad fps", f"0, or {LEAST_FPS:g} to {MOST_FPS:g} frames per second", fps)
     cv2.setNumThreads(1)
     found = files.sha256(path) if Path(path).is_file() and os.access(path, os.R_OK) else ""
     if sha256 and found and found != sha256:
@@ -128,7 +164,7 @@ def extract_frames(
         raise fail(path, what, f"SHA-256 {sha256}", found, remedy)
     # Videos of a study are scanned; otherwise there may be no table.
     remedy = video.IN_STUDY if sha256 else video.BY_HAND
-    source = video.Source(Path(path), sha256=found, remedy=remedy)
+    source = video.Source(Path(path), sha256=found, remedy=remedy, given_fps=fps)
     size = None
     with stage_files.create(target, "frames", {}) as file:
         rgb = None
@@ -136,24 +172,27 @@ def extract_frames(
         for index, image in enumerate(images):
             if index % frame_step:
                 continue
-            if not LEAST_FPS <= source.fps <= MOST_FPS:
-                rates = f"{LEAST_FPS:g} to {MOST_FPS:g} frames per second"
-                raise fail(path, "the video has no frame rate", rates, source.fps, "convert it to MP4")
             if size is None or rgb is None:
+                source.require_rate()
                 size = working_size(image.shape[1], image.shape[0], width, upscale)
                 rgb = stage_files.Appender(file, "rgb", (size[1], size[0], 3), "u1", CHUNK)
             rgb.append(video.resize(image, *size)[None])
         assert rgb is not None
         rgb.close()
-        for key, value in _attributes(Path(path), source, frame_step).items():
+        source.require_rate()  # known only now if frames have time stamps
+        if source.stamps or (fps and fps != source.fps):
+            stamps = [source.times.time_of(frame) for frame in range(source.decoded)]
+            stage_files.put(file, "times", np.array(stamps))
+            file["times"].attrs["rate"] = source.fps
+        for key, value in _attributes(Path(path), source, frame_step, fps or source.fps).items():
             file.attrs[key] = value
     return source
 
 
-def _attributes(path: Path, source: video.Source, frame_step: int) -> dict[str, float | str]:
+def _attributes(path: Path, source: video.Source, frame_step: int, fps: float) -> dict[str, float | str]:
     """Return the attributes of a frames stage file."""
     return {
-        "fps": source.fps / frame_step,
+        "fps": fps / frame_step,
         "frame_step": frame_step,
         "source": path.name,
         "source_size": path.stat().st_size,

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,8 +15,18 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from crisp.core.errors import CrispError, fail
+from crisp.core.frame_times import (
+    RESOLUTION,
+    UNSTAMPED,
+    FrameTimes,
+    deviations,
+    nominal_rate,
+    timing_effect,
+)
+from crisp.core.limits import LEAST_FPS, MOST_FPS
 from crisp.core.unreadable import PLAYLIST, counted_from, denied, kind_of
 from crisp.core.words import counted
+from crisp.preparation.time_stamps import TimeStamps
 
 # Remedies for an unusable video: in general, and for a video of a study.
 BY_HAND = "use a video file that plays on this machine, or convert it: ffmpeg -i VIDEO new.mp4"
@@ -34,7 +42,10 @@ SELF_CONTAINED = (
 # No protocol is enabled, so that videos that refer to other files, as MOV may, cannot open them.
 ALONE = {"format_whitelist": SELF_CONTAINED, "protocol_whitelist": "none"}
 
-REORDERED = 16  # frames; maximum reordering delay between decoding and display in any codec
+RATE_UNKNOWN = (
+    "write the rate at which it was recorded to the column fps of videos.tsv, or give it: "
+    "crisp import --fps, crisp frames --fps"
+)
 
 
 @dataclass
@@ -50,9 +61,9 @@ class Source:
     width, height : int
         Size of the first frame as displayed (rotation applied), px.
     fps : float
-        Mean frame rate, frames per second.
+        Nominal frame rate, frames per second; 0 = unknown.
     claimed : int
-        Frame count in the container; 0 = none.
+        Frame count in the container, less the hidden ones; 0 = none.
     packets : int
         Video packets read so far.
     decoded : int
@@ -62,9 +73,17 @@ class Source:
     resized : int
         Frames whose size differed from the first one's.
     variable_rate : bool
-        Whether time stamps are unevenly spaced.
+        Whether any frame is shown over half a frame away from its time at a constant rate.
     remedy : str
         Remedy if the file cannot be used.
+    stamps : sequence of float
+        Time of each frame in the order shown, s; empty = frame n is shown at ``n / fps``.
+    timing_note : str
+        How the times of the frames differ from a constant rate that starts at 0; empty if they do not.
+    given_fps : float
+        Rate of a raw stream whose header has none, frames per second; 0 = unknown.
+    rate_given : bool
+        Whether `fps` is the given one.
     """
 
     path: Path
@@ -79,20 +98,35 @@ class Source:
     resized: int = 0
     variable_rate: bool = False
     remedy: str = BY_HAND
+    stamps: Sequence[float] = ()
+    timing_note: str = ""
+    given_fps: float = 0.0
+    rate_given: bool = False
+
+    @property
+    def times(self) -> FrameTimes:
+        """Return when each frame is shown."""
+        return FrameTimes(self.fps, self.stamps)
 
     def warnings(self) -> list[str]:
         """List unusual properties of the file; none for a sound one."""
         found = []
-        if self.claimed != self.decoded:
+        if self.claimed not in (0, self.decoded):
             found.append(f"claims {counted(self.claimed, 'frame')}, {self.decoded} decoded")
         if self.broken:
             found.append(f"skipped {counted(self.broken, 'damaged packet')}")
         if self.resized:
             others = f"{counted(self.resized, 'frame')} {'has' if self.resized == 1 else 'have'}"
             found.append(f"{others} another size than the first; all are resized to one size")
-        if self.variable_rate:
-            found.append("variable frame rate: frames are used in order, at the mean rate")
+        if self.timing_note:
+            found.append(f"{self.timing_note}: {timing_effect(self.timing_note, self.fps)}")
         return found
+
+    def require_rate(self) -> None:
+        """Raise CrispError if the frame rate is unknown or impossible."""
+        if not LEAST_FPS <= self.fps <= MOST_FPS:
+            rates = f"{LEAST_FPS:g} to {MOST_FPS:g} frames per second"
+            raise fail(self.path, "the video has no frame rate", rates, f"{self.fps:g}", RATE_UNKNOWN)
 
     def timing(self) -> dict[str, Any]:
         """Return rate, count and size of the frames for an index; duration in seconds."""
@@ -106,15 +140,28 @@ class Source:
         }
 
 
-def count_packets(path: str | Path, remedy: str = BY_HAND) -> Source:
-    """Read a file's packets without decoding: a fast frame count, and the frame rate.
+def count_packets(path: str | Path, remedy: str = BY_HAND, given_fps: float = 0.0) -> Source:
+    """Read a file's packets without decoding: a fast frame count, frame rate and time stamps.
+
+    Parameters
+    ----------
+    path : path-like
+        The video file.
+    remedy : str
+        Remedy in errors.
+    given_fps : float
+        Rate of a raw stream whose header has none, frames per second.
+
+    Returns
+    -------
+    Source
 
     Raises
     ------
     CrispError
         If the file is missing, empty, not a video, or has no packet.
     """
-    source = Source(Path(path), remedy=remedy)
+    source = Source(Path(path), remedy=remedy, given_fps=given_fps)
     with _opened(source) as file:
         for _ in _packets(file, source):
             pass
@@ -148,15 +195,16 @@ def frames(path: str | Path, source: Source | None = None) -> Iterator[np.ndarra
     """
     source = source if source is not None else Source(Path(path))
     source.path = Path(path)
-    stamps: list[Fraction] = []
+    shown: list[int | None] = []
     to_rgb = VideoReformatter()  # one for all frames: a frame's own is set up anew each time
     with _opened(source) as file:
-        for packet in _packets(file, source):
+        for packet in _packets(file, source, shown):
             try:
                 decoded = packet.decode()
             except av.error.FFmpegError:
                 source.broken += 1
                 continue
+            shown += [frame.pts for frame in decoded]
             for frame in decoded:
                 pixels = to_rgb.reformat(frame, format="rgb24", threads=1).to_ndarray()
                 image = np.rot90(pixels, round(frame.rotation / 90))
@@ -164,13 +212,7 @@ def frames(path: str | Path, source: Source | None = None) -> Iterator[np.ndarra
                     source.height, source.width = image.shape[:2]
                 source.decoded += 1
                 source.resized += image.shape[:2] != (source.height, source.width)
-                if frame.pts is not None and frame.time_base is not None:
-                    heapq.heappush(stamps, frame.pts * frame.time_base)
-                    if len(stamps) > REORDERED:
-                        source.variable_rate |= _uneven(stamps, source.fps)
                 yield np.ascontiguousarray(image)
-    while len(stamps) > 1:
-        source.variable_rate |= _uneven(stamps, source.fps)
     if source.decoded == 0:
         raise fail(
             path,
@@ -204,15 +246,6 @@ def _unreadable(source: Source, error: OSError) -> CrispError:
     return fail(source.path, what, "a readable file", error.strerror, source.remedy)
 
 
-def _uneven(stamps: list[Fraction], fps: float) -> bool:
-    """Pop the smallest stamp (s): return whether the next deviates from mean spacing by over half a frame.
-
-    Sorted, because AVI files store no display times: FFmpeg guesses them in decoding order.
-    """
-    first = heapq.heappop(stamps)
-    return fps > 0 and abs(float(stamps[0] - first) * fps - 1) > 0.5
-
-
 def container_of(file: BinaryIO) -> av.container.InputContainer:
     """Open a file as a video, reading only its own bytes, whatever other files or addresses it names.
 
@@ -224,8 +257,10 @@ def container_of(file: BinaryIO) -> av.container.InputContainer:
     return av.open(file, mode="r", metadata_errors="ignore", options=ALONE)
 
 
-def _packets(file: BinaryIO, source: Source) -> Iterator[av.Packet]:
+def _packets(file: BinaryIO, source: Source, shown: Sequence[int | None] = ()) -> Iterator[av.Packet]:
     """Yield the video packets of an open file, ending with the empty one that flushes the decoder.
+
+    Then set the timing of `source`; `shown` are the time stamps of the frames decoded by then, ticks.
 
     FFmpeg gets the open file, not its name, so that no name (``%04d``, a leading dash, a
     protocol) can be misinterpreted.
@@ -243,9 +278,14 @@ def _packets(file: BinaryIO, source: Source) -> Iterator[av.Packet]:
         if stream is None:
             raise fail(source.path, "file has no video stream", "moving pictures", "none", source.remedy)
         stream.thread_type = "NONE"
+        stamps = TimeStamps(container, stream)
         source.fps = float(stream.average_rate or stream.guessed_rate or 0)
         seconds = (container.duration or 0) / av.time_base
         source.claimed = stream.frames or int(seconds * source.fps + 0.5)
+        if not stamps.present:  # FFmpeg then claims 25 frames per second
+            header = float(stream.codec_context.framerate or 0)
+            source.fps, source.claimed, source.rate_given = header or source.given_fps, 0, not header
+            source.timing_note = f"{UNSTAMPED}, frame rate {'of its header' if header else 'as given'}"
         packets = container.demux(stream)
         while True:
             try:
@@ -258,11 +298,44 @@ def _packets(file: BinaryIO, source: Source) -> Iterator[av.Packet]:
                 last = av.Packet()  # flushes the decoder, which delays some frames
                 last.stream = stream
                 yield last
-                return
+                break
             if packet is None:
-                return
-            source.packets += packet.size > 0
+                break
+            if packet.size:
+                source.packets += not packet.is_discard
+                stamps.add(packet)
             yield packet
+    if stamps.present:
+        _set_timing(source, stamps, shown, stream.frames)
+
+
+def _set_timing(source: Source, stamps: TimeStamps, shown: Sequence[int | None], claimed: int) -> None:
+    """Set frame rate, times and timing note of a video by the time stamps of its packets or frames."""
+    times = stamps.seconds()
+    if source.decoded and len(times) != source.decoded:  # packets that do not decode have no frame
+        known = [stamp for stamp in shown if stamp is not None]
+        times = stamps.from_ticks(known if len(known) == len(shown) and not stamps.restarts else [])
+    rate = nominal_rate(times, source.fps)
+    source.fps = rate if rate == source.fps else float(f"{rate:.6g}")
+    found = FrameTimes(source.fps, times)
+    source.variable_rate = not found.constant
+    # Within the resolution of labels, frame n is shown at n / fps.
+    exact = source.fps > 0 and all(abs(time - n / source.fps) <= RESOLUTION for n, time in enumerate(times))
+    source.stamps = () if exact else times
+    notes = deviations(found)
+    if stamps.hidden:
+        notes.append(f"{counted(stamps.hidden, 'frame')} hidden by the edit list")
+    if stamps.restarts:
+        notes.append(f"time stamps restart {counted(stamps.restarts, 'time')}")
+    if stamps.missing:
+        notes.append(f"{counted(stamps.missing, 'frame')} without a time stamp")
+    if claimed:
+        source.claimed = max(0, claimed - stamps.hidden)
+        if source.claimed != source.packets:
+            notes.append(f"claims {counted(source.claimed, 'frame')}, has {source.packets}")
+    elif source.variable_rate:
+        source.claimed = 0  # it was estimated by the mean rate
+    source.timing_note = ", ".join(notes)
 
 
 def _picture_stream(container: av.container.InputContainer) -> av.VideoStream | None:

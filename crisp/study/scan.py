@@ -8,12 +8,13 @@ from pathlib import Path
 
 from crisp.core import files
 from crisp.core.errors import CrispError, Fault, fail
+from crisp.core.frame_times import FrameTimes, timing_effect
 from crisp.core.progress import progress
 from crisp.core.unicode_forms import existing
 from crisp.preparation import video
 from crisp.study import tables
 
-MEASURED = ("size", "frames", "sha256", "fps")
+MEASURED = ("size", "frames", "sha256", "fps", "timing")
 
 
 @dataclass(frozen=True)
@@ -29,19 +30,25 @@ class Measure:
     sha256 : str
         Of the file's bytes.
     fps : float
-        Mean frame rate, frames per second.
-    variable_rate : bool
-        Whether time stamps are unevenly spaced (only known after decoding).
+        Nominal frame rate, frames per second.
+    timing : str
+        As `crisp.preparation.video.Source.timing_note`.
+    capture_fps : float
+        The rate given for a file that has none, frames per second; else 0.
+    times : FrameTimes
+        When each frame is shown.
     """
 
     size: int
     frames: int
     sha256: str
     fps: float
-    variable_rate: bool = False
+    timing: str
+    capture_fps: float
+    times: FrameTimes
 
 
-def measure(path: str | Path, decode: bool = False) -> Measure:
+def measure(path: str | Path, decode: bool = False, given_fps: float = 0.0) -> Measure:
     """Read a video file from beginning to end.
 
     Parameters
@@ -49,6 +56,8 @@ def measure(path: str | Path, decode: bool = False) -> Measure:
     path : path-like
     decode : bool
         Count the frames that can be decoded (slow) instead of the packets.
+    given_fps : float
+        Rate of a raw stream whose header has none, frames per second; 0 = unknown.
 
     Returns
     -------
@@ -61,20 +70,21 @@ def measure(path: str | Path, decode: bool = False) -> Measure:
     """
     path = existing(path)
     if decode:
-        source = video.Source(Path(path), remedy=video.IN_STUDY)
+        source = video.Source(Path(path), remedy=video.IN_STUDY, given_fps=given_fps)
         for _ in video.frames(path, source):
             pass
     else:
-        source = video.count_packets(path, video.IN_STUDY)
-    if source.fps <= 0:
-        raise fail(path, "the video has no frame rate", "frames per second", source.fps, "convert it to MP4")
+        source = video.count_packets(path, video.IN_STUDY, given_fps)
+    source.require_rate()
     try:
         return Measure(
             size=Path(path).stat().st_size,
             frames=source.decoded if decode else source.packets,
             sha256=files.sha256(path),
             fps=float(f"{source.fps:.6g}"),  # rounded as in the table, so that a second scan changes nothing
-            variable_rate=source.variable_rate,
+            timing=source.timing_note,
+            capture_fps=given_fps if source.rate_given else 0.0,
+            times=source.times,
         )
     except OSError as error:
         raise fail(path, "video file cannot be read", "a readable file", error.strerror) from None
@@ -83,7 +93,9 @@ def measure(path: str | Path, decode: bool = False) -> Measure:
 def scan_videos(
     videos_table: str | Path, data_folder: str | Path, decode: bool = False, only: Iterable[str] = ()
 ) -> list[str]:
-    """Update size, frames, sha256 and fps of the rows of a ``videos.tsv`` from the files.
+    """Update size, frames, sha256, fps and timing of the rows of a ``videos.tsv`` from the files.
+
+    A raw stream whose header has no frame rate keeps that of its row.
 
     Parameters
     ----------
@@ -114,7 +126,7 @@ def scan_videos(
     try:
         for row in progress(wanted, "videos", "scan", len(wanted)):
             try:
-                found = measure(Path(data_folder) / row.path, decode)
+                found = measure(Path(data_folder) / row.path, decode, row.recorded_fps)
             except CrispError as error:
                 faults += [
                     replace(fault, where=f"video {row.video}, {fault.where}") for fault in error.faults
@@ -123,8 +135,9 @@ def scan_videos(
             if change := _change(row, found):
                 updated[row.video] = found
                 lines.append(f"{row.video}: {change}")
-            if found.variable_rate:
-                lines.append(f"{row.video}: warning: variable frame rate; frames are taken as evenly spaced")
+            if found.timing:
+                effect = timing_effect(found.timing, row.capture_fps or found.fps)
+                lines.append(f"{row.video}: warning: {found.timing}: {effect}")
     finally:
         # Also when interrupted: a scan of many videos takes hours.
         _store(videos_table, updated)
@@ -137,11 +150,15 @@ def _store(videos_table: str | Path, updated: dict[str, Measure]) -> None:
     """Merge results into the current table, as a user may have edited it meanwhile."""
     if updated:
         rows = tables.read_videos(videos_table)
-        tables.write_videos(videos_table, [_measured(row, updated.get(row.video)) for row in rows])
+        tables.write_videos(
+            videos_table,
+            [_measured(row, updated[row.video]) if row.video in updated else row for row in rows],
+        )
 
 
-def _measured(row: tables.VideoRow, found: Measure | None) -> tables.VideoRow:
-    return replace(row, **{name: getattr(found, name) for name in MEASURED}) if found else row
+def _measured(row: tables.VideoRow, found: Measure) -> tables.VideoRow:
+    measured = {name: getattr(found, name) for name in MEASURED}
+    return replace(row, **measured, capture_fps=found.capture_fps or row.capture_fps)
 
 
 def _wanted(rows: list[tables.VideoRow], only: set[str], videos_table: str | Path) -> list[tables.VideoRow]:
@@ -159,9 +176,9 @@ def _wanted(rows: list[tables.VideoRow], only: set[str], videos_table: str | Pat
 
 def _change(row: tables.VideoRow, found: Measure) -> str:
     """Return the differences, with shortened hashes; empty if there are none."""
-    changes = []
-    for name in MEASURED:
-        before, after = getattr(row, name), getattr(found, name)
+    changes, scanned = [], _measured(row, found)
+    for name in (*MEASURED, "capture_fps"):
+        before, after = getattr(row, name), getattr(scanned, name)
         if before != after:
             before, after = (str(value)[:8] if name == "sha256" else value for value in (before, after))
             changes.append(f"{name} {before or '(none)'} -> {after}")

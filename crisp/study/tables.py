@@ -24,6 +24,8 @@ TASKS = ("classification", "detection")
 SPLITS = ("train", "validation", "test")
 LARGEST = {"size": 2**63, "frames": MOST_FRAMES, "frame_step": MOST_FRAMES}  # of the numeric columns
 
+OPTIONAL = ("frame_step", "timing", "capture_fps")  # columns written only if a video needs them
+
 
 @dataclass(frozen=True)
 class VideoRow:
@@ -42,7 +44,7 @@ class VideoRow:
     sha256 : str
         SHA-256 of the file; identifies the video.
     fps : float
-        Mean frame rate, frames per second.
+        Nominal frame rate of the file, frames per second.
     group : str
         Source video or player; empty: the video is its own group.
     use : bool
@@ -51,6 +53,10 @@ class VideoRow:
         For example why the video is excluded.
     frame_step : int
         Keep every `frame_step`-th frame (to match mixed frame rates).
+    timing : str
+        How the times of the frames differ from a constant rate that starts at 0, as found by the scan.
+    capture_fps : float
+        Rate at which slow motion or a raw stream was recorded, frames per second; 0: `fps`.
     """
 
     video: str
@@ -63,11 +69,18 @@ class VideoRow:
     use: bool = True
     note: str = ""
     frame_step: int = 1
+    timing: str = ""
+    capture_fps: float = 0.0
+
+    @property
+    def recorded_fps(self) -> float:
+        """Return the rate at which the frames were recorded, frames per second; durations follow it."""
+        return self.capture_fps or self.fps
 
     @property
     def working_fps(self) -> float:
-        """Return the frame rate after `frame_step`, frames per second."""
-        return self.fps / self.frame_step
+        """Return the recorded frame rate after `frame_step`, frames per second."""
+        return self.recorded_fps / self.frame_step
 
     @property
     def working_frames(self) -> int:
@@ -101,7 +114,7 @@ def read_videos(path: str | Path) -> list[VideoRow]:
     videos: list[VideoRow] = []
     faults: list[Fault] = []
     seen: dict[str, int] = {}
-    for line, row in _read(path, required, optional=["frame_step"]):
+    for line, row in _read(path, required, optional=OPTIONAL):
         where = f"{path}, line {line}"
         faults += _id_faults(where, row["video"], seen.get(row["video"].lower()))
         seen[row["video"].lower()] = line
@@ -136,11 +149,13 @@ def _video(row: dict[str, str]) -> VideoRow:
         size=_number(row, "size", 0),
         frames=_number(row, "frames", 0),
         sha256=row["sha256"],
-        fps=_rate(row["fps"]),
+        fps=_rate(row, "fps"),
         group=row["group"],
         use=_yes(row["use"]),
         note=row["note"],
         frame_step=_number(row, "frame_step", 1) if row.get("frame_step") else 1,
+        timing=row.get("timing", ""),
+        capture_fps=_rate(row, "capture_fps"),
     )
 
 
@@ -153,13 +168,14 @@ def _number(row: dict[str, str], column: str, least: int) -> int:
     return int(text)
 
 
-def _rate(text: str) -> float:
+def _rate(row: dict[str, str], column: str) -> float:
+    text = row.get(column, "")
     try:
         value = float(text or 0)
     except ValueError:
         value = -1.0
     if value != 0 and not LEAST_FPS <= value <= MOST_FPS:
-        expected = f"fps: frames per second, {LEAST_FPS:g} to {MOST_FPS:g}, or 0 where unknown"
+        expected = f"{column}: frames per second, {LEAST_FPS:g} to {MOST_FPS:g}, or 0 where unknown"
         raise ValueError(expected, repr(text)[:50], "correct the cell or run crisp scan")
     return value
 
@@ -262,11 +278,13 @@ def _cell_faults(path: str | Path, lines: list[tuple[int, list[str]]], count: in
 
 
 def write_videos(path: str | Path, videos: Iterable[VideoRow]) -> None:
-    """Write ``videos.tsv``; the column `frame_step` only if a video needs it."""
+    """Write ``videos.tsv``; optional columns only if a video needs them."""
     rows = list(videos)
-    columns = [field.name for field in fields(VideoRow)]
-    if all(video.frame_step == 1 for video in rows):
-        columns.remove("frame_step")
+    columns = [
+        field.name
+        for field in fields(VideoRow)
+        if field.name not in OPTIONAL or any(getattr(video, field.name) != field.default for video in rows)
+    ]
     write_rows(path, columns, ([_cell(getattr(video, name)) for name in columns] for video in rows))
 
 

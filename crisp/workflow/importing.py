@@ -78,12 +78,13 @@ def import_dataset(
     decode: bool = False,
     data_folder: str | Path = "data",
     preset: str = AUTO,
+    fps: float = 0.0,
 ) -> Report:
     """Import a folder as a study scaled to this machine.
 
     Parameters
     ----------
-    source, dataset, config_folder, layout, decode, data_folder, preset
+    source, dataset, config_folder, layout, decode, data_folder, preset, fps
         As for `crisp.study.importers.import_folder`.
 
     Returns
@@ -104,6 +105,7 @@ def import_dataset(
         decode,
         data_folder,
         preset,
+        fps,
         machine=this_machine,
         cost=study_cost,
     )

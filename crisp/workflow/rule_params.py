@@ -61,10 +61,17 @@ class RuleParams:
         except OSError:
             return ""  # the check reports a missing file
 
-    def quoted_video(self, wildcards: Wildcards) -> str:
-        """Return the raw video as a word of the command if it cannot be an input (see `existing`)."""
-        path = self.study.source(wildcards.video)
-        return "" if names.plain(path) else shlex.quote(str(path))
+    def other(self, wildcards: Wildcards) -> str:
+        """Return words of the frames command that most videos do without.
+
+        The raw video if it cannot be an input (see `existing`), and the rate at which it was recorded.
+        """
+        path, capture_fps = self.study.source(wildcards.video), self.study.used[wildcards.video].capture_fps
+        if self.study.generate:  # another kind of machine may encode a generated video differently
+            found = ["--other-is-fine"]
+        else:
+            found = [] if names.plain(path) else [shlex.quote(str(path))]
+        return " ".join([*[f"--fps {capture_fps:.6g}"] * (capture_fps > 0), *found])
 
     def poses(self, wildcards: Wildcards) -> str:
         """Return the digest of a video's pose file: its content decides, not its date."""

@@ -70,10 +70,21 @@ def test_before_the_first_frame_and_after_the_last() -> None:
         ([n / 30 for n in range(300)], 30, 30),
         ([n / 30 for n in range(299)] + [30.0], 10.02, 30),
         ([round(n / 30, 3) for n in range(300)], 1000, 30),
+        ([n / 30 for n in range(300) if n % 10 != 3], 27, 30),
+        ([n / 30 + 0.012 * (n * n % 7 / 3 - 1) for n in range(300)], 1000, 30),
         ([0.0], 25, 25),
         ([0.0, 0.0, 0.0], 0, 0),
     ],
-    ids=["two rates", "constant", "long last sample", "milliseconds", "one frame", "no time passes"],
+    ids=[
+        "two rates",
+        "constant",
+        "long last sample",
+        "milliseconds",
+        "gaps",
+        "jitter",
+        "one frame",
+        "no time passes",
+    ],
 )
 def test_nominal_rate(stamps: list[float], claimed: float, rate: float) -> None:
-    assert nominal_rate(stamps, claimed, 0.001) == pytest.approx(rate, rel=1e-3)
+    assert nominal_rate(stamps, claimed) == pytest.approx(rate, rel=1e-3)

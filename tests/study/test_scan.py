@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from crisp.core import files
 from crisp.core.errors import CrispError
 from crisp.study.scan import measure, scan_videos
 from crisp.study.tables import VideoRow, read_videos, write_videos
+from tests import frame_coded
 
 MakeVideo = Callable[..., Path]
 
@@ -98,13 +100,38 @@ def test_only_named_videos_in_use_or_not(tmp_path: Path, make_video: MakeVideo) 
     assert "found: c" in str(error.value)
 
 
-def test_decoding_warns_of_variable_frame_rate(tmp_path: Path, make_video: MakeVideo) -> None:
+@pytest.mark.parametrize("decode", [False, True])
+def test_a_variable_frame_rate_is_recorded_and_reported(
+    tmp_path: Path, make_video: MakeVideo, decode: bool
+) -> None:
     make_video(tmp_path / "a.mp4", jitter=2)
     path = table(tmp_path, VideoRow("a", "a.mp4"))
-    assert not any("variable" in line for line in scan_videos(path, tmp_path))
-    assert "a: warning: variable frame rate; frames are taken as evenly spaced" in scan_videos(
-        path, tmp_path, decode=True
-    )
+    effect = "labels in seconds go by time stamps; frames are used in order at 8.05085 frames per second"
+    warning = f"a: warning: variable frame rate, up to 0.6 frames off: {effect}"
+    assert warning in scan_videos(path, tmp_path, decode)
+    (row,) = read_videos(path)
+    assert row.timing == "variable frame rate, up to 0.6 frames off"
+    assert scan_videos(path, tmp_path, decode) == [warning]
+
+
+def test_a_raw_stream_keeps_the_rate_of_its_row(tmp_path: Path) -> None:
+    frame_coded.write(tmp_path / "a.mjpeg", range(20), Fraction(1, 90), "mjpeg", "mjpeg")
+    path = table(tmp_path, VideoRow("a", "a.mjpeg"))
+    with pytest.raises(CrispError, match="the video has no frame rate"):
+        scan_videos(path, tmp_path)
+    write_videos(path, [VideoRow("a", "a.mjpeg", fps=90)])
+    warning = "no time stamps, frame rate as given: frames are used in order at 90 frames per second"
+    assert scan_videos(path, tmp_path)[-1] == f"a: warning: {warning}"
+    (row,) = read_videos(path)
+    assert (row.fps, row.capture_fps, row.working_fps) == (90, 90, 90)
+
+
+def test_slow_motion_keeps_its_capture_rate(tmp_path: Path, make_video: MakeVideo) -> None:
+    make_video(tmp_path / "a.mp4", fps=30)
+    path = table(tmp_path, VideoRow("a", "a.mp4", frame_step=2, capture_fps=240))
+    scan_videos(path, tmp_path)
+    (row,) = read_videos(path)
+    assert (row.fps, row.capture_fps, row.working_fps) == (30, 240, 120)
 
 
 @pytest.mark.parametrize(
@@ -123,11 +150,11 @@ def test_interruption_and_edits_meanwhile_lose_nothing(
     make_video(tmp_path / "a.mp4")
     path = table(tmp_path, VideoRow("a", "a.mp4"), VideoRow("b", "b.mp4"))
 
-    def edit_then_interrupt(file: Path, decode: bool) -> object:
+    def edit_then_interrupt(file: Path, decode: bool, given_fps: float) -> object:
         if file.name == "b.mp4":
             write_videos(path, [VideoRow("a", "a.mp4", note="edited"), VideoRow("b", "b.mp4")])
             raise KeyboardInterrupt
-        return measure(file, decode)
+        return measure(file, decode, given_fps)
 
     monkeypatch.setattr("crisp.study.scan.measure", edit_then_interrupt)
     with pytest.raises(KeyboardInterrupt):

@@ -130,13 +130,19 @@ def test_table_saved_by_a_spreadsheet(tmp_path: Path) -> None:
     assert read_videos(path) == [VideoRow("007", "a.mp4", 1, 2, "x", 25.0, "", True, "fine")]
 
 
-def test_frame_step_column_only_where_needed(tmp_path: Path) -> None:
+def test_optional_columns_only_where_needed(tmp_path: Path) -> None:
     path = tmp_path / "videos.tsv"
     write_videos(path, [VideoRow("a", "a.mp4", frames=11, fps=50)])
-    assert "frame_step" not in path.read_text()
+    assert path.read_text().splitlines()[0].endswith("use\tnote")
     write_videos(path, [VideoRow("a", "a.mp4", frames=11, fps=50, frame_step=2)])
+    assert path.read_text().splitlines()[0].endswith("use\tnote\tframe_step")
     (row,) = read_videos(path)
     assert (row.working_fps, row.working_frames) == (25, 6)
+    rows = [VideoRow("a", "a.mp4", fps=30, capture_fps=240), VideoRow("b", "b.mp4", timing="starts at 1 s")]
+    write_videos(path, rows)
+    assert path.read_text().splitlines()[0].endswith("use\tnote\ttiming\tcapture_fps")
+    assert read_videos(path) == rows
+    assert rows[0].working_fps == 240
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,14 @@ def test_a_training_is_repeated_for_settings_that_change_its_result(
 def test_a_video_name_that_snakemake_would_expand_goes_into_the_command() -> None:
     rows = [tables.VideoRow("train", "match {final}.mp4", 1, 900, "", 30.0)]
     tables.write_videos("videos.tsv", rows)
-    assert params().quoted_video(job(video="train")) == "'data/d/match {final}.mp4'"
+    assert params().other(job(video="train")) == "'data/d/match {final}.mp4'"
+
+
+def test_a_capture_rate_goes_into_the_command_and_no_ordinary_command_changes() -> None:
+    rows = [tables.VideoRow("train", "train.mp4", 1, 900, "", 30.0, capture_fps=240)]
+    tables.write_videos("videos.tsv", [*rows, tables.VideoRow("test", "test.mp4", 1, 900, "", 30.0)])
+    assert params().other(job(video="train")) == "--fps 240"
+    assert params().other(job(video="test")) == ""
 
 
 def test_a_missing_video_is_left_to_the_check() -> None:

@@ -18,8 +18,7 @@ rule frames:
         version=version("frames"),
         sha256=PARAMS.sha256,
         replaced=PARAMS.replaced,
-        # Another kind of machine may encode a generated video differently.
-        other="--other-is-fine" if STUDY.generate else PARAMS.quoted_video,
+        other=PARAMS.other,
         frame_step=PARAMS.frame_step,
         width=STUDY.width,
         upscale="--upscale" if STUDY.upscale else "",

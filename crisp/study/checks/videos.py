@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from crisp.core import unreadable
 from crisp.core.errors import CrispError, Fault
+from crisp.core.frame_times import timing_effect
 from crisp.core.progress import progress
 from crisp.core.unreadable import denied
 from crisp.core.words import counted
@@ -63,6 +64,7 @@ def check_videos(
                 f"ln -sfn /path/to/the/videos {study.data}",
             )
         )
+    warnings += _timing(study)
     faults += _unscanned(study, command)
     faults += _mixed_rates(study)
     return faults, warnings
@@ -152,6 +154,16 @@ def _unscanned(study: Study, command: str) -> list[Fault]:
     ]
 
 
+def _timing(study: Study) -> list[Fault]:
+    """Report videos that the scan found without constant frame rate from 0 on."""
+    return [timing_remark(study.source(row.video), row) for row in study.used.values() if row.timing]
+
+
+def timing_remark(path: Path, row: VideoRow) -> Fault:
+    """Return the remark on a video with a timing note: what it is, and how it is used."""
+    return Fault(str(path), f"{row.timing}: {timing_effect(row.timing, row.recorded_fps)}")
+
+
 def _mixed_rates(study: Study) -> list[Fault]:
     """Report mixed frame rates: all clips of a study must show the same time per frame."""
     clusters: list[list[VideoRow]] = []
@@ -193,7 +205,7 @@ def _rate_remedy(clusters: list[list[VideoRow]]) -> str:
         if abs(ratio / round(ratio) - 1) > TOLERANCE:
             return "set use=no for the videos of other rates, or make a data set of each rate"
         for step in sorted({row.frame_step for row in cluster}):
-            steps.append(f"frame_step {step * round(ratio)} for those of {cluster[0].fps:g} fps")
+            steps.append(f"frame_step {step * round(ratio)} for those of {cluster[0].recorded_fps:g} fps")
     return f"in a column frame_step write {', '.join(steps)} (1 elsewhere), or set use=no"
 
 
@@ -204,7 +216,7 @@ def _decode(study: Study, command: str, faults: list[Fault], warnings: list[Faul
     rows = [row for row in study.used.values() if _is_readable(study.source(row.video))]
     for row in progress(rows, "videos", "decode", len(rows)):
         path = study.source(row.video)
-        source = video.Source(path, remedy=video.IN_STUDY)
+        source = video.Source(path, remedy=video.IN_STUDY, given_fps=row.recorded_fps)
         try:
             for _ in video.frames(path, source):
                 pass
@@ -222,6 +234,11 @@ def _decode(study: Study, command: str, faults: list[Fault], warnings: list[Faul
                 )
             )
         warnings += _oddities(path, source)
+        if source.timing_note != row.timing:
+            found = source.timing_note or "constant frame rate"
+            warnings.append(
+                Fault(str(path), "timing differs from videos.tsv", row.timing, found, f"{command} --decode")
+            )
 
 
 def _oddities(path: Path, source: video.Source) -> list[Fault]:
@@ -231,7 +248,4 @@ def _oddities(path: Path, source: video.Source) -> list[Fault]:
         found.append(Fault(str(path), "video is shorter than it claims", claim, f"{source.decoded} decode"))
     if source.broken:
         found.append(Fault(str(path), "damaged packets", "0", str(source.broken)))
-    if source.variable_rate:
-        what = "variable frame rate; frames are taken as evenly spaced"
-        found.append(Fault(str(path), what, f"{source.fps:g} fps throughout", "uneven time stamps"))
     return found

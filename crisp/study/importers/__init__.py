@@ -92,6 +92,7 @@ def import_folder(
     decode: bool = False,
     data_folder: str | Path = "data",
     preset: str = presets.AUTO,
+    fps: float = 0.0,
     *,
     machine: Callable[[], Machine],
     cost: CostOf,
@@ -116,6 +117,8 @@ def import_folder(
         Where to create the link ``<dataset>`` to the source.
     preset : str
         One of `crisp.study.importers.presets.PRESETS`, or ``auto``: by machine and data.
+    fps : float
+        Rate of raw streams whose header has none, frames per second; 0 = unknown.
     machine : callable
         Returns the target machine.
     cost : callable
@@ -154,7 +157,7 @@ def import_folder(
     report = Report(name, source)
     _check_link(link, folder)
     writer.write_dataset(
-        found, folder, Path(config_folder, dataset), link, decode, preset, machine, cost, report
+        found, folder, Path(config_folder, dataset), link, decode, preset, fps, machine, cost, report
     )
     if link.exists():
         report.kept.append(str(link))

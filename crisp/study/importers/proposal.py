@@ -85,7 +85,7 @@ class Data:
     @property
     def short(self) -> float:
         """Return the length of a short stroke in s: three in four are as long or longer."""
-        lengths = sorted((stroke.end - stroke.begin) / video.fps for video, stroke in self.labelled)
+        lengths = sorted((stroke.end - stroke.begin) / video.recorded_fps for video, stroke in self.labelled)
         return lengths[len(lengths) // 4] if lengths else USUAL
 
 

@@ -35,7 +35,7 @@ def working_rate(new: Sequence[VideoRow], old: Sequence[VideoRow], thinned: bool
     known = [row.working_fps for row in old if row.use and row.fps]
     if known:
         return Counter(known).most_common(1)[0][0]
-    rates = sorted(row.fps for row in new if row.use and row.fps)
+    rates = sorted(row.recorded_fps for row in new if row.use and row.fps)
     if not rates:
         return 0.0
     base = max(rates, key=lambda rate: (sum(_multiple(other, rate) for other in rates), -rate))
@@ -51,7 +51,7 @@ def _multiple(rate: float, base: float) -> bool:
 
 def step(row: VideoRow, rate: float) -> int:
     """Return the `frame_step` that brings a video nearest to a working rate."""
-    return max(1, math.floor(row.fps / rate + 0.5)) if row.fps and rate else 1
+    return max(1, math.floor(row.recorded_fps / rate + 0.5)) if row.fps and rate else 1
 
 
 def odd(videos_table: object, rows: Sequence[VideoRow], rate: float) -> list[Fault]:
@@ -70,10 +70,10 @@ def odd(videos_table: object, rows: Sequence[VideoRow], rate: float) -> list[Fau
     list of Fault
         One, or none.
     """
-    others = [row for row in rows if row.use and row.fps and not _multiple(row.fps, rate)]
+    others = [row for row in rows if row.use and row.fps and not _multiple(row.recorded_fps, rate)]
     if not others:
         return []
-    counts = Counter(f"{row.fps:g}" for row in others)
+    counts = Counter(f"{row.recorded_fps:g}" for row in others)
     found = ", ".join(f"{count} of {fps} fps" for fps, count in counts.items())
     return [
         Fault(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -10,10 +9,13 @@ from pathlib import Path
 
 from crisp.core.errors import CrispError, Fault
 from crisp.core.files import replacing
+from crisp.core.frame_times import FrameTimes
 from crisp.core.progress import progress
 from crisp.core.words import counted, few
+from crisp.preparation.video import count_packets
 from crisp.study import tables
 from crisp.study.annotations import Stroke, read_annotation, write_annotation
+from crisp.study.checks.videos import timing_remark
 from crisp.study.importers import presets, proposal, rates, video_ids
 from crisp.study.importers.discovery import AnnotatedInterval, Found, FoundVideo, Labels
 from crisp.study.importers.presets import CostOf, Machine
@@ -77,6 +79,7 @@ def write_dataset(
     link: Path,
     decode: bool,
     preset: str,
+    fps: float,
     machine: Callable[[], Machine],
     cost: CostOf,
     report: Report,
@@ -97,6 +100,8 @@ def write_dataset(
         Count decoded frames instead of packets.
     preset : str
         Preset of the study, or ``auto``.
+    fps : float
+        Rate of raw streams whose header has none, frames per second; 0 = unknown.
     machine : callable
         Returns the target machine.
     cost : callable
@@ -115,8 +120,9 @@ def write_dataset(
     known = {row.video for row in old}
     by_id = {row.video: row for row in old}
     new = [video for video in found.videos if names[video.path] not in known]
+    times = Times(source)
     for video in progress(new, "videos", "import", len(new)):
-        row, fault = _row(names[video.path], source, video, decode)
+        row, fault = _row(names[video.path], source, video, decode, fps, times)
         by_id[row.video] = row
         report.warnings += _measured(source / row.path, row, video, fault, videos_table)
     if not any(row.use for row in by_id.values()):
@@ -124,7 +130,7 @@ def write_dataset(
 
     report.note(videos_table, len(new), len(old), "video")
     pairs = [(by_id[names[video.path]], label) for video in found.videos for label in video.labels]
-    labels = _annotations(folder, source, pairs, report)
+    labels = _annotations(folder, source, pairs, times, report)
     report.warnings += found.problems
     study_file = folder / "study.yaml"
     data = proposal.Data(folder, link, labels, _strokes(folder, labels, report), by_id)
@@ -148,15 +154,35 @@ def write_dataset(
     report.warnings += proposed.faults
 
 
-def _row(name: str, source: Path, video: FoundVideo, decode: bool) -> tuple[tables.VideoRow, Fault | None]:
+class Times(dict[str, FrameTimes]):
+    """When the frames of each video are shown, by its path; of a known video read when asked for."""
+
+    def __init__(self, source: Path) -> None:
+        super().__init__()
+        self._source = source
+
+    def of(self, row: tables.VideoRow) -> FrameTimes:
+        """Return the times of a video; raise CrispError or ValueError if they cannot be determined."""
+        if not row.fps:
+            raise ValueError("the frame rate is not known")
+        if row.path not in self:
+            self[row.path] = count_packets(self._source / row.path, given_fps=row.fps).times
+        return self[row.path]
+
+
+def _row(
+    name: str, source: Path, video: FoundVideo, decode: bool, fps: float, times: Times
+) -> tuple[tables.VideoRow, Fault | None]:
     """Return the row of a video, and faults of the file."""
     try:
-        found = measure(source / video.path, decode)
+        found = measure(source / video.path, decode, fps)
     except CrispError as error:
         fault = error.faults[0]
         note = " ".join(f"{fault.what}: {fault.found}".split())[:200]
         return tables.VideoRow(name, video.path, use=False, note=note), fault
-    return tables.VideoRow(name, video.path, found.size, found.frames, found.sha256, found.fps), None
+    times[video.path] = found.times
+    row = tables.VideoRow(name, video.path, found.size, found.frames, found.sha256, found.fps)
+    return replace(row, timing=found.timing, capture_fps=found.capture_fps), None
 
 
 def _measured(
@@ -167,18 +193,12 @@ def _measured(
         remedy = fault.remedy or "replace the file by one that plays, or convert it"
         again = f"{remedy}; then set use=yes in {videos_table} and type crisp scan"
         return [Fault(str(path), f"video is not used: {fault.what}", fault.expected, fault.found, again)]
+    remarks = [timing_remark(path, row)] if row.timing else []
     if video.sha256 not in ("", row.sha256):
         what = "video is not the file that was indexed, so its strokes may be elsewhere"
-        return [
-            Fault(
-                str(path),
-                what,
-                f"SHA-256 {video.sha256}",
-                row.sha256,
-                "index this file, or check its strokes",
-            )
-        ]
-    return []
+        expected, remedy = f"SHA-256 {video.sha256}", "index this file, or check its strokes"
+        remarks.append(Fault(str(path), what, expected, row.sha256, remedy))
+    return remarks
 
 
 def _none_in_use(videos_table: Path) -> Fault:
@@ -188,7 +208,11 @@ def _none_in_use(videos_table: Path) -> Fault:
 
 
 def _annotations(
-    folder: Path, source: Path, pairs: list[tuple[tables.VideoRow, Labels]], report: Report
+    folder: Path,
+    source: Path,
+    pairs: list[tuple[tables.VideoRow, Labels]],
+    times: Times,
+    report: Report,
 ) -> list[tables.Annotation]:
     """Write missing annotation files and their table; return all its rows."""
     table = folder / "annotations.tsv"
@@ -198,13 +222,13 @@ def _annotations(
     for row, label in pairs:
         path = Path("annotations", label.task, label.split, f"{row.video}.xml")
         if (folder / path).exists():
-            difference = _difference(folder / path, row, label)
+            difference = _difference(folder / path, row, label, times)
             same += difference is None
             other += [difference] if difference else []
-        elif moved := _moved(folder, [one for one in before if one.video == row.video], row, label):
+        elif moved := _moved(folder, [one for one in before if one.video == row.video], row, label, times):
             report.warnings.append(moved)
             continue
-        elif problem := _annotation_file(folder / path, row, label):
+        elif problem := _annotation_file(folder / path, row, label, times):
             where, what = str(source / row.path), "video has no annotation file"
             report.warnings.append(
                 Fault(where, what, found=problem, remedy="repair the video, then import again")
@@ -230,10 +254,10 @@ def _files(count: int) -> str:
     return "1 annotation file" if count == 1 else f"{count} annotation files"
 
 
-def _difference(path: Path, row: tables.VideoRow, label: Labels) -> Fault | None:
+def _difference(path: Path, row: tables.VideoRow, label: Labels, times: Times) -> Fault | None:
     """Describe the difference of an existing annotation file from the source, if any."""
     try:
-        theirs = _of_source(row, label)
+        theirs = _of_source(row, label, times)
         ours = set(read_annotation(path))
     except (CrispError, ValueError):
         return None  # crisp check reports the fault
@@ -248,17 +272,17 @@ def _difference(path: Path, row: tables.VideoRow, label: Labels) -> Fault | None
     )
 
 
-def _of_source(row: tables.VideoRow, label: Labels) -> set[Stroke]:
+def _of_source(row: tables.VideoRow, label: Labels, times: Times) -> set[Stroke]:
     """Return the strokes of a label; raise CrispError or ValueError if they cannot be determined."""
-    return set(read_annotation(label.xml) if label.xml is not None else _labelled(row, label))
+    return set(read_annotation(label.xml) if label.xml is not None else _labelled(row, label, times))
 
 
 def _moved(
-    folder: Path, before: list[tables.Annotation], row: tables.VideoRow, label: Labels
+    folder: Path, before: list[tables.Annotation], row: tables.VideoRow, label: Labels, times: Times
 ) -> Fault | None:
     """Return whether another row has this label with another split: it would be two samples."""
     try:
-        theirs = _of_source(row, label)
+        theirs = _of_source(row, label, times)
         same = [
             one
             for one in before
@@ -283,34 +307,36 @@ def _named(strokes: set[Stroke]) -> str:
     return few(texts, 3) or "no such stroke"
 
 
-def _annotation_file(path: Path, row: tables.VideoRow, label: Labels) -> str:
+def _annotation_file(path: Path, row: tables.VideoRow, label: Labels, times: Times) -> str:
     """Write one annotation file; return the reason if that is impossible."""
     if label.xml is not None:
         with replacing(path) as beside:
             beside.write_bytes(label.xml.read_bytes())
         return ""
     try:
-        write_annotation(path, _labelled(row, label))
+        write_annotation(path, _labelled(row, label, times))
+    except CrispError as error:
+        return error.faults[0].what
     except ValueError as error:
         return str(error)
     return ""
 
 
-def _labelled(row: tables.VideoRow, label: Labels) -> list[Stroke]:
-    """Return the strokes of a label without a file; raise ValueError if the video lacks information."""
+def _labelled(row: tables.VideoRow, label: Labels, times: Times) -> list[Stroke]:
+    """Return the strokes of a label without a file; raise ValueError if the video lacks information.
+
+    A label in seconds begins, and ends before, the frame shown at that time.
+    """
     if label.whole and not row.frames:
         raise ValueError("the number of frames is not known")
-    if any(interval.seconds for interval in label.intervals) and not row.fps:
-        raise ValueError("the frame rate is not known")
     whole = [Stroke(0, row.frames, label.whole)] if label.whole else []
-    return [*whole, *(_stroke(interval, row.fps) for interval in label.intervals)]
+    frame_of = times.of(row).frame_at if any(interval.seconds for interval in label.intervals) else int
+    return [*whole, *(_stroke(interval, frame_of) for interval in label.intervals)]
 
 
-def _stroke(interval: AnnotatedInterval, fps: float) -> Stroke:
-    begin, end = (
-        math.floor(bound * fps + 0.5) if interval.seconds else int(bound)
-        for bound in (interval.begin, interval.end)
-    )
+def _stroke(interval: AnnotatedInterval, frame_of: Callable[[float], int]) -> Stroke:
+    frame_of = frame_of if interval.seconds else int
+    begin, end = frame_of(interval.begin), frame_of(interval.end)
     return Stroke(begin, max(end, begin + 1), interval.label)
 
 

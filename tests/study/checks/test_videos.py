@@ -107,6 +107,16 @@ def test_mixed_frame_rates(lab: Lab) -> None:
     assert lab.check().faults == []
 
 
+def test_a_variable_frame_rate_is_reported_without_decoding(lab: Lab) -> None:
+    lab.make_video("data/d/train.mp4", frames=40, jitter=2)
+    scan_videos("videos.tsv", "data/d")
+    note = "variable frame rate, up to 0.7 frames off"
+    effect = "labels in seconds go by time stamps; frames are used in order at 8.33333 frames per second"
+    for decode in (False, True):
+        remarks = [what for where, what in told(lab.check(decode).warnings) if where == "data/d/train.mp4"]
+        assert [what for what in remarks if "variable" in what] == [f"{note}: {effect}"]
+
+
 def test_decoding(lab: Lab) -> None:
     path = Path("data/d/train.mp4")
     path.write_bytes(path.read_bytes()[:-1] + b"x")
