@@ -62,6 +62,7 @@ def described(path: str | Path) -> video.Source:
     """
     with stage_files.open_stage(path, "frames") as file:
         recorded = stage_files.facts(file, VIDEO_FACTS)
+        picture = str(file.attrs.get("picture", ""))
     return video.Source(
         Path(recorded["source"]),
         recorded["source_sha256"],
@@ -73,6 +74,7 @@ def described(path: str | Path) -> video.Source:
         broken=recorded["broken_packets"],
         resized=recorded["resized_frames"],
         variable_rate=recorded["variable_frame_rate"],
+        picture=picture.split("; ") if picture else [],
     )
 
 
@@ -152,6 +154,8 @@ def extract_frames(
 
 def _attributes(path: Path, source: video.Source, frame_step: int) -> dict[str, float | str]:
     """Return the attributes of a frames stage file."""
+    # Absent from files of ordinary pictures, which stay as they were.
+    picture = {"picture": "; ".join(source.picture)} if source.picture else {}
     return {
         "fps": source.fps / frame_step,
         "frame_step": frame_step,
@@ -165,5 +169,6 @@ def _attributes(path: Path, source: video.Source, frame_step: int) -> dict[str, 
         "broken_packets": source.broken,
         "resized_frames": source.resized,
         "variable_frame_rate": source.variable_rate,
+        **picture,
         "versions": f"av {av.__version__}, opencv {cv2.__version__}",
     }

@@ -6,7 +6,7 @@ import contextlib
 import errno
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,11 +14,11 @@ from typing import Any, BinaryIO
 import av
 import cv2
 import numpy as np
-from av.video.reformatter import VideoReformatter
 
 from crisp.core.errors import CrispError, fail
 from crisp.core.unreadable import PLAYLIST, denied, kind_of
 from crisp.core.words import counted
+from crisp.preparation import picture
 
 # Remedies for an unusable video: in general, and for a video of a study.
 BY_HAND = "use a video file that plays on this machine, or convert it: ffmpeg -i VIDEO new.mp4"
@@ -48,7 +48,7 @@ class Source:
     sha256 : str
         SHA-256 of its bytes, if computed.
     width, height : int
-        Size of the first frame as displayed (rotation applied), px.
+        Size of the first frame as displayed (upright, square pixels), px.
     fps : float
         Mean frame rate, frames per second.
     claimed : int
@@ -63,6 +63,8 @@ class Source:
         Frames whose size differed from the first one's.
     variable_rate : bool
         Whether time stamps are unevenly spaced.
+    picture : list of str
+        Changes to the decoded pictures, as :attr:`crisp.preparation.picture.Pictures.notes`.
     remedy : str
         Remedy if the file cannot be used.
     """
@@ -78,6 +80,7 @@ class Source:
     broken: int = 0
     resized: int = 0
     variable_rate: bool = False
+    picture: list[str] = field(default_factory=list)
     remedy: str = BY_HAND
 
     def warnings(self) -> list[str]:
@@ -92,7 +95,7 @@ class Source:
             found.append(f"{others} another size than the first; all are resized to one size")
         if self.variable_rate:
             found.append("variable frame rate: frames are used in order, at the mean rate")
-        return found
+        return found + self.picture
 
     def timing(self) -> dict[str, Any]:
         """Return rate, count and size of the frames for an index; duration in seconds."""
@@ -139,7 +142,7 @@ def frames(path: str | Path, source: Source | None = None) -> Iterator[np.ndarra
     Yields
     ------
     ndarray, (H, W, 3) uint8
-        RGB, upright. H and W may change within a file.
+        RGB, as players show it (:mod:`crisp.preparation.picture`). H and W may change within a file.
 
     Raises
     ------
@@ -149,26 +152,26 @@ def frames(path: str | Path, source: Source | None = None) -> Iterator[np.ndarra
     source = source if source is not None else Source(Path(path))
     source.path = Path(path)
     stamps: list[Fraction] = []
-    to_rgb = VideoReformatter()  # one for all frames: a frame's own is set up anew each time
+    pictures = picture.Pictures()
     with _opened(source) as file:
         for packet in _packets(file, source):
             try:
                 decoded = packet.decode()
             except av.error.FFmpegError:
                 source.broken += 1
-                continue
+                decoded = []
             for frame in decoded:
-                pixels = to_rgb.reformat(frame, format="rgb24", threads=1).to_ndarray()
-                image = np.rot90(pixels, round(frame.rotation / 90))
-                if source.decoded == 0:
-                    source.height, source.width = image.shape[:2]
-                source.decoded += 1
-                source.resized += image.shape[:2] != (source.height, source.width)
                 if frame.pts is not None and frame.time_base is not None:
                     heapq.heappush(stamps, frame.pts * frame.time_base)
                     if len(stamps) > REORDERED:
                         source.variable_rate |= _uneven(stamps, source.fps)
-                yield np.ascontiguousarray(image)
+            for image in pictures.images(packet, decoded):
+                if source.decoded == 0:
+                    source.picture = pictures.notes  # replaces what the header claims
+                    source.height, source.width = image.shape[:2]
+                source.decoded += 1
+                source.resized += image.shape[:2] != (source.height, source.width)
+                yield image
     while len(stamps) > 1:
         source.variable_rate |= _uneven(stamps, source.fps)
     if source.decoded == 0:
@@ -243,6 +246,7 @@ def _packets(file: BinaryIO, source: Source) -> Iterator[av.Packet]:
         if stream is None:
             raise fail(source.path, "file has no video stream", "moving pictures", "none", source.remedy)
         stream.thread_type = "NONE"
+        source.picture = picture.notes(stream)
         source.fps = float(stream.average_rate or stream.guessed_rate or 0)
         seconds = (container.duration or 0) / av.time_base
         source.claimed = stream.frames or int(seconds * source.fps + 0.5)
