@@ -19,15 +19,20 @@ from av.video.reformatter import Colorspace, ColorTrc, VideoReformatter
 
 ROUNDING = Fraction(1, 100)  # pixel aspects so close to 1 come from rounding a video's size
 WIDEST = 4  # pixel aspects above it, or below its inverse, are damage
-HD_HEIGHT = 720  # px; from it on untagged colours are BT.709, else BT.601, as in browsers
+HD_HEIGHT = 720  # px; from this on untagged colours are BT.709, else BT.601, as in browsers
 UNTAGGED = 2  # AVCOL_SPC_UNSPECIFIED
+MATRICES = (0, 1, 4, 5, 6, 7, 9)  # AVColorSpace that FFmpeg converts: not reserved values, YCgCo or ICtCp
 PROGRESSIVE = 1  # AV_FIELD_PROGRESSIVE; 0 = unknown
 HDR: dict[int, str] = {ColorTrc.SMPTE2084: "PQ", ColorTrc.ARIB_STD_B67: "HLG"}
 DEINTERLACER = "bwdif" if "bwdif" in av.filter.filters_available else "yadif"
+SMALLEST = 4  # px; smaller frames cannot be deinterlaced
 
 MIRRORED = "mirrored by its display matrix: shown mirrored"
 INTERLACED = "interlaced: deinterlaced"
-UNTAGGED_HD = "colours of HD without tags: read as BT.709"
+ASSUMED = {
+    Colorspace.ITU601: "colours without a usable tag: read as BT.601",
+    Colorspace.ITU709: "colours without a usable tag: read as BT.709",
+}
 
 # SDR shows the light up to HDR's reference white (ITU-R BT.2408), brighter light is clipped.
 WHITE, HLG_PEAK = 203, 1000  # cd/m2
@@ -104,15 +109,14 @@ class Pictures:
 
     def _progressive(self, frame: av.VideoFrame) -> Iterator[av.VideoFrame]:
         """Deinterlace from the first frame flagged as interlaced on; the filter passes others as they are."""
-        if self._graph is None and not frame.interlaced_frame:
-            yield frame
-            return
-        self._note(INTERLACED)
-        form = frame.width, frame.height, frame.format.name, frame.colorspace, frame.color_range
-        if form != self._form:
+        if self._graph and self._form != _form(frame):
             yield from self._rest()
         if self._graph is None:
-            self._graph, self._form = _deinterlacer(frame), form
+            if not frame.interlaced_frame or min(frame.width, frame.height) < SMALLEST:
+                yield frame
+                return
+            self._note(INTERLACED)
+            self._graph, self._form = _deinterlacer(frame), _form(frame)
         self._graph.push(frame)
         yield from _ready(self._graph)
 
@@ -128,12 +132,10 @@ class Pictures:
         if aspect != 1:
             width = max(1, round(frame.width * aspect))
             self._note(_aspect_note(aspect))
-        colours = _colour_notes(frame)
-        for note in colours:
+        for note in _colour_notes(frame):
             self._note(note)
-        form, matrix = "rgb24", Colorspace.ITU709 if UNTAGGED_HD in colours else None
-        if hdr := HDR.get(frame.color_trc):
-            form, matrix = "rgb48le", Colorspace.BT2020 if frame.colorspace == UNTAGGED else None
+        hdr = HDR.get(frame.color_trc)
+        form, matrix = "rgb48le" if hdr else "rgb24", _assumed_matrix(frame)
         shown = self._to_rgb.reformat(frame, width=width, format=form, src_colorspace=matrix, threads=1)
         rgb = shown.to_ndarray()
         return np.ascontiguousarray(self._upright(frame, _sdr(rgb, hdr) if hdr else rgb))
@@ -168,11 +170,20 @@ def _aspect_note(aspect: Fraction) -> str:
 def _colour_notes(described: av.VideoFrame | av.VideoCodecContext) -> list[str]:
     if described.color_trc in HDR:
         return [f"{HDR[described.color_trc]} (HDR): converted to SDR"]
-    if described.colorspace == UNTAGGED and described.height >= HD_HEIGHT:
-        form = described.format
-        if form is not None and len(form.components) >= 3 and not form.is_rgb:
-            return [UNTAGGED_HD]
-    return []
+    matrix = _assumed_matrix(described)
+    if matrix is None or (matrix == Colorspace.ITU601 and described.colorspace == UNTAGGED):
+        return []
+    return [ASSUMED[matrix]]
+
+
+def _assumed_matrix(described: av.VideoFrame | av.VideoCodecContext) -> Colorspace | None:
+    """Return the matrix of Y'CbCr pictures that have no usable tag; None = as tagged, or not Y'CbCr."""
+    form = described.format
+    if described.colorspace in MATRICES or form is None or form.is_rgb or len(form.components) < 3:
+        return None
+    if described.color_trc in HDR:
+        return Colorspace.BT2020
+    return Colorspace.ITU709 if described.height >= HD_HEIGHT else Colorspace.ITU601
 
 
 @cache
@@ -202,6 +213,11 @@ def _sdr(rgb: np.ndarray, transfer: str) -> np.ndarray:
     return np.take(SDR_SIGNAL, (shown * 65535 + 0.5).astype(np.uint16))
 
 
+def _form(frame: av.VideoFrame) -> tuple[object, ...]:
+    """Return the properties of a frame that a filter is set up for."""
+    return frame.width, frame.height, frame.format.name
+
+
 def _deinterlacer(frame: av.VideoFrame) -> av.filter.Graph:
     """Return a filter for frames like this one, with one output per input."""
     graph = av.filter.Graph()
@@ -212,8 +228,6 @@ def _deinterlacer(frame: av.VideoFrame) -> av.filter.Graph:
         pix_fmt=frame.format.name,
         time_base=str(frame.time_base or Fraction(1, 1000)),
         pixel_aspect="1/1",
-        colorspace=str(int(frame.colorspace)),
-        range=str(int(frame.color_range)),
     )
     deinterlace = graph.add(DEINTERLACER, mode="send_frame", parity="auto", deint="interlaced")
     graph.link_nodes(source, deinterlace, graph.add("buffersink")).configure()

@@ -243,7 +243,8 @@ def of_bars(image: np.ndarray) -> np.ndarray:
         (Colorspace.ITU601, 5, 720, []),
         (Colorspace.BT2020, 9, 720, []),
         (Colorspace.ITU601, 2, 96, []),  # without a tag
-        (Colorspace.ITU709, 2, 720, [picture.UNTAGGED_HD]),
+        (Colorspace.ITU601, 8, 96, [picture.ASSUMED[Colorspace.ITU601]]),  # a tag that FFmpeg cannot convert
+        (Colorspace.ITU709, 2, 720, [picture.ASSUMED[Colorspace.ITU709]]),
     ],
 )
 def test_colours(
