@@ -64,6 +64,7 @@ def described(path: str | Path) -> video.Source:
     """
     with stage_files.open_stage(path, "frames") as file:
         recorded = stage_files.facts(file, VIDEO_FACTS)
+        picture = str(file.attrs.get("picture", ""))
     times = read_times(path)
     notes = deviations(times)
     if recorded["variable_frame_rate"] and not notes:
@@ -81,6 +82,7 @@ def described(path: str | Path) -> video.Source:
         variable_rate=recorded["variable_frame_rate"],
         stamps=times.stamps,
         timing_note=", ".join(notes),
+        picture=picture.split("; ") if picture else [],
     )
 
 
@@ -191,6 +193,8 @@ def extract_frames(
 
 def _attributes(path: Path, source: video.Source, frame_step: int, fps: float) -> dict[str, float | str]:
     """Return the attributes of a frames stage file."""
+    # Absent from files of ordinary pictures, which stay as they were.
+    picture = {"picture": "; ".join(source.picture)} if source.picture else {}
     return {
         "fps": fps / frame_step,
         "frame_step": frame_step,
@@ -204,5 +208,6 @@ def _attributes(path: Path, source: video.Source, frame_step: int, fps: float) -
         "broken_packets": source.broken,
         "resized_frames": source.resized,
         "variable_frame_rate": source.variable_rate,
+        **picture,
         "versions": f"av {av.__version__}, opencv {cv2.__version__}",
     }

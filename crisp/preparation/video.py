@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import errno
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import av
 import cv2
 import numpy as np
-from av.video.reformatter import VideoReformatter
 
 from crisp.core.errors import CrispError, fail
 from crisp.core.frame_times import (
@@ -26,6 +25,7 @@ from crisp.core.frame_times import (
 from crisp.core.limits import LEAST_FPS, MOST_FPS
 from crisp.core.unreadable import PLAYLIST, counted_from, denied, kind_of
 from crisp.core.words import counted
+from crisp.preparation import picture
 from crisp.preparation.time_stamps import TimeStamps
 
 # Remedies for an unusable video: in general, and for a video of a study.
@@ -59,7 +59,7 @@ class Source:
     sha256 : str
         SHA-256 of its bytes, if computed.
     width, height : int
-        Size of the first frame as displayed (rotation applied), px.
+        Size of the first frame as displayed (upright, square pixels), px.
     fps : float
         Nominal frame rate, frames per second; 0 = unknown.
     claimed : int
@@ -74,6 +74,8 @@ class Source:
         Frames whose size differed from the first one's.
     variable_rate : bool
         Whether any frame is shown over half a frame away from its time at a constant rate.
+    picture : list of str
+        Changes to the decoded pictures, as :attr:`crisp.preparation.picture.Pictures.notes`.
     remedy : str
         Remedy if the file cannot be used.
     stamps : sequence of float
@@ -97,6 +99,7 @@ class Source:
     broken: int = 0
     resized: int = 0
     variable_rate: bool = False
+    picture: list[str] = field(default_factory=list)
     remedy: str = BY_HAND
     stamps: Sequence[float] = ()
     timing_note: str = ""
@@ -120,7 +123,7 @@ class Source:
             found.append(f"{others} another size than the first; all are resized to one size")
         if self.timing_note:
             found.append(f"{self.timing_note}: {timing_effect(self.timing_note, self.fps)}")
-        return found
+        return found + self.picture
 
     def require_rate(self) -> None:
         """Raise CrispError if the frame rate is unknown or impossible."""
@@ -186,7 +189,7 @@ def frames(path: str | Path, source: Source | None = None) -> Iterator[np.ndarra
     Yields
     ------
     ndarray, (H, W, 3) uint8
-        RGB, upright. H and W may change within a file.
+        RGB, as players show it (:mod:`crisp.preparation.picture`). H and W may change within a file.
 
     Raises
     ------
@@ -196,23 +199,22 @@ def frames(path: str | Path, source: Source | None = None) -> Iterator[np.ndarra
     source = source if source is not None else Source(Path(path))
     source.path = Path(path)
     shown: list[int | None] = []
-    to_rgb = VideoReformatter()  # one for all frames: a frame's own is set up anew each time
+    pictures = picture.Pictures()
     with _opened(source) as file:
         for packet in _packets(file, source, shown):
             try:
                 decoded = packet.decode()
             except av.error.FFmpegError:
                 source.broken += 1
-                continue
+                decoded = []
             shown += [frame.pts for frame in decoded]
-            for frame in decoded:
-                pixels = to_rgb.reformat(frame, format="rgb24", threads=1).to_ndarray()
-                image = np.rot90(pixels, round(frame.rotation / 90))
+            for image in pictures.images(packet, decoded):
                 if source.decoded == 0:
+                    source.picture = pictures.notes  # replaces what the header claims
                     source.height, source.width = image.shape[:2]
                 source.decoded += 1
                 source.resized += image.shape[:2] != (source.height, source.width)
-                yield np.ascontiguousarray(image)
+                yield image
     if source.decoded == 0:
         raise fail(
             path,
@@ -279,6 +281,7 @@ def _packets(file: BinaryIO, source: Source, shown: Sequence[int | None] = ()) -
             raise fail(source.path, "file has no video stream", "moving pictures", "none", source.remedy)
         stream.thread_type = "NONE"
         stamps = TimeStamps(container, stream)
+        source.picture = picture.notes(stream)
         source.fps = float(stream.average_rate or stream.guessed_rate or 0)
         seconds = (container.duration or 0) / av.time_base
         source.claimed = stream.frames or int(seconds * source.fps + 0.5)
