@@ -110,9 +110,7 @@ def build_document(source: Source, name: str, folder: Path, step: int, model: Mo
     return IndexFile(
         schema=INDEX,
         crisp=__version__,
-        video=IndexedVideo(
-            id=name, path=str(source.path.absolute()), sha256=source.sha256, **source.timing()
-        ),
+        video=IndexedVideo.of(name, source.path, source, source.sha256),
         model=_described(model, step),
         strokes=tuple(_stroke(run, decided, source, step, model) for run in runs),
         probabilities=IndexedProbabilities(

@@ -96,7 +96,8 @@ def prepare_video(source: Source, folder: Path, step: int, model: Model, options
     source.width, source.height = decoded.width, decoded.height
     source.claimed, source.decoded = decoded.claimed, decoded.decoded
     source.broken, source.resized = decoded.broken, decoded.resized
-    source.variable_rate = decoded.variable_rate
+    source.variable_rate, source.stamps = decoded.variable_rate, decoded.stamps
+    source.timing_note = decoded.timing_note
     return source.warnings()
 
 
