@@ -62,7 +62,7 @@ def write(path: Path, stamps: Sequence[float] | None = None) -> Path:
             audio: Any = container.add_stream("aac", rate=48_000)
             silence = av.AudioFrame.from_ndarray(np.zeros((2, 1024), np.float32), "fltp", "stereo")
             silence.sample_rate = 48_000
-            for block in range(48 * 6):
+            for block in range(258):
                 silence.pts = 1024 * block
                 container.mux(audio.encode(silence))
             container.mux(audio.encode(None))

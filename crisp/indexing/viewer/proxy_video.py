@@ -23,7 +23,7 @@ KEY_FRAMES = 10  # key-frame interval: a step back decodes at most that many fra
 
 def playback_problem(path: Path, about: IndexedVideo) -> str:
     """Explain why a browser may not play a video well; empty if it should."""
-    if about.variable_rate:
+    if about.variable_rate and not about.times:  # an earlier index
         return "its frame rate varies, so the browser shows other frames than the index counts"
     try:
         with path.open("rb") as file, video.container_of(file) as container:
@@ -66,7 +66,7 @@ def make_proxy(source: Path, out: Path, about: IndexedVideo) -> Path:
     """
     if os.path.realpath(out) == os.path.realpath(source):
         raise fail(out, "the copy would overwrite the video", "another name", out, "choose another --out")
-    if out.exists() and not (out.is_file() and _is_copy(out)):
+    if out.exists() and not (out.is_file() and is_copy(out)):
         raise fail(out, "another file has the name of the copy", "none", "a file", "choose another --out")
     rate = Fraction(about.fps).limit_denominator(1001)
     with replacing(out) as beside, beside.open("wb") as file, av.open(file, "w", format="mp4") as container:
@@ -88,7 +88,8 @@ def make_proxy(source: Path, out: Path, about: IndexedVideo) -> Path:
     return out
 
 
-def _is_copy(path: Path) -> bool:
+def is_copy(path: Path) -> bool:
+    """Return whether a file is a copy made by :func:`make_proxy`."""
     try:
         with path.open("rb") as file, video.container_of(file) as container:
             return container.metadata.get("comment") == OURS
