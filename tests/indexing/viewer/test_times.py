@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +11,12 @@ import cv2
 import numpy as np
 import pytest
 
-from crisp.indexing.viewer import proxy_video
+from crisp.indexing.viewer import make_viewer, proxy_video
 from crisp.preparation import frames
 from crisp.study.index_file import IndexedVideo, IndexFile
 from tests.indexing import frame_coded
 from tests.indexing.viewer.conftest import LOADED, until
+from tests.indexing.viewer.firefox import PROGRAM, Firefox
 from tests.indexing.viewer.sample import index
 from tests.indexing.viewer.using import frame, press, save
 
@@ -72,6 +75,46 @@ def test_picture_is_that_of_the_frame(open_page, content: dict[str, Any], tmp_pa
     press(page, "o")
     assert picture(page) == 75
     assert [(stroke.begin, stroke.end) for stroke in save(page, tmp_path)[1]] == [(70, 76)]
+
+
+# Goes to frames, and reads the number in the picture of each.
+READ = """
+const [frames, side, block] = given;
+const video = document.querySelector("#video"), top = document.querySelector("#top");
+const [width, height] = side;
+const pen = Object.assign(document.createElement("canvas"), { width, height }).getContext("2d");
+const pause = (time) => new Promise((done) => setTimeout(done, time));
+const found = [];
+for (const frame of frames) {
+  location.hash = `#frame=${frame}`;
+  const isThere = () => Number(top.getAttribute("aria-valuenow")) === frame;
+  while (video.seeking || video.readyState < 2 || !isThere()) await pause(20);
+  await pause(100);
+  pen.drawImage(video, 0, 0, ...side);
+  const isWhite = (bit) => pen.getImageData((bit + 0.5) * block, block / 2, 1, 1).data[0] > 128;
+  found.push([0, 1, 2, 3, 4, 5, 6, 7].reduce((sum, bit) => sum + isWhite(bit) * 2 ** bit, 0));
+}
+await pause(500);
+return [found, document.querySelector("#miscount").hidden];
+"""
+
+
+@pytest.fixture(scope="module")
+def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
+    if PROGRAM is None:
+        pytest.skip("needs Firefox: apt-get install firefox-esr")
+    browser = Firefox(tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()
+
+
+def test_picture_is_that_of_the_frame_in_firefox(
+    firefox: Firefox, content: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "index.json").write_text(json.dumps(content))
+    firefox.open(make_viewer(tmp_path / "index.json").page)
+    shown = firefox.run(READ, [*SOUGHT, LAST], frame_coded.SIZE, frame_coded.BLOCK)
+    assert shown == [[*SOUGHT, LAST], True]
 
 
 def test_position_while_it_plays_is_that_of_the_picture(open_page, content: dict[str, Any]) -> None:
