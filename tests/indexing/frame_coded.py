@@ -13,6 +13,7 @@ import numpy as np
 FRAMES = 150
 SIZE = 160, 90  # px
 BLOCK = 16  # px; the number is a row of 8 blocks, low bit first, white = 1
+KEY_FRAMES = 60  # key-frame interval of the video without an edit list
 TICKS = 90_000  # time base of the MP4 files, 1/s
 
 
@@ -54,8 +55,9 @@ def write(path: Path, stamps: Sequence[float] | None = None) -> Path:
     # Without an edit list the times are those that reordering delays: by two frames here.
     delay = 2 / 30 if path.name == "no-edit-list.mp4" else 0
     muxing: dict[str, str] = {"use_editlist": "0"} if delay else {}
+    coding = {"g": str(KEY_FRAMES)} if delay else {}
     with av.open(str(path), "w", options=muxing) as container:
-        stream: Any = container.add_stream("libvpx" if webm else "libx264", rate=30)
+        stream: Any = container.add_stream("libvpx" if webm else "libx264", rate=30, options=coding)
         stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
         stream.codec_context.time_base = Fraction(1, ticks)
         if sound:

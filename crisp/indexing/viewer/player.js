@@ -136,7 +136,8 @@ const player = (() => {
       return;
     }
     const expected = shown.of(FRAMES);
-    if (Math.abs(video.duration - expected) > Math.max(0.5, 0.01 * expected)) {
+    // Recordings of browsers have no duration.
+    if (Number.isFinite(video.duration) && Math.abs(video.duration - expected) > Math.max(0.5, 0.01 * expected)) {
       tellStatus(`This video lasts ${video.duration.toFixed(1)} s, the indexed one ${expected.toFixed(1)} s`);
     } else if (DATA.video.variable) {
       tellStatus("The frame rate of this video varies, so that pictures and frames may not agree");

@@ -10,6 +10,7 @@ import av
 
 from crisp.core.errors import fail
 from crisp.core.files import replacing
+from crisp.core.frame_times import REGULAR
 from crisp.core.progress import progress
 from crisp.preparation import video
 from crisp.study.index_file import IndexedVideo
@@ -35,6 +36,9 @@ def playback_problem(path: Path, about: IndexedVideo) -> str:
                 return f"many browsers do not play {name}"
             if name == "h264" and depth not in ("yuv420p", "yuvj420p"):
                 return f"many browsers do not play H.264 of {depth}"
+            start = (container.start_time or 0) / av.time_base
+            if codec is not None and codec.has_b_frames and start * about.fps > REGULAR:
+                return "it has no edit list, so that browsers show other frames before key frames"
             if not any(kind in container.format.name.split(",") for kind in CONTAINERS):
                 return f"browsers do not open files of the format {container.format.name}"
     except (av.error.FFmpegError, OSError, ValueError) as error:
