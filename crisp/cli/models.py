@@ -23,6 +23,7 @@ from crisp.cli.options import (
     choice,
     print_json,
 )
+from crisp.core.limits import MOST_FPS
 from crisp.core.words import counted
 
 
@@ -168,6 +169,14 @@ def index(
             help="Flow backend (auto, opencv, cpu or gpu); default: as in the model's study.",
         ),
     ] = "",
+    fps: Annotated[
+        float,
+        typer.Option(
+            help="Rate at which the videos were recorded, for slow motion and raw streams; 0 = the files'.",
+            min=0,
+            max=MOST_FPS,
+        ),
+    ] = 0,
     device: Device = "auto",
 ) -> None:
     """Find and classify the strokes of new videos, and write them for other software.
@@ -180,7 +189,7 @@ def index(
 
     workers = workers or len(os.sched_getaffinity(0))
     loaded = load_trained_model(model, device, load_study(study) if study else None, workers)
-    index_videos(videos, loaded, Options(out, annotations, overlay, keep, workers, backend))
+    index_videos(videos, loaded, Options(out, annotations, overlay, keep, workers, backend, fps))
 
 
 @app.command(rich_help_panel=MODELS)

@@ -116,7 +116,7 @@ def index_video(path: Path, name: str, model: Model, options: Options) -> IndexF
         has changed a file that would be rewritten, or the disk is full.
     """
     folder = options.out / name
-    source = _read_source(path)
+    source = _read_source(path, options.fps)
     annotation = _read_truth(options.annotated, name)
     _check_folder(folder, source)
     with _locked(folder):
@@ -134,7 +134,7 @@ def _index(
     began = time.monotonic()
     name = folder.name
     annotated, truth = annotation
-    identity = _identity(source, model)
+    identity = _identity(source, model, options.fps)
     content = _current(folder, identity)
     where = str(annotated.absolute()) if annotated else None
     if content is not None and (content.truth, content.annotations) != (truth, where):
@@ -151,7 +151,7 @@ def _index(
         remove_stages(folder, options.keep)
         return content
     exports.check_unchanged(folder)
-    step, warnings = frame_step(source.fps, model.preparation["fps"])
+    step, warnings = frame_step(options.fps or source.fps, model.preparation["fps"])
     warnings += prepare_video(source, folder, step, model, options)
     try:
         content = build_document(source, name, folder, step, model)
@@ -192,7 +192,7 @@ def _make_page(folder: Path) -> None:
         print(f"warning: {warning}", file=sys.stderr)
 
 
-def _read_source(path: Path) -> Source:
+def _read_source(path: Path, fps: float) -> Source:
     """Return the properties of a video file, without decoding it.
 
     Raises
@@ -203,10 +203,10 @@ def _read_source(path: Path) -> Source:
     if not is_plain(str(path.absolute())):
         expected, remedy = "one line without control characters", "rename it, or link to it: ln -s"
         raise fail(repr(str(path)), "name of the video cannot be written", expected, "others", remedy)
-    source = video.count_packets(path)
+    source = video.count_packets(path, given_fps=fps)
     if not LEAST_FPS <= source.fps <= MOST_FPS:
         expected = f"{LEAST_FPS:g} to {MOST_FPS:g} frames per second"
-        raise fail(path, "the video has no frame rate", expected, source.fps, source.remedy)
+        raise fail(path, "the video has no frame rate", expected, source.fps, "give it: --fps")
     source.sha256 = files.sha256(path)
     return source
 
@@ -267,13 +267,14 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(place)
 
 
-def _identity(source: Source, model: Model) -> str:
+def _identity(source: Source, model: Model, fps: float) -> str:
     """Return a digest of all inputs of an index except the annotation, which is only shown."""
     return files.digest(
         [
             [INDEX, __version__, {stage: STAGES[stage] for stage in ("frames", "flow", "roi", "detect")}],
             [str(source.path.absolute()), source.sha256],
             [str(model.path.absolute()), model.sha256, vars(model.settings), model.decision],
+            *([fps] if fps else []),
         ]
     )
 

@@ -106,13 +106,11 @@ def build_document(source: Source, name: str, folder: Path, step: int, model: Mo
     runs = detection.find_strokes(name, decided, model.classes, model.about["negative_class"], shortest)
     first, last = decided.known
     shown = calibration.temper(decided.smoothed[first:last:stride], model.temperature)
-    unlike = _unlike(source, folder, distances, step, model)
+    unlike = _unlike(source, folder, distances, reader.fps, model)
     return IndexFile(
         schema=INDEX,
         crisp=__version__,
-        video=IndexedVideo(
-            id=name, path=str(source.path.absolute()), sha256=source.sha256, **source.timing()
-        ),
+        video=IndexedVideo.of(name, source.path, source, source.sha256),
         model=_described(model, step),
         strokes=tuple(_stroke(run, decided, source, step, model) for run in runs),
         probabilities=IndexedProbabilities(
@@ -161,7 +159,7 @@ def _described(model: Model, step: int) -> IndexedModel:
 
 
 def _unlike(
-    source: Source, folder: Path, distances: list[float], step: int, model: Model
+    source: Source, folder: Path, distances: list[float], fps: float, model: Model
 ) -> DomainGap | None:
     """List differences from the model's training data; None if the model file has no reference."""
     known = model.about["reference"]
@@ -177,7 +175,7 @@ def _unlike(
     )
     found = reference.compare(known, facts)
     working = model.preparation["fps"]
-    ratio = source.fps / step / working if working else 1.0
+    ratio = fps / working if working else 1.0
     # Two small differences count as one large one.
     far = len(found) > 1 or any(finding.far for finding in found) or max(ratio, 1 / ratio) > reference.RATE
     return DomainGap(words=[finding.words for finding in found], meaningless=far)

@@ -95,7 +95,10 @@ def load_trained_model(
 
 @dataclass(frozen=True)
 class Options:
-    """How to index videos: `annotated` is an annotation file, or a folder of ``<video id>.xml``."""
+    """How to index videos: `annotated` is an annotation file, or a folder of ``<video id>.xml``.
+
+    `fps` is the rate at which slow motion or a raw stream was recorded; 0 = that of the file.
+    """
 
     out: Path
     annotated: Path | None = None
@@ -103,3 +106,4 @@ class Options:
     keep: bool = False
     workers: int = 1
     backend: str = ""  # flow backend; empty = as in the model's study
+    fps: float = 0.0

@@ -69,6 +69,8 @@ def prepare_video(source: Source, folder: Path, step: int, model: Model, options
         "flow_backend": options.backend or _available(model.preparation["flow_backend"]),
         "versions": {stage: STAGES[stage] for stage in ("frames", "flow", "roi", "pose")},
     }
+    if options.fps:
+        prepared["recorded_fps"] = options.fps
     asked = {"sha256": source.sha256, "prepared": prepared}
     if files.read_cache(folder / PREPARATION) != asked:
         remove_stages(folder)
@@ -84,6 +86,7 @@ def prepare_video(source: Source, folder: Path, step: int, model: Model, options
             step,
             source.sha256,
             source.packets,
+            options.fps,
         )
     if not _usable(motion, "flow"):
         _flow(images, motion, prepared["flow_backend"], options.workers)
@@ -97,6 +100,7 @@ def prepare_video(source: Source, folder: Path, step: int, model: Model, options
     source.claimed, source.decoded = decoded.claimed, decoded.decoded
     source.broken, source.resized = decoded.broken, decoded.resized
     source.variable_rate, source.picture = decoded.variable_rate, decoded.picture
+    source.stamps, source.timing_note = decoded.stamps, decoded.timing_note
     return source.warnings()
 
 

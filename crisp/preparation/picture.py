@@ -54,7 +54,7 @@ def notes(stream: av.VideoStream) -> list[str]:
     Returns
     -------
     list of str
-        As :attr:`Pictures.notes`. The display matrix is only known from a decoded frame, and
+        As `Pictures.notes`. The display matrix is only known from a decoded frame, and
         frames may be progressive in spite of the header.
     """
     context = stream.codec_context

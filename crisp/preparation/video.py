@@ -75,7 +75,7 @@ class Source:
     variable_rate : bool
         Whether any frame is shown over half a frame away from its time at a constant rate.
     picture : list of str
-        Changes to the decoded pictures, as :attr:`crisp.preparation.picture.Pictures.notes`.
+        Changes to the decoded pictures, as `crisp.preparation.picture.Pictures.notes`.
     remedy : str
         Remedy if the file cannot be used.
     stamps : sequence of float
@@ -189,7 +189,7 @@ def frames(path: str | Path, source: Source | None = None) -> Iterator[np.ndarra
     Yields
     ------
     ndarray, (H, W, 3) uint8
-        RGB, as players show it (:mod:`crisp.preparation.picture`). H and W may change within a file.
+        RGB, as players show it (`crisp.preparation.picture`). H and W may change within a file.
 
     Raises
     ------

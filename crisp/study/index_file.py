@@ -9,25 +9,32 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import numpy as np
 
 from crisp.core import files, json_file, json_schema
+from crisp.core.frame_times import FrameTimes
 from crisp.core.limits import LARGEST_SIDE
 from crisp.core.words import counted
+from crisp.preparation.video import Source
 from crisp.study.annotations import Stroke
 
 NAME = "index.json"
 REMEDY = "make it again with crisp index"
+LONGEST = 1e9  # s; bound of a time stamp
 
 Part = TypeVar("Part")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexedVideo:
-    """The indexed video: frames per second, number of frames, size in px, duration in seconds."""
+    """The indexed video: frames per second, number of frames, size in px, end of its last frame in seconds.
+
+    `times` are the time stamps of its frames, s; None if frame n is shown at ``n / fps``.
+    """
 
     id: str
     path: str
@@ -38,6 +45,30 @@ class IndexedVideo:
     height: int
     duration: float | None = None
     variable_rate: bool = False
+    times: Sequence[float] | None = None
+
+    @classmethod
+    def of(cls, name: str, path: Path, source: Source, sha256: str | None = None) -> Self:
+        """Describe a decoded video, its time stamps rounded to microseconds.
+
+        Parameters
+        ----------
+        name : str
+            Id of the video.
+        path : path-like
+            The file.
+        source : Source
+            Its properties.
+        sha256 : str, optional
+            SHA-256 of its bytes.
+
+        Returns
+        -------
+        IndexedVideo
+        """
+        timing = {**source.timing(), "duration": round(source.times.time_of(source.decoded), 3)}
+        stamps = [round(stamp, 6) for stamp in source.stamps] or None
+        return cls(id=name, path=str(path.absolute()), sha256=sha256, **timing, times=stamps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +144,11 @@ class IndexFile:
     annotations: str | None = None
     digest: str | None = None
 
+    @property
+    def times(self) -> FrameTimes:
+        """Return when each frame of the video is shown."""
+        return FrameTimes(self.video.fps, self.video.times or ())
+
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
         """Convert content that satisfies the schema; skip keys of other versions."""
@@ -131,7 +167,10 @@ class IndexFile:
 
     def to_json(self) -> dict[str, Any]:
         """Convert to the content of the file: with null for None only if `crisp index` made it (a digest)."""
-        return _as_json(self, self.digest is not None)
+        content = _as_json(self, self.digest is not None)
+        if self.video.times is None:
+            content["video"].pop("times", None)  # most videos have none
+        return content
 
 
 def _known(kind: type[Part], content: Mapping[str, Any]) -> Part:
@@ -204,9 +243,18 @@ def _contradictions(index: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "$.roi", f"not pairs of numbers, px, at most {LARGEST_SIDE}"
     if (len(places) - 1) * index.get("roi_stride", 1) >= frames:
         yield "$.roi", f"more than {counted(frames, 'frame')} can have"
-    seconds = frames / index["video"]["fps"]
+    stamps = index["video"].get("times")
+    if stamps is not None and not _ascends(stamps, frames):
+        yield "$.video.times", f"not {frames} ascending numbers, s, one for each frame"
+        return
+    seconds = FrameTimes(index["video"]["fps"], stamps or ()).time_of(frames)
     if not math.isclose(index["video"].get("duration", seconds), seconds, rel_tol=0.01, abs_tol=1):
         yield "$.video.duration", f"not that of {counted(frames, 'frame')}, {seconds:g} s"
+
+
+def _ascends(stamps: list[Any], count: int) -> bool:
+    numbers = all(type(stamp) in (int, float) and abs(stamp) <= LONGEST for stamp in stamps)
+    return numbers and len(stamps) == count and all(one <= other for one, other in pairwise(stamps))
 
 
 def _is_table(rows: list[Any], columns: int, least: float, most: float) -> bool:

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import av
+import h5py
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -35,6 +37,7 @@ from crisp.preparation.roi import extract_roi
 from crisp.study.annotations import Stroke, write_annotation
 from crisp.study.config import Detection, Variant
 from crisp.training import calibration, reference
+from tests.indexing import frame_coded
 
 CLASSES = ["Hit", "Push", "Negative"]
 SIZE = (8, 8, 12)
@@ -206,6 +209,50 @@ def test_frame_rate_that_does_not_divide(make_video, command: Command) -> None:
     said = command("odd.mp4")
     assert "warning: odd.mp4: 40 frames per second, taken at 20; the model was trained at 25" in said
     assert any("taken at 20" in warning for warning in read("odd")["warnings"])
+
+
+@pytest.mark.usefixtures("lab")
+def test_times_of_an_irregular_video_are_those_of_its_stamps(command: Command) -> None:
+    name = "30-then-24.mp4"
+    command(frame_coded.write(Path(name)))
+    content = read("30-then-24")
+    stamps = frame_coded.STAMPS[name]
+    assert content["video"]["times"] == pytest.approx(stamps, abs=1e-6)
+    assert content["video"]["duration"] == pytest.approx(stamps[-1] + 1 / content["video"]["fps"], abs=0.001)
+    assert any("variable frame rate" in warning for warning in content["warnings"])
+    bounds = {(one["begin"], one["end"]) for one in content["strokes"]}
+    rows = pd.read_csv("out/30-then-24/strokes.csv")
+    assert bounds == set(zip(rows["begin"], rows["end"], strict=True)) != set()
+    assert rows["begin_seconds"].tolist() == pytest.approx([stamps[at] for at in rows["begin"]], abs=0.0006)
+    command("game.mp4")
+    assert "times" not in read()["video"]
+
+
+@pytest.mark.usefixtures("lab")
+def test_slow_motion_is_used_at_the_rate_of_its_recording(make_video, command: Command) -> None:
+    make_video("slow.mp4", frames=101, fps=12.5)
+    command("slow.mp4", "--fps", 50, "--keep")
+    content = read("slow")
+    assert (content["model"]["frame_step"], content["video"]["fps"]) == (2, 12.5)
+    with h5py.File("out/slow/frames.h5") as file:
+        assert (file.attrs["fps"], len(file["rgb"])) == (25, 51)
+    rows = pd.read_csv("out/slow/strokes.csv")
+    assert rows["begin_seconds"].tolist() == pytest.approx((rows["begin"] / 12.5).tolist(), abs=0.0006)
+    assert "already indexed" not in command("slow.mp4")
+
+
+@pytest.mark.usefixtures("lab")
+def test_raw_stream_needs_its_rate(command: Command) -> None:
+    with av.open("raw.mjpeg", "w", format="mjpeg") as container:
+        stream = container.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
+        for number in range(40):
+            image = np.full((48, 64, 3), 5 * number, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+    assert "the video has no frame rate" in command("raw.mjpeg", code=1)
+    command("raw.mjpeg", "--fps", 25)
+    assert (read("raw")["video"]["fps"], read("raw")["video"]["frames"]) == (25, 40)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Export the output of `crisp.indexing.index` for other software.
 
 Each module writes one format from the content of an ``index.json``. Its bounds are frames of the video
-file, ends exclusive; the time of a frame is its number divided by the frame rate.
+file, ends exclusive; times are those at which the file shows its frames.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from crisp.core.files import write_json
+from crisp.core.frame_times import FrameTimes
 from crisp.study.index_file import IndexedStroke, IndexFile
 
 PLAYERS = 8  # per BORIS observation; the video is in the first
@@ -69,7 +70,7 @@ def _observation(index: IndexFile, now: str) -> dict[str, Any]:
         "date": now,
         "description": "",
         "time offset": 0.0,
-        "events": _events(index.strokes, video.fps),
+        "events": _events(index.strokes, index.times),
         "observation time interval": [0, 0],
         "independent_variables": {},
         "visualize_spectrogram": False,
@@ -88,13 +89,13 @@ def _observation(index: IndexFile, now: str) -> dict[str, Any]:
     }
 
 
-def _events(strokes: Iterable[IndexedStroke], fps: float) -> list[list[Any]]:
+def _events(strokes: Iterable[IndexedStroke], times: FrameTimes) -> list[list[Any]]:
     """Return time (s), subject, behaviour, modifier, comment and frame of each begin and end.
 
     BORIS interprets the first, third, … event of a behaviour as a begin, and the others as ends.
     """
     return [
-        [round(frame / fps, 3), "", one.label, "", comment, frame]
+        [round(times.time_of(frame), 3), "", one.label, "", comment, frame]
         for one in strokes
         for frame, comment in ((one.begin, _sureness(one)), (one.end, ""))
     ]

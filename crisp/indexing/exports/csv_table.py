@@ -16,13 +16,13 @@ def write(path: Path, index: IndexFile) -> None:
 
     `probability` belongs to the label, ``p:<class>`` to each class, and `any_stroke` is the score.
     """
-    video, classes = index.video, index.model.classes
+    times, classes = index.times, index.model.classes
     with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([*COLUMNS, *(f"p:{name}" for name in classes)])
         for one in index.strokes:
             bounds = one.begin, one.end
-            seconds = (f"{frame / video.fps:.3f}" for frame in bounds)
+            seconds = (f"{times.time_of(frame):.3f}" for frame in bounds)
             scores = (one.scores[name] for name in classes)
             sure = one.probability, one.score, one.cut
-            writer.writerow([video.id, *bounds, *seconds, guarded(one.label), *sure, *scores])
+            writer.writerow([index.video.id, *bounds, *seconds, guarded(one.label), *sure, *scores])

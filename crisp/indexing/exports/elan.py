@@ -14,6 +14,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
 from crisp.core.files import replacing
+from crisp.core.frame_times import FrameTimes
 from crisp.study.annotations import Stroke
 from crisp.study.index_file import IndexedStroke, IndexFile
 
@@ -41,12 +42,12 @@ def write(path: Path, index: IndexFile) -> None:
     _media(header, path, Path(index.video.path))
     order = SubElement(document, "TIME_ORDER")
     numbers = count(1)
-    fps = index.video.fps
+    times = index.times
     found = _tier(document, "strokes", {"LINGUISTIC_TYPE_REF": STROKE})
     of_strokes = {"LINGUISTIC_TYPE_REF": SCORE, "PARENT_REF": "strokes"}
     tiers = {tier: _tier(document, tier, of_strokes) for tier in TIERS}
     for stroke in index.strokes:
-        name = _aligned(found, order, stroke, fps, numbers)
+        name = _aligned(found, order, stroke, times, numbers)
         for tier, value in zip(TIERS, (stroke.probability, stroke.score), strict=True):
             annotation = SubElement(tiers[tier], "ANNOTATION")
             about = {"ANNOTATION_ID": f"a{next(numbers)}", "ANNOTATION_REF": name}
@@ -55,7 +56,7 @@ def write(path: Path, index: IndexFile) -> None:
     for number, lane in enumerate(_lanes(index.truth or ()), start=1):
         row = _tier(document, "truth" if number == 1 else f"truth {number}", {"LINGUISTIC_TYPE_REF": STROKE})
         for one in lane:
-            _aligned(row, order, one, fps, numbers)
+            _aligned(row, order, one, times, numbers)
     order[:] = sorted(order, key=lambda slot: int(slot.attrib["TIME_VALUE"]))
     SubElement(header, "PROPERTY", {"NAME": "lastUsedAnnotationId"}).text = str(next(numbers) - 1)
     _types(document, index.model.classes)
@@ -79,12 +80,14 @@ def _tier(document: Element, name: str, attributes: dict[str, str]) -> Element:
     return SubElement(document, "TIER", {"TIER_ID": name, **attributes})
 
 
-def _aligned(tier: Element, order: Element, one: Stroke | IndexedStroke, fps: float, numbers: count) -> str:
+def _aligned(
+    tier: Element, order: Element, one: Stroke | IndexedStroke, times: FrameTimes, numbers: count
+) -> str:
     """Add a stroke with its two times to a tier; return the annotation's id."""
     name = f"a{next(numbers)}"
     slots = [f"t{name}b", f"t{name}e"]
     for slot, frame in zip(slots, (one.begin, one.end), strict=True):
-        about = {"TIME_SLOT_ID": slot, "TIME_VALUE": str(round(frame * 1000 / fps))}
+        about = {"TIME_SLOT_ID": slot, "TIME_VALUE": str(round(times.time_of(frame) * 1000))}
         SubElement(order, "TIME_SLOT", about)
     about = {"ANNOTATION_ID": name, "TIME_SLOT_REF1": slots[0], "TIME_SLOT_REF2": slots[1]}
     annotation = SubElement(SubElement(tier, "ANNOTATION"), "ALIGNABLE_ANNOTATION", about)

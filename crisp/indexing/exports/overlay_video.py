@@ -18,10 +18,11 @@ REST, STROKE, TEXT, GROUND = (150, 150, 150), (255, 160, 30), (255, 255, 255), (
 WEIGHT = 500  # font weight
 TEXT_SHARE = 24  # image height in letters
 LARGEST_RATE = 1001  # denominator of a frame rate, e.g. 30000/1001
+TICK = Fraction(1, 90_000)  # s; time base of frames that follow no rate
 
 
 def write(path: Path, index: IndexFile) -> None:
-    """Write the overlay video of an index: same frames and rate, even width and height.
+    """Write the overlay video of an index: same frames at the same times, even width and height.
 
     Raises
     ------
@@ -31,19 +32,30 @@ def write(path: Path, index: IndexFile) -> None:
     about = index.video
     size = about.width - about.width % 2, about.height - about.height % 2
     rate = Fraction(about.fps).limit_denominator(LARGEST_RATE)
+    tick = TICK if about.times else 1 / rate
     places, box = _places(index), np.array(index.roi_size)
     labels = _labels(index)
+    # The start of a later first frame is stored with the time base of the whole file, 1 ms by default.
+    options = {"movie_timescale": str(tick.denominator)} if about.times else {}
     images = progress(video.frames(about.path), "frames", f"{about.id} overlay", about.frames)
-    with replacing(path) as beside, beside.open("wb") as file, av.open(file, "w", format="mp4") as container:
+    with (
+        replacing(path) as beside,
+        beside.open("wb") as file,
+        av.open(file, "w", format="mp4", options=options) as container,
+    ):
         stream = container.add_stream("libx264", rate=rate, options={"preset": "veryfast", "crf": "21"})
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
+        stream.codec_context.time_base = tick
+        pts = -1
         for number, image in enumerate(images):
             picture = video.resize(image, about.width, about.height)
             if number < len(places):
                 _draw(picture, places[number], box, labels.get(number, ""))
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture[: size[1], : size[0]]), "rgb24")
-            frame.pts, frame.time_base = number, 1 / rate
+            # Two frames at one time are a tick apart, as MP4 requires.
+            pts = max(pts + 1, round(about.times[number] / tick)) if about.times else number
+            frame.pts, frame.time_base = pts, tick
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
 

@@ -11,9 +11,9 @@ from crisp.study.index_file import IndexFile
 
 def write(path: Path, index: IndexFile) -> None:
     """Write the strokes of an index as subtitles: label and probability in percent."""
-    fps = index.video.fps
+    time_of = index.times.time_of
     cues = [
-        f"{number}\n{_time(one.begin / fps)} --> {_time(one.end / fps)}\n"
+        f"{number}\n{_time(time_of(one.begin))} --> {_time(time_of(one.end))}\n"
         f"{escape(one.label, quote=False)} {one.probability:.0%}\n"
         for number, one in enumerate(index.strokes, start=1)
     ]

@@ -75,7 +75,10 @@ def make_viewer(
         words += ["--out", out] if out != default else []
         warnings = _video_warnings(path, index.video, words, ["--video", moved] if moved else [])
     links = page.Links(
-        link(path, out.parent), link(Path(index_file), out.parent), link(moved, out.parent) if moved else ""
+        link(path, out.parent),
+        link(Path(index_file), out.parent),
+        link(moved, out.parent) if moved else "",
+        proxy_video.is_copy(path),
     )
     page.write_page(out, index, links)
     return ViewerResult(out, warnings)

@@ -48,16 +48,6 @@ const named = (label) => label || "no class";
 const percent = (share) => `${Math.round(100 * share)} %`;
 const clamp = (value, least, most) => Math.min(most, Math.max(least, value));
 
-// 83.5 s is 1:23.50
-function clockTime(frame, digits = 2) {
-  const steps = 10 ** digits;
-  const all = Math.round((frame / FPS) * steps);
-  const seconds = ((all / steps) % 60).toFixed(digits).padStart(digits ? 3 + digits : 2, "0");
-  const minutes = Math.floor(all / steps / 60);
-  if (minutes < 60) return `${minutes}:${seconds}`;
-  return `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${seconds}`;
-}
-
 // Children are texts or nodes; attributes with a dash or "aria" are set as such.
 function make(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);

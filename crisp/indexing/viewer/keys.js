@@ -1,11 +1,10 @@
 // The keys: [keys, what they do, how they are shown, function].
-const second = () => Math.round(FPS);
 const SHORTCUTS = [
   [[" "], "Play or pause", "Space", () => player.toggle()],
   [["ArrowLeft"], "One frame back", "←", () => player.step(-1)],
   [["ArrowRight"], "One frame on", "→", () => player.step(1)],
-  [["Shift+ArrowLeft"], "One second back", "Shift ←", () => player.step(-second())],
-  [["Shift+ArrowRight"], "One second on", "Shift →", () => player.step(second())],
+  [["Shift+ArrowLeft"], "One second back", "Shift ←", () => player.skip(-1)],
+  [["Shift+ArrowRight"], "One second on", "Shift →", () => player.skip(1)],
   [["Home"], "First frame", "Home", () => player.seek(0)],
   [["End"], "Last frame", "End", () => player.seek(FRAMES - 1)],
   [["ArrowUp", "p"], "Stroke before", "↑", () => panel.go(-1)],

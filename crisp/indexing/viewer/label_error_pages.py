@@ -155,7 +155,7 @@ def build_index(study: Study, row: Annotation, suspects: Sequence[Suspect], vari
     return IndexFile(
         schema=INDEX,
         crisp=__version__,
-        video=IndexedVideo(id=row.video, path=str(study.source(row.video).absolute()), **source.timing()),
+        video=IndexedVideo.of(row.video, study.source(row.video), source),
         model=IndexedModel(variant=variant, classes=study.classes, negative=study.negative_class),
         strokes=_predicted(study, suspects, step, source.decoded),
         truth=tuple(truth),

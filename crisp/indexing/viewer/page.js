@@ -87,7 +87,7 @@ function goToAddress() {
     panel.select(null);
     player.pause();
     player.seek(frame);
-    view.look(frame - 5 * second(), frame + 5 * second());
+    view.look(times.place(times.of(frame) - 5), times.place(times.of(frame) + 5));
   }
 }
 
@@ -112,7 +112,7 @@ function start() {
   for (const [name, act] of Object.entries({
     add: acts.add, undo: acts.undo, redo: acts.redo, save: acts.save, help: acts.help, loop: acts.loop, "show-roi": acts.roi,
     play: () => player.toggle(), back: () => player.step(-1), forward: () => player.step(1),
-    "second-back": () => player.step(-second()), "second-on": () => player.step(second()),
+    "second-back": () => player.skip(-1), "second-on": () => player.skip(1),
     previous: () => panel.go(-1), next: () => panel.go(1), different: acts.toDifferent, "to-stroke": acts.toSelected,
     in: () => view.zoom(0.5), out: () => view.zoom(2), fit: () => view.look(0, FRAMES),
     discard: () => { $("#notice").hidden = true; annotation.discard(); }, dismiss: () => { $("#notice").hidden = true; },

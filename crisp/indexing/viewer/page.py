@@ -18,6 +18,7 @@ SOURCES = Path(__file__).parent
 # In order of dependency.
 SCRIPTS = (
     "data.js",
+    "times.js",
     "places.js",
     "annotation.js",
     "comparison.js",
@@ -36,11 +37,15 @@ SCRIPTS = (
 
 
 class Links(NamedTuple):
-    """URLs in a page: its video, its index, and the video to copy if it differs from that of the index."""
+    """URLs in a page: its video, its index, and the video to copy if it differs from that of the index.
+
+    `proxy` is whether its video is a copy at a constant rate.
+    """
 
     video: str
     source: str = "index.json"
     moved: str = ""
+    proxy: bool = False
 
 
 def write_page(path: Path, index: IndexFile, links: Links) -> None:
@@ -96,7 +101,9 @@ def pack_index(index: IndexFile, links: Links) -> dict[str, Any]:
         "video": {
             "src": links.video,
             **{key: getattr(video, key) for key in ("id", "fps", "frames", "width", "height")},
-            "variable": video.variable_rate,
+            "times": video.times,
+            "proxy": links.proxy,
+            "variable": video.variable_rate and not video.times,
         },
         "model": model.variant or "",
         "classes": model.classes,

@@ -23,6 +23,8 @@ const places = (() => {
   ].join(" ");
 
   return {
+    // The name of the copy that belongs to this page.
+    get copy() { return path(own).split("/").at(-1).replace(/\.[^.]*$/, ".mp4"); },
     get video() { return path(DATA.video.src); },
     get copying() { return again(...(DATA.moved ? ["--video", typed(DATA.moved)] : []), "--proxy"); },
     get moving() { return again("--video", "MOVED.mp4"); },

@@ -2,10 +2,18 @@
 const player = (() => {
   const video = $("#video");
   const SPEEDS = [1, 0.5, 0.25, 0.125];
+  const SETTLED = 300; // ms without another picture
+  const APART = 0.75; // frames; more is another frame, in a video of almost constant rate, too
   let frame = 0;
+  let waits = false; // for the first picture, whose time says from where the browser counts
+  let onScreen = 0; // time of the picture, s
+  let settling = 0; // timer
+  let tried = null; // frame that was sought twice
   let wanted = null; // frame to seek to once the video has finished its present seek
   let loop = null; // {begin, end} to repeat
   let ready = false;
+  let shown = times; // of the file that plays: a copy has its own
+  let shift = 0; // s by which the browser counts less, from the first frame on
   const moved = new Set();
   const switched = new Set();
 
@@ -21,8 +29,14 @@ const player = (() => {
   function show(next) {
     if (video.seeking) { wanted = next; return; }
     wanted = null;
-    video.currentTime = (next + 0.5) / FPS;
+    clearTimeout(settling);
+    video.currentTime = shown.of(next + 0.5) - shift;
   }
+
+  // The time of the next picture on the screen; older browsers give only that of the video.
+  const onPicture = (call) => (video.requestVideoFrameCallback
+    ? video.requestVideoFrameCallback((_, { mediaTime }) => call(mediaTime))
+    : requestAnimationFrame(() => call(video.currentTime)));
 
   function seek(next) {
     const target = clamp(Math.round(next), 0, FRAMES - 1);
@@ -30,15 +44,47 @@ const player = (() => {
     if (ready) show(target);
   }
 
-  video.addEventListener("seeked", () => { if (wanted !== null) show(wanted); });
+  video.addEventListener("seeked", () => { if (wanted === null) settle(); else show(wanted); });
 
-  function follow() {
-    if (video.paused) return;
-    requestAnimationFrame(follow);
-    if (video.seeking) return;
-    const now = clamp(Math.floor(video.currentTime * FPS + 1e-3), 0, FRAMES - 1);
+  function follow(mediaTime) {
+    onPicture(follow);
+    if (waits) begin(mediaTime);
+    onScreen = mediaTime + shift;
+    settle();
+    if (video.paused || video.seeking) return;
+    const now = clamp(shown.at(onScreen), 0, FRAMES - 1);
     if (loop && (now >= loop.end || now < loop.begin)) seek(loop.begin);
     else arrive(now);
+  }
+
+  function settle() {
+    clearTimeout(settling);
+    settling = setTimeout(compare, SETTLED);
+  }
+
+  // Whether the picture is that of the frame. Some browsers give the time sought instead, within the frame.
+  function compare() {
+    if (!ready || !video.paused || video.seeking) return;
+    const other = clamp(shown.at(onScreen), 0, FRAMES - 1);
+    const isOther = other !== frame && Math.abs(onScreen - shown.of(frame)) * FPS > APART;
+    // Once more: browsers seek beyond the end in the header only after they have read what follows.
+    if (isOther && tried !== frame) {
+      tried = frame;
+      show(frame);
+      return;
+    }
+    if (!isOther) tried = null;
+    $("#miscount").hidden = !isOther;
+    if (isOther) $("#miscount").replaceChildren(`This browser shows frame ${other} instead of ${frame}. Make a copy that it counts alike: `, make("code", {}, places.copying));
+  }
+
+  // The first picture is at its time stamp, or at 0 in browsers that count from it.
+  function begin(mediaTime) {
+    waits = false;
+    shift = Math.abs(mediaTime) < Math.abs(mediaTime - shown.start) ? shown.start : 0;
+    ready = true;
+    show(frame);
+    tell(switched);
   }
 
   function play() {
@@ -52,9 +98,13 @@ const player = (() => {
     if (!video.paused) video.pause();
   }
 
-  video.addEventListener("play", () => { follow(); tell(switched); });
-  video.addEventListener("pause", () => { if (!video.ended) seek(frame); tell(switched); });
-  video.addEventListener("ended", () => { if (loop) { seek(loop.begin); video.play(); } else arrive(FRAMES - 1); });
+  video.addEventListener("play", () => tell(switched));
+  // The event "ended" comes after a seek to the end, too.
+  video.addEventListener("pause", () => {
+    if (!video.ended) seek(frame);
+    else if (loop) { seek(loop.begin); video.play(); } else arrive(FRAMES - 1);
+    tell(switched);
+  });
 
   // What to do comes as [words, command]; the file can be chosen besides.
   function trouble(title, ...remedies) {
@@ -65,8 +115,10 @@ const player = (() => {
     tell(switched);
   }
 
-  function open(address) {
-    $("#trouble").hidden = true;
+  function open(address, isCopy) {
+    $("#trouble").hidden = $("#miscount").hidden = true;
+    ready = waits = false;
+    shown = isCopy ? frameTimes(null) : times;
     video.src = address;
   }
 
@@ -83,20 +135,21 @@ const player = (() => {
       trouble(`This browser does not play the pictures of ${places.video}`, ["Make a copy that plays:", places.copying]);
       return;
     }
-    ready = true;
-    const expected = FRAMES / FPS;
-    if (Math.abs(video.duration - expected) > Math.max(0.5, 0.01 * expected)) {
+    const expected = shown.of(FRAMES);
+    // Recordings of browsers have no duration.
+    if (Number.isFinite(video.duration) && Math.abs(video.duration - expected) > Math.max(0.5, 0.01 * expected)) {
       tellStatus(`This video lasts ${video.duration.toFixed(1)} s, the indexed one ${expected.toFixed(1)} s`);
     } else if (DATA.video.variable) {
       tellStatus("The frame rate of this video varies, so that pictures and frames may not agree");
     }
     video.playbackRate = Number($("#speed").value);
-    show(frame);
-    tell(switched);
+    if (shown.start) waits = true;
+    else begin(0);
   });
 
   $("#choose").addEventListener("change", (event) => {
-    if (event.target.files.length) open(URL.createObjectURL(event.target.files[0]));
+    const [file] = event.target.files;
+    if (file) open(URL.createObjectURL(file), file.name === places.copy);
   });
 
   return {
@@ -111,6 +164,7 @@ const player = (() => {
     pause,
     toggle: () => (video.paused ? play() : pause()),
     step(count) { pause(); seek(frame + count); },
+    skip(seconds) { pause(); seek(times.at(times.of(frame) + seconds)); },
     slower(count) {
       const chosen = clamp(SPEEDS.indexOf(video.playbackRate) + count, 0, SPEEDS.length - 1);
       this.speed = SPEEDS[chosen];
@@ -119,6 +173,6 @@ const player = (() => {
     set speed(rate) { video.playbackRate = rate; $("#speed").value = String(rate); },
     onMove: (call) => moved.add(call),
     onSwitch: (call) => switched.add(call),
-    start: () => open(DATA.video.src),
+    start() { onPicture(follow); open(DATA.video.src, DATA.video.proxy); },
   };
 })();

@@ -179,7 +179,7 @@ const pointing = (() => {
   function describe(row, entry, frame) {
     if (!entry) return row === "curves" || row === "ruler" ? `frame ${frame} · ${clockTime(frame)}` : "";
     const shown = row === "model" ? entry.found : entry.stroke;
-    const lines = [named(shown.label), `frames ${shown.begin} to ${shown.end} · ${((shown.end - shown.begin) / FPS).toFixed(2)} s`];
+    const lines = [named(shown.label), `frames ${shown.begin} to ${shown.end} · ${duration(shown)}`];
     if (row === "model") lines.push(sureness(shown));
     return lines.join("\n");
   }

@@ -10,6 +10,7 @@ import av
 
 from crisp.core.errors import fail
 from crisp.core.files import replacing
+from crisp.core.frame_times import REGULAR
 from crisp.core.progress import progress
 from crisp.preparation import video
 from crisp.study.index_file import IndexedVideo
@@ -23,7 +24,7 @@ KEY_FRAMES = 10  # key-frame interval: a step back decodes at most that many fra
 
 def playback_problem(path: Path, about: IndexedVideo) -> str:
     """Explain why a browser may not play a video well; empty if it should."""
-    if about.variable_rate:
+    if about.variable_rate and not about.times:  # an earlier index
         return "its frame rate varies, so the browser shows other frames than the index counts"
     try:
         with path.open("rb") as file, video.container_of(file) as container:
@@ -35,6 +36,9 @@ def playback_problem(path: Path, about: IndexedVideo) -> str:
                 return f"many browsers do not play {name}"
             if name == "h264" and depth not in ("yuv420p", "yuvj420p"):
                 return f"many browsers do not play H.264 of {depth}"
+            start = (container.start_time or 0) / av.time_base
+            if codec is not None and codec.has_b_frames and start * about.fps > REGULAR:
+                return "it has no edit list, so that browsers show other frames before key frames"
             if not any(kind in container.format.name.split(",") for kind in CONTAINERS):
                 return f"browsers do not open files of the format {container.format.name}"
     except (av.error.FFmpegError, OSError, ValueError) as error:
@@ -66,7 +70,7 @@ def make_proxy(source: Path, out: Path, about: IndexedVideo) -> Path:
     """
     if os.path.realpath(out) == os.path.realpath(source):
         raise fail(out, "the copy would overwrite the video", "another name", out, "choose another --out")
-    if out.exists() and not (out.is_file() and _is_copy(out)):
+    if out.exists() and not (out.is_file() and is_copy(out)):
         raise fail(out, "another file has the name of the copy", "none", "a file", "choose another --out")
     rate = Fraction(about.fps).limit_denominator(1001)
     with replacing(out) as beside, beside.open("wb") as file, av.open(file, "w", format="mp4") as container:
@@ -88,7 +92,8 @@ def make_proxy(source: Path, out: Path, about: IndexedVideo) -> Path:
     return out
 
 
-def _is_copy(path: Path) -> bool:
+def is_copy(path: Path) -> bool:
+    """Return whether a file is a copy made by `make_proxy`."""
     try:
         with path.open("rb") as file, video.container_of(file) as container:
             return container.metadata.get("comment") == OURS

@@ -46,7 +46,7 @@ const panel = (() => {
       make("span", { className: "name" }, named(entry.label)),
       make("span", { className: "score", title: entry.found ? sureness(entry.found) : "" }, entry.found ? classShare(entry.found) : "–"),
       make("span", { className: "below" },
-        make("span", { className: "when" }, `${clockTime(entry.begin)} · ${((entry.end - entry.begin) / FPS).toFixed(2)} s`),
+        make("span", { className: "when" }, `${clockTime(entry.begin)} · ${duration(entry)}`),
         ...(tags.length ? [make("span", { className: "tag" }, tags.join(", "))] : [])),
     );
     return row;

@@ -65,18 +65,19 @@ const timeline = (() => {
 
   function drawRuler(pen) {
     const { y, height: tall } = view.rows.ruler;
-    const seconds = view.perPixel * 90 / FPS; // of about 90 px
+    const [begin, end] = [times.of(view.begin), times.of(view.end)];
+    const seconds = 90 * (end - begin) / view.width; // of about 90 px
     const step = [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600]
       .find((candidate) => candidate >= seconds) ?? 7200;
     const digits = step < 0.1 || step === 0.25 ? 2 : Number(step < 1);
     pen.lineWidth = 1;
-    for (let tick = Math.ceil(view.begin / FPS / step); tick * step * FPS <= view.end; tick++) {
-      const x = Math.round(view.toX(tick * step * FPS)) + 0.5;
+    for (let tick = Math.ceil(begin / step); tick * step <= end; tick++) {
+      const x = Math.round(view.toX(times.place(tick * step))) + 0.5;
       pen.strokeStyle = paint.grid;
       line(pen, x, y + tall - 5, x, view.rows.overview.y - 4);
       pen.fillStyle = paint.muted;
       pen.textAlign = x < 18 ? "left" : "center";
-      if (x < view.width - 18) pen.fillText(clockTime(tick * step * FPS, digits), Math.max(0, x), y + tall / 2);
+      if (x < view.width - 18) pen.fillText(clock(tick * step, digits), Math.max(0, x), y + tall / 2);
     }
     pen.textAlign = "left";
   }

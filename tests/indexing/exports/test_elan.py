@@ -22,7 +22,7 @@ def written(tmp_path: Path) -> Path:
 
 
 def milliseconds(*frames: int) -> list[int]:
-    return [round(frame * 1000 / sample.FPS) for frame in frames]
+    return [round(frame / sample.FPS * 1000) for frame in frames]
 
 
 def test_pympi_reads_tiers_and_times(written: Path) -> None:

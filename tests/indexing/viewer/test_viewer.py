@@ -118,6 +118,12 @@ def test_video_elsewhere_and_missing(tmp_path: Path, content: dict[str, Any]) ->
         (["probabilities", "values", 3], [0.5], r"probabilities\.values: not rows of 6 numbers"),
         (["probabilities", "values", 3, 2], 1.5, r"probabilities\.values: not rows of 6 numbers"),
         (["roi", 0], [1, 2, 3], r"roi: not pairs of numbers"),
+        (["video", "times"], [], r"\$\.video\.times"),
+        (["video", "times"], [0.0] * 39, r"video\.times: not 40 ascending numbers"),
+        (["video", "times"], [n / 20 for n in range(39)] + [1.0], r"video\.times: not 40 ascending numbers"),
+        (["video", "times"], [n / 20 for n in range(39)] + [2e9], r"video\.times: not 40 ascending numbers"),
+        (["video", "times"], [n / 20 for n in range(39)] + [True], r"video\.times: not 40 ascending numbers"),
+        (["video", "times"], [n / 2 for n in range(40)], r"video\.duration: not that of 40 frames, 19\.55 s"),
     ],
 )
 def test_bad_index(
