@@ -32,7 +32,7 @@ def test_few() -> None:
 
 
 def test_no_message_has_a_plural_of_its_own() -> None:
-    """What stands behind a number that may be 1; numbers that are always more are constants, decimals plural."""
+    """What stands behind a number that may be 1; constants are always more, decimals are plural."""
     pattern = re.compile(
         rf"(?<!clip of )\{{(?!size\b|shrink\b|name\b|fps\b)[a-z][^{{}}]*(?<!:\.1f)\}} ({NOUNS})\b(?!/s)"
     )
