@@ -21,8 +21,11 @@ def frames(
     upscale: Annotated[bool, typer.Option(help="Also enlarge narrower videos.")] = False,
     frame_step: Annotated[int, typer.Option(help="Keep every n-th frame.")] = 1,
     sha256: Annotated[str, typer.Option(help="Fail if the SHA-256 differs.")] = "",
-    other_is_fine: Annotated[
-        bool, typer.Option("--other-is-fine", help="Warn instead of failing if the SHA-256 differs.")
+    allow_changed: Annotated[
+        bool,
+        typer.Option(
+            "--allow-changed", "--other-is-fine", help="Warn instead of failing if the SHA-256 differs."
+        ),
     ] = False,
     fps: Annotated[
         float,
@@ -39,7 +42,7 @@ def frames(
     """
     from crisp.preparation.frames import extract_frames
 
-    found = extract_frames(video, out, width, upscale, frame_step, "" if other_is_fine else sha256, fps=fps)
+    found = extract_frames(video, out, width, upscale, frame_step, "" if allow_changed else sha256, fps=fps)
     if sha256 not in ("", found.sha256):
         print(f"warning: {video}: SHA-256 is {found.sha256}, not {sha256}", file=sys.stderr)
     for warning in found.warnings():

@@ -68,7 +68,7 @@ class RuleParams:
         """
         path, capture_fps = self.study.source(wildcards.video), self.study.used[wildcards.video].capture_fps
         if self.study.generate:  # another kind of machine may encode a generated video differently
-            found = ["--other-is-fine"]
+            found = ["--other-is-fine"]  # the option's old name: another one would rerun finished studies
         else:
             found = [] if names.plain(path) else [shlex.quote(str(path))]
         return " ".join([*[f"--fps {capture_fps:.6g}"] * (capture_fps > 0), *found])
