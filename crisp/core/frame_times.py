@@ -6,6 +6,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate, pairwise
 from statistics import median
 
@@ -55,7 +56,7 @@ class FrameTimes:
         last = len(self.stamps) - 1
         return last + math.floor((seconds - self.stamps[last]) * self.rate)
 
-    @property
+    @cached_property
     def irregularity(self) -> float:
         """Return the largest distance of a stamp from ``first + n / rate``, in frames."""
         if not self.stamps:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import av
 import cv2
+import h5py
 import numpy as np
 
 from crisp.core import files, layouts, stage_files
@@ -64,8 +65,7 @@ def described(path: str | Path) -> video.Source:
     """
     with stage_files.open_stage(path, "frames") as file:
         recorded = stage_files.facts(file, VIDEO_FACTS)
-        picture = str(file.attrs.get("picture", ""))
-    times = read_times(path)
+        times, picture = _times(file), str(file.attrs.get("picture", ""))
     notes = deviations(times)
     if recorded["variable_frame_rate"] and not notes:
         notes = [VARIABLE]  # a file without time stamps, of an earlier version
@@ -95,17 +95,21 @@ def read_times(path: str | Path) -> FrameTimes:
         If the file is missing or damaged.
     """
     with stage_files.open_stage(path, "frames") as file:
-        recorded = stage_files.facts(file, {"fps": float, "frame_step": int})
-        if "times" not in file:
-            return FrameTimes(recorded["fps"] * recorded["frame_step"])
-        stamps, rate = file["times"][:], file["times"].attrs.get("rate")
-        if (
-            not layouts.is_number(rate)
-            or rate <= 0
-            or not (np.isfinite(stamps) & (np.diff(stamps, prepend=stamps[0]) >= 0)).all()
-        ):
-            raise stage_files.damaged(path, "frames", "times that are not in order", "dataset times")
-        return FrameTimes(float(rate), stamps.tolist())
+        return _times(file)
+
+
+def _times(file: h5py.File) -> FrameTimes:
+    recorded = stage_files.facts(file, {"fps": float, "frame_step": int})
+    if "times" not in file:
+        return FrameTimes(recorded["fps"] * recorded["frame_step"])
+    stamps, rate = file["times"][:], file["times"].attrs.get("rate")
+    if (
+        not layouts.is_number(rate)
+        or rate <= 0
+        or not (np.isfinite(stamps) & (np.diff(stamps, prepend=stamps[0]) >= 0)).all()
+    ):
+        raise stage_files.damaged(file.filename, "frames", "times that are not in order", "dataset times")
+    return FrameTimes(float(rate), stamps.tolist())
 
 
 def extract_frames(
