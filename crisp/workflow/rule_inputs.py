@@ -7,25 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Protocol
 
 from snakemake.io import ancient
 
 from crisp.core import names
 from crisp.core.errors import CrispError
+from crisp.study import training_samples
 from crisp.study.checks import pose_sources
 from crisp.study.config import Study, Variant
-from crisp.workflow.rule_resources import RuleResources
+from crisp.workflow.rule_resources import RuleResources, Wildcards
 from crisp.workflow.run_labels import RunLabels
-
-
-class Wildcards(Protocol):
-    """The wildcards of a job."""
-
-    video: str
-    method: str
-    variant: str
-    split: str
 
 
 def existing(paths: Iterable[str | Path]) -> list[str]:
@@ -143,7 +134,7 @@ class RuleInputs:
 
     def training_videos(self, wildcards: Wildcards) -> list[str]:
         """Return the videos with a training or validation sample of a split."""
-        return self.labels.split_samples.videos(wildcards.split, "train", "validation")
+        return self.labels.split_samples.videos(wildcards.split, *training_samples.TRAINING)
 
     def training_frames(self, wildcards: Wildcards) -> list[str]:
         """Return the frames of a split's training videos."""
@@ -167,7 +158,8 @@ class RuleInputs:
         """
         variant, split = self.study.variant(wildcards.variant), wildcards.split
         videos = self.training_videos(wildcards)
-        tables = [f"{self.results}/splits/{split}/{part}.tsv" for part in ("train", "validation")]
+        parts = training_samples.TRAINING
+        tables = [training_samples.path(self.study, split, part).as_posix() for part in parts]
         fitted = self._normalisation(variant, split)
         origin = [variant.init_from] if variant.init_from and names.plain(variant.init_from) else []
         roi = [] if fitted else self.stage_files("roi", variant.flow, videos)

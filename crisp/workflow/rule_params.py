@@ -14,7 +14,7 @@ from crisp.core.versions import STAGES
 from crisp.study import samples, splits
 from crisp.study.checks import pose_sources, video_sources
 from crisp.study.config import NO_RESULT, Study
-from crisp.workflow.rule_inputs import Wildcards
+from crisp.workflow.rule_resources import Wildcards
 from crisp.workflow.run_labels import RunLabels
 
 

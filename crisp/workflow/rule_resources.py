@@ -23,6 +23,7 @@ class Wildcards(Protocol):
     video: str
     method: str
     variant: str
+    split: str
 
     def keys(self) -> Any:
         """Return the names of the wildcards."""

@@ -8,40 +8,23 @@ from typing import Any
 import pytest
 
 from crisp.study import tables
-from crisp.study.load import resolve_study
 from crisp.workflow.rule_inputs import RuleInputs, existing
 from crisp.workflow.rule_resources import RuleResources
 from crisp.workflow.run_labels import RunLabels
-from tests.lab import CONTENT
+from tests.workflow.labelled import labelled_study, write_data_set
 from tests.workflow.test_rule_resources import job
 
-VARIANTS = [
-    {"name": "rgb", "model": "rgb"},
-    {"name": "flow", "model": "flow"},
-    {"name": "late", "model": "rgb", "init": "from", "init_from": "old/model.pt"},
-]
 VOLUMES = "results/volumes/d"
-XML = '<video><action begin="0" end="10" move="Hit"/><action begin="20" end="30" move="Push"/></video>'
 
 
 @pytest.fixture(autouse=True)
 def data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A video for each part of the split, one stroke in each, and one without annotation."""
     monkeypatch.chdir(tmp_path)
-    names = (*tables.SPLITS, "bare")
-    rows = [tables.VideoRow(name, f"{name}.mp4", 1, 900, "", 30.0) for name in names]
-    tables.write_videos("videos.tsv", rows)
-    labels = [tables.Annotation(name, f"xml/{name}.xml", split=name) for name in tables.SPLITS]
-    tables.write_annotations("annotations.tsv", labels)
-    Path("xml").mkdir()
-    for name in tables.SPLITS:
-        Path(f"xml/{name}.xml").write_text(XML)
+    write_data_set("bare")
 
 
 def inputs(**changes: Any) -> RuleInputs:
-    study = resolve_study(
-        {**CONTENT, "classes": ["Hit", "Push"], "negatives": {"class": "", "share": 0}, **changes}
-    )
+    study = labelled_study(**changes)
     return RuleInputs(study, RunLabels(study), RuleResources(study, {}, bool))
 
 

@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from crisp.study import tables
-from crisp.study.load import resolve_study
 from crisp.workflow.rule_params import RuleParams
 from crisp.workflow.run_labels import RunLabels
-from tests.lab import CONTENT
+from tests.workflow.labelled import annotate, labelled_study, write_data_set
 from tests.workflow.test_rule_resources import job
 
 TRAINING = job(variant="rgb", split="main")
@@ -20,24 +19,11 @@ TRAINING = job(variant="rgb", split="main")
 @pytest.fixture(autouse=True)
 def data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    rows = [tables.VideoRow(name, f"{name}.mp4", 1, 900, "", 30.0) for name in tables.SPLITS]
-    tables.write_videos("videos.tsv", rows)
-    labels = [tables.Annotation(name, f"xml/{name}.xml", split=name) for name in tables.SPLITS]
-    tables.write_annotations("annotations.tsv", labels)
-    Path("xml").mkdir()
-    for name in tables.SPLITS:
-        annotate(name, 10)
-
-
-def annotate(video: str, end: int) -> None:
-    actions = f'<action begin="0" end="{end}" move="Hit"/><action begin="20" end="30" move="Push"/>'
-    Path(f"xml/{video}.xml").write_text(f"<video>{actions}</video>")
+    write_data_set()
 
 
 def params(**changes: Any) -> RuleParams:
-    study = resolve_study(
-        {**CONTENT, "classes": ["Hit", "Push"], "negatives": {"class": "", "share": 0}, **changes}
-    )
+    study = labelled_study(**changes)
     return RuleParams(study, RunLabels(study))
 
 
