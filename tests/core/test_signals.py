@@ -66,7 +66,7 @@ def same(one: tuple[bytes, dict[str, Any]], other: tuple[bytes, dict[str, Any]])
 @pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_killed_twenty_times_it_ends_the_same(capfd: pytest.CaptureFixture[str]) -> None:
-    made = configured(epochs=150, patience=4)  # with restarts from the best weights, too
+    made = configured(epochs=400, patience=4)  # with restarts from the best weights, too
     train(made, "undisturbed")
     clock, kills = random.Random(0), 0
     while kills < KILLS:

@@ -26,6 +26,7 @@ CONSTANT = [n / 30 for n in range(FRAMES)]
 STAMPS: dict[str, list[float]] = {
     "constant.mp4": CONSTANT,
     "30-then-24.mp4": [n / 30 if n < 80 else 80 / 30 + (n - 80) / 24 for n in range(FRAMES)],
+    "reordered.mp4": _jittered(30, 0.45),
     "jitter.mp4": [stamp + 0.1 * (n > 60) for n, stamp in enumerate(_jittered(30, 0.45))],
     "after-sound.mp4": [0.5 + stamp for stamp in CONSTANT],
     "no-edit-list.mp4": [(n + 2) / 30 for n in range(FRAMES)],
@@ -56,6 +57,8 @@ def write(path: Path, stamps: Sequence[float] | None = None) -> Path:
     delay = 2 / 30 if path.name == "no-edit-list.mp4" else 0
     muxing: dict[str, str] = {"use_editlist": "0"} if delay else {}
     coding = {"g": str(KEY_FRAMES)} if delay else {}
+    if path.name == "jitter.mp4":  # as cameras do; reordered frames have wrong lengths in the file
+        coding = {"bf": "0"}
     with av.open(str(path), "w", options=muxing) as container:
         stream: Any = container.add_stream("libvpx" if webm else "libx264", rate=30, options=coding)
         stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"

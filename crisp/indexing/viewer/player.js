@@ -8,7 +8,7 @@ const player = (() => {
   let waits = false; // for the first picture, whose time says from where the browser counts
   let onScreen = 0; // time of the picture, s
   let settling = 0; // timer
-  let tried = null; // frame that was sought twice
+  let tried = null; // frame that was sought again
   let wanted = null; // frame to seek to once the video has finished its present seek
   let loop = null; // {begin, end} to repeat
   let ready = false;
@@ -26,11 +26,11 @@ const player = (() => {
   }
 
   // The middle of the frame, so that rounding on either side leaves it the same.
-  function show(next) {
+  function show(next, place = 0.5) {
     if (video.seeking) { wanted = next; return; }
     wanted = null;
     clearTimeout(settling);
-    video.currentTime = shown.of(next + 0.5) - shift;
+    video.currentTime = shown.of(next + place) - shift;
   }
 
   // The time of the next picture on the screen; older browsers give only that of the video.
@@ -51,6 +51,7 @@ const player = (() => {
     if (waits) begin(mediaTime);
     onScreen = mediaTime + shift;
     settle();
+    if (video.paused && isOther()) again();
     if (video.paused || video.seeking) return;
     const now = clamp(shown.at(onScreen), 0, FRAMES - 1);
     if (loop && (now >= loop.end || now < loop.begin)) seek(loop.begin);
@@ -62,20 +63,28 @@ const player = (() => {
     settling = setTimeout(compare, SETTLED);
   }
 
-  // Whether the picture is that of the frame. Some browsers give the time sought instead, within the frame.
+  // Whether the picture is another frame's. Some browsers give the time sought instead, within the frame.
+  function isOther() {
+    if (!ready || video.seeking || shown.at(onScreen) === frame) return false;
+    return shown.exact || Math.abs(onScreen - shown.of(frame)) * FPS > APART;
+  }
+
+  // Once more, further into the frame: some browsers take the frame before as longer than it is, and seek
+  // beyond the end in the header only after they have read what follows.
+  function again() {
+    if (tried === frame) return false;
+    tried = frame;
+    show(frame, 0.9);
+    return true;
+  }
+
   function compare() {
     if (!ready || !video.paused || video.seeking) return;
-    const other = clamp(shown.at(onScreen), 0, FRAMES - 1);
-    const isOther = other !== frame && Math.abs(onScreen - shown.of(frame)) * FPS > APART;
-    // Once more: browsers seek beyond the end in the header only after they have read what follows.
-    if (isOther && tried !== frame) {
-      tried = frame;
-      show(frame);
-      return;
-    }
-    if (!isOther) tried = null;
-    $("#miscount").hidden = !isOther;
-    if (isOther) $("#miscount").replaceChildren(`This browser shows frame ${other} instead of ${frame}. Make a copy that it counts alike: `, make("code", {}, places.copying));
+    const found = isOther();
+    if (found && again()) return;
+    if (!found) tried = null;
+    $("#miscount").hidden = !found;
+    if (found) $("#miscount").replaceChildren(`This browser shows frame ${clamp(shown.at(onScreen), 0, FRAMES - 1)} instead of ${frame}. Make a copy that it counts alike: `, make("code", {}, places.copying));
   }
 
   // The first picture is at its time stamp, or at 0 in browsers that count from it.

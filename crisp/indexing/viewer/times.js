@@ -31,7 +31,7 @@ function frameTimes(stamps) {
     return frame + (seconds - of(frame)) / (of(frame + 1) - of(frame));
   }
 
-  return { of, at, place, start: of(0) };
+  return { of, at, place, start: of(0), exact: Boolean(stamps) };
 }
 
 const times = frameTimes(DATA.video.times);
