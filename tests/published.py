@@ -14,17 +14,22 @@ ALPHA = 0.6  # weight of the strongest motion
 
 
 def gaussian(taps: int) -> np.ndarray:
-    """Weights of OpenCV's Gaussian without a standard deviation: its table, or its rule for the deviation."""
+    """Weights of OpenCV's Gaussian without a standard deviation: its table, or its rule for the deviation.
+
+    Of an even number of taps both middle ones are those of the maximum.
+    """
     table = {
         1: [1.0],
         3: [0.25, 0.5, 0.25],
         5: [0.0625, 0.25, 0.375, 0.25, 0.0625],
         7: [0.03125, 0.109375, 0.21875, 0.28125, 0.21875, 0.109375, 0.03125],
+        9: [part / 256 for part in (4, 13, 30, 51, 60, 51, 30, 13, 4)],
     }
     if taps in table:
         return np.array(table[taps])
     sigma = ((taps - 1) * 0.5 - 1) * 0.3 + 0.8
-    weights = [math.exp(-0.5 * ((place - (taps - 1) * 0.5) / sigma) ** 2) for place in range(taps)]
+    places = [abs(place - (taps - 1) * 0.5) for place in range(taps)]
+    weights = [math.exp(-0.5 * (place / sigma) ** 2) if place > 0.5 else 1.0 for place in places]
     return np.array(weights) / math.fsum(weights)
 
 
