@@ -91,12 +91,17 @@ def clip(
 
 
 def maps(region: Region, draw: Draw, size: tuple[int, int, int]) -> np.ndarray:
-    """Return the maps from px of the region to px of the crop, (n, 2, 3) float64, one per frame.
+    """Return the maps from px of the region to px of the crop.
 
     Parameters
     ----------
     region, draw, size
         As for `clip`.
+
+    Returns
+    -------
+    ndarray, (n, 2, 3) float64
+        One per frame of the region.
     """
     shifts = augmentation.shifts(draw, region.centres, size, region.picture)
     return augmentation.matrices(draw, region.centres - region.origins, shifts, size)
