@@ -29,7 +29,7 @@ from crisp.clips.dataset import ClipDataset
 from crisp.clips.normalisation import Normalisation
 from crisp.clips.reader import ClipReader
 from crisp.core import stage_files
-from crisp.preparation import flow
+from crisp.preparation import flow, roi
 from crisp.preparation.flow import extract_flow
 from crisp.preparation.frames import extract_frames
 from crisp.preparation.roi import extract_roi
@@ -57,8 +57,9 @@ def prepare(videos: list[Path], folder: Path, method: str) -> None:
             stage_files.open_stage(here / "flow" / f"{method}.h5", "flow") as motion,
             stage_files.open_stage(here / "roi" / f"{method}.h5", "roi") as places,
         ):
-            np.save(there / "roi_mask.npy", places["roi"][:].T)
-            for number in range(len(images["rgb"])):
+            count = len(images["rgb"])
+            np.save(there / "roi_mask.npy", roi.read_centres(places, 0, count, SIZE[1:], smoothed=False).T)
+            for number in range(count):
                 picture = cv2.cvtColor(images["rgb"][number], cv2.COLOR_RGB2BGR)
                 cv2.imwrite(str(there / "rgb" / f"{number:08d}.png"), picture)
                 cv2.imwrite(str(there / "mask" / f"{number:08d}.png"), 255 * places["mask"][number])

@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 WIDTH = 320  # px
+CROP = 120  # px
 ALPHA = 0.6  # weight of the strongest motion
 
 
@@ -60,13 +61,19 @@ def roi(folder: Path) -> None:
         rows, columns = np.nonzero(strength)
         if len(rows):
             row, column = np.unravel_index(strength.argmax(), strength.shape)
-            centre = (ALPHA * column + (1 - ALPHA) * columns.mean(), ALPHA * row + (1 - ALPHA) * rows.mean())
+            centre = ALPHA * _inside((column, row), strength.shape)
+            centre += (1 - ALPHA) * _inside((columns.mean(), rows.mean()), strength.shape)
         else:
-            centre = centres[-1] if centres else (strength.shape[1] / 2, strength.shape[0] / 2)
+            centre = centres[-1] if centres else np.array(strength.shape[::-1]) / 2
         centres.append(centre)
         statistics.append([part for c in (0, 1) for part in _statistics(field[..., c])])
     np.save(folder / "roi_mask.npy", np.array(centres).T)
     np.save(folder / "flow_values_mask.npy", statistics)
+
+
+def _inside(place: tuple[float, float], shape: tuple[int, ...]) -> np.ndarray:
+    """Move a place (x, y) so that a crop about it lies inside the image."""
+    return np.clip(place, CROP / 2, np.array(shape[::-1]) - CROP / 2)
 
 
 def _statistics(component: np.ndarray) -> tuple[float, float, float]:

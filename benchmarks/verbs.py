@@ -47,11 +47,11 @@ def stage_files(folder: Path) -> None:
         fields.dataset.attrs["scale"] = flow.SCALE
         fields.append(np.zeros((FRAMES, SIDE, SIDE, 2), np.int16))
         fields.close()
-    with storage.create(folder / "roi" / "deepflow.h5", "roi", attributes) as file:
+    with storage.create(folder / "roi" / "deepflow.h5", "roi", {**attributes, "alpha": 0.6}) as file:
         masks = storage.Appender(file, "mask", (SIDE, SIDE), "u1", 16, bitshuffle=True)
         masks.append(np.ones((FRAMES, SIDE, SIDE), np.uint8))
         masks.close()
-        storage.put(file, "roi", np.full((FRAMES, 2), SIDE / 2, np.float32))
+        storage.put(file, "roi", np.full((FRAMES, 2, 2), SIDE / 2, np.float32))
         storage.put(file, "flow_stats", random.uniform(0, 20, (FRAMES, 6)).astype(np.float32))
 
 

@@ -20,13 +20,14 @@ def write(
     flow: np.ndarray | None = None,
     mask: np.ndarray | None = None,
     roi: np.ndarray | None = None,
-    fps: float = 120.0,
+    fps: float = 2.0,
     pose: np.ndarray | None = None,
 ) -> Path:
     """Write a video's stage files into `folder` and return it.
 
     `rgb` (N, H, W, 3) uint8, `flow` (N, H, W, 2) px per frame (default 0), `mask` (N, H, W) uint8
-    (default all foreground), `roi` (N, 2) px (default the image's centre), `pose` (N, 14, 3) (default none).
+    (default all foreground), `roi` (N, 2) px, of the strongest and of the mean motion (default the image's
+    centre), `pose` (N, 14, 3) (default none). At the default frame rate centres are not smoothed.
     """
     count, height, width = rgb.shape[:3]
     flow = np.zeros((count, height, width, 2)) if flow is None else flow
@@ -54,12 +55,11 @@ def write(
         fields.dataset.attrs["scale"] = flows.SCALE
         fields.append(flows.quantise(flow))
         fields.close()
-    with stage_files.create(folder / "roi" / f"{METHOD}.h5", "roi", {"fps": fps}) as file:
+    with stage_files.create(folder / "roi" / f"{METHOD}.h5", "roi", {"fps": fps, "alpha": 0.6}) as file:
         masks = stage_files.Appender(file, "mask", mask.shape[1:], "u1", 16, bitshuffle=True)
         masks.append(mask)
         masks.close()
-        stage_files.put(file, "roi_raw", roi.astype(np.float32))
-        stage_files.put(file, "roi", roi.astype(np.float32))
+        stage_files.put(file, "roi", np.stack([roi, roi], axis=1).astype(np.float32))
         stage_files.put(file, "flow_stats", rois.statistics(rois.masked(flow, mask)))
     if pose is not None:
         with stage_files.create(folder / "pose.h5", "pose", attributes) as file:

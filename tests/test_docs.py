@@ -170,7 +170,7 @@ def test_the_stages_by_hand(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "by-hand/player-21/player-21.h5") as volume:
         assert volume["rgb"].shape == (579, 54, 96, 3)
         assert volume["flow/dis"].shape == (579, 54, 96, 2)
-        assert volume["roi/dis"].shape == (579, 2)
+        assert volume["roi/dis"].shape == (579, 2, 2)
 
 
 def test_json_of_the_demo(tmp_path: Path) -> None:

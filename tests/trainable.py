@@ -67,6 +67,7 @@ def prepare(made: Study, seed: int = 0) -> None:
         random.normal(0, 3, (FRAMES, 12, 12, 2)),
         roi=random.uniform(3, 9, (FRAMES, 2)),
         pose=random.uniform((3, 3, 0), (9, 9, 1), (FRAMES, 14, 3)),
+        fps=120,
     )
 
 

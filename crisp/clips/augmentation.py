@@ -2,12 +2,13 @@
 
 Each frame's crop follows its ROI centre c_t, with the same draw for the whole clip:
 
-    A_t(p) = F( z R(theta) (p - c_t) + z s + (W/2, H/2) )
+    A_t(p) = F( z R(theta) (p - c_t) + z s_t + (W/2, H/2) )
 
-with the zoom z, the rotation R (2x2 part of ``cv2.getRotationMatrix2D(theta, 1)``), the shift s in
+with the zoom z, the rotation R (2x2 part of ``cv2.getRotationMatrix2D(theta, 1)``), the shift s_t in
 source px, the crop's width W and height H, and F the horizontal flip x -> W-1-x, applied last
 (Martin et al., Multimedia Tools and Applications, 2020). Flow vectors go through its linear part
-L = F z R, the same for all frames.
+L = F z R, the same for all frames. The shift is that of the draw, shortened in frames where the crop would
+leave the image, as published (see `shifts`).
 
 The centre is a whole pixel and W/2, H/2 are rounded down for odd sizes, so that a clip without
 augmentation is an exact copy of pixels.
@@ -50,11 +51,6 @@ class Draw:
     zoom: float = 1.0
     shift: tuple[int, int] = (0, 0)
     flip: bool = False
-
-    @property
-    def is_copy(self) -> bool:
-        """Return whether pixels are only moved (and mirrored), without interpolation."""
-        return self.angle == 0 and self.zoom == 1
 
 
 def generator(seed: int, epoch: int, index: int) -> np.random.Generator:
@@ -156,26 +152,38 @@ def linear(draw: Draw) -> np.ndarray:
     return result
 
 
-def matrix(draw: Draw, centre: tuple[float, float] | np.ndarray, size: tuple[int, ...]) -> np.ndarray:
-    """Return the map of one frame from source px to crop px.
+def shifts(draw: Draw, centres: np.ndarray, size: tuple[int, ...], picture: tuple[int, int]) -> np.ndarray:
+    """Return the shift of each frame: that of the draw, or as much as keeps the zoomed crop in the image.
+
+    Only the corners that a rotation turns out of the image are then outside. On an axis where the
+    crop is larger than the image, it is not shifted.
 
     Parameters
     ----------
     draw : Draw
-    centre : (x, y)
-        ROI centre: smoothed, clamped, whole px.
+    centres : ndarray, (n, 2)
+        ROI centre (x, y) of each frame: smoothed, clamped, whole px.
     size : (..., height, width)
         Size of the crop.
+    picture : (height, width)
+        Size of the image.
 
     Returns
     -------
-    ndarray, (2, 3) float64
-        As from `matrices`.
+    ndarray, (n, 2) float64
+        (x, y) in source px; whole px without zoom.
     """
-    return matrices(draw, np.asarray(centre, float)[None], size)[0]
+    result = np.zeros((len(centres), 2))
+    for axis, (side, length) in enumerate(zip(size[:-3:-1], picture[::-1], strict=True)):
+        least = side // 2 / draw.zoom
+        most = length - 1 - (side - 1 - side // 2) / draw.zoom
+        if least <= most:
+            shown = np.clip(centres[:, axis] - draw.shift[axis], least, most)
+            result[:, axis] = centres[:, axis] - shown
+    return result
 
 
-def matrices(draw: Draw, centres: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+def matrices(draw: Draw, centres: np.ndarray, shifts: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     """Return the maps from source px to crop px of a clip's frames.
 
     Parameters
@@ -183,6 +191,8 @@ def matrices(draw: Draw, centres: np.ndarray, size: tuple[int, ...]) -> np.ndarr
     draw : Draw
     centres : ndarray, (n, 2)
         ROI centre (x, y) of each frame: smoothed, clamped, whole px.
+    shifts : ndarray, (n, 2)
+        From `shifts`, source px.
     size : (..., height, width)
         Size of the crop.
 
@@ -193,10 +203,10 @@ def matrices(draw: Draw, centres: np.ndarray, size: tuple[int, ...]) -> np.ndarr
     """
     height, width = size[-2:]
     part = linear(draw)
-    target = draw.zoom * np.array(draw.shift, float) + (width // 2, height // 2)
+    target = draw.zoom * shifts + (width // 2, height // 2)
     if draw.flip:
-        target[0] = width - 1 - target[0]
+        target[:, 0] = width - 1 - target[:, 0]
     found = np.empty((len(centres), 2, 3))
     found[:, :, :2] = part
-    found[:, :, 2] = [target - part @ centre for centre in centres]
+    found[:, :, 2] = [to - part @ centre for to, centre in zip(target, centres, strict=True)]
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from crisp.clips import augmentation
@@ -15,7 +16,8 @@ def channels(
     centres: np.ndarray,
     draw: Draw,
     size: tuple[int, int, int],
-    divisor: tuple[int, int],
+    picture: tuple[int, int],
+    pose_norm: str,
 ) -> np.ndarray:
     """Return the poses of a clip as model input.
 
@@ -29,8 +31,11 @@ def channels(
         Draw of the whole clip. A flip swaps left and right.
     size : (frames, height, width)
         Size of the crop.
-    divisor : (width, height)
-        Divisors of x and y, px.
+    picture : (height, width)
+        Size of the frames.
+    pose_norm : {"crop", "image"}
+        ``crop``: place in the crop, divided by its size. ``image``: place in the image, divided by its size,
+        as published: turned about the ROI centre, shifted, and mirrored; a zoom has no effect.
 
     Returns
     -------
@@ -38,8 +43,28 @@ def channels(
         Channel 3 * point + (x, y, score).
     """
     points = filled(points.astype(np.float64), centres)
-    for place, matrix in zip(points, augmentation.matrices(draw, centres, size), strict=True):
+    if pose_norm == "crop":
+        shifts = augmentation.shifts(draw, centres, size, picture)
+        maps, divisor = augmentation.matrices(draw, centres, shifts, size), size[:0:-1]
+    else:
+        maps, divisor = _in_image(draw, centres, picture), picture[::-1]
+    for place, matrix in zip(points, maps, strict=True):
         place[:, :2] = (place[:, :2] @ matrix[:, :2].T + matrix[:, 2]) / divisor
     if draw.flip:
         points = points[:, list(MIRRORED)]
     return np.ascontiguousarray(points.reshape(len(points), POSE_CHANNELS).T, np.float32)
+
+
+def _in_image(draw: Draw, centres: np.ndarray, picture: tuple[int, int]) -> np.ndarray:
+    """Return the maps (n, 2, 3) of joints within the image, px: R (p - c) + c + s, then mirrored.
+
+    The published method also multiplies by the zoom, but divides by the size of the zoomed image.
+    """
+    maps = np.empty((len(centres), 2, 3))
+    for matrix, centre in zip(maps, centres, strict=True):
+        matrix[...] = cv2.getRotationMatrix2D(centre.tolist(), draw.angle, 1)
+    maps[:, :, 2] += draw.shift
+    if draw.flip:
+        maps[:, 0] *= -1
+        maps[:, 0, 2] += picture[1]
+    return maps

@@ -69,7 +69,8 @@ class ClipReader:
     method : str
         Flow method of the flow stream and of the ROI.
     pose_norm : {"crop", "image"}
-        Divisor of joint positions: the size of the crop, or of the working image.
+        Whether joint positions are relative to the crop or to the image; see
+        `crisp.clips.pose_stream.channels`.
     """
 
     def __init__(
@@ -96,10 +97,10 @@ class ClipReader:
         """Return the video's frame rate, in working frames per second."""
         return float(self._dataset("roi", "mask").file.attrs["fps"])
 
-    def centres(self) -> np.ndarray:
-        """Return the smoothed ROI centres (x, y), unclamped, (N, 2) float64, px of the working size."""
+    def centres(self, size: tuple[int, int]) -> np.ndarray:
+        """Return the ROI centres (x, y) for crops (height, width), (N, 2) float64, px of the working size."""
         stored = self._dataset("roi", "roi")
-        return roi.read_centres(stored.file, 0, len(stored))
+        return roi.read_centres(stored.file, 0, len(stored), size)
 
     @functools.cached_property
     def facts(self) -> Facts:
@@ -230,8 +231,7 @@ class ClipReader:
         count, height, width = stored["mask"].shape
         first, last = (int(np.clip(frame, 0, count - 1)) for frame in (begin, end - 1))
         taken = {name: stage_files.read_rows(stored[name], first, last + 1) for name in self._arrays(stored)}
-        followed = roi.read_centres(stored["roi"].file, first, last + 1)
-        centres = np.floor(roi.clamp(followed, size[1:], width, height))
+        centres = np.floor(roi.read_centres(stored["roi"].file, first, last + 1, size[1:]))
         if "mask" in taken:
             taken["mask"] = np.stack([roi.dilate(mask) for mask in taken["mask"]])
         reach = reach or (width, height)

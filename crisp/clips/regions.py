@@ -83,15 +83,21 @@ def reach(size: tuple[int, int, int], augment: bool) -> tuple[int, int]:
     if not augment:
         return width // 2 + 1, height // 2 + 1
     angle = math.radians(augmentation.ANGLE)
-    x, y = (
-        (side / 2 + 1) / (1 - augmentation.ZOOM) + side // augmentation.SHIFT  # for an unrotated crop
-        for side in (width, height)
-    )
+    x, y = map(_unturned, (width, height))
     turned = (
         x * math.cos(angle) + y * math.sin(angle),
         y * math.cos(angle) + x * math.sin(angle),
     )
     return math.ceil(turned[0]) + 2, math.ceil(turned[1]) + 2
+
+
+def _unturned(side: int) -> float:
+    """Return the reach of a crop's side without rotation, px: half of it, zoomed out, and moved.
+
+    It moves by the shift, or into the image by what the zoom adds to it.
+    """
+    half = (side / 2 + 1) / (1 - augmentation.ZOOM)
+    return half + max(side // augmentation.SHIFT, half - side / 2)
 
 
 def shape(reach: tuple[int, int], picture: tuple[int, int]) -> tuple[int, int]:

@@ -60,8 +60,7 @@ def clip(
         As `crisp.clips.reader.ClipReader.clip`.
     """
     shown, moving = rows(draw, size[0], region)
-    centres = region.centres - region.origins
-    maps = augmentation.matrices(draw, centres, size)
+    matrices = maps(region, draw, size)
     result = {}
     # Reuse the arrays of a frame for the next: allocating costs more than computing.
     if "rgb" in region.arrays:
@@ -70,7 +69,7 @@ def clip(
         wide = np.empty((*region.arrays["rgb"].shape[1:3], 4), np.uint8)
         for position, row in enumerate(shown):
             cv2.cvtColor(region.arrays["rgb"][row], cv2.COLOR_RGB2RGBA, dst=wide)
-            warp(wide, draw, centres[row], crop, maps[row])
+            warp(wide, matrices[row], crop)
             np.divide(np.moveaxis(crop[..., :3], -1, 0), np.float32(255), out=planes[:, position])
         result["rgb"] = planes
     if "flow" in region.arrays:
@@ -82,13 +81,30 @@ def clip(
             field = roi.seen(flow[row], region.arrays["mask"][row], scratch)
             for axis in (0, 1):  # separately, as OpenCV rounds positions to 1/32 px for two channels
                 np.copyto(plane, field[..., axis])
-                warp(plane, draw, centres[row], planes[axis, position], maps[row])
+                warp(plane, matrices[row], planes[axis, position])
             x, y = planes[:, position]
             x[...], y[...] = (line[0] * x + line[1] * y for line in part)
         result["flow"] = normalisation.apply(planes, normalised, out=planes) if normalised else planes
     if "pose" in region.arrays:
         result["pose"] = poses(region, draw, size, pose_norm)
     return result
+
+
+def maps(region: Region, draw: Draw, size: tuple[int, int, int]) -> np.ndarray:
+    """Return the maps from px of the region to px of the crop.
+
+    Parameters
+    ----------
+    region, draw, size
+        As for `clip`.
+
+    Returns
+    -------
+    ndarray, (n, 2, 3) float64
+        One per frame of the region.
+    """
+    shifts = augmentation.shifts(draw, region.centres, size, region.picture)
+    return augmentation.matrices(draw, region.centres - region.origins, shifts, size)
 
 
 def poses(region: Region, draw: Draw, size: tuple[int, int, int], pose_norm: str) -> np.ndarray:
@@ -105,36 +121,30 @@ def poses(region: Region, draw: Draw, size: tuple[int, int, int], pose_norm: str
         As from `crisp.clips.pose_stream.channels`.
     """
     shown, _ = rows(draw, size[0], region)
-    divisor = size[:0:-1] if pose_norm == "crop" else region.picture[::-1]
-    return pose_stream.channels(region.arrays["pose"][shown], region.centres[shown], draw, size, divisor)
+    points, centres = region.arrays["pose"][shown], region.centres[shown]
+    return pose_stream.channels(points, centres, draw, size, region.picture, pose_norm)
 
 
-def warp(
-    image: np.ndarray, draw: Draw, centre: np.ndarray, out: np.ndarray, matrix: np.ndarray | None = None
-) -> None:
+def warp(image: np.ndarray, matrix: np.ndarray, out: np.ndarray) -> None:
     """Write a frame's crop to `out`: bilinear, zero outside the image.
 
     Parameters
     ----------
     image : ndarray, (H, W) or (H, W, C) uint8 or float32
-    draw : Draw
-    centre : (x, y)
-        ROI centre, whole px.
+    matrix : ndarray, (2, 3)
+        From `crisp.clips.augmentation.matrices`. One that only moves and mirrors pixels copies them.
     out : ndarray, (h, w) or (h, w, C), contiguous, dtype of `image`
-    matrix : ndarray, (2, 3), optional
-        From `crisp.clips.augmentation.matrices`, if known.
     """
     height, width = out.shape[:2]
-    if not draw.is_copy:
-        if matrix is None:
-            matrix = augmentation.matrix(draw, centre, (height, width))
+    if not np.array_equal(np.abs(matrix[:, :2]), np.eye(2)):
         cv2.warpAffine(image, matrix, (width, height), dst=out)
         return
-    left = int(centre[0]) - draw.shift[0] - width // 2
-    top = int(centre[1]) - draw.shift[1] - height // 2
+    mirrored = matrix[0, 0] < 0
+    left = int(matrix[0, 2]) - width + 1 if mirrored else -int(matrix[0, 2])
+    top = -int(matrix[1, 2])
     inside = image[max(0, top) : max(0, top + height), max(0, left) : max(0, left + width)]
     y, x = max(0, -top), max(0, -left)
     out[...] = 0
     out[y : y + inside.shape[0], x : x + inside.shape[1]] = inside
-    if draw.flip:
+    if mirrored:
         out[...] = out[:, ::-1].copy()

@@ -17,6 +17,7 @@ from crisp.clips import augmentation, transforms_cpu
 from crisp.clips.augmentation import Draw
 from crisp.clips.normalisation import Normalisation
 from crisp.clips.regions import Region
+from crisp.core import gaussian
 from crisp.preparation.roi import BLUR
 
 
@@ -36,8 +37,7 @@ def region_item(region: Region, draw: Draw, size: tuple[int, int, int], pose_nor
         the flow vectors, in px, and ``moving`` (T,) bool, whether a frame has flow.
     """
     shown, moving = transforms_cpu.rows(draw, size[0], region)
-    centres = region.centres - region.origins
-    inverse = [cv2.invertAffineTransform(one) for one in augmentation.matrices(draw, centres[shown], size)]
+    inverse = [cv2.invertAffineTransform(one) for one in transforms_cpu.maps(region, draw, size)[shown]]
     result = {
         "inverse": np.array(inverse, np.float32),
         "linear": (augmentation.linear(draw) * region.scale).astype(np.float32),
@@ -88,7 +88,7 @@ def clip(
 
 def _blurred(field: Tensor) -> Tensor:
     """Return fields (T, 2, h, w) after the 3x3 Gaussian, with the border reflected without its last pixel."""
-    weights = cv2.getGaussianKernel(3, BLUR, cv2.CV_32F).ravel().tolist()
+    weights = gaussian.kernel(BLUR).tolist()
     for axis in (2, 3):
         length = field.shape[axis]
         if length == 1:

@@ -58,8 +58,7 @@ LAYOUTS: dict[str, dict[str, Layout]] = {
     "flow": {"flow": Layout("int16", (SIDE, SIDE, 2), least=0, scaled=True)},  # a part may have none
     "roi": {
         "mask": Layout("uint8", (SIDE, SIDE)),
-        "roi": Layout("float32", (2,)),
-        "roi_raw": Layout("float32", (2,), needed=False),
+        "roi": Layout("float32", (2, 2)),
         "flow_stats": Layout("float32", (6,), needed=False),
     },
     "pose": {"pose": Layout("float32", (14, 3))},

@@ -401,7 +401,7 @@ def identity(path: str | Path, kind: str) -> str:
             for name in layouts.LAYOUTS[kind]
             if name in file
         }
-        content["fps"] = float(file.attrs["fps"])
+        content.update({key: float(file.attrs[key]) for key in ("fps", "alpha") if key in file.attrs})
         return digest(content)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from crisp.core import gaussian
 from crisp.core.errors import fail
 
 RULES = ("no_window", "vote", "mean", "gaussian")
@@ -36,17 +37,6 @@ def windows(begin: int, end: int, length: int) -> range:
     return range(begin, end - length + 1)
 
 
-def gaussian_weights(n: int) -> NDArray[np.float64]:
-    """Return weights (n,) of `n` consecutive windows, summing to 1 with the maximum in the middle.
-
-    sigma = 0.3 ((n - 1) / 2 - 1) + 0.8, as in OpenCV's ``getGaussianKernel`` for a kernel of
-    `n` taps.
-    """
-    sigma = 0.3 * ((n - 1) / 2 - 1) + 0.8
-    weights = np.exp(-((np.arange(n) - (n - 1) / 2) ** 2) / (2 * sigma**2))
-    return weights / weights.sum()
-
-
 def scores(probabilities: ArrayLike, rule: str) -> NDArray[np.float64]:
     """Return the class scores of a whole stroke, summing to 1.
 
@@ -56,7 +46,8 @@ def scores(probabilities: ArrayLike, rule: str) -> NDArray[np.float64]:
         (n, N) class probabilities of the stroke's `n` consecutive windows.
     rule : str
         ``no_window``: probabilities of the centred window. ``vote``: share of windows with this best
-        class. ``mean`` and ``gaussian``: the average, unweighted or with `gaussian_weights`.
+        class. ``mean`` and ``gaussian``: the average, unweighted or weighted by
+        `crisp.core.gaussian.kernel`.
 
     Returns
     -------
@@ -78,7 +69,7 @@ def scores(probabilities: ArrayLike, rule: str) -> NDArray[np.float64]:
     if rule == "mean":
         return values.mean(axis=0)
     if rule == "gaussian":
-        return gaussian_weights(n) @ values
+        return gaussian.kernel(n) @ values
     raise fail("decision", "no such rule", ", ".join(RULES), repr(rule), "choose one of them")
 
 

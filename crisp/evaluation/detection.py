@@ -22,6 +22,7 @@ from torch import nn
 from crisp.clips.augmentation import Draw
 from crisp.clips.normalisation import Normalisation
 from crisp.clips.reader import ClipReader
+from crisp.core import gaussian
 from crisp.core.errors import fail
 from crisp.core.parallel import ahead
 from crisp.core.progress import progress
@@ -189,7 +190,7 @@ def _smoothed(
     if rule == "no_window":
         return rows, rows
     if rule == "gaussian":
-        means = _means(rows, decisions.gaussian_weights(kernel_frames(settings.gaussian, fps)))
+        means = _means(rows, gaussian.kernel(kernel_frames(settings.gaussian, fps)))
         return means, means
     ones = np.ones(kernel_frames(settings.smoothing, fps))
     means = _means(rows, ones)

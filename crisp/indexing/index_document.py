@@ -17,7 +17,6 @@ from crisp.core.words import counted
 from crisp.evaluation import detection
 from crisp.evaluation.detection_metrics import DetectedInterval
 from crisp.indexing.model import Model
-from crisp.preparation import roi
 from crisp.preparation.video import Source
 from crisp.study.annotations import Stroke, is_unknown
 from crisp.study.index_file import (
@@ -221,6 +220,6 @@ def _stroke(
 def _region(reader: ClipReader, source: Source, size: tuple[int, int], stride: int) -> dict[str, Any]:
     """Return centres (x, y) and size (width, height) of the model's crops, px of the video."""
     _, height, width = reader.shape
-    centres = roi.clamp(reader.centres()[::stride], size, width, height)
+    centres = reader.centres(size)[::stride]
     scale = np.array([source.width / width, source.height / height])
     return {"roi": (centres * scale).round(1).tolist(), "roi_size": (scale * size[::-1]).round(1).tolist()}

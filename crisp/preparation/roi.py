@@ -1,7 +1,8 @@
 """Region of interest: foreground mask, motion centre and flow statistics, and the `roi` stage.
 
-The ROI of Martin et al. (Multimedia Tools and Applications, 2020): a weighted mean of the
-strongest motion and of the mean moving position, on the flow inside the foreground.
+The ROI of Martin et al. (Multimedia Tools and Applications, 2020), on the flow inside the foreground: the
+places of the strongest motion and of the mean motion, each clamped for the crop, then weighted, then
+smoothed over time. The stage file holds the two places, so that readers may use crops of any size.
 
 If the motion is the same over many pixels, or as strong at racket and foot, the last digits of the
 flow decide which pixel is the strongest; near the threshold, whether there is any. So
@@ -19,7 +20,7 @@ import h5py
 import numpy as np
 from scipy.ndimage import correlate1d
 
-from crisp.core import stage_files
+from crisp.core import gaussian, stage_files
 from crisp.core.errors import fail
 from crisp.core.progress import progress
 from crisp.core.unreadable import made_by_workflow
@@ -27,7 +28,7 @@ from crisp.preparation.flow import read_flow
 
 CHUNK = 16  # frames per block
 POWER = 16.0  # exponent of the strength, in the mean that represents the strongest motion
-BLUR = 0.8  # standard deviation of the 3x3 Gaussian over the flow, px
+BLUR = 3  # taps of the Gaussian over the flow, per axis
 _KERNEL = np.ones((3, 3), np.uint8)
 
 
@@ -49,7 +50,7 @@ def masked(flow: np.ndarray, mask: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray, (N, H, W, 2) float32
-        Flow blurred by a 3x3 Gaussian (sigma 0.8, reflect-101), zero outside the dilated mask.
+        Flow blurred with the weights [0.25, 0.5, 0.25] per axis (reflect-101), zero outside the dilated mask.
     """
     result = np.zeros(flow.shape, np.float32)
     for index in range(len(flow)):
@@ -76,7 +77,8 @@ def seen(flow: np.ndarray, dilated: np.ndarray, scratch: np.ndarray | None = Non
     """
     field, blurred, result = np.empty((3, *flow.shape), np.float32) if scratch is None else scratch
     np.copyto(field, flow)
-    cv2.GaussianBlur(field, (3, 3), BLUR, dst=blurred, borderType=cv2.BORDER_REFLECT_101)
+    # Without a standard deviation the weights are those of `crisp.core.gaussian.kernel`.
+    cv2.GaussianBlur(field, (BLUR, BLUR), 0, dst=blurred, borderType=cv2.BORDER_REFLECT_101)
     result.fill(0)
     cv2.copyTo(blurred, dilated, result)
     return result
@@ -102,33 +104,28 @@ def motion_threshold(threshold: float, width: int, fps: float) -> float:
     return threshold * width / 320 * 120 / fps
 
 
-def positions(
-    masked_flow: np.ndarray, alpha: float, theta: float, power: float = POWER
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the unsmoothed, unclamped ROI centre of each frame, and its weight.
+def positions(masked_flow: np.ndarray, theta: float, power: float = POWER) -> tuple[np.ndarray, np.ndarray]:
+    """Return the two places of motion in each frame, and their weight.
 
     Parameters
     ----------
     masked_flow : ndarray, (N, H, W, 2) float32
         From `masked`.
-    alpha : float
-        Weight of the strongest motion against the mean position of the pixels whose strength,
-        ``|dx| + |dy|``, is above `theta`.
     theta : float
-        px per frame.
+        px per frame. Pixels whose strength, ``|dx| + |dy|``, is above it are moving.
     power : float
-        The strongest motion is the mean position of these pixels, weighted by strength to this
+        The strongest motion is the mean position of the moving pixels, weighted by strength to this
         power. 0: the position of the strongest pixel (first in row-major order), as published.
 
     Returns
     -------
-    centres : ndarray, (N, 2) float64
-        (x, y) in px; NaN without motion.
+    places : ndarray, (N, 2, 2) float64
+        (x, y) of the strongest motion and of the mean moving position, px; NaN without motion.
     trust : ndarray, (N,) float64
         From 0 if nothing is above `theta` to 1 if something is twice that; with `power` 0
         only 0 or 1.
     """
-    centres, trust = np.full((len(masked_flow), 2), np.nan), np.zeros(len(masked_flow))
+    places, trust = np.full((len(masked_flow), 2, 2), np.nan), np.zeros(len(masked_flow))
     for index, field in enumerate(masked_flow):
         strength = np.abs(field[..., 0]) + np.abs(field[..., 1])  # a sum over a short axis is slow
         moving = np.nonzero(strength > theta)
@@ -137,59 +134,51 @@ def positions(
         strength = strength[moving]
         top = strength.max()
         weights = (strength / top) ** power if power else np.arange(len(strength)) == strength.argmax()
-        for axis, places in enumerate(reversed(moving)):
-            centres[index, axis] = alpha * np.average(places, weights=weights) + (1 - alpha) * places.mean()
+        for axis, pixels in enumerate(reversed(moving)):
+            places[index, :, axis] = np.average(pixels, weights=weights), pixels.mean()
         trust[index] = min(1.0, (top - theta) / theta) if power and theta else 1.0
-    return centres, trust
+    return places, trust
 
 
-def carry(centres: np.ndarray, trust: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Carry centres through frames without motion: interpolate between previous and own centre by trust.
+def carry(places: np.ndarray, trust: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Carry places through frames without motion: interpolate between previous and own place by trust.
 
-    Before the first motion its centre is used, without any motion the image's. Frame 0 has no flow
-    and takes frame 1's centre.
+    Before the first motion its places are used, without any motion the image's centre. Frame 0 has no
+    flow and takes those of frame 1.
 
     Parameters
     ----------
-    centres : ndarray, (N, 2)
+    places : ndarray, (N, 2, 2)
         (x, y) in px, from `positions`.
     trust : ndarray, (N,)
-        Weight of each, 0 to 1.
+        Weight of each frame, 0 to 1.
     width, height : int
         Size of the image, px.
 
     Returns
     -------
-    ndarray, (N, 2) float64
+    ndarray, (N, 2, 2) float64
         (x, y) in px.
     """
-    centres, trust = centres.copy(), trust.copy()
-    if len(centres) > 1:
-        centres[0], trust[0] = centres[1], trust[1]
+    places, trust = places.copy(), trust.copy()
+    if len(places) > 1:
+        places[0], trust[0] = places[1], trust[1]
     known = np.flatnonzero(trust)
-    centre = centres[known[0]] if len(known) else np.array([width / 2, height / 2])
-    carried = np.empty_like(centres)
+    place = places[known[0]] if len(known) else np.tile((width / 2, height / 2), (2, 1))
+    carried = np.empty_like(places)
     for index, share in enumerate(trust):
         if share:
-            centre = (1 - share) * centre + share * centres[index]
-        carried[index] = centre
+            place = (1 - share) * place + share * places[index]
+        carried[index] = place
     return carried
 
 
-def smooth(centres: np.ndarray, fps: float) -> np.ndarray:
-    """Smooth centres (N, 2) over time with a Gaussian of +-1/6 s (reflect-101), float64."""
-    half = math.floor(fps / 6 + 0.5)
-    sigma = 0.3 * (half - 1) + 0.8
-    kernel = np.exp(-(np.arange(-half, half + 1) ** 2) / (2 * sigma**2))
-    return correlate1d(centres, kernel / kernel.sum(), axis=0, mode="mirror")
-
-
-def clamp(centres: np.ndarray, size: tuple[int, int], width: int, height: int) -> np.ndarray:
-    """Move centres so that a crop lies inside the image.
+def clamp(places: np.ndarray, size: tuple[int, int], width: int, height: int) -> np.ndarray:
+    """Move places so that a crop about them lies inside the image.
 
     Parameters
     ----------
-    centres : ndarray, (N, 2)
+    places : ndarray, (..., 2)
         (x, y) in px.
     size : (height, width)
         Size of the crop, px. On an axis where it exceeds the image, the image's centre is used.
@@ -198,15 +187,33 @@ def clamp(centres: np.ndarray, size: tuple[int, int], width: int, height: int) -
 
     Returns
     -------
-    ndarray, (N, 2)
+    ndarray, (..., 2)
         (x, y) in px.
     """
-    clamped = np.empty_like(centres)
+    clamped = np.empty_like(places)
     for axis, (crop, image) in enumerate(((size[1], width), (size[0], height))):
-        clamped[:, axis] = (
-            image / 2 if crop > image else np.clip(centres[:, axis], crop / 2, image - crop / 2)
+        clamped[..., axis] = (
+            image / 2 if crop > image else np.clip(places[..., axis], crop / 2, image - crop / 2)
         )
     return clamped
+
+
+def weigh(places: np.ndarray, alpha: float) -> np.ndarray:
+    """Return the centres (N, 2): `alpha` of the strongest motion, the rest of the mean moving position."""
+    return alpha * places[:, 0] + (1 - alpha) * places[:, 1]
+
+
+def reach(fps: float) -> int:
+    """Return the number of frames on each side over which centres are smoothed: 1/6 s."""
+    return math.floor(fps / 6 + 0.5)
+
+
+def smooth(centres: np.ndarray, fps: float) -> np.ndarray:
+    """Smooth centres (N, 2) over time with a Gaussian of +-1/6 s (reflect-101), float64.
+
+    Its weights are those of `crisp.core.gaussian.kernel`.
+    """
+    return correlate1d(centres, gaussian.kernel(2 * reach(fps) + 1), axis=0, mode="mirror")
 
 
 def centres(
@@ -218,7 +225,7 @@ def centres(
     threshold: float = 0.25,
     power: float = POWER,
 ) -> np.ndarray:
-    """Return the smoothed ROI centres of a whole video, clamped for a crop.
+    """Return the ROI centres of a whole video for a crop.
 
     Parameters
     ----------
@@ -233,9 +240,9 @@ def centres(
     fps : float
         Frames per second.
     threshold : float
-        Speed above which a pixel moves, px per frame at 320 px and 120 fps.
+        Speed above which a pixel moves, px per frame at 320 px and 120 fps; 0 is as published.
     power : float
-        Sharpness of the strongest motion, as for `positions`.
+        Sharpness of the strongest motion, as for `positions`; 0 is as published.
 
     Returns
     -------
@@ -255,12 +262,14 @@ def centres(
             f"{flow.shape} and {mask.shape}",
         )
     height, width = mask.shape[1:]
-    found = positions(masked(flow, mask), alpha, motion_threshold(threshold, width, fps), power)
-    return clamp(smooth(carry(*found, width, height), fps), size[-2:], width, height)
+    found = positions(masked(flow, mask), motion_threshold(threshold, width, fps), power)
+    return smooth(weigh(clamp(carry(*found, width, height), size[-2:], width, height), alpha), fps)
 
 
-def read_centres(file: h5py.File, begin: int, end: int) -> np.ndarray:
-    """Return the smoothed, unclamped centres of frames of an open ROI stage file.
+def read_centres(
+    file: h5py.File, begin: int, end: int, size: tuple[int, int] = (0, 0), smoothed: bool = True
+) -> np.ndarray:
+    """Return the centres of frames of an open ROI stage file, for a crop: those of `centres`.
 
     Parameters
     ----------
@@ -268,25 +277,33 @@ def read_centres(file: h5py.File, begin: int, end: int) -> np.ndarray:
         From `crisp.core.stage_files.open_stage`.
     begin, end : int
         Frames ``[begin, end)``.
+    size : (height, width)
+        Size of the crop, px; (0, 0) = no crop, so that nothing is clamped.
+    smoothed : bool
+        Whether to smooth them over time, across the limits of these frames.
 
     Returns
     -------
     ndarray, (n, 2) float64
-        (x, y) in px.
+        (x, y) in px, of the precision of float32: rounding down does not depend on the last digits.
 
     Raises
     ------
     CrispError
-        If they are damaged, or far outside the image.
+        If they are damaged, or outside the image.
     """
-    found = stage_files.read_rows(file["roi"], begin, end).astype(np.float64)
+    fps, alpha = stage_files.facts(file, {"fps": float, "alpha": float}).values()
+    around = reach(fps) if smoothed else 0
+    first, last = max(0, begin - around), end + around
+    places = stage_files.read_rows(file["roi"], first, last).astype(np.float64)
     height, width = file["mask"].shape[1:]
-    if (abs(found - (width / 2, height / 2)) > (width, height)).any():
-        where = f"/roi, frames {begin} to {end}"
-        raise stage_files.damaged(
-            file.filename, "roi", f"centres far outside the frame of {width}x{height} px", where
-        )
-    return found
+    if alpha > 1 or (places < 0).any() or (places > (width, height)).any():
+        where = f"/roi, frames {first} to {last}"
+        what = f"places outside the frame of {width}x{height} px, or weighted by alpha {alpha:g}"
+        raise stage_files.damaged(file.filename, "roi", what, where)
+    found = weigh(clamp(places, size, width, height), alpha)
+    found = smooth(found, fps) if smoothed else found
+    return found[begin - first : end - first].astype(np.float32).astype(np.float64)
 
 
 def statistics(masked_flow: np.ndarray) -> np.ndarray:
@@ -321,9 +338,9 @@ def extract_roi(
 ) -> None:
     """Compute a video's ROI stage file from its frames and flow.
 
-    Datasets: `mask` (N, H, W) uint8, 1 = foreground, not dilated; `roi_raw` and `roi` (N, 2)
-    float32, unclamped centres (x, y) in px, before and after smoothing; `flow_stats` (N, 6)
-    float32, see `statistics`.
+    Datasets: `mask` (N, H, W) uint8, 1 = foreground, not dilated; `roi` (N, 2, 2) float32, (x, y) of the
+    strongest motion and of the mean moving position in px, carried through frames without motion (see
+    `carry`), from which `read_centres` makes centres; `flow_stats` (N, 6) float32, see `statistics`.
 
     Parameters
     ----------
@@ -364,13 +381,11 @@ def extract_roi(
                 mask = foreground.masks(stage_files.read_rows(rgb, begin, end))
                 seen = masked(read_flow(motion, begin, end), mask)
                 masks.append(mask)
-                found.append(positions(seen, alpha, theta, power))
+                found.append(positions(seen, theta, power))
                 stats.append(statistics(seen))
             masks.close()
             places, trust = map(np.concatenate, zip(*found, strict=True))
-            centre = carry(places, trust, width, height)
-            stage_files.put(file, "roi_raw", centre.astype(np.float32))
-            stage_files.put(file, "roi", smooth(centre, fps).astype(np.float32))
+            stage_files.put(file, "roi", carry(places, trust, width, height).astype(np.float32))
             stage_files.put(file, "flow_stats", np.concatenate(stats))
 
 

@@ -30,7 +30,7 @@ def join_volume(target: str | Path, methods: list[str], pose: bool = False) -> N
     """Write a volume that links the stage files beside it.
 
     Members: `rgb`, and for each flow method `flow/<method>`, `roi/<method>`,
-    `roi_raw/<method>`, `flow_stats/<method>`; `mask` once, as it does not depend on the method; `pose` if
+    `flow_stats/<method>`; `mask` once, as it does not depend on the method; `pose` if
     requested.
 
     Parameters
@@ -51,7 +51,7 @@ def join_volume(target: str | Path, methods: list[str], pose: bool = False) -> N
     links = {"rgb": ("frames.h5", "rgb")}
     for method in methods:
         links[f"flow/{method}"] = (f"flow/{method}.h5", "flow")
-        for name in ("roi", "roi_raw", "flow_stats"):
+        for name in ("roi", "flow_stats"):
             links[f"{name}/{method}"] = (f"roi/{method}.h5", name)
     links["mask"] = (f"roi/{methods[0]}.h5", "mask")
     if pose:

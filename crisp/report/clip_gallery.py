@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from textwrap import wrap
 
@@ -47,6 +49,7 @@ def draw_samples(dataset: ClipDataset, count: int, path: str | Path) -> None:
     """
     if len(dataset) == 0 or count < 1:
         raise fail("samples", "nothing to draw", "at least one sample", min(len(dataset), count))
+    dataset = _drawn(dataset)
     frames, height, width = dataset.variant.size
     shown = np.unique(np.linspace(0, frames - 1, min(COLUMNS, frames)).round().astype(int))
     chosen = np.unique(
@@ -71,6 +74,13 @@ def draw_samples(dataset: ClipDataset, count: int, path: str | Path) -> None:
             )
             _frames(axes, dataset, index, shown, clips[index], limit)
             _text(part, dataset, index, (size[0], block))
+
+
+def _drawn(dataset: ClipDataset) -> ClipDataset:
+    """Return the data set with joints relative to the crop, in which they are drawn."""
+    drawn = copy(dataset)
+    drawn.variant = replace(dataset.variant, pose_norm="crop")
+    return drawn
 
 
 def _shown(dataset: ClipDataset, index: int, shown: np.ndarray) -> dict[str, np.ndarray]:
@@ -138,7 +148,7 @@ def _frames(
             cell.set(xticks=[], yticks=[])
             cell.spines[:].set(color=GREY, linewidth=0.5, visible=True)
         if stream == "pose":
-            for cell, points in zip(row, _places(dataset, sample.video, clip["pose"]), strict=True):
+            for cell, points in zip(row, _places(dataset, clip["pose"]), strict=True):
                 _skeleton(cell, points)
     for cell, position in zip(axes[0], shown, strict=True):
         frame = begin + int(position)
@@ -152,11 +162,10 @@ def _frames(
         )
 
 
-def _places(dataset: ClipDataset, video: str, channels: np.ndarray) -> np.ndarray:
-    """Convert poses (n, 42) to points (n, 14, 3) in px of the crop."""
+def _places(dataset: ClipDataset, channels: np.ndarray) -> np.ndarray:
+    """Convert poses (n, 42), relative to the crop, to points (n, 14, 3) in px of the crop."""
     points = channels.reshape(len(channels), len(POINTS), 3).copy()
-    divided = dataset.variant.size if dataset.variant.pose_norm == "crop" else dataset.readers[video].shape
-    points[..., :2] *= divided[:0:-1]
+    points[..., :2] *= dataset.variant.size[:0:-1]
     return points
 
 

@@ -45,7 +45,8 @@ class Prepared(NamedTuple):
     """The plotted data of a video of N frames.
 
     `at` are the shown frames, `images` (n, H, W, 3) uint8 and `flow` (n, H, W, 2) px per frame theirs;
-    `roi` and `raw` (N, 2) px are the smoothed and the unsmoothed centres, `motion` (N,) px per frame.
+    `roi` and `raw` (N, 2) px are the smoothed and the unsmoothed centres without a crop, `motion` (N,) px per
+    frame; `crops` has the centres (n, 2) px of the shown frames for each crop (height, width).
     """
 
     fps: float
@@ -55,6 +56,7 @@ class Prepared(NamedTuple):
     roi: np.ndarray
     raw: np.ndarray
     motion: np.ndarray
+    crops: dict[tuple[int, int], np.ndarray]
 
 
 def plot_video_quality(
@@ -81,7 +83,7 @@ def plot_video_quality(
     images = study.stage_file(video, "frames")
     motion, region = (study.stage_file(video, stage, method) for stage in ("flow", "roi"))
     annotated = samples.annotated(study, video, label_snapshot)
-    prepared = read_preparation(images, motion, region, annotated)
+    prepared = read_preparation(images, motion, region, annotated, study.crop_sizes)
     source = frames.described(images)
     count, (height, width) = len(prepared.roi), prepared.images.shape[1:3]
     facts = [
@@ -107,12 +109,16 @@ def plot_video_quality(
             :, 0
         ]
         _header(top, lines, f"flow ({method}): full colour from {limit:.2g} px per frame", header)
-        _sheet(middle, prepared, annotated, study.crop_sizes, limit)
+        _sheet(middle, prepared, annotated, limit)
         _paths(bottom, prepared, annotated)
 
 
 def read_preparation(
-    frames_file: str | Path, flow_file: str | Path, roi_file: str | Path, annotated: Sequence[Stroke]
+    frames_file: str | Path,
+    flow_file: str | Path,
+    roi_file: str | Path,
+    annotated: Sequence[Stroke],
+    sizes: Sequence[tuple[int, int]] = (),
 ) -> Prepared:
     """Read the plotted data: some frames with their flow, and the statistics of every frame.
 
@@ -122,6 +128,8 @@ def read_preparation(
         Stage files of one video.
     annotated : sequence of Stroke
         Annotated strokes, in frames of the stage files.
+    sizes : sequence of (height, width)
+        Sizes of the crops, px.
 
     Returns
     -------
@@ -143,18 +151,16 @@ def read_preparation(
             if len(rows) != count:
                 what, remedy = f"does not belong to {frames_file}", "give the stage files of one video"
                 raise fail(path, what, counted(count, "frame"), len(rows), remedy)
-        raw, centres, stats = (
-            stage_files.read_rows(stage_files.member(region, name), 0, count)
-            for name in ("roi_raw", "roi", "flow_stats")
-        )
+        stats = stage_files.read_rows(stage_files.member(region, "flow_stats"), 0, count)
         return Prepared(
             float(images.attrs["fps"]),
             at,
             np.concatenate([stage_files.read_rows(images["rgb"], frame, frame + 1) for frame in at]),
             np.concatenate([flow.read_flow(motion, frame, frame + 1) for frame in at]),
-            centres,
-            raw,
+            roi.read_centres(region, 0, count),
+            roi.read_centres(region, 0, count, smoothed=False),
             rms_speed(stats),
+            {size: roi.read_centres(region, 0, count, size)[at] for size in sizes},
         )
 
 
@@ -223,12 +229,10 @@ def _sheet(
     part: SubFigure,
     prepared: Prepared,
     annotated: Sequence[Stroke],
-    sizes: Sequence[tuple[int, int]],
     limit: float,
 ) -> None:
     """Draw the frames with crops and stroke classes, and their flow below."""
     cells = part.subplots(2, COLUMNS, squeeze=False)
-    height, width = prepared.images.shape[1:3]
     for axes in cells.ravel():
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set(color=GREY, linewidth=0.5, visible=True)
@@ -241,8 +245,8 @@ def _sheet(
         ):
             axes.imshow(image)
             axes.set_autoscale_on(False)
-            for size in sizes:
-                (x, y), *_ = roi.clamp(prepared.roi[frame : frame + 1].astype(float), size, width, height)
+            for size, centres in prepared.crops.items():
+                x, y = centres[column]
                 corner, spans = (x - size[1] / 2 - 0.5, y - size[0] / 2 - 0.5), (size[1], size[0])
                 axes.add_patch(Rectangle(corner, *spans, fill=False, edgecolor="white", linewidth=2.6))
                 axes.add_patch(Rectangle(corner, *spans, fill=False, edgecolor=ORANGE, linewidth=1.3))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 import pytest
@@ -9,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crisp.clips import augmentation
-from crisp.clips.augmentation import Draw, centred, draw, generator, linear, matrix
+from crisp.clips.augmentation import Draw, centred, draw, generator, linear
+from tests import published
+from tests.geometry import matrix
 
 SIZE = (100, 120, 130)
 
@@ -145,3 +149,82 @@ def test_flip_mirrors_dx_only() -> None:
 def test_matrix_without_augmentation_moves_by_whole_pixels(size: tuple[int, ...]) -> None:
     found = matrix(Draw(0), (70, 50), size)
     np.testing.assert_array_equal(found, [[1, 0, -5], [0, 1, 10]])
+
+
+picture_of = st.tuples(st.integers(24, 200), st.integers(24, 320))
+half_sides = st.tuples(st.integers(1, 12), st.integers(1, 12))
+share = st.floats(0, 1)
+moved = st.tuples(st.integers(-12, 12), st.integers(-12, 12))
+
+
+def centre_in(picture: tuple[int, int], size: tuple[int, int], x: float, y: float) -> np.ndarray:
+    """The whole-pixel centre of a crop in the picture."""
+    height, width = picture
+    return np.array(
+        [
+            size[1] // 2 + math.floor(x * (width - size[1])),
+            size[0] // 2 + math.floor(y * (height - size[0])),
+        ],
+        float,
+    )
+
+
+@given(picture_of, half_sides, share, share, moved, st.booleans())
+def test_shifted_crop_is_the_published_one(
+    picture: tuple[int, int], half: tuple[int, int], x: float, y: float, shift: tuple[int, int], flip: bool
+) -> None:
+    """Its shift moves the crop over the mirrored picture, ours what is seen: the same draws, both ways."""
+    size = 2 * half[0], 2 * half[1]
+    centre = centre_in(picture, size, x, y)
+    found = matrix(Draw(0, shift=shift, flip=flip), centre, size, picture)
+    at = (picture[1] - centre[0] if flip else centre[0], centre[1])
+    left, top = published.corner(at, (shift[0] if flip else -shift[0], -shift[1]), 1, size, picture)
+    for pixel in ((0, 0), (picture[1] - 1, picture[0] - 1)):
+        seen = picture[1] - 1 - pixel[0] if flip else pixel[0]
+        assert move(found, pixel).tolist() == [seen - left, pixel[1] - top]
+
+
+@given(picture_of, half_sides, share, share, moved, st.floats(0.9, 1.1))
+def test_zoomed_crop_is_the_published_one_within_a_pixel(
+    picture: tuple[int, int], half: tuple[int, int], x: float, y: float, shift: tuple[int, int], zoom: float
+) -> None:
+    """Far from the borders, where the published crop is rounded to whole px of the zoomed picture."""
+    size = 2 * half[0], 2 * half[1]
+    picture = picture[0] + 100, picture[1] + 100
+    centre = 50 + centre_in((picture[0] - 100, picture[1] - 100), size, x, y)
+    found = matrix(Draw(0, zoom=zoom, shift=shift), centre, size, picture)
+    corner = published.corner((centre[0], centre[1]), (-shift[0], -shift[1]), zoom, size, picture)
+    zoomed = zoom * (centre + 0.5) - 0.5  # where a resize puts it
+    assert np.abs(move(found, (centre[0], centre[1])) - (zoomed - corner)).max() <= 1.1
+
+
+@given(
+    picture_of,
+    st.tuples(st.integers(1, 24), st.integers(1, 24)),
+    share,
+    share,
+    moved,
+    st.floats(0.9, 1.1),
+    st.booleans(),
+)
+def test_crop_without_rotation_shows_nothing_outside_the_picture(
+    picture: tuple[int, int],
+    size: tuple[int, int],
+    x: float,
+    y: float,
+    shift: tuple[int, int],
+    zoom: float,
+    flip: bool,
+) -> None:
+    picture = picture[0] + 3, picture[1] + 3  # 24 px zoomed out
+    values = Draw(0, zoom=zoom, shift=shift, flip=flip)
+    back = cv2.invertAffineTransform(matrix(values, centre_in(picture, size, x, y), size, picture))
+    for corner in ((0, 0), (size[1] - 1, size[0] - 1)):
+        place = move(back, corner)
+        assert (place > -1e-6).all()
+        assert (place < np.array(picture[::-1]) - 1 + 1e-6).all()
+
+
+def test_crop_larger_than_the_picture_is_not_shifted() -> None:
+    shifts = augmentation.shifts(Draw(0, shift=(5, -3)), np.array([[20.0, 30.0]]), (1, 10, 41), (60, 40))
+    assert shifts.tolist() == [[0, -3]]

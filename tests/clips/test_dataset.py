@@ -25,6 +25,7 @@ from crisp.preparation import roi
 from crisp.study.config import Variant
 from crisp.study.samples import Sample
 from tests import stagefiles
+from tests.geometry import matrix
 
 COUNT, HEIGHT, WIDTH = 12, 96, 128
 BOTH = ("rgb", "flow")
@@ -47,7 +48,7 @@ def noise(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "rgb": random.integers(0, 256, (COUNT, HEIGHT, WIDTH, 3)).astype(np.uint8),
         "flow": random.normal(0, 4, (COUNT, HEIGHT, WIDTH, 2)),
         "mask": (random.random((COUNT, HEIGHT, WIDTH)) < 0.1).astype(np.uint8),
-        "roi": random.uniform((-10, -10), (WIDTH + 10, HEIGHT + 10), (COUNT, 2)),
+        "roi": random.uniform((0, 0), (WIDTH, HEIGHT), (COUNT, 2)),
     }
     content["flow"][0] = 0
     content["flow"] = np.floor(content["flow"] * 32 + 0.5) / 32
@@ -108,8 +109,8 @@ def test_copying_pixels_equals_warping_them(
 ) -> None:
     image, centre = noise["rgb"][0].astype(dtype), np.array([60.0, 41.0])
     out: np.ndarray = np.empty((*size, 3), dtype)
-    warp(image, values, centre, out)
-    expected = cv2.warpAffine(image, augmentation.matrix(values, centre, size), size[::-1])
+    warp(image, matrix(values, centre, size), out)
+    expected = cv2.warpAffine(image, matrix(values, centre, size), size[::-1])
     np.testing.assert_array_equal(out, expected)
 
 
@@ -181,7 +182,7 @@ def test_one_matrix_a_frame_follows_the_roi_while_the_draw_stays(
     folder, at = walker
     values = draw(generator(0, 0, index), 1, COUNT, (8, 60, 64))
     clip = ClipReader(folder, BOTH, stagefiles.METHOD).clip(values, (8, 60, 64))
-    expected = augmentation.matrix(values, at[1], (60, 64)) @ [*at[1], 1]
+    expected = matrix(values, at[1], (60, 64)) @ [*at[1], 1]
     for position in range(8):
         # The spot stays where the draw puts the ROI, and flow and picture stay together.
         np.testing.assert_allclose(centroid(clip["rgb"][:, position].sum(axis=0)), expected, atol=0.2)
@@ -190,10 +191,10 @@ def test_one_matrix_a_frame_follows_the_roi_while_the_draw_stays(
 
 
 def test_crop_is_full_size_when_zoomed_out(noise: dict) -> None:
-    clip = reader(noise).clip(Draw(0, zoom=0.9, shift=(60, 60)), (8, 90, 120))
-    assert clip["rgb"].shape == (3, 8, 90, 120)
-    assert clip["flow"].shape == (2, 8, 90, 120)
-    assert not clip["rgb"][..., :10, :10].any(), "zero outside the image"
+    clip = reader(noise).clip(Draw(0, zoom=0.9, shift=(60, 60)), (8, 96, 128))
+    assert clip["rgb"].shape == (3, 8, 96, 128)
+    assert clip["flow"].shape == (2, 8, 96, 128)
+    assert not clip["rgb"][..., :4, :4].any(), "zero outside the image"
 
 
 @pytest.mark.parametrize("values", DRAWS.values(), ids=DRAWS.keys())
@@ -204,7 +205,7 @@ def test_nothing_leaks_through_the_mask(tmp_path: Path, values: Draw) -> None:
     folder = stagefiles.write(tmp_path, rgb, np.full((2, HEIGHT, WIDTH, 2), 4.0), mask)
     clip = ClipReader(folder, ("flow",), stagefiles.METHOD).clip(values, (2, 64, 80))
     # Where the disc and its dilation land, with one px for the interpolation.
-    target = augmentation.matrix(values, (WIDTH // 2, HEIGHT // 2), (64, 80)) @ [70, 45, 1]
+    target = matrix(values, (WIDTH // 2, HEIGHT // 2), (64, 80)) @ [70, 45, 1]
     ys, xs = np.mgrid[:64, :80]
     distance = np.hypot(xs - target[0], ys - target[1]) / values.zoom
     assert not clip["flow"][:, 1][:, distance > 15.5].any()

@@ -7,9 +7,12 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crisp.clips.normalisation import Normalisation, apply, fit_normalisation, from_json, to_json
 from crisp.core.errors import CrispError
+from tests import published
 
 
 def test_normal_is_mean_plus_three_sigma_of_the_maxima_above_the_floor() -> None:
@@ -109,3 +112,14 @@ def test_json_round_trip() -> None:
 def test_damaged_json_is_refused(content: dict) -> None:
     with pytest.raises(CrispError, match="damaged content"):
         from_json(content)
+
+
+@given(st.integers(0, 2**32), st.integers(100, 300))
+def test_normalised_flow_is_the_published_one(seed: int, count: int) -> None:
+    random = np.random.default_rng(seed)
+    maxima = random.gamma(2, 4, (count, 2))
+    flow = random.normal(0, 9, (2, 3, 4, 5)).astype(np.float32)
+    found = apply(flow, fit_normalisation(maxima, "normal", 320, 120))
+    for component, values, plane in zip(found, maxima.T, flow, strict=True):
+        expected = np.clip(plane / published.divisor(values.tolist()), -1, 1)
+        np.testing.assert_allclose(component, expected, rtol=1e-6)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from crisp.clips import augmentation, regions
 from crisp.clips.augmentation import Draw
+from tests.geometry import matrix
 
 
 @given(
@@ -51,8 +52,8 @@ def test_no_pixel_beyond_the_reach_takes_part_in_a_crop(
     picture = np.full((600, 600), 255, np.uint8)
     picture[300 - far[1] + 1 : 300 + far[1], 300 - far[0] + 1 : 300 + far[0]] = 0
     shift = (corner[0] * (width // augmentation.SHIFT), corner[1] * (height // augmentation.SHIFT))
-    matrix = augmentation.matrix(Draw(0, angle, zoom, shift, flip), centre, size)
-    assert not cv2.warpAffine(picture, matrix, (width, height)).any()
+    found = matrix(Draw(0, angle, zoom, shift, flip), centre, size)
+    assert not cv2.warpAffine(picture, found, (width, height)).any()
 
 
 @pytest.mark.parametrize("centre", [(0, 0), (50, 40), (127, 95), (63.5, 2)])

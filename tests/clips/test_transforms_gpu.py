@@ -34,7 +34,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> ClipReader:
         np.stack([stagefiles.texture(72, 96, seed) for seed in range(14)]),
         random.normal(0, 5, (14, 72, 96, 2)),
         mask=(random.random((14, 72, 96)) < 0.1).astype(np.uint8),
-        roi=random.uniform((-10, -10), (106, 82), (14, 2)),
+        roi=random.uniform((0, 0), (96, 72), (14, 2)),
         pose=random.uniform((0, 0, 0), (96, 72, 1), (14, 14, 3)),
     )
     return ClipReader(folder, STREAMS, stagefiles.METHOD)

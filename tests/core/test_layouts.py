@@ -92,8 +92,8 @@ SPOILT: dict[str, tuple[str, Spoil]] = {
     "scale huge": ("flow", attribute("flow", "scale", 1e300)),
     "mask of another length": ("roi", instead("mask", COUNT - 1, HEIGHT, WIDTH, dtype="u1")),
     "no centres": ("roi", lambda file: file.pop("roi")),
-    "centres of three axes": ("roi", instead("roi", COUNT, 3)),
-    "centres of doubles": ("roi", instead("roi", COUNT, 2, dtype="f8")),
+    "centres of an earlier version": ("roi", instead("roi", COUNT, 2)),
+    "centres of doubles": ("roi", instead("roi", COUNT, 2, 2, dtype="f8")),
     "statistics of another length": ("roi", instead("flow_stats", 3, 6)),
     "statistics without end": ("roi", instead("flow_stats", HUGE, 6)),
     "pose of 13 joints": ("pose", instead("pose", COUNT, 13, 3)),
@@ -132,7 +132,7 @@ def test_centres_that_are_nowhere(folder: Path, value: float) -> None:
         rows("roi", value)(file)
     reader = ClipReader(folder, ["flow"], stagefiles.METHOD)
     with pytest.raises(CrispError, match="damaged data"):
-        reader.centres()
+        reader.centres((8, 8))
     with pytest.raises(CrispError, match="damaged data"):
         reader.region(0, 4, (4, 8, 8))
 

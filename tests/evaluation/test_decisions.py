@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from crisp.core.errors import CrispError
-from crisp.evaluation.decisions import RULES, decide, gaussian_weights, rank, scores, windows
+from crisp.evaluation.decisions import RULES, decide, rank, scores, windows
+from tests import published
 
 Probabilities = NDArray[np.float64]
 
@@ -78,18 +79,25 @@ def test_mean() -> None:
     assert scores([[0.2, 0.8], [0.6, 0.4], [1.0, 0.0]], "mean") == pytest.approx([0.6, 0.4])
 
 
-def test_gaussian_weights_of_three_windows() -> None:
-    # sigma = 0.3 (1 - 1) + 0.8 = 0.8, side weight exp(-1 / 1.28)
-    side = math.exp(-1 / 1.28)
-    assert gaussian_weights(3) == pytest.approx(np.array([side, 1, side]) / (1 + 2 * side))
-    assert scores([[1, 0], [0, 1], [1, 0]], "gaussian")[1] == pytest.approx(1 / (1 + 2 * side))
+def test_gaussian_of_three_windows() -> None:
+    assert scores([[1, 0], [0, 1], [1, 0]], "gaussian").tolist() == [0.5, 0.5]
 
 
-def test_gaussian_weights_are_those_of_opencv() -> None:
-    import cv2
+@given(st.integers(1, 12), st.integers(1, 5), st.integers(0, 2**32), st.sampled_from(RULES))
+def test_rules_are_the_published_ones(count: int, classes: int, seed: int, rule: str) -> None:
+    rows = np.random.default_rng(seed).dirichlet(np.ones(classes), count)
+    np.testing.assert_allclose(scores(rows, rule), published.decide(rows.tolist(), rule), atol=1e-12)
 
-    for n in (11, 41, 213):  # up to 9 taps OpenCV has a table of its own
-        assert gaussian_weights(n) == pytest.approx(cv2.getGaussianKernel(n, -1).ravel(), abs=1e-12)
+
+@given(st.integers(0, 500), st.integers(1, 300), st.integers(1, 200))
+def test_windows_are_the_published_ones(begin: int, length: int, frames: int) -> None:
+    """But for the last one, which they lack if an odd number of frames is to spare."""
+    found, expected = (
+        list(windows(begin, begin + length, frames)),
+        published.windows(begin, begin + length - 1, frames),
+    )
+    odd = length > frames and (length - frames) % 2
+    assert found == ([*expected, expected[-1] + 1] if odd else expected)
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -59,6 +59,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
         random.normal(0, 3, (150, 12, 12, 2)),
         roi=random.uniform(3, 9, (150, 2)),
         pose=random.uniform(0, 12, (150, 14, 3)),
+        fps=120,
     )
     tables.write_videos(
         "videos.tsv",
@@ -166,7 +167,7 @@ def test_smoothing_by_hand() -> None:
     np.testing.assert_array_equal(none.smoothed, rows)
     around = [slice(0, 2), slice(0, 3), slice(1, 4), slice(2, 4)]  # beyond the ends nothing counts
     np.testing.assert_allclose(mean.smoothed, [rows[part].mean(axis=0) for part in around])
-    weights = decisions.gaussian_weights(3)
+    weights = np.array([0.25, 0.5, 0.25])
     shares = [weights[1:], weights, weights, weights[:2]]
     np.testing.assert_allclose(
         gaussian.smoothed,

@@ -24,7 +24,7 @@ SAMPLES = [
     Sample("2", 0, 12, "UNKNOWN", "stroke", "2-0"),
 ]
 # Of the first, the vote and the middle window say Loop, both averages say Push: mean (0, 0.6, 0.4),
-# gaussian (0, 0.558, 0.442), as its weights are 0.239, 0.522 and 0.239.
+# gaussian (0, 0.5625, 0.4375), as its weights are 0.25, 0.5 and 0.25.
 PROBABILITIES = [
     np.array([[0, 0.9, 0.1], [0, 0.45, 0.55], [0, 0.45, 0.55]]),
     np.array([[0.1, 0.1, 0.8]]),

@@ -171,7 +171,7 @@ def test_file_at_block_boundaries(tmp_path: Path, count: int) -> None:
         np.testing.assert_array_equal(file["flow"][:], expected)
         np.testing.assert_array_equal(flow.read_flow(file, 0, count), expected / np.float32(128))
         assert file["flow"].attrs["scale"] == 1 / 128
-        assert (file.attrs["method"], file.attrs["backend"], file.attrs["fps"]) == ("dis", "opencv", 120)
+        assert (file.attrs["method"], file.attrs["backend"], file.attrs["fps"]) == ("dis", "opencv", 2)
         assert file.attrs["frames_sha256"] == images["rgb"].attrs["sha256"]
 
 

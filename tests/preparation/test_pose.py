@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from crisp.clips import augmentation
 from crisp.clips.augmentation import Draw, draw, generator
 from crisp.clips.reader import ClipReader
 from crisp.core import stage_files
@@ -20,8 +19,9 @@ from crisp.core.errors import CrispError
 from crisp.core.skeleton import BONES, JOINTS, MIRRORED, POINTS, POSE_CHANNELS
 from crisp.preparation import pose
 from crisp.preparation.pose import extract_pose
-from tests import stagefiles
+from tests import published, stagefiles
 from tests.clips.test_dataset import blob, centroid
+from tests.geometry import matrix
 
 HEIGHT, WIDTH, N = 90, 120, 6
 
@@ -106,16 +106,38 @@ def test_channels_by_hand(tmp_path: Path) -> None:
         np.testing.assert_allclose(found[2::3, frame], 0.6, atol=1e-6)
 
 
-def test_published_division_is_by_the_image(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "values",
+    [
+        Draw(0),
+        Draw(0, flip=True),
+        Draw(0, zoom=1.1),
+        Draw(0, -7.0, 0.93, (-6, 5)),
+        Draw(1, 9.5, 1.08, (5, 3), True),
+    ],
+)
+def test_place_in_the_image_is_the_published_input(tmp_path: Path, values: Draw) -> None:
+    points = np.stack([pose.with_centre(standing(50 + 2 * frame, 40 - frame, 0.6)) for frame in range(N)])
+    points[2, 4] = np.nan
+    roi = np.array([55, 44]) + np.arange(N)[:, None]
+    found = clip_of(tmp_path, points, roi.astype(float), pose_norm="image").clip(values, (4, 60, 64))["pose"]
+    for frame, centre in enumerate(roi[values.begin : values.begin + 4]):
+        for point, (x, y, score) in enumerate(points[values.begin + frame]):
+            place = (centre[0], centre[1]) if np.isnan(x) else (x, y)
+            drawn = values.angle, values.shift, values.zoom, values.flip
+            expected = published.joint(place, tuple(centre), *drawn, (HEIGHT, WIDTH))
+            row = 3 * (MIRRORED[point] if values.flip else point)
+            np.testing.assert_allclose(found[row : row + 2, frame], expected, atol=1e-6)
+            assert found[row + 2, frame] == (0 if np.isnan(x) else np.float32(score))
+
+
+def test_place_in_the_image_does_not_depend_on_the_crop(tmp_path: Path) -> None:
     points = np.repeat(pose.with_centre(standing(50, 40))[None], N, axis=0)
-    roi = np.full((N, 2), 50.0)
-    crop, image = (
-        clip_of(tmp_path, points, roi, pose_norm=norm).clip(Draw(0, angle=5), (4, 60, 64))["pose"]
-        for norm in ("crop", "image")
-    )
-    np.testing.assert_allclose(image[0::3], crop[0::3] * 64 / WIDTH, rtol=1e-5)
-    np.testing.assert_allclose(image[1::3], crop[1::3] * 60 / HEIGHT, rtol=1e-5)
-    np.testing.assert_array_equal(image[2::3], crop[2::3])
+    reader = clip_of(tmp_path, points, np.array([55.0, 44]) + np.arange(N)[:, None], pose_norm="image")
+    for size in ((4, 60, 64), (4, 33, 21)):
+        found = reader.clip(Draw(0), size)["pose"]
+        np.testing.assert_allclose(found[0::3], np.repeat(points[0, :, :1] / WIDTH, 4, axis=1), atol=1e-6)
+        np.testing.assert_allclose(found[1::3], np.repeat(points[0, :, 1:2] / HEIGHT, 4, axis=1), atol=1e-6)
 
 
 def test_unknown_joints_are_at_the_centre_of_each_crop(tmp_path: Path) -> None:
@@ -197,7 +219,7 @@ def test_matrix_is_that_of_the_frames(dots: tuple[Path, np.ndarray]) -> None:
     wrist = POINTS.index("left wrist")
     for position, frame in enumerate(np.clip(np.arange(values.begin, values.begin + N), 0, N - 1)):
         centre = np.array([50 + 3 * frame, 40 + frame])
-        expected = augmentation.matrix(values, centre, (60, 64)) @ [*points[frame, wrist, :2], 1]
+        expected = matrix(values, centre, (60, 64), (HEIGHT, WIDTH)) @ [*points[frame, wrist, :2], 1]
         placed = found[MIRRORED[wrist] if values.flip else wrist, :2, position] * (64, 60)
         np.testing.assert_allclose(placed, expected, atol=1e-3)
 
@@ -274,7 +296,7 @@ def test_stage_tells_where_its_poses_come_from(prepared: Path, capsys: pytest.Ca
         assert attributes["frames_sha256"] == frames["rgb"].attrs["sha256"]
     assert attributes["source"] == "v.json"
     assert len(attributes["source_sha256"]) == 64
-    assert attributes["fps"] == 120
+    assert attributes["fps"] == 2
     assert attributes["source_picture_width"] == SOURCE[0]
     assert json.loads(attributes["points"]) == list(POINTS)
     assert json.loads(attributes["joints"]) == {"left hip": ""}

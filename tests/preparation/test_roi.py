@@ -18,7 +18,7 @@ from crisp.demo import render, script
 from crisp.preparation import flow as flows
 from crisp.preparation import roi, video
 from crisp.preparation.roi import extract_roi
-from tests import stagefiles
+from tests import published, stagefiles
 
 HEIGHT, WIDTH = 20, 30
 
@@ -32,46 +32,93 @@ def field(*moves: tuple[int, int, int, float, float], count: int = 1) -> np.ndar
 
 
 def test_one_moving_pixel() -> None:
-    centres, trust = roi.positions(field((0, 7, 4, -2, 1)), 0.6, 0.25)
-    assert (centres.tolist(), trust.tolist()) == ([[7, 4]], [1])
+    places, trust = roi.positions(field((0, 7, 4, -2, 1)), 0.25)
+    assert (places.tolist(), trust.tolist()) == ([[[7, 4], [7, 4]]], [1])
 
 
-def test_weighting_of_strongest_and_mean() -> None:
+def test_strongest_and_mean() -> None:
     # Strongest is |dx| + |dy|: (2, 2) beats (3, 0). The mean position is unweighted.
     seen = field((0, 10, 4, 2, 2), (0, 20, 10, 3, 0), (0, 3, 1, -0.2, 0.2), (0, 5, 19, 0.1, 0.1))
-    (centre,), _ = roi.positions(seen, 0.6, 0.25, power=0)
-    np.testing.assert_allclose(centre, (0.6 * 10 + 0.4 * (10 + 20 + 3) / 3, 0.6 * 4 + 0.4 * (4 + 10 + 1) / 3))
-    (published,), _ = roi.positions(seen, 0.6, 0, power=0)
+    (places,), _ = roi.positions(seen, 0.25, power=0)
+    np.testing.assert_allclose(places, [(10, 4), ((10 + 20 + 3) / 3, (4 + 10 + 1) / 3)])
+    (places,), _ = roi.positions(seen, 0, power=0)
+    np.testing.assert_allclose(places, [(10, 4), ((10 + 20 + 3 + 5) / 4, (4 + 10 + 1 + 19) / 4)])
+
+
+def test_each_place_is_clamped_then_weighted_then_smoothed() -> None:
+    """The strongest motion at the corner, the mean of both pixels beyond the border of a crop of 8 by 10."""
+    flow, mask = field((1, 29, 1, 9, 0), (1, 27, 3, 0, 1), count=2), np.ones((2, HEIGHT, WIDTH), np.uint8)
+    places = np.array([[(29.0, 1.0), (28.0, 2.0)], [(2.0, 10.0), (15.0, 10.0)]])
+    clamped = roi.clamp(places, (8, 10), WIDTH, HEIGHT)
+    assert clamped.tolist() == [[[25, 4], [25, 4]], [[5, 10], [15, 10]]]
+    np.testing.assert_allclose(roi.weigh(clamped, 0.6), [[25, 4], [9, 10]])
+    np.testing.assert_allclose(roi.centres(flow, mask, (8, 10), fps=2), [[25, 4]] * 2)
+
+
+def compare(seen: list[np.ndarray], size: tuple[int, int], fps: float) -> None:
+    """Compare with the published rule, of flow that has been seen through the mask already."""
+    height, width = seen[0].shape[:2]
+    carried = roi.carry(*roi.positions(np.array(seen), 0, 0), width, height)
+    found = roi.smooth(roi.weigh(roi.clamp(carried, size, width, height), 0.6), fps)
+    np.testing.assert_allclose(found, published.roi(seen, size, fps), atol=1e-12)
+
+
+@given(
+    count=st.integers(1, 30),
+    picture=st.tuples(st.integers(1, 20), st.integers(1, 30)),
+    size=st.tuples(st.integers(1, 25), st.integers(1, 35)),
+    fps=st.sampled_from([2, 6, 12, 15, 25, 60, 120]),
+    share=st.sampled_from([0.0, 0.002, 0.05, 0.5]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_without_threshold_and_power_the_rule_is_the_published_one(
+    count: int, picture: tuple[int, int], size: tuple[int, int], fps: float, share: float, seed: int
+) -> None:
+    """Flow in whole px, so that sums are exact and ties common; few moving pixels, near borders, too."""
+    random = np.random.default_rng(seed)
+    flow = random.integers(-3, 4, (count, *picture, 2)) * (random.random((count, *picture, 1)) < share)
+    flow[0] = 0
+    compare(list(flow.astype(np.float32)), size, fps)
+
+
+@pytest.mark.parametrize("size", [(36, 36), (35, 41), (53, 95), (60, 36), (200, 200)])
+def test_of_the_demo_s_flow_the_rule_is_the_published_one(size: tuple[int, int]) -> None:
+    flow, mask = (part[:60] for part in demo(1))
+    seen = [np.float32(published.inside(*one)) for one in zip(flow, mask, strict=True)]
+    np.testing.assert_allclose(roi.masked(flow, mask), seen, atol=1e-6)
+    compare(seen, size, script.FPS)
+    # The whole, from its own flow, at the pixels that its own last digits choose.
+    found = roi.centres(flow, mask, size, 0.6, script.FPS, threshold=0, power=0)
     np.testing.assert_allclose(
-        published, (0.6 * 10 + 0.4 * (10 + 20 + 3 + 5) / 4, 0.6 * 4 + 0.4 * (4 + 10 + 1 + 19) / 4)
+        found, published.roi(list(roi.masked(flow, mask)), size, script.FPS), atol=1e-12
     )
 
 
 def test_ties_take_the_first_in_row_major_order() -> None:
     seen = field((0, 25, 2, 1, 0), (0, 3, 5, 0, -1), (0, 28, 2, -0.5, 0.5))
-    assert roi.positions(seen, 1.0, 0.25, power=0)[0].tolist() == [[25, 2]]
+    assert roi.positions(seen, 0.25, power=0)[0][:, 0].tolist() == [[25, 2]]
 
 
 def test_strongest_motion_is_shared_by_nearly_as_strong_pixels() -> None:
     seen = field((0, 10, 4, 2, 2), (0, 20, 10, 3, 0), (0, 3, 1, -0.2, 0.2), (0, 5, 19, 0.1, 0.1))
     weights = np.array([4, 3, 0.4]) ** roi.POWER
-    (centre,), _ = roi.positions(seen, 1.0, 0.25)
+    ((centre, _),), _ = roi.positions(seen, 0.25)
     weights /= weights.sum()
     np.testing.assert_allclose(centre, (weights @ (10, 20, 3), weights @ (4, 10, 1)))
-    (sharp,), _ = roi.positions(seen, 1.0, 0.25, power=200)
+    ((sharp, _),), _ = roi.positions(seen, 0.25, power=200)
     np.testing.assert_allclose(sharp, (10, 4), atol=1e-9)
 
 
 @pytest.mark.parametrize(("speed", "trust"), [(0.25, 0), (0.275, 0.1), (0.375, 0.5), (0.5, 1), (9, 1)])
 def test_little_motion_counts_little(speed: float, trust: float) -> None:
     seen = field((0, 7, 4, speed, 0))
-    assert roi.positions(seen, 0.6, 0.25)[1] == pytest.approx([trust])
-    assert roi.positions(seen, 0.6, 0.25, power=0)[1].tolist() == [float(trust > 0)]
-    assert roi.positions(seen, 0.6, 0)[1].tolist() == [1]
+    assert roi.positions(seen, 0.25)[1] == pytest.approx([trust])
+    assert roi.positions(seen, 0.25, power=0)[1].tolist() == [float(trust > 0)]
+    assert roi.positions(seen, 0)[1].tolist() == [1]
 
 
 def test_threshold_is_exclusive_and_scales() -> None:
-    assert np.isnan(roi.positions(field((0, 7, 4, 0.25, 0)), 0.6, 0.25)[0]).all()
+    assert np.isnan(roi.positions(field((0, 7, 4, 0.25, 0)), 0.25)[0]).all()
     assert roi.motion_threshold(0.25, 320, 120) == 0.25
     assert roi.motion_threshold(0.25, 160, 30) == 0.5
     assert roi.motion_threshold(0.25, 640, 240) == 0.25
@@ -82,7 +129,10 @@ def test_carrying() -> None:
 
     def carry(*centres: tuple[float, float]) -> list[list[float]]:
         trust = np.array([float(centre is not nothing) for centre in centres])
-        return roi.carry(np.array(centres), trust, 30, 20).tolist()
+        places = np.array(centres)
+        strongest, mean = np.moveaxis(roi.carry(np.stack([places, places + 1], 1), trust, 30, 20), 1, 0)
+        np.testing.assert_array_equal(mean, strongest + float(trust[1:].any()))
+        return strongest.tolist()
 
     assert carry(nothing, nothing, nothing) == [[15, 10]] * 3
     late = carry(nothing, nothing, nothing, (4, 5), nothing, (6, 7), nothing)
@@ -91,27 +141,23 @@ def test_carrying() -> None:
     # Whatever frame 0 has: its own flow is none.
     assert carry((9, 9), (4, 5)) == [[4, 5]] * 2
     assert carry(nothing) == [[15, 10]]
-    centres, trust = np.array([nothing, nothing, (4, 8), (8, 4), (0, 0)]), np.array([0, 0, 0.1, 0.5, 0.25])
-    assert roi.carry(centres, trust, 30, 20).tolist() == [[4, 8]] * 3 + [[6, 6], [4.5, 4.5]]
-    assert np.isnan(centres[0]).all()
+    one, trust = np.array([nothing, nothing, (4, 8), (8, 4), (0, 0)]), np.array([0, 0, 0.1, 0.5, 0.25])
+    places = np.stack([one, one], axis=1)
+    assert roi.carry(places, trust, 30, 20)[:, 0].tolist() == [[4, 8]] * 3 + [[6, 6], [4.5, 4.5]]
+    assert np.isnan(places[0]).all()
     assert not trust[0]
 
 
-def reflected(index: int, count: int) -> int:
-    """Reflect-101, by walking: gfedcb|abcdefgh|gfedcba."""
-    period = max(1, 2 * (count - 1))
-    index %= period
-    return index if index < count else period - index
-
-
-@pytest.mark.parametrize(("fps", "taps", "sigma"), [(120, 41, 6.5), (30, 11, 2.0), (25, 9, 1.7), (2, 1, 0.5)])
+@pytest.mark.parametrize(("fps", "taps"), [(120, 41), (30, 11), (25, 9), (15, 7), (12, 5), (6, 3), (2, 1)])
 @pytest.mark.parametrize("count", [1, 2, 7, 60])
-def test_smoothing(fps: float, taps: int, sigma: float, count: int) -> None:
+def test_smoothing(fps: float, taps: int, count: int) -> None:
     centres = np.random.default_rng(0).uniform(0, 300, (count, 2))
     half = taps // 2
-    weights = [np.exp(-(offset**2) / (2 * sigma**2)) for offset in range(-half, half + 1)]
     expected = [
-        sum(w * centres[reflected(n + k - half, count)] for k, w in enumerate(weights)) / sum(weights)
+        sum(
+            weight * centres[published.reflected(n + k - half, count)]
+            for k, weight in enumerate(published.gaussian(taps))
+        )
         for n in range(count)
     ]
     np.testing.assert_allclose(roi.smooth(centres, fps), expected, atol=1e-9)
@@ -145,18 +191,11 @@ def test_masked_flow(dtype: type) -> None:
     random = np.random.default_rng(0)
     flow = random.normal(size=(2, HEIGHT, WIDTH, 2)).astype(dtype)
     mask = (random.random((2, HEIGHT, WIDTH)) < 0.05).astype(np.uint8)
-    side = np.exp(-1 / (2 * 0.8**2))
-    taps = np.array([side, 1, side]) / (1 + 2 * side)
-    padded = np.pad(flow, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="reflect")  # NumPy's name for reflect-101
-    expected = sum(
-        taps[i] * taps[j] * padded[:, i : i + HEIGHT, j : j + WIDTH] for i in range(3) for j in range(3)
-    )
-    around = np.pad(mask, ((0, 0), (1, 1), (1, 1)))
-    grown = np.max([around[:, i : i + HEIGHT, j : j + WIDTH] for i in range(3) for j in range(3)], axis=0)
     found = roi.masked(flow, mask)
     assert found.dtype == np.float32
-    np.testing.assert_allclose(found, expected * grown[..., None], atol=1e-6)
-    assert not found[grown == 0].any()
+    expected = np.stack([published.inside(*one) for one in zip(flow, mask, strict=True)])
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert not found[expected == 0].any()
     np.testing.assert_array_equal(roi.masked(flow, 255 * mask), found)
 
 
@@ -235,23 +274,25 @@ def test_streaming_equals_the_whole(tmp_path: Path) -> None:
     masks = roi.Foreground().masks(images)
     stored = flows.quantise(motion) * np.float32(flows.SCALE)
     seen = roi.masked(stored, masks)
-    raw = roi.carry(*roi.positions(seen, 0.6, 0.25 * 80 / 320 * 120 / 60), 80, 45)
+    places = roi.carry(*roi.positions(seen, 0.25 * 80 / 320 * 120 / 60), 80, 45)
     with stage_files.open_stage(target, "roi") as file:
         np.testing.assert_array_equal(file["mask"][:], masks)
-        np.testing.assert_array_equal(file["roi_raw"][:], raw.astype(np.float32))
-        np.testing.assert_array_equal(file["roi"][:], roi.smooth(raw, 60).astype(np.float32))
+        np.testing.assert_array_equal(file["roi"][:], places.astype(np.float32))
         np.testing.assert_array_equal(file["flow_stats"][:], roi.statistics(seen))
-        np.testing.assert_allclose(
-            roi.clamp(file["roi"][:], (20, 20), 80, 45),
-            roi.centres(stored, masks, (20, 20), fps=60),
-            atol=1e-4,
-        )
+        for size in ((20, 20), (21, 33), (60, 20)):
+            whole = roi.centres(stored, masks, size, fps=60)
+            np.testing.assert_allclose(roi.read_centres(file, 0, 37, size), whole, atol=1e-4)
+            for begin, end in ((0, 1), (3, 9), (12, 24), (30, 37), (36, 37)):  # smoothed over 10 frames
+                part = roi.read_centres(file, begin, end, size)
+                np.testing.assert_array_equal(part, roi.read_centres(file, 0, 37, size)[begin:end])
+        plain = roi.read_centres(file, 0, 37, smoothed=False)
+        np.testing.assert_allclose(plain, 0.6 * places[:, 0] + 0.4 * places[:, 1], atol=1e-4)
         recorded = [file.attrs[key] for key in ("method", "alpha", "threshold", "power")]
         assert recorded == ["dis", 0.6, 0.25, 16]
         # The centre follows the disc.
         angles = np.arange(10, 37) / 8
         path = np.stack([40 + 20 * np.cos(angles), 22 + 9 * np.sin(angles)], 1)
-        assert np.abs(file["roi"][10:] - path).mean() < 5
+        assert np.abs(roi.read_centres(file, 10, 37) - path).mean() < 5
 
 
 def test_each_frame_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

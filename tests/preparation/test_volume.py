@@ -16,7 +16,7 @@ from crisp.preparation.volume import pack_volume
 from tests import stagefiles
 
 RGB = np.random.default_rng(0).integers(0, 256, (20, 6, 8, 3), np.uint8)
-NAMES = ["flow/dis", "flow_stats/dis", "mask", "rgb", "roi/dis", "roi_raw/dis"]
+NAMES = ["flow/dis", "flow_stats/dis", "mask", "rgb", "roi/dis"]
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_members_and_attributes(folder: Path) -> None:
         file.visit_links(lambda name: found.append(name) if not isinstance(file[name], h5py.Group) else None)
         assert sorted(found) == NAMES
         assert file["flow/dis"].attrs["scale"] == 1 / 128
-        assert file.attrs["fps"] == 120
+        assert file.attrs["fps"] == 2
         assert list(file.attrs["flow_methods"]) == ["dis"]
         link = file.get("flow/dis", getlink=True)
         assert (link.filename, link.path) == ("flow/dis.h5", "flow")
@@ -72,7 +72,7 @@ def test_pack_is_equal_and_by_itself(folder: Path, tmp_path: Path) -> None:
         for name in NAMES:
             np.testing.assert_array_equal(after[name], before[name])
         with h5py.File(path, "r") as file:
-            assert file.attrs["fps"] == 120
+            assert file.attrs["fps"] == 2
             assert file["flow/dis"].attrs["scale"] == 1 / 128
 
 

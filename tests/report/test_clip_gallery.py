@@ -73,11 +73,11 @@ def test_skeleton_is_drawn_where_the_joints_are(tmp_path: Path, norm: str) -> No
     clips = dataset(tmp_path, "pose")
     clips.augment = False
     clips.variant = dataclasses.replace(clips.variant, pose_norm=norm)
-    clips.readers["v"].pose_norm = norm
+    clips = clip_gallery._drawn(clips)
     with stage_files.open_stage(tmp_path / "pose.h5", "pose") as file:
         stored = file["pose"][:]
     begin = clips.draw(0).begin
-    found = clip_gallery._places(clips, "v", clips[0][0]["pose"].numpy().T)
+    found = clip_gallery._places(clips, clips[0][0]["pose"].numpy().T)
     expected = stored[begin : begin + 8, 3, :2] - (30, 20) + (16, 12)  # the ROI is the image's centre
     np.testing.assert_allclose(found[:, 3, :2], expected, atol=1e-4)
 

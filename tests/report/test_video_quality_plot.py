@@ -64,7 +64,7 @@ def test_frames_have_the_crop_and_strokes_are_shaded_and_named(lab: Lab, figures
     _, sheet, paths = figures[0].subfigs
     assert "decoded without warnings" in texts(figures[0])
     assert any("40 frames, 1.6 s" in text and "2 annotated strokes" in text for text in texts(figures[0]))
-    centre = roi.clamp(read_roi(study), (16, 24), 64, 48)
+    centre = read_roi(study)
     at = video_quality_plot.choose_frames(40, [Stroke(0, 10, "Hit"), Stroke(20, 30, "Push")])
     boxes = [axes.patches[-1] for axes in sheet.axes[: video_quality_plot.COLUMNS]]
     for frame, box in zip(at, boxes, strict=True):
@@ -80,7 +80,7 @@ def test_frames_have_the_crop_and_strokes_are_shaded_and_named(lab: Lab, figures
 
 def read_roi(study: Study) -> np.ndarray:
     with video_quality_plot.stage_files.open_stage(study.stage_file("train", "roi", "dis"), "roi") as file:
-        return file["roi"][:].astype(float)
+        return roi.read_centres(file, 0, 40, (16, 24))
 
 
 def test_warnings_of_decoding_are_told(lab: Lab, figures: list[Figure]) -> None:

@@ -116,6 +116,4 @@ def test_speeds_are_per_second_at_one_width(tmp_path: Path) -> None:
     stagefiles.write(tmp_path, np.zeros((4, 20, 40, 3), np.uint8), flow, fps=25)
     found = reference.speeds(tmp_path / "roi" / f"{stagefiles.METHOD}.h5")
     assert len(found) == 3, "the first frame has no flow"
-    with_blur = found / (25 * 320 / 40)
-    assert (with_blur > 0.5).all()
-    assert (with_blur < 2).all()
+    np.testing.assert_allclose(found / (25 * 320 / 40), 0.5)  # the blur leaves a quarter of 2

@@ -250,7 +250,7 @@ def test_added_flow_method_prepares_it_alone(done: Study) -> None:
 @pytest.mark.slow
 def test_volume_holds_what_is_prepared(done: Study) -> None:
     """The ROI jobs write it, with an added method, too; a deleted one comes back."""
-    assert members(done) == ["flow/dis", "flow_stats/dis", "mask", "rgb", "roi/dis", "roi_raw/dis"]
+    assert members(done) == ["flow/dis", "flow_stats/dis", "mask", "rgb", "roi/dis"]
     done.configure(preparation={**done.config["preparation"], "flow_methods": ["dis", "farneback"]})
     done.run()
     assert {"flow/dis", "flow/farneback", "roi/dis", "roi/farneback"} < set(members(done))
