@@ -66,7 +66,7 @@ def plot_explanations(path: str | Path, title: str, clips: Sequence[ExplainedCli
             1 + max(1, len(clips)), 1, height_ratios=[0.75, *(blocks or [0.4])], squeeze=False
         )[:, 0]
         top.text(0.1 / width, 0.65, fill(title, int(9 * width)), fontsize=11, weight="bold", va="center")
-        words = "bright: evidence for the predicted class (Grad-CAM), relative to the stream's strongest; dark: none"
+        words = "bright: evidence for the predicted class (Grad-CAM), dark: none; relative to the strongest"
         top.text(0.1 / width, 0.2, words, color=GREY, va="center")
         if not clips:
             parts[0].text(0.1 / width, 0.6, empty, color=GREY)
