@@ -119,6 +119,34 @@ def evaluate(
 
 
 @app.command(rich_help_panel=MODELS)
+def explain(
+    variant: Variant,
+    out: Annotated[Path, typer.Option(help="Picture to write.")],
+    samples: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SAMPLE]...",
+            help="Test samples, as in predictions.csv; default: one of each of the worst confusions.",
+        ),
+    ] = None,
+    study: StudyFile = HERE,
+    split: Split = "main",
+    seed: Seed = 1,
+    device: Device = "auto",
+) -> None:
+    """Plot what an evaluated variant looks at in test samples (Grad-CAM, attention).
+
+    Example: crisp explain twin --study config/mine/study.yaml --out explained.png
+    """
+    from crisp.evaluation.explain import explain_samples
+    from crisp.study.load import load_study
+
+    loaded = load_study(study)
+    explain_samples(loaded, loaded.variant(variant), loaded.split(split), seed, samples or [], out, device)
+    print(out)
+
+
+@app.command(rich_help_panel=MODELS)
 def detect(
     variant: Variant,
     study: StudyFile = HERE,

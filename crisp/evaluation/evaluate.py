@@ -13,6 +13,7 @@ from crisp.core.progress import progress
 from crisp.evaluation import (
     confusion_plot,
     decisions,
+    explain,
     metrics,
     per_class_table,
     predictions,
@@ -32,7 +33,8 @@ def evaluate_model(
     """Evaluate a trained variant on a split's test samples.
 
     Write ``predictions.csv``, ``metrics.json``, ``confusion.png``, ``reliability.png``,
-    ``per_class.html`` and, for a study with super-classes, ``super_confusion.png`` beside the model.
+    ``per_class.html``, ``explanations.png`` and, for a study with super-classes, ``super_confusion.png``
+    beside the model.
 
     Parameters
     ----------
@@ -80,6 +82,10 @@ def evaluate_model(
         confusion_plot.plot_super_confusion(folder / "super_confusion.png", figures["super_classes"], title)
     reliability_plot.reliability(folder / "reliability.png", figures["calibration"], title)
     per_class_table.per_class_table(folder / "per_class.html", figures, title)
+    picked = explain.examples(
+        predictions.read_predictions(folder / "predictions.csv", study.classes), study.classes
+    )
+    explain.plot_predictions(folder / explain.NAME, model, test, picked, study.classes, title)
     write_json(folder / "metrics.json", figures)
     return figures
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
+from crisp.evaluation.confusions import worst_confusions
 from crisp.evaluation.predictions import read_predictions
 from crisp.report import provenance, sample_counts_plot, summary_plot, worst_confusions_plot
 from crisp.report.comparisons import compare_variants, write_comparisons, write_comparisons_page
@@ -88,7 +89,7 @@ def write_study_report(study: Study, runs: Sequence[Run]) -> None:
         predictions = [
             one for run in of for one in read_predictions(run.folder / "predictions.csv", study.classes)
         ]
-        found = worst_confusions_plot.worst_confusions(predictions, study.classes)
+        found = worst_confusions(predictions, study.classes)
         worst_confusions_plot.plot_worst_confusions(
             study.results / "confusions" / f"{name}.png", study, name, found
         )

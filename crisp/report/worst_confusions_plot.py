@@ -2,62 +2,25 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from textwrap import fill, wrap
-from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import SubFigure
 
 from crisp.core import stage_files
 from crisp.core.plotting import GREY, ORANGE, picture, shortened
+from crisp.evaluation.confusions import EXAMPLES, Confusion
 from crisp.evaluation.predictions import Prediction
 from crisp.study.config import Study
 
-MOST = 5  # confusions shown
-EXAMPLES = 3  # strokes per confusion
 FRAMES = 3  # frames per stroke
 WIDTH = 12.4  # inches
 TEXT = 2.35
 COLUMNS = 30  # letters per line of text
 LINE = 0.17
 LONGEST = 40  # letters of a sample name above its frames
-
-
-class Confusion(NamedTuple):
-    """`times` of `total` predictions of a class are another class; with some examples.
-
-    `examples` has one prediction per stroke, highest score first.
-    """
-
-    label: str
-    predicted: str
-    times: int
-    total: int
-    examples: list[Prediction]
-
-
-def worst_confusions(predictions: Iterable[Prediction], classes: Sequence[str]) -> list[Confusion]:
-    """Return the `MOST` most frequent confusions over all given predictions (several seeds and folds).
-
-    Ties are broken by the larger share of the class.
-    """
-    totals: dict[str, int] = defaultdict(int)
-    wrong: dict[tuple[str, str], list[Prediction]] = defaultdict(list)
-    for one in predictions:
-        if one.correct is not None:
-            totals[one.label] += 1
-        if one.correct is False:
-            wrong[one.label, one.prediction].append(one)
-    found = []
-    for (label, predicted), confused in wrong.items():
-        column = classes.index(predicted)
-        ordered = sorted(confused, key=lambda one: (-one.scores[column], one.sample))
-        examples = list({one.sample: one for one in reversed(ordered)}.values())[::-1]
-        found.append(Confusion(label, predicted, len(confused), totals[label], examples[:EXAMPLES]))
-    return sorted(found, key=lambda one: (-one.times, one.total, one.label, one.predicted))[:MOST]
 
 
 def plot_worst_confusions(

@@ -9,6 +9,8 @@ import pytest
 from matplotlib.image import imread
 
 from crisp.core.errors import CrispError
+from crisp.evaluation import confusions
+from crisp.evaluation.confusions import worst_confusions
 from crisp.evaluation.predictions import Prediction
 from crisp.report import worst_confusions_plot
 from crisp.study.load import resolve_study
@@ -29,7 +31,7 @@ RIGHT = predicted("Hit", (1, 0, 0), "v:right")
 
 
 def test_most_frequent_first_with_the_surest_strokes_as_examples() -> None:
-    found = worst_confusions_plot.worst_confusions(
+    found = worst_confusions(
         [
             RIGHT,
             predicted("Hit", (0.2, 0.5, 0.3), "a"),
@@ -57,9 +59,9 @@ def test_no_more_than_fit() -> None:
         for label in classes[1:]
         for number in range(5)
     ]
-    found = worst_confusions_plot.worst_confusions(wrong, classes)
-    assert len(found) == worst_confusions_plot.MOST
-    assert all(len(one.examples) == worst_confusions_plot.EXAMPLES for one in found)
+    found = worst_confusions(wrong, classes)
+    assert len(found) == confusions.MOST
+    assert all(len(one.examples) == confusions.EXAMPLES for one in found)
 
 
 def test_picture_grows_by_a_row_a_confusion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +71,7 @@ def test_picture_grows_by_a_row_a_confusion(tmp_path: Path, monkeypatch: pytest.
     wrong = [predicted("Hit", (0, 1, 0), "v:0-9"), predicted("Push", (0, 0, 1), "v:0-9")]
     heights = []
     for count in (0, 1, 2):
-        found = worst_confusions_plot.worst_confusions([RIGHT, *wrong[:count]], CLASSES)
+        found = worst_confusions([RIGHT, *wrong[:count]], CLASSES)
         worst_confusions_plot.plot_worst_confusions("one.png", study, "twin", found)
         heights.append(imread("one.png").shape[0])
     assert heights == sorted(set(heights))
@@ -78,7 +80,7 @@ def test_picture_grows_by_a_row_a_confusion(tmp_path: Path, monkeypatch: pytest.
             "one.png",
             study,
             "twin",
-            worst_confusions_plot.worst_confusions([wrong[0]._replace(video="w")], CLASSES),
+            worst_confusions([wrong[0]._replace(video="w")], CLASSES),
         )
 
 
@@ -90,7 +92,7 @@ def test_names_are_no_formulas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     pictures = record(monkeypatch)
     for name in ODD:
         wrong = Prediction("v:0-9", "v", 0, 9, name, "b", False, np.array([0.0, 1.0]))
-        found = worst_confusions_plot.worst_confusions([wrong], (name, "b"))
+        found = worst_confusions([wrong], (name, "b"))
         worst_confusions_plot.plot_worst_confusions("one.png", study, name, found)
     for name, drawn in zip(ODD, pictures.values(), strict=True):
         assert any(name.split()[-1] in one.text for one in drawn)

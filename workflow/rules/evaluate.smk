@@ -39,6 +39,13 @@ rule evaluate:
             subcategory="{variant}",
             labels=of_model("per class"),
         ),
+        explanations=report(
+            f"{MODELS}/explanations.png",
+            caption="../report/explanations.rst",
+            category="Evaluation",
+            subcategory="{variant}",
+            labels=of_model("what the model looks at"),
+        ),
     log:
         f"{LOGS}/evaluate/{{variant}}-{{split}}-{{seed}}.log",
     benchmark:

@@ -1,0 +1,127 @@
+"""Where a model finds the evidence for a class: Grad-CAM of its streams, and its attention."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from captum.attr import LayerGradCam
+from torch import Tensor, nn
+from torch.nn import functional
+
+from crisp.core.errors import fail
+from crisp.models.attention import Attention
+
+INTERPOLATION = {1: "linear", 3: "trilinear"}  # by the number of axes
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The evidence of one clip for one class.
+
+    Attributes
+    ----------
+    heat : dict of str to ndarray, float32
+        Grad-CAM by stream, (T, H, W), for poses (T,): 0 = no evidence, 1 = the strongest of the stream.
+    attention : dict of str to ndarray, float32
+        Mask of each attention module by stream, (modules, T, H, W), mean over the channels, 0 to 1; only
+        streams with attention.
+    """
+
+    heat: dict[str, np.ndarray]
+    attention: dict[str, np.ndarray]
+
+
+def explain_clip(model: nn.Module, clip: Mapping[str, Tensor], target: int) -> Explanation:
+    """Return the evidence of a clip for a class.
+
+    Grad-CAM (Selvaraju et al., ICCV 2017): the feature maps of the last block of convolutions, each
+    weighted by the mean gradient of the class's logit, summed, negative values set to 0. Maps and masks
+    are interpolated to the size of the clip.
+
+    Parameters
+    ----------
+    model : Module
+        One of `crisp.models`, in evaluation mode.
+    clip : mapping of str to Tensor, float32
+        By stream, each (C, T, H, W), for poses (42, T).
+    target : int
+        Index of the class.
+
+    Returns
+    -------
+    Explanation
+
+    Raises
+    ------
+    CrispError
+        If the model has no blocks of convolutions for a stream.
+    """
+    device = next(model.parameters()).device
+    inputs = {stream: array.to(device)[None] for stream, array in clip.items()}
+    blocks = {stream: _blocks(model, stream) for stream in inputs}
+
+    def forward(*arrays: Tensor) -> Tensor:
+        return model(dict(zip(inputs, arrays, strict=True)))
+
+    heat = {}
+    for stream, stages in blocks.items():
+        cam = LayerGradCam(forward, stages[-1])
+        maps = cam.attribute(tuple(inputs.values()), target=target, relu_attributions=True)
+        shown = _resized(maps, inputs[stream].shape[2:])[0, 0]
+        heat[stream] = (shown / max(float(shown.max()), torch.finfo().tiny)).cpu().numpy()
+    return Explanation(heat, _attention(model, inputs, blocks))
+
+
+def _blocks(model: nn.Module, stream: str) -> nn.Sequential:
+    """Return the blocks of convolutions of a stream."""
+    trunk = getattr(model, stream, None) or getattr(model, "trunk", None)
+    blocks = getattr(trunk, "blocks", None)
+    if not isinstance(blocks, nn.Sequential):
+        raise fail(
+            "explain",
+            f"the model's evidence in stream {stream} cannot be shown",
+            "a model with blocks of convolutions",
+            type(model).__name__,
+            "choose another variant",
+        )
+    return blocks
+
+
+def _attention(
+    model: nn.Module, inputs: Mapping[str, Tensor], blocks: Mapping[str, nn.Sequential]
+) -> dict[str, np.ndarray]:
+    masks = {
+        stream: [part.to_mask for part in stages.modules() if isinstance(part, Attention)]
+        for stream, stages in blocks.items()
+    }
+    with _outputs([mask for some in masks.values() for mask in some]) as outputs, torch.inference_mode():
+        model(inputs)
+    return {
+        stream: np.stack([_mask(outputs[mask], inputs[stream].shape[2:]) for mask in some])
+        for stream, some in masks.items()
+        if some
+    }
+
+
+@contextmanager
+def _outputs(modules: list[nn.Sequential]) -> Iterator[dict[nn.Module, Tensor]]:
+    """Collect the outputs of modules while the model computes."""
+    found: dict[nn.Module, Tensor] = {}
+    hooks = [part.register_forward_hook(lambda part, _, out: found.update({part: out})) for part in modules]
+    try:
+        yield found
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _mask(logits: Tensor, size: torch.Size) -> np.ndarray:
+    return _resized(torch.sigmoid(logits).mean(dim=1, keepdim=True), size)[0, 0].cpu().numpy()
+
+
+def _resized(maps: Tensor, size: torch.Size) -> Tensor:
+    return functional.interpolate(maps.detach().float(), size, mode=INTERPOLATION[len(size)])
