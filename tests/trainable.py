@@ -29,6 +29,7 @@ CONTENT: dict[str, Any] = {
         {"name": "plain", "double_softmax": True},
         {"name": "pose", "model": "pose"},
         {"name": "three-stream", "model": "three-stream"},
+        {"name": "rgb-pose", "model": "rgb-pose", "pose_attention": True, "head": "pooled"},
     ],
     "training": {"epochs": 4, "batch_size": 4, "threads": 1, "learning_rate": 0.02},
 }
