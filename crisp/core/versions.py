@@ -18,7 +18,7 @@ STAGES = {
     "normalisation": 1,
     "train": 3,
     "evaluate": 3,
-    "detect": 2,
+    "detect": 3,
     "summary": 5,
     "quality": 2,
 }

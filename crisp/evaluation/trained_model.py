@@ -16,6 +16,8 @@ from crisp.training.devices import choose_device
 # Keys of a variant that decide on its layers and clips.
 ARCHITECTURE = (
     "model",
+    "input",
+    "network_size",
     "size",
     "flow",
     "norm_method",

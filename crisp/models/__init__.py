@@ -13,10 +13,12 @@ import torch
 from torch import nn
 
 from crisp.core.skeleton import POSE_CHANNELS
-from crisp.models.branch import CHANNELS, Branch, Trunk
+from crisp.models.branch import CHANNELS, Branch
 from crisp.models.initialisation import initialise
 from crisp.models.joined import Joined
+from crisp.models.network import Network
 from crisp.study.config import STREAMS, Study, Variant
+from crisp.study.networks import NETWORKS, TORCHVISION
 
 
 def build(variant: Variant, classes: int) -> nn.Module:
@@ -28,12 +30,14 @@ def build(variant: Variant, classes: int) -> nn.Module:
         If the variant's clips are too small for the model.
     """
     model = _untrained(variant, classes)
-    initialise(model, variant.init)
+    initialise(model, "torch" if variant.model in TORCHVISION else variant.init)
     # The fastest memory layout for 3-D convolutions (docs/training.md); it changes no value.
     return model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
 
 def _untrained(variant: Variant, classes: int) -> nn.Module:
+    if variant.model in NETWORKS:
+        return Network(variant, classes)
     streams = STREAMS[variant.model]
     if len(streams) == 1:
         return Branch(streams[0], variant, classes)
@@ -42,7 +46,7 @@ def _untrained(variant: Variant, classes: int) -> nn.Module:
 
 def widths(model: nn.Module) -> int:
     """Return the number of features that the last layer of a model takes, of all streams together."""
-    return sum(part.width for part in model.modules() if isinstance(part, Trunk))
+    return sum(model.widths)  # type: ignore[arg-type]
 
 
 def input_shape(stream: str, size: tuple[int, int, int]) -> tuple[int, ...]:

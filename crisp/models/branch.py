@@ -83,9 +83,8 @@ def _pooled(variant: Variant, dimensions: int) -> int:
         places = [length // by for length, by in zip(places, pool, strict=False)]
         least = [length * by for length, by in zip(least, pool, strict=False)]
     if min(places) < 1:
-        expected = f"at least {counted(least[0], 'frame')}" + (
-            f" and {least[1]}x{least[2]} px" if least[1:] else ""
-        )
+        pixels = f" and {least[1]}x{least[2]} px" if least[1:] else ""
+        expected = f"at least {counted(least[0], 'frame')}{pixels}"
         found = size if len(size) > 1 else size[0]
         raise fail("model", "clip is too small", expected, found, "raise size, or lower pooling")
     return math.prod(places)
@@ -107,6 +106,7 @@ class Branch(nn.Module):
         super().__init__()
         self.stream = stream
         self.trunk = Trunk(stream, variant)
+        self.widths = (self.trunk.width,)
         self.dropout = nn.Dropout(variant.dropout)
         self.head = nn.Linear(self.trunk.width, classes)
 

@@ -59,7 +59,8 @@ class Joined(nn.Module):
         for stream, trunk in trunks.items():
             self.add_module(stream, trunk)
         self.dropout = nn.Dropout(variant.dropout)
-        first, second, *more = [trunk.width for trunk in trunks.values()]
+        self.widths = tuple(trunk.width for trunk in trunks.values())
+        first, second, *more = self.widths
         self.head = Pairwise([first, second, *more], classes) if more else nn.Bilinear(first, second, classes)
 
     def features(self, streams: Mapping[str, Tensor]) -> tuple[Tensor, ...]:

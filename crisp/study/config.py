@@ -17,6 +17,7 @@ from crisp.core.errors import fail
 from crisp.core.files import parts_record
 from crisp.core.unicode_forms import existing
 from crisp.study import tables
+from crisp.study.networks import INPUTS, NETWORKS
 from crisp.study.schema import defaults
 from crisp.study.super_classes import SuperClasses, of_ttstroke21
 
@@ -45,6 +46,9 @@ class Variant:
 
     name: str
     model: str
+    input: str
+    network_size: tuple[int, int, int]
+    weights: str
     size: tuple[int, int, int]
     flow: str
     norm_method: str
@@ -77,8 +81,13 @@ class Variant:
 
     @property
     def attentive(self) -> bool:
-        """Return whether any trunk has attention, and so batch normalisation."""
+        """Return whether any trunk has attention."""
         return self.attention or self.pose_attention
+
+    @property
+    def normalises_batches(self) -> bool:
+        """Return whether any layer is a batch normalisation, whose batches need a variance."""
+        return self.attentive or (self.model in NETWORKS and NETWORKS[self.model].batch_norm)
 
     @property
     def pools(self) -> list[tuple[int, int, int]]:
@@ -89,7 +98,7 @@ class Variant:
     @property
     def streams(self) -> tuple[str, ...]:
         """Return the streams of the model: some of ``rgb``, ``flow`` and ``pose``."""
-        return STREAMS[self.model]
+        return STREAMS[self.model] if self.model in STREAMS else INPUTS[self.input or "rgb"]
 
 
 # Keys that distinguish two variants, besides model, flow method and normalisation.

@@ -9,6 +9,7 @@ from itertools import chain
 
 from crisp.core.errors import Fault
 from crisp.study.config import SHARED, STREAMS, Study, Training, Variant
+from crisp.study.networks import NETWORKS, TORCHVISION
 
 
 def contradictions(study: Study, where: str) -> list[Fault]:
@@ -70,6 +71,42 @@ def _blocks(study: Study, variant: Variant, place: str) -> Iterator[Fault]:  # n
             f"1 or {len(variant.filters)} items, as filters",
             str(len(variant.pooling)),
             "correct pooling or filters",
+        )
+
+
+def _networks(study: Study, variant: Variant, place: str) -> Iterator[Fault]:  # noqa: ARG001
+    """Check the keys of I3D and of torchvision's networks."""
+    used = {"input": variant.input, "network_size": variant.network_size, "weights": variant.weights}
+    for key, value in used.items():
+        names = TORCHVISION if key == "weights" else NETWORKS
+        if value and variant.model not in names:
+            yield Fault(
+                f"{place}, {key}",
+                f"model {variant.model} has no {key}",
+                f"one of the models {', '.join(names)}",
+                variant.model,
+                f"remove {key}, or choose another model",
+            )
+    if variant.model not in NETWORKS:
+        return
+    if variant.attentive or variant.head != "flatten":
+        what = f"attention and head are for CRISP's own trunks, and model {variant.model} has none"
+        yield Fault(place, what, remedy="remove these keys from the variant")
+    if variant.weights and variant.init_from:
+        yield Fault(place, "both weights and init_from give the initial weights", remedy="remove one of them")
+    if len(variant.network_size) not in (0, 3):
+        found = str(list(variant.network_size))
+        yield Fault(f"{place}, network_size", "bad size", "[frames, height, width]", found, "correct it")
+        return
+    size, facts = variant.network_size or variant.size, NETWORKS[variant.model]
+    least = facts.only or facts.least
+    if any(length < by for length, by in zip(size, least, strict=True)) or (facts.only and size != least):
+        yield Fault(
+            f"{place}, {'network_size' if variant.network_size else 'size'}",
+            f"{variant.model} does not take clips of this size",
+            f"{list(least)}" + ("" if facts.only else " or more"),
+            str(list(size)),
+            f"set network_size: {list(least)}, to which clips are resampled",
         )
 
 
@@ -176,6 +213,7 @@ VARIANT_RULES: tuple[Callable[[Study, Variant, str], Iterator[Fault]], ...] = (
     _attention_without_stream,
     _blocks,
     _too_small,
+    _networks,
     _shared_training,
     _nesterov_without_momentum,
 )

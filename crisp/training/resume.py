@@ -55,7 +55,7 @@ def inputs_digest(
         }
         for video in videos
     }
-    origin = files.sha256(variant.init_from) if Path(variant.init_from).is_file() else ""
+    origins = [path for path in (variant.init_from, variant.weights) if Path(path).is_file()]
     return digest(
         [
             STAGES["train"],
@@ -65,7 +65,7 @@ def inputs_digest(
             parts,
             scale,
             volumes,
-            origin,
+            *map(files.sha256, origins),
         ]
     )
 

@@ -99,7 +99,7 @@ class TrainStep:
         """Return the model as called: compiled and distributed if configured."""
         network = self.model
         if self.processes.count > 1:
-            if self.variant.attentive:
+            if self.variant.normalises_batches:
                 network = self.model = nn.SyncBatchNorm.convert_sync_batchnorm(self.model)
             network = self.exchange = nn.parallel.DistributedDataParallel(network)
         if self.settings.compile:
@@ -108,8 +108,8 @@ class TrainStep:
 
     @property
     def least(self) -> int:
-        """Return the minimum batch size: batch normalisation, used by attention, needs a variance."""
-        return 2 if self.variant.attentive else 1
+        """Return the minimum batch size: batch normalisation needs a variance."""
+        return 2 if self.variant.normalises_batches else 1
 
     def loss(
         self, logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None = None

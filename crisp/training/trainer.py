@@ -22,6 +22,7 @@ from crisp.core.errors import CrispError, fail
 from crisp.core.progress import progress
 from crisp.core.signals import ShutdownRequest, graceful_shutdown
 from crisp.core.words import counted
+from crisp.models.network import start_pretrained
 from crisp.study.config import Study, Variant
 from crisp.training import checkpoints, curves, finishing, lr_schedule, state_folder
 from crisp.training.callbacks import TrainingCallbacks
@@ -67,10 +68,12 @@ class Trainer:
         self.scale = read_scale(study, variant, split)
         parts = {name: part.samples for name, part in self.datasets.items()}
         self.digest = inputs_digest(study, variant, seed, parts, self.scale)
-        self._check_attention()
+        self._check_batches()
         torch.manual_seed(seed)
         self.learner = TrainStep(variant, len(study.classes), settings, device, processes)
         self.model, self.optimizer = self.learner.model, self.learner.optimizer
+        if variant.weights:
+            start_pretrained(self.model, variant)
         self.origin = checkpoints.start_from(self.model, variant, study.classes) if variant.init_from else {}
         self.weights = None
         if settings.balance != "none":
@@ -84,23 +87,24 @@ class Trainer:
         self.progress = Progress()
         self._shutdown = ShutdownRequest()
 
-    def _check_attention(self) -> None:
+    def _check_batches(self) -> None:
         """Check that batch normalisation gets batches with a variance."""
         where, settings = f"variant {self.variant.name}", self.settings
-        if not self.variant.attentive:
+        layers = "attention" if self.variant.attentive else f"model {self.variant.model}"
+        if not self.variant.normalises_batches:
             return
         if min(settings.batch_size, len(self.datasets["train"])) < 2:
             raise fail(
                 where,
-                "attention cannot learn from batches of one clip: batch normalisation needs their variance",
+                f"{layers} cannot learn from batches of one clip: batch normalisation needs their variance",
                 "training.batch_size of at least 2, and two training samples",
                 f"batch_size {settings.batch_size}, {len(self.datasets['train'])} training samples",
-                "raise batch_size, or set attention: false",
+                "raise batch_size, or choose a model without batch normalisation (attention: false)",
             )
         if self.processes.count > 1 and self.device.type != "cuda":
             raise fail(
                 where,
-                "attention cannot learn in several processes without GPUs: torch synchronises batch "
+                f"{layers} cannot learn in several processes without GPUs: torch synchronises batch "
                 "normalisation on GPUs only",
                 "GPUs, or one process",
                 f"{self.processes.count} processes on {self.device.type}",

@@ -11,6 +11,7 @@ import math
 from itertools import pairwise
 
 from crisp.study.config import Training, Variant
+from crisp.study.networks import NETWORKS
 
 MB = 2**20
 PROGRAM = 800  # MB of Python and its libraries; measured: 430 to 540
@@ -23,10 +24,17 @@ POSE_CHANNELS = 42
 # Memory per clip, in multiples of the largest feature maps (first convolution). Training keeps the maps of
 # all streams, with those of attention; inference keeps those of one stream.
 KEPT, KEPT_BY_ATTENTION, PASSING = 2.5, 5, 2
+PASSING_SHARE = 5  # of what training keeps; for the networks of others
 
 
 def parameters(variant: Variant, classes: int) -> int:
     """Return the number of weights of a variant's model, as `crisp.models.model_table` counts them."""
+    if variant.model in NETWORKS:
+        facts = NETWORKS[variant.model]
+        of_streams = [
+            facts.weights + (CHANNELS[stream] - 3) * facts.per_channel for stream in variant.streams
+        ]
+        return sum(of_streams) + len(of_streams) * (facts.features + 1) * classes
     count = sum(_trunk(stream, variant) for stream in variant.streams)
     width = variant.features if variant.head == "flatten" else variant.filters[-1]
     streams = len(variant.streams)
@@ -61,6 +69,18 @@ def _maps(variant: Variant) -> float:
     return 4 * variant.filters[0] * frames * height * width / MB if variant.model != "pose" else 0.0
 
 
+def _kept(variant: Variant) -> float:
+    """Return MB of the feature maps that training keeps per clip and stream."""
+    if variant.model in NETWORKS:
+        return NETWORKS[variant.model].kept * math.prod(variant.network_size or variant.size) / MB
+    return (KEPT + (KEPT_BY_ATTENTION if variant.attention else 0)) * _maps(variant)
+
+
+def _passing(variant: Variant) -> float:
+    """Return MB of the feature maps that inference holds at a time per clip."""
+    return _kept(variant) / PASSING_SHARE if variant.model in NETWORKS else PASSING * _maps(variant)
+
+
 def training_memory(variant: Variant, classes: int, training: Training, gpu: bool) -> int:
     """Return the memory of a training: its processes, and the batches prefetched by each loader.
 
@@ -86,9 +106,8 @@ def training_memory(variant: Variant, classes: int, training: Training, gpu: boo
         process = ON_GPU + 3 * weights
     else:
         streams = sum(stream in CHANNELS for stream in variant.streams)
-        kept = KEPT + (KEPT_BY_ATTENTION if variant.attention else 0)
         # Weights, gradients, momentum, and the best weights so far.
-        process = PROGRAM + 4 * weights + -(-share // training.accumulate) * kept * streams * _maps(variant)
+        process = PROGRAM + 4 * weights + -(-share // training.accumulate) * streams * _kept(variant)
     clip = REGION * frames * height * width / MB
     loaders = 2 * training.workers * (LOADER + share * clip)  # for training and validation
     return int(training.gpus * (process + loaders + 2 * share * clip))
@@ -115,5 +134,5 @@ def inference_memory(variant: Variant, classes: int, batch_size: int, gpu: bool)
     frames, height, width = variant.size
     weights = 4 * parameters(variant, classes) / MB
     clip = REGION * frames * height * width / MB
-    maps = 0.0 if gpu else PASSING * batch_size * _maps(variant)
+    maps = 0.0 if gpu else batch_size * _passing(variant)
     return int((ON_GPU if gpu else PROGRAM) + 2 * weights + maps + batch_size * clip)

@@ -390,3 +390,25 @@ def test_training_keys_of_a_variant_that_make_no_sense(training: dict[str, Any],
 def test_layers_that_make_no_sense(variant: dict[str, Any], what: str) -> None:
     dataset = {**content()["dataset"], "poses": "poses"}
     assert what in faults(dataset=dataset, variants=[{"name": "a", **variant}])
+
+
+@pytest.mark.parametrize(
+    ("variant", "what"),
+    [
+        ({"model": "twin", "input": "flow"}, "input: model twin has no input"),
+        ({"model": "i3d", "weights": "kinetics400"}, "weights: model i3d has no weights"),
+        ({"model": "mvit_v2_s"}, "size: mvit_v2_s does not take clips of this size"),
+        ({"model": "s3d", "network_size": [16, 112, 112]}, "expected: [14, 224, 224] or more"),
+        ({"model": "r3d_18", "network_size": [16]}, "network_size: bad size"),
+        ({"model": "r3d_18", "attention": True}, "attention and head are for CRISP's own trunks"),
+        ({"model": "r3d_18", "weights": "kinetics400", "init_from": "m.pt"}, "both weights and init_from"),
+    ],
+)
+def test_keys_of_other_networks_that_make_no_sense(variant: dict[str, Any], what: str) -> None:
+    assert what in faults(variants=[{"name": "a", **variant}])
+
+
+def test_streams_of_other_networks() -> None:
+    variants = [{"name": name or "none", "model": "i3d", "input": name} for name in ("", "flow", "rgb-flow")]
+    made = load.resolve_study(content(variants=variants))
+    assert [one.streams for one in made.variants] == [("rgb",), ("flow",), ("rgb", "flow")]

@@ -49,16 +49,17 @@ def check_models(study: Study, study_file: str | Path) -> list[Fault]:
     single = [
         variant.name
         for variant in study.variants
-        if variant.attentive and study.training_of(variant).batch_size < 2
+        if variant.normalises_batches and study.training_of(variant).batch_size < 2
     ]
     if single:
         faults.append(
             Fault(
                 f"{study_file}, training.batch_size",
-                "attention cannot learn from batches of one clip: batch normalisation needs their variance",
+                "attention and batch normalisation cannot learn from batches of one clip: they need "
+                "a variance",
                 "2 or more",
                 "1",
-                f"raise it, or set attention: false in {', '.join(single)}",
+                f"raise it, or set attention: false or another model in {', '.join(single)}",
             )
         )
     for variant in study.variants:
