@@ -33,7 +33,17 @@ def _padded(maps: Tensor, kernel: Sequence[int], stride: Sequence[int]) -> Tenso
 
 
 class Unit(nn.Module):
-    """Convolution without bias, batch normalisation and ReLU."""
+    """Convolution without bias, batch normalisation and ReLU.
+
+    Parameters
+    ----------
+    before, after : int
+        Channels of the maps.
+    kernel : int
+        Length of the kernel along each dimension.
+    stride : int
+        Stride along each dimension.
+    """
 
     def __init__(self, before: int, after: int, kernel: int, stride: int = 1) -> None:
         super().__init__()
