@@ -29,9 +29,9 @@ from torch.nn import functional
 
 from crisp.clips import normalisation
 from crisp.clips.dataloader import Batch
-from crisp.models.twin import Twin
+from crisp.models.joined import Joined
 from crisp.study import tables, training_samples
-from crisp.study.config import Study
+from crisp.study.config import Study, Variant
 from crisp.study.load import resolve_study
 from crisp.study.samples import Sample
 from crisp.study.tables import VideoRow
@@ -43,11 +43,11 @@ SIZE, CLASSES = (100, 120, 120), 21
 METHOD = "dis"
 
 
-class Published(Twin):
+class Published(Joined):
     """The Twin as published: each ReLU before its pooling, and no layout of its own."""
 
     def __init__(self, size: tuple[int, int, int], classes: int) -> None:
-        super().__init__(size, classes)
+        super().__init__(("rgb", "flow"), Variant.from_config({"name": "twin", "size": size}), classes)
         for trunk in (self.rgb, self.flow):
             for block in trunk.blocks:
                 block[1], block[2] = block[2], block[1]

@@ -29,6 +29,9 @@ CONTENT: dict[str, Any] = {
         {"name": "plain", "double_softmax": True},
         {"name": "pose", "model": "pose"},
         {"name": "three-stream", "model": "three-stream"},
+        {"name": "rgb-pose", "model": "rgb-pose", "pose_attention": True, "head": "pooled"},
+        {"name": "i3d", "model": "i3d", "input": "rgb-flow"},
+        {"name": "r3d", "model": "r3d_18", "network_size": [4, 16, 16]},
     ],
     "training": {"epochs": 4, "batch_size": 4, "threads": 1, "learning_rate": 0.02},
 }

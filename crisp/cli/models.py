@@ -31,7 +31,7 @@ from crisp.core.words import counted
 def models(study: StudyFile = HERE, as_json: AsJson = False) -> None:
     """Print the study's variants with their parameter counts and input shapes.
 
-    Example: crisp models --study config/ttstroke21.yaml
+    Example: crisp models --study config/ttstroke21-published.yaml
     """
     from crisp.models import model_table
     from crisp.study.load import load_study

@@ -164,7 +164,7 @@ def _find(
     for video, reader in progress(videos.items(), "videos", variant.name, len(videos)):
         stride = stride_frames(study.detection.stride, reader.fps)
         probabilities = frame_probabilities(
-            model, reader, variant.size, normalised, stride, study.training.batch_size
+            model, reader, variant.size, normalised, stride, study.training_of(variant).batch_size
         )
         frames[video] = len(probabilities)
         for rule in decisions.RULES:

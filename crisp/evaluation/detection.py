@@ -147,7 +147,8 @@ def _batches(
 def decide_frames(probabilities: Probabilities, rule: str, fps: float, settings: Detection) -> Decided:
     """Smooth the class probabilities of a video's frames and find the best class of each.
 
-    The smoothing covers 2 round(x fps / 2) + 1 frames, using only known ones; x is
+    The smoothing covers round(x fps) frames, using only known ones (one more before the frame than after it
+    if their number is even, as published for 150); x is
     `settings.gaussian` for ``gaussian`` and `settings.smoothing` for ``vote`` (share of the frames
     with this best class) and ``mean``. ``no_window`` does not smooth. Ties are broken by
     the higher mean, then the lower index.
@@ -220,8 +221,8 @@ def stride_frames(seconds: float, fps: float) -> int:
 
 
 def kernel_frames(seconds: float, fps: float) -> int:
-    """Return the smoothing length in frames, always odd: 2 round(seconds fps / 2) + 1."""
-    return 2 * math.floor(seconds * fps / 2 + 0.5) + 1
+    """Return the smoothing length in frames, round(seconds fps), at least 1."""
+    return max(1, math.floor(seconds * fps + 0.5))
 
 
 def find_strokes(

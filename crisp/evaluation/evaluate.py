@@ -63,7 +63,7 @@ def evaluate_model(
     model, about = model_with_settings(study, variant, split, seed, device)
     test = study_dataset(study, variant, split, "test", seed)
     probabilities = [
-        window_probabilities(model, test, sample, study.training.batch_size)
+        window_probabilities(model, test, sample, study.training_of(variant).batch_size)
         for sample in progress(test.samples, "samples", variant.name, len(test))
     ]
     trained = study_dataset(study, variant, split, "train", seed).labels

@@ -13,6 +13,23 @@ from crisp.study.config import Study, Variant
 from crisp.training.checkpoints import load_model
 from crisp.training.devices import choose_device
 
+# Keys of a variant that decide on its layers and clips.
+ARCHITECTURE = (
+    "model",
+    "input",
+    "network_size",
+    "size",
+    "flow",
+    "norm_method",
+    "attention",
+    "pose_attention",
+    "attention_blocks",
+    "filters",
+    "pooling",
+    "features",
+    "head",
+)
+
 
 def trained_model(study: Study, variant: Variant, split: str, seed: int, device: str) -> nn.Module:
     """Load the trained model of a variant.
@@ -73,15 +90,14 @@ def _check(study: Study, variant: Variant, split: str, about: dict[str, Any], pa
     """Reject a model whose clips or classes differ from the study's."""
     expected = {
         "classes": list(study.classes),
-        "size": list(variant.size),
-        **{key: getattr(variant, key) for key in ("model", "attention", "flow", "norm_method")},
+        **{key: value for key, value in variant.plain().items() if key in ARCHITECTURE},
         "normalisation": read_scale(study, variant, split),
     }
     if "pose" in variant.streams:
         expected["pose_norm"] = variant.pose_norm
     # Older model files lack newer keys; use the defaults.
     of_model = Variant.from_config(about["variant"])
-    found = {**vars(of_model), "size": list(of_model.size), **about}
+    found = {**of_model.plain(), **about}
     other = [key for key in expected if found[key] != expected[key]]
     if other:
         raise fail(

@@ -7,7 +7,6 @@ Its `features` (the input of the last layer) are separate from its `head`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -16,18 +15,10 @@ from torch import nn
 from crisp.core.skeleton import POSE_CHANNELS
 from crisp.models.branch import CHANNELS, Branch
 from crisp.models.initialisation import initialise
-from crisp.models.pose import Pose
-from crisp.models.three_stream import ThreeStream
-from crisp.models.twin import Twin
-from crisp.study.config import Study, Variant
-
-MODELS: dict[str, Callable[[Variant, int], nn.Module]] = {
-    "rgb": lambda variant, classes: Branch("rgb", variant.size, classes, variant.attention),
-    "flow": lambda variant, classes: Branch("flow", variant.size, classes, variant.attention),
-    "twin": lambda variant, classes: Twin(variant.size, classes, variant.attention),
-    "pose": lambda variant, classes: Pose(variant.size[0], classes),
-    "three-stream": lambda variant, classes: ThreeStream(variant.size, classes, variant.attention),
-}
+from crisp.models.joined import Joined
+from crisp.models.network import Network
+from crisp.study.config import STREAMS, Study, Variant
+from crisp.study.networks import NETWORKS, TORCHVISION
 
 
 def build(variant: Variant, classes: int) -> nn.Module:
@@ -38,10 +29,24 @@ def build(variant: Variant, classes: int) -> nn.Module:
     CrispError
         If the variant's clips are too small for the model.
     """
-    model = MODELS[variant.model](variant, classes)
-    initialise(model, variant.init)
+    model = _untrained(variant, classes)
+    initialise(model, "torch" if variant.model in TORCHVISION else variant.init)
     # The fastest memory layout for 3-D convolutions (docs/training.md); it changes no value.
     return model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+
+
+def _untrained(variant: Variant, classes: int) -> nn.Module:
+    if variant.model in NETWORKS:
+        return Network(variant, classes)
+    streams = STREAMS[variant.model]
+    if len(streams) == 1:
+        return Branch(streams[0], variant, classes)
+    return Joined(streams, variant, classes)
+
+
+def widths(model: nn.Module) -> int:
+    """Return the number of features that the last layer of a model takes, of all streams together."""
+    return sum(model.widths)  # type: ignore[arg-type]
 
 
 def input_shape(stream: str, size: tuple[int, int, int]) -> tuple[int, ...]:

@@ -6,25 +6,35 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+CONVOLUTION = {1: nn.Conv1d, 3: nn.Conv3d}
+NORM = {1: nn.BatchNorm1d, 3: nn.BatchNorm3d}
+POOL = {1: nn.MaxPool1d, 3: nn.MaxPool3d}
+LINEAR = {1: "linear", 3: "trilinear"}
 
-def _activated(before: int, after: int, kernel: int) -> tuple[nn.BatchNorm3d, nn.ReLU, nn.Conv3d]:
+
+def _activated(before: int, after: int, kernel: int, dimensions: int) -> tuple[nn.Module, ...]:
     """BatchNorm, ReLU and a convolution without bias that keeps the size."""
-    convolution = nn.Conv3d(before, after, kernel, padding=kernel // 2, bias=False)
-    return nn.BatchNorm3d(before), nn.ReLU(), convolution
+    convolution = CONVOLUTION[dimensions](before, after, kernel, padding=kernel // 2, bias=False)
+    return NORM[dimensions](before), nn.ReLU(), convolution
 
 
 class Residual(nn.Module):
-    """Residual block: 1x1x1 to a quarter of the channels, 3x3x3, 1x1x1 back, plus the unchanged input."""
+    """Residual block: 1x1x1 to a quarter of the channels, 3x3x3, 1x1x1 back, plus the unchanged input.
 
-    def __init__(self, channels: int) -> None:
+    With one dimension its convolutions are of 1, 3 and 1.
+    """
+
+    def __init__(self, channels: int, dimensions: int = 3) -> None:
         super().__init__()
         inner = -(-channels // 4)
         self.path = nn.Sequential(
-            *_activated(channels, inner, 1), *_activated(inner, inner, 3), *_activated(inner, channels, 1)
+            *_activated(channels, inner, 1, dimensions),
+            *_activated(inner, inner, 3, dimensions),
+            *_activated(inner, channels, 1, dimensions),
         )
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Map feature maps (B, C, T, H, W) to maps of the same shape."""
+        """Map feature maps (B, C, T, H, W) or (B, C, T) to maps of the same shape."""
         return maps + self.path(maps)
 
 
@@ -44,22 +54,30 @@ class Attention(nn.Module):
     ----------
     channels : int
         Channels of the feature maps.
+    dimensions : {1, 3}
+        3 for video, 1 for poses: every layer then works along time only.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, dimensions: int = 3) -> None:
         super().__init__()
-        self.entry = Residual(channels)
-        self.trunk = nn.Sequential(Residual(channels), Residual(channels))
-        self.pool = nn.MaxPool3d(3, stride=2, padding=1)
-        self.down = nn.ModuleList([Residual(channels), Residual(channels)])
-        self.bottom = nn.Sequential(Residual(channels), Residual(channels))
-        self.skip = nn.ModuleList([Residual(channels), Residual(channels)])
-        self.up = nn.ModuleList([Residual(channels), Residual(channels)])
-        self.to_mask = nn.Sequential(*_activated(channels, channels, 1), *_activated(channels, channels, 1))
-        self.exit = Residual(channels)
+
+        def two() -> list[Residual]:
+            return [Residual(channels, dimensions), Residual(channels, dimensions)]
+
+        self.entry = Residual(channels, dimensions)
+        self.trunk = nn.Sequential(*two())
+        self.pool = POOL[dimensions](3, stride=2, padding=1)
+        self.down = nn.ModuleList(two())
+        self.bottom = nn.Sequential(*two())
+        self.skip = nn.ModuleList(two())
+        self.up = nn.ModuleList(two())
+        self.to_mask = nn.Sequential(
+            *_activated(channels, channels, 1, dimensions), *_activated(channels, channels, 1, dimensions)
+        )
+        self.exit = Residual(channels, dimensions)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Map feature maps (B, C, T, H, W) to maps of the same shape."""
+        """Map feature maps (B, C, T, H, W) or (B, C, T) to maps of the same shape."""
         x = self.entry(maps)
         a = self.down[0](self.pool(x))
         b = self.down[1](self.pool(a))
@@ -71,4 +89,4 @@ class Attention(nn.Module):
 
 
 def _resized(maps: Tensor, like: Tensor) -> Tensor:
-    return functional.interpolate(maps, like.shape[2:], mode="trilinear", align_corners=True)
+    return functional.interpolate(maps, like.shape[2:], mode=LINEAR[like.dim() - 2], align_corners=True)

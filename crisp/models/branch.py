@@ -2,91 +2,118 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 from crisp.core.errors import fail
-from crisp.models.attention import Attention
+from crisp.core.skeleton import POSE_CHANNELS
+from crisp.core.words import counted
+from crisp.models.attention import CONVOLUTION, POOL, Attention
+from crisp.study.config import Variant
 
 CHANNELS = {"rgb": 3, "flow": 2}
-FILTERS = (30, 60, 80)
-FEATURES = 500
 
 
 class Trunk(nn.Module):
-    """Map a clip of one stream to 500 features (Martin et al., Multimedia Tools and Applications, 2020).
+    """Map the clips of one stream to features (Martin et al., Multimedia Tools and Applications, 2020).
 
-    Three times Conv3d 3x3x3 + ReLU + MaxPool 2 (+ attention), each a member of `blocks`, then a fully
-    connected layer + ReLU. The ReLU follows the pooling: same result with an eighth of the values.
+    As published three times a convolution of 3 + ReLU + MaxPool 2 (+ attention), each a member of `blocks`,
+    then a fully connected layer to 500 features + ReLU. Convolutions are 3-D for video and 1-D, along time,
+    for poses. In video the ReLU follows the pooling: same result with an eighth of the values.
 
     Parameters
     ----------
-    channels : int
-        Channels of the stream.
-    size : (frames, height, width)
-        Size of the clips.
-    attention : bool
-        Whether an attention module follows each pooling.
+    stream : {"rgb", "flow", "pose"}
+    variant : Variant
+        Its `size`, `filters`, `pooling`, `features`, `head`, `attention`, `attention_blocks` and
+        `pose_attention` are used.
+
+    Attributes
+    ----------
+    width : int
+        Number of features: `features`, or with the head ``pooled`` the last of `filters`, as the mean of each
+        map then replaces the fully connected layer.
 
     Raises
     ------
     CrispError
-        If a clip is too small for the three poolings.
+        If a clip is too small for the poolings.
     """
 
-    def __init__(self, channels: int, size: tuple[int, int, int], attention: bool = False) -> None:
+    def __init__(self, stream: str, variant: Variant) -> None:
         super().__init__()
-        shrink = 2 ** len(FILTERS)
-        pooled = [length // shrink for length in size]
-        if min(pooled) < 1:
-            raise fail(
-                "model",
-                "clip is too small",
-                f"at least {shrink} frames and {shrink}x{shrink} px",
-                size,
-                "raise size",
-            )
+        video, filters = stream in CHANNELS, variant.filters
+        dimensions = 3 if video else 1
+        pools = [pool[:dimensions] for pool in variant.pools]
+        size = _pooled(variant, dimensions)
+        attentive = variant.attention if video else variant.pose_attention
+        first = len(filters) - (variant.attention_blocks or len(filters))
         self.blocks = nn.Sequential()
-        for before, after in zip((channels, *FILTERS), FILTERS, strict=False):
-            block = nn.Sequential(nn.Conv3d(before, after, 3, padding=1), nn.MaxPool3d(2), nn.ReLU())
-            if attention:
-                block.append(Attention(after))
+        channels = (CHANNELS.get(stream, POSE_CHANNELS), *filters)
+        for number, (before, after, pool) in enumerate(zip(channels, filters, pools, strict=False)):
+            layers = [nn.ReLU(), POOL[dimensions](pool)]
+            block = nn.Sequential(
+                CONVOLUTION[dimensions](before, after, 3, padding=1), *(layers[::-1] if video else layers)
+            )
+            if attentive and number >= first:
+                block.append(Attention(after, dimensions))
             self.blocks.append(block)
-        self.dense = nn.Linear(FILTERS[-1] * pooled[0] * pooled[1] * pooled[2], FEATURES)
+        self.video = video
+        self.pooled = variant.head == "pooled"
+        self.width = filters[-1] if self.pooled else variant.features
+        if not self.pooled:
+            self.dense = nn.Linear(filters[-1] * size, self.width)
 
     def forward(self, clip: Tensor) -> Tensor:
-        """Map clips (B, C, T, H, W) to features (B, 500)."""
-        maps = self.blocks(clip.contiguous(memory_format=torch.channels_last_3d))
-        return torch.relu(self.dense(maps.flatten(1)))
+        """Map clips (B, C, T, H, W), or poses (B, 42, T), to features (B, width)."""
+        if self.video:
+            clip = clip.contiguous(memory_format=torch.channels_last_3d)
+        maps = self.blocks(clip).flatten(2)
+        return maps.mean(dim=2) if self.pooled else torch.relu(self.dense(maps.flatten(1)))
+
+
+def _pooled(variant: Variant, dimensions: int) -> int:
+    """Return the number of places in a map of the last block."""
+    size, least = variant.size[:dimensions], [1] * dimensions
+    places = list(size)
+    for pool in variant.pools:
+        places = [length // by for length, by in zip(places, pool, strict=False)]
+        least = [length * by for length, by in zip(least, pool, strict=False)]
+    if min(places) < 1:
+        pixels = f" and {least[1]}x{least[2]} px" if least[1:] else ""
+        expected = f"at least {counted(least[0], 'frame')}{pixels}"
+        found = size if len(size) > 1 else size[0]
+        raise fail("model", "clip is too small", expected, found, "raise size, or lower pooling")
+    return math.prod(places)
 
 
 class Branch(nn.Module):
-    """The model of a single stream, ``rgb`` or ``flow``.
+    """The model of a single stream.
 
     Parameters
     ----------
-    stream : {"rgb", "flow"}
-    size : (frames, height, width)
+    stream : {"rgb", "flow", "pose"}
+    variant : Variant
+        As for `Trunk`, with its `dropout`.
     classes : int
         Number of outputs.
-    attention : bool
-        As for `Trunk`.
     """
 
-    def __init__(
-        self, stream: str, size: tuple[int, int, int], classes: int, attention: bool = False
-    ) -> None:
+    def __init__(self, stream: str, variant: Variant, classes: int) -> None:
         super().__init__()
         self.stream = stream
-        self.trunk = Trunk(CHANNELS[stream], size, attention)
-        self.head = nn.Linear(FEATURES, classes)
+        self.trunk = Trunk(stream, variant)
+        self.widths = (self.trunk.width,)
+        self.dropout = nn.Dropout(variant.dropout)
+        self.head = nn.Linear(self.trunk.width, classes)
 
     def features(self, streams: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
-        """Return the input of the head: one tensor (B, 500)."""
-        return (self.trunk(streams[self.stream]),)
+        """Return the input of the head: one tensor (B, width)."""
+        return (self.dropout(self.trunk(streams[self.stream])),)
 
     def forward(self, streams: Mapping[str, Tensor]) -> Tensor:
-        """Map clips by stream, each (B, C, T, H, W), to logits (B, classes)."""
+        """Map clips by stream to logits (B, classes)."""
         return self.head(*self.features(streams))

@@ -28,7 +28,7 @@ def initialise(model: nn.Module, init: str) -> None:
     for name, layer in model.named_modules():
         if isinstance(layer, nn.Bilinear):
             nn.init.normal_(layer.weight, std=LAST * (layer.in1_features * layer.in2_features) ** -0.5)
-        elif name == "head" and isinstance(layer, nn.Linear):
+        elif name.split(".")[0] == "head" and isinstance(layer, nn.Linear):
             nn.init.normal_(layer.weight, std=LAST * layer.in_features**-0.5)
         elif isinstance(layer, nn.Conv3d | nn.Conv1d | nn.Linear):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
@@ -42,6 +42,6 @@ def initialise(model: nn.Module, init: str) -> None:
         if isinstance(part, Residual):
             *_, last = part.parameters()
             nn.init.zeros_(last)
-        elif isinstance(part, Trunk):
+        elif isinstance(part, Trunk) and not part.pooled:
             masks = sum(isinstance(inner, Attention) for inner in part.modules())
             part.dense.weight.data.div_(MASK**masks)

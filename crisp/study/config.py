@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property, reduce
 from operator import getitem
 from pathlib import Path
@@ -17,7 +17,8 @@ from crisp.core.errors import fail
 from crisp.core.files import parts_record
 from crisp.core.unicode_forms import existing
 from crisp.study import tables
-from crisp.study.schema import schema
+from crisp.study.networks import INPUTS, NETWORKS
+from crisp.study.schema import defaults
 from crisp.study.super_classes import SuperClasses, of_ttstroke21
 
 STREAMS = {
@@ -25,8 +26,18 @@ STREAMS = {
     "flow": ("flow",),
     "twin": ("rgb", "flow"),
     "pose": ("pose",),
+    "rgb-pose": ("rgb", "pose"),
+    "flow-pose": ("flow", "pose"),
     "three-stream": ("rgb", "flow", "pose"),
 }
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
+
+
+def _thawed(value: Any) -> Any:
+    return list(map(_thawed, value)) if isinstance(value, tuple) else value
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,9 @@ class Variant:
 
     name: str
     model: str
+    input: str
+    network_size: tuple[int, int, int]
+    weights: str
     size: tuple[int, int, int]
     flow: str
     norm_method: str
@@ -42,23 +56,49 @@ class Variant:
     flip: bool
     spread: float
     attention: bool
+    pose_attention: bool
+    attention_blocks: int
+    filters: tuple[int, ...]
+    pooling: tuple[int | tuple[int, int, int], ...]
+    features: int
+    head: str
     init: str
     init_from: str
     double_softmax: bool
     pose_norm: str
+    dropout: float
+    training: dict[str, Any] = field(hash=False)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Variant:
         """Create a variant from its keys in a study file; missing keys have the schema's default."""
-        keys = schema()["$defs"]["variant"]["properties"]
-        defaults = {key: rule["default"] for key, rule in keys.items() if "default" in rule}
-        merged = {**defaults, **config}
-        return cls(**{**merged, "size": tuple(merged["size"])})
+        merged = {**defaults("defaults"), **config}
+        return cls(**{key: _frozen(value) for key, value in merged.items()})
+
+    def plain(self) -> dict[str, Any]:
+        """Return the keys as a study file has them, with lists."""
+        return {field.name: _thawed(getattr(self, field.name)) for field in fields(self)}
+
+    @property
+    def attentive(self) -> bool:
+        """Return whether any trunk has attention."""
+        return self.attention or self.pose_attention
+
+    @property
+    def normalises_batches(self) -> bool:
+        """Return whether any layer is a batch normalisation, whose batches need a variance."""
+        return self.attentive or (self.model in NETWORKS and NETWORKS[self.model].batch_norm)
+
+    @property
+    def pools(self) -> list[tuple[int, int, int]]:
+        """Return the pooling of each block of a trunk, (frames, height, width)."""
+        given = self.pooling * len(self.filters) if len(self.pooling) == 1 else self.pooling
+        return [(pool, pool, pool) if isinstance(pool, int) else pool for pool in given]
 
     @property
     def streams(self) -> tuple[str, ...]:
         """Return the streams of the model: some of ``rgb``, ``flow`` and ``pose``."""
-        return STREAMS[self.model]
+        return STREAMS[self.model] if self.model in STREAMS else INPUTS[self.input or "rgb"]
 
 
 # Keys that distinguish two variants, besides model, flow method and normalisation.
@@ -67,7 +107,7 @@ OTHER_KEYS = [key.name for key in fields(Variant) if key.name not in ("name", "m
 
 @dataclass(frozen=True)
 class Training:
-    """The optimisation: SGD with Nesterov momentum."""
+    """The optimisation, and how its steps are computed."""
 
     epochs: int
     batch_size: int
@@ -75,8 +115,11 @@ class Training:
     schedule: str
     patience: int
     early_stop: int
+    optimiser: str
     momentum: float
+    nesterov: bool
     weight_decay: float
+    label_smoothing: float
     gradient_clip: float
     balance: str
     accumulate: int
@@ -91,6 +134,8 @@ class Training:
 
 # Keys of `training` that change no result: only how clips are loaded and steps are computed.
 NO_RESULT = ("workers", "gpus", "cache_gb", "tensorboard")
+# Those that no variant can change: all jobs of a rule take the same of a machine.
+SHARED = (*NO_RESULT, "threads")
 
 
 @dataclass(frozen=True)
@@ -294,7 +339,7 @@ class Study:
             if "flow" in variant.streams:
                 groups.setdefault(replace(variant, name="", flow="", norm_method=""), []).append(variant)
         several = {shared: group for shared, group in groups.items() if len(group) > 1}
-        keys = [key for key in OTHER_KEYS if len({getattr(shared, key) for shared in several}) > 1]
+        keys = [key for key in OTHER_KEYS if len({repr(getattr(shared, key)) for shared in several}) > 1]
         return {
             ", ".join([shared.model, *(f"{key} {getattr(shared, key)}" for key in keys)]): group
             for shared, group in several.items()
@@ -387,6 +432,28 @@ class Study:
                 return variant
         names = ", ".join(variant.name for variant in self.variants)
         raise fail(f"study {self.name}", f"no variant {name!r}", names, name, "choose one of them")
+
+    def training_of(self, variant: Variant) -> Training:
+        """Return the optimisation of a variant: the study's, with the variant's own keys."""
+        return replace(self.training, **variant.training)
+
+    def train_settings(self, variant: Variant) -> list[dict[str, Any]]:
+        """Return the keys of a variant and of its optimisation that affect its result.
+
+        Keys with their default are left out: those that a version adds rerun nothing. A changed default is
+        a new version of the stage.
+        """
+        own = {key: value for key, value in variant.plain().items() if key != "training"}
+        training = {
+            key: value for key, value in asdict(self.training_of(variant)).items() if key not in NO_RESULT
+        }
+        return [changed_keys(own, "defaults"), changed_keys(training, "training")]
+
+
+def changed_keys(keys: Mapping[str, Any], section: str) -> dict[str, Any]:
+    """Return the keys of a section of the study file that differ from its defaults."""
+    usual = defaults(section)
+    return {key: value for key, value in keys.items() if key not in usual or value != usual[key]}
 
 
 def parameters(study: Study) -> dict[str, Any]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from itertools import chain
 
 from crisp.core.errors import Fault
-from crisp.study.config import Study, Variant
+from crisp.study.config import SHARED, STREAMS, Study, Training, Variant
+from crisp.study.networks import NETWORKS, TORCHVISION
 
 
 def contradictions(study: Study, where: str) -> list[Fault]:
@@ -51,9 +54,98 @@ def _missing_poses(study: Study, variant: Variant, place: str) -> Iterator[Fault
         )
 
 
-def _attention_without_video(study: Study, variant: Variant, place: str) -> Iterator[Fault]:  # noqa: ARG001
+def _attention_without_stream(study: Study, variant: Variant, place: str) -> Iterator[Fault]:  # noqa: ARG001
     if variant.attention and variant.model == "pose":
-        yield Fault(place, "attention is for video, and model pose takes none", remedy="set attention: false")
+        remedy = "set attention: false, and pose_attention: true for attention along time"
+        yield Fault(place, "attention is for video, and model pose takes none", remedy=remedy)
+    if variant.pose_attention and "pose" not in variant.streams:
+        what = f"pose_attention is for poses, and model {variant.model} takes none"
+        yield Fault(place, what, remedy="set pose_attention: false")
+
+
+def _blocks(study: Study, variant: Variant, place: str) -> Iterator[Fault]:  # noqa: ARG001
+    if len(variant.pooling) not in (1, len(variant.filters)):
+        yield Fault(
+            f"{place}, pooling",
+            "not a pooling for each block",
+            f"1 or {len(variant.filters)} items, as filters",
+            str(len(variant.pooling)),
+            "correct pooling or filters",
+        )
+
+
+def _networks(study: Study, variant: Variant, place: str) -> Iterator[Fault]:  # noqa: ARG001
+    """Check the keys of I3D and of torchvision's networks."""
+    used = {"input": variant.input, "network_size": variant.network_size, "weights": variant.weights}
+    for key, value in used.items():
+        names = TORCHVISION if key == "weights" else NETWORKS
+        if value and variant.model not in names:
+            yield Fault(
+                f"{place}, {key}",
+                f"model {variant.model} has no {key}",
+                f"one of the models {', '.join(names)}",
+                variant.model,
+                f"remove {key}, or choose another model",
+            )
+    if variant.model not in NETWORKS:
+        return
+    if variant.attentive or variant.head != "flatten":
+        what = f"attention and head are for CRISP's own trunks, and model {variant.model} has none"
+        yield Fault(place, what, remedy="remove these keys from the variant")
+    if variant.weights and variant.init_from:
+        yield Fault(place, "both weights and init_from give the initial weights", remedy="remove one of them")
+    if len(variant.network_size) not in (0, 3):
+        found = str(list(variant.network_size))
+        yield Fault(f"{place}, network_size", "bad size", "[frames, height, width]", found, "correct it")
+        return
+    size, facts = variant.network_size or variant.size, NETWORKS[variant.model]
+    least = facts.only or facts.least
+    if any(length < by for length, by in zip(size, least, strict=True)) or (facts.only and size != least):
+        yield Fault(
+            f"{place}, {'network_size' if variant.network_size else 'size'}",
+            f"{variant.model} does not take clips of this size",
+            f"{list(least)}" + ("" if facts.only else " or more"),
+            str(list(size)),
+            f"set network_size: {list(least)}, to which clips are resampled",
+        )
+
+
+def _too_small(study: Study, variant: Variant, place: str) -> Iterator[Fault]:  # noqa: ARG001
+    if variant.model not in STREAMS or len(variant.pools) != len(variant.filters):
+        return
+    least = [math.prod(by) for by in zip(*variant.pools, strict=True)]
+    used = 3 if set(variant.streams) - {"pose"} else 1
+    if any(length < by for length, by in zip(variant.size[:used], least, strict=False)):
+        yield Fault(
+            f"{place}, size",
+            "clip is too small for the poolings of the model",
+            f"at least {least[:used]}",
+            str(list(variant.size[:used])),
+            "raise size, or lower pooling or the number of filters",
+        )
+
+
+def _shared_training(study: Study, variant: Variant, place: str) -> Iterator[Fault]:  # noqa: ARG001
+    for key in sorted(set(variant.training) & set(SHARED)):
+        yield Fault(
+            f"{place}, training.{key}",
+            "key is the same for all variants",
+            ", ".join(key.name for key in fields(Training) if key.name not in SHARED),
+            key,
+            f"put it into the study's section training, or set {key} nowhere",
+        )
+
+
+def _nesterov_without_momentum(study: Study, variant: Variant, place: str) -> Iterator[Fault]:
+    settings = study.training_of(variant)
+    if settings.optimiser == "sgd" and settings.nesterov and not settings.momentum:
+        yield Fault(
+            f"{place}, training.nesterov",
+            "Nesterov's form of no momentum",
+            "training.momentum above 0",
+            str(settings.momentum),
+            "raise the momentum, or set training.nesterov: false",
+        )
 
 
 def _super_classes(study: Study, where: str) -> Iterator[Fault]:
@@ -118,7 +210,12 @@ VARIANT_RULES: tuple[Callable[[Study, Variant, str], Iterator[Fault]], ...] = (
     _taken_names,
     _unprepared_flow,
     _missing_poses,
-    _attention_without_video,
+    _attention_without_stream,
+    _blocks,
+    _too_small,
+    _networks,
+    _shared_training,
+    _nesterov_without_momentum,
 )
 STUDY_RULES: tuple[Callable[[Study, str], Iterator[Fault]], ...] = (
     _super_classes,

@@ -55,7 +55,11 @@ def resolve_study(content: Any, where: str = "study") -> Study:
         what, remedy = "text with control characters", "correct it"
         raise CrispError(*(Fault(f"{where}, {place}", what, "", repr(text), remedy) for place, text in odd))
     # A variant's own keys override the shared ones; `defaults` itself is not needed afterwards.
-    config["variants"] = [{**config["defaults"], **variant} for variant in config["variants"]]
+    shared = config["defaults"]
+    config["variants"] = [
+        {**shared, **variant, "training": {**shared["training"], **variant.get("training", {})}}
+        for variant in config["variants"]
+    ]
     study = Study.from_config(config)
     faults = contradictions(study, where)
     if faults:

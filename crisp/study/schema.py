@@ -6,6 +6,8 @@ import copy
 import difflib
 import re
 from collections.abc import Iterator, Sequence
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 from crisp.core import json_schema, strict_yaml
@@ -42,14 +44,15 @@ def _followed(rule: dict[str, Any]) -> dict[str, Any]:
     """Return a part of the schema with references resolved."""
     if "$ref" not in rule:
         return rule
-    return {**schema()["$defs"][rule["$ref"].rsplit("/", 1)[1]], **rule}
+    return {**reduce(getitem, rule["$ref"].split("/")[1:], schema()), **rule}
 
 
 def parse_numbers(part: dict[str, Any], value: Any) -> Any:
     """Convert numbers in `value` by the schema: ``1e-3`` to 0.001, an integer ``10.0`` to 10."""
     rule = _followed(part)
     if isinstance(value, dict):
-        properties = rule.get("properties", {})
+        parts = [*map(_followed, rule.get("allOf", [])), rule]
+        properties = {key: item for part in parts for key, item in part.get("properties", {}).items()}
         return {key: parse_numbers(properties.get(key, {}), item) for key, item in value.items()}
     if isinstance(value, list):
         return [parse_numbers(rule.get("items", {}), item) for item in value]

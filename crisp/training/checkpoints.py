@@ -14,7 +14,6 @@ from crisp import models
 from crisp.core.errors import fail
 from crisp.core.files import replacing
 from crisp.core.unreadable import explained, remade
-from crisp.models.branch import FEATURES
 from crisp.study.config import Variant
 from crisp.study.schema import defaults
 from crisp.training import torch_files
@@ -102,7 +101,7 @@ def start_from(model: nn.Module, variant: Variant, classes: tuple[str, ...]) -> 
         raise fail(
             variant.init_from,
             f"model has other layers than variant {variant.name!r}",
-            f"model {variant.model}, size {list(variant.size)}, attention {variant.attention}",
+            ", ".join(f"{key} {variant.plain()[key]}" for key in ("model", "size", "attention")),
             ", ".join(f"{key} {about['variant'][key]}" for key in ("model", "size", "attention")),
             "start from a model of the same architecture and clip size",
         )
@@ -154,8 +153,8 @@ def load_model(
         with torch.device("meta"), warnings.catch_warnings():  # the described model may exceed the memory
             warnings.simplefilter("ignore")
             torch_files.check_weights(models.build(variant, len(content["classes"])), weights)
-        _check_features(variant, content["reference"].get("features"))
         model = models.build(variant, len(content["classes"])).to(device)
+        _check_features(models.widths(model), content["reference"].get("features"))
         model.load_state_dict(weights)
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         reason = f"{type(error).__name__}: {error}" if not isinstance(error, ValueError) else str(error)
@@ -165,11 +164,11 @@ def load_model(
     return model.eval(), content
 
 
-def _check_features(variant: Variant, features: dict[str, Any] | None) -> None:
+def _check_features(width: int, features: dict[str, Any] | None) -> None:
     """Check that the reference matches the input size of the last layer."""
     if not features:
         return
-    width, count = FEATURES * len(variant.streams), len(features["components"])
+    count = len(features["components"])
     shapes = {"mean": (width,), "components": (count, width), "variances": (count,)}
     found = {name: tuple(features[name].shape) for name in shapes}
     if found != shapes:

@@ -44,7 +44,7 @@ def measured(
     dict
     """
     model.eval()
-    batch = study.training.batch_size
+    batch = study.training_of(variant).batch_size
     spread = np.linspace(0, len(training) - 1, min(MOST, len(training))).astype(int).tolist()
     of_training, _ = predicted(model, training, spread, batch, f"{variant.name} reference")
     every = range(len(validation))

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from crisp.study.config import Training
 
 LOWEST = 1e-5  # below it a restart returns to the initial learning rate
+STALLED_BY, FLOOR, RISEN = 5, 5e-6, 1 / 0.7  # of the schedule `stalled`
 
 
 class Step(NamedTuple):
@@ -24,12 +25,15 @@ def following(history: Sequence[Mapping[str, float]], settings: Training) -> Ste
     ``constant``: always the same rate. ``cosine``: half a cosine from the configured rate to 0 (Loshchilov
     and Hutter, ICLR 2017, without restarts). ``restarts``: as published for TTStroke-21, `patience` epochs
     without a new minimum validation loss reload the best weights with a tenth of the rate, or with the
-    configured rate once it is below 1e-5.
+    configured rate once it is below 1e-5. ``stalled``: as in MediaEval 2022's baseline, a fifth of the rate,
+    but not below 5e-6, once the training loss exceeds 1 / 0.7 of its minimum, or has had no new minimum for
+    `patience` epochs; both count from the last change of the rate.
 
     Parameters
     ----------
     history : sequence of mappings
-        Rows of the epochs so far; `learning_rate` and `best` (1 = a new minimum loss) are read.
+        Rows of the epochs so far; `learning_rate`, `train_loss` and `best` (1 = a new minimum validation
+        loss) are read.
     settings : Training
 
     Returns
@@ -42,6 +46,11 @@ def following(history: Sequence[Mapping[str, float]], settings: Training) -> Ste
     if settings.schedule == "constant" or not history:
         return Step(first)
     rate = history[-1]["learning_rate"]
+    if settings.schedule == "stalled":
+        losses = [row["train_loss"] for row in history if row["learning_rate"] == rate]
+        flat = len(losses) - 1 - losses.index(min(losses))
+        stalled = losses[-1] > min(losses) * RISEN or flat >= settings.patience
+        return Step(max(rate / STALLED_BY, min(FLOOR, rate)) if stalled else rate)
     waited = next((count for count, row in enumerate(reversed(history)) if row["best"]), len(history))
     if waited == 0 or waited % settings.patience:
         return Step(rate)

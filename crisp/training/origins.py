@@ -1,4 +1,4 @@
-"""Read the models that trainings start from, and compare them with the variants to train."""
+"""Read the models and weights that trainings start from, and compare them with the variants to train."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 
 from crisp import models
 from crisp.core.errors import CrispError, Fault
+from crisp.models.network import start_pretrained
 from crisp.study.config import Study, Variant
 from crisp.training import checkpoints
 
@@ -23,6 +24,20 @@ def check_origins(study: Study, variants: Iterable[Variant]) -> list[Fault]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # copying into weights without memory has no effect
                 checkpoints.start_from(model, variant, study.classes)
+        except CrispError as error:
+            faults += error.faults
+    return faults
+
+
+def check_pretrained(study: Study, variants: Iterable[Variant]) -> list[Fault]:
+    """Check that the network of each variant can be built, and its pre-trained weights read."""
+    faults: list[Fault] = []
+    for variant in variants:
+        try:
+            with torch.device("meta"):
+                model = models.build(variant, len(study.classes))
+            if variant.weights:
+                start_pretrained(model, variant)
         except CrispError as error:
             faults += error.faults
     return faults

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from crisp.core import files, stage_files
 from crisp.core.errors import CrispError, fail
 from crisp.core.files import digest
 from crisp.core.versions import STAGES
-from crisp.study.config import NO_RESULT, Study, Variant
+from crisp.study.config import Study, Variant
 from crisp.study.samples import Sample
 from crisp.training import checkpoints, state_folder, torch_files
 from crisp.training.train_step import TrainStep
@@ -55,10 +55,18 @@ def inputs_digest(
         }
         for video in videos
     }
-    training = {key: value for key, value in asdict(study.training).items() if key not in NO_RESULT}
-    origin = files.sha256(variant.init_from) if Path(variant.init_from).is_file() else ""
+    origins = [path for path in (variant.init_from, variant.weights) if Path(path).is_file()]
     return digest(
-        [STAGES["train"], asdict(variant), training, study.classes, seed, parts, scale, volumes, origin]
+        [
+            STAGES["train"],
+            *study.train_settings(variant),
+            study.classes,
+            seed,
+            parts,
+            scale,
+            volumes,
+            *map(files.sha256, origins),
+        ]
     )
 
 
@@ -183,9 +191,10 @@ class ResumeState:
             and found[0].keys() == group.keys()
             and found[0]["params"] == group["params"]
             and all(
-                number in group["params"] and (buffer is None or buffer.shape == weights[number].shape)
+                number in group["params"]
+                and (buffer is None or name == "step" or buffer.shape == weights[number].shape)
                 for number, buffers in last["optimizer"]["state"].items()
-                for buffer in buffers.values()
+                for name, buffer in buffers.items()
             )
         )
 

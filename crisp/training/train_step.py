@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
@@ -20,7 +22,7 @@ BFLOAT16_FRAMES = 12  # the third convolution then sees three of them (docs/trai
 
 
 class TrainStep:
-    """A variant's model and its SGD steps.
+    """A variant's model and its optimisation steps.
 
     Parameters
     ----------
@@ -35,7 +37,7 @@ class TrainStep:
     ----------
     model : Module
         Without the wrappers for compilation and several processes.
-    optimizer : SGD
+    optimizer : Optimizer
         Of its weights.
 
     Raises
@@ -58,13 +60,22 @@ class TrainStep:
         self.model = models.build(variant, classes).to(device)
         self.exchange: nn.parallel.DistributedDataParallel | None = None  # of gradients
         self.network = self._network()
-        self.optimizer = torch.optim.SGD(
-            self.model.parameters(),
+        self.optimizer = self._optimiser()
+
+    def _optimiser(self) -> torch.optim.Optimizer:
+        settings, weights = self.settings, self.model.parameters()
+        fused = self.device.type in ("cpu", "cuda")  # updates all weights in one pass
+        if settings.optimiser == "adamw":
+            return torch.optim.AdamW(
+                weights, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=fused
+            )
+        return torch.optim.SGD(
+            weights,
             lr=settings.learning_rate,
             momentum=settings.momentum,
             weight_decay=settings.weight_decay,
-            nesterov=True,
-            fused=device.type in ("cpu", "cuda"),  # updates all weights in one pass
+            nesterov=settings.nesterov,
+            fused=fused,
         )
 
     def _check_precision(self) -> None:
@@ -88,7 +99,7 @@ class TrainStep:
         """Return the model as called: compiled and distributed if configured."""
         network = self.model
         if self.processes.count > 1:
-            if self.variant.attention:
+            if self.variant.normalises_batches:
                 network = self.model = nn.SyncBatchNorm.convert_sync_batchnorm(self.model)
             network = self.exchange = nn.parallel.DistributedDataParallel(network)
         if self.settings.compile:
@@ -97,8 +108,8 @@ class TrainStep:
 
     @property
     def least(self) -> int:
-        """Return the minimum batch size: batch normalisation, used by attention, needs a variance."""
-        return 2 if self.variant.attention else 1
+        """Return the minimum batch size: batch normalisation needs a variance."""
+        return 2 if self.variant.normalises_batches else 1
 
     def loss(
         self, logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None = None
@@ -122,11 +133,15 @@ class TrainStep:
         """
         if self.variant.double_softmax:
             logits = functional.softmax(logits, dim=1)
+        smoothing = self.settings.label_smoothing
         if weights is None:
-            return functional.cross_entropy(logits, labels)
-        return functional.cross_entropy(logits, labels, weights, reduction="sum") / len(labels)
+            return functional.cross_entropy(logits, labels, label_smoothing=smoothing)
+        losses = functional.cross_entropy(logits, labels, weights, reduction="sum", label_smoothing=smoothing)
+        return losses / len(labels)
 
-    def step(self, batch: Batch, training: bool, weights: torch.Tensor | None) -> torch.Tensor:
+    def step(
+        self, batch: Batch, training: bool, weights: torch.Tensor | None, draw: Sequence[int] = ()
+    ) -> torch.Tensor:
         """Run one batch.
 
         The gradient is the mean over the whole batch, independent of the number of parts and processes.
@@ -138,6 +153,9 @@ class TrainStep:
             Take an optimiser step; otherwise only a forward pass.
         weights : Tensor, (N,), optional
             Class weights of the loss.
+        draw : sequence of int
+            Seed of what the model draws in training, such as dropout, so that a resumed training draws the
+            same; each process draws its own.
 
         Returns
         -------
@@ -149,6 +167,9 @@ class TrainStep:
         sums = torch.zeros(2, dtype=torch.float64, device=self.device)
         if training:
             self.optimizer.zero_grad(set_to_none=True)
+            if draw:
+                seed = np.random.SeedSequence([*draw, self.processes.rank]).generate_state(1, np.uint64)
+                torch.manual_seed(int(seed[0]))
         try:
             for number, part in enumerate(torch.arange(count).tensor_split(parts), start=1):
                 rows = slice(int(part[0]), int(part[-1]) + 1)

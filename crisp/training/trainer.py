@@ -1,4 +1,4 @@
-"""Train a variant: published SGD, best weights by validation loss, resumable after any kill (`resume`)."""
+"""Train a variant: SGD or AdamW, best weights by validation loss, resumable after any kill (`resume`)."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from crisp.core.errors import CrispError, fail
 from crisp.core.progress import progress
 from crisp.core.signals import ShutdownRequest, graceful_shutdown
 from crisp.core.words import counted
+from crisp.models.network import start_pretrained
 from crisp.study.config import Study, Variant
 from crisp.training import checkpoints, curves, finishing, lr_schedule, state_folder
 from crisp.training.callbacks import TrainingCallbacks
@@ -60,17 +61,19 @@ class Trainer:
         self.study, self.variant, self.seed, self.device = study, variant, seed, device
         self.split = split
         self.processes = processes
-        settings = study.training
+        self.settings = settings = study.training_of(variant)
         self.datasets = {
             name: study_dataset(study, variant, split, name, seed) for name in ("train", "validation")
         }
         self.scale = read_scale(study, variant, split)
         parts = {name: part.samples for name, part in self.datasets.items()}
         self.digest = inputs_digest(study, variant, seed, parts, self.scale)
-        self._check_attention()
+        self._check_batches()
         torch.manual_seed(seed)
         self.learner = TrainStep(variant, len(study.classes), settings, device, processes)
         self.model, self.optimizer = self.learner.model, self.learner.optimizer
+        if variant.weights:
+            start_pretrained(self.model, variant)
         self.origin = checkpoints.start_from(self.model, variant, study.classes) if variant.init_from else {}
         self.weights = None
         if settings.balance != "none":
@@ -84,23 +87,24 @@ class Trainer:
         self.progress = Progress()
         self._shutdown = ShutdownRequest()
 
-    def _check_attention(self) -> None:
+    def _check_batches(self) -> None:
         """Check that batch normalisation gets batches with a variance."""
-        where, settings = f"variant {self.variant.name}", self.study.training
-        if not self.variant.attention:
+        where, settings = f"variant {self.variant.name}", self.settings
+        layers = "attention" if self.variant.attentive else f"model {self.variant.model}"
+        if not self.variant.normalises_batches:
             return
         if min(settings.batch_size, len(self.datasets["train"])) < 2:
             raise fail(
                 where,
-                "attention cannot learn from batches of one clip: batch normalisation needs their variance",
+                f"{layers} cannot learn from batches of one clip: batch normalisation needs their variance",
                 "training.batch_size of at least 2, and two training samples",
                 f"batch_size {settings.batch_size}, {len(self.datasets['train'])} training samples",
-                "raise batch_size, or set attention: false",
+                "raise batch_size, or choose a model without batch normalisation (attention: false)",
             )
         if self.processes.count > 1 and self.device.type != "cuda":
             raise fail(
                 where,
-                "attention cannot learn in several processes without GPUs: torch synchronises batch "
+                f"{layers} cannot learn in several processes without GPUs: torch synchronises batch "
                 "normalisation on GPUs only",
                 "GPUs, or one process",
                 f"{self.processes.count} processes on {self.device.type}",
@@ -109,7 +113,7 @@ class Trainer:
 
     def _share_regions(self) -> None:
         """Read the clips of both parts through the clip cache, and crop them on the GPU if there is one."""
-        cache = Cache.of_size(self.study.training.cache_gb)
+        cache = Cache.of_size(self.settings.cache_gb)
         for part in self.datasets.values():
             part.cache, part.defer_crop = cache, self.device.type == "cuda"
             for reader in part.readers.values():
@@ -121,7 +125,7 @@ class Trainer:
 
     def order(self, name: str, epoch: int) -> list[list[int]]:
         """Return the batches of a part for an epoch; training batches are drawn for (seed, epoch)."""
-        part, settings = self.datasets[name], self.study.training
+        part, settings = self.datasets[name], self.settings
         order = list(range(len(part)))
         if name == "train":
             drawn = generator(self.seed, epoch, len(part))
@@ -160,7 +164,7 @@ class Trainer:
         """Train or validate on the batches of an epoch; return the sums of `_added`."""
         training, within = name == "train", self.progress.within
         # Drawn samples are balanced already; the best epoch is selected by balanced classes, too.
-        drawn = training and self.study.training.balance == "sampler"
+        drawn = training and self.settings.balance == "sampler"
         weights = None if drawn else self.weights
         self.model.train(training)
         sums, first = torch.zeros(3, dtype=torch.float64, device=self.device), 0
@@ -169,7 +173,8 @@ class Trainer:
         batches = self.order(name, number)[first:]
         with torch.set_grad_enabled(training):
             for done, batch in enumerate(self.supplies[name].batches(number, batches), first + 1):
-                sums = self._added(sums, self.learner.step(batch, training, weights))
+                draw = (self.seed, number, done)
+                sums = self._added(sums, self.learner.step(batch, training, weights, draw))
                 if training:
                     self.progress.within = {"epoch": number, "batches": done, "sums": sums}
                 if state is not None:
@@ -231,7 +236,7 @@ class Trainer:
         state = ResumeState(folder, self.digest, self.learner)
         self.progress = state.restore()
         callbacks = self._callbacks(folder, events) if self.processes.first else None
-        done, epochs = len(self.progress.history), self.study.training.epochs
+        done, epochs = len(self.progress.history), self.settings.epochs
         numbers = range(done + 1, epochs + 1)
         shown = progress(numbers, "epochs", self.variant.name, epochs - done) if callbacks else numbers
         with graceful_shutdown() as self._shutdown:
@@ -250,7 +255,7 @@ class Trainer:
 
     def _callbacks(self, folder: Path, events: Path | None) -> TrainingCallbacks:
         """Print what is trained, and return the callbacks that report each epoch."""
-        done, epochs = len(self.progress.history), self.study.training.epochs
+        done, epochs = len(self.progress.history), self.settings.epochs
         counts = " and ".join(counted(len(part), f"{name} sample") for name, part in self.datasets.items())
         place = f"{self.variant.name} seed {self.seed} on {self.device}"
         if self.processes.count > 1:
@@ -270,7 +275,7 @@ class Trainer:
 
     def _has_settled(self) -> bool:
         """Return whether the validation loss has not improved for `early_stop` epochs."""
-        most, since = self.study.training.early_stop, len(self.progress.history) - self.progress.best["epoch"]
+        most, since = self.settings.early_stop, len(self.progress.history) - self.progress.best["epoch"]
         return 0 < most <= since
 
     def _confirm(self, folder: Path) -> None:
@@ -288,7 +293,7 @@ class Trainer:
 
     def begin_epoch(self) -> None:
         """Set the learning rate, and reload the best weights if the schedule requires it."""
-        step = lr_schedule.following(self.progress.history, self.study.training)
+        step = lr_schedule.following(self.progress.history, self.settings)
         if step.reload:
             self.model.load_state_dict(self.progress.best_state)
             self.optimizer.state.clear()  # momentum belongs to other weights
@@ -316,7 +321,7 @@ class Trainer:
             "schema": checkpoints.MODEL_SCHEMA,
             "crisp": __version__,
             "torch": torch.__version__.split("+")[0],
-            "variant": {**asdict(self.variant), "size": list(self.variant.size)},
+            "variant": self.variant.plain(),
             "classes": list(study.classes),
             "normalisation": self.scale,
             "preparation": {
@@ -332,7 +337,7 @@ class Trainer:
             "detection": asdict(study.detection),
             "negative_class": study.negative_class,
             "decision": study.decision,
-            "training": asdict(study.training),
+            "training": asdict(self.settings),
             "seed": self.seed,
             "epoch": self.progress.best["epoch"],
             "digest": self.digest,

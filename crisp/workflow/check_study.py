@@ -23,6 +23,7 @@ from crisp.study.checks.preparation import check_preparation
 from crisp.study.checks.splits import check_splits
 from crisp.study.checks.videos import check_videos
 from crisp.study.config import Study
+from crisp.study.networks import TORCHVISION
 
 
 class Findings(NamedTuple):
@@ -67,6 +68,7 @@ def check_study(
     faults += _snakemakes_names(study, study_file)
     faults += check_models(study, study_file)
     faults += _origins(study)
+    faults += _pretrained(study)
     faults += check_preparation(study)
     faults += pose_sources.check(study)
     labels = check_labels(study)
@@ -92,6 +94,16 @@ def _origins(study: Study) -> list[Fault]:
     from crisp.training.origins import check_origins
 
     return check_origins(study, variants)
+
+
+def _pretrained(study: Study) -> list[Fault]:
+    """Check that torchvision's networks can be built, and their weights read."""
+    variants = [variant for variant in study.variants if variant.model in TORCHVISION]
+    if not variants:
+        return []
+    from crisp.training.origins import check_pretrained
+
+    return check_pretrained(study, variants)
 
 
 def _collected(faults: list[Fault], read: Callable[[], object]) -> bool:

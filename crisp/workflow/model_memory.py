@@ -7,10 +7,11 @@ attempt.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import math
+from itertools import pairwise
 
-from crisp.study.config import Variant
+from crisp.study.config import Training, Variant
+from crisp.study.networks import NETWORKS
 
 MB = 2**20
 PROGRAM = 800  # MB of Python and its libraries; measured: 430 to 540
@@ -20,54 +21,67 @@ REGION = 8 * 1.6**2  # bytes per pixel of a clip's region; each side is 1.6 time
 # As in crisp.models; the tests compare the counts.
 CHANNELS = {"rgb": 3, "flow": 2}
 POSE_CHANNELS = 42
-FILTERS = (30, 60, 80)
-FEATURES = 500
 # Memory per clip, in multiples of the largest feature maps (first convolution). Training keeps the maps of
 # all streams, with those of attention; inference keeps those of one stream.
 KEPT, KEPT_BY_ATTENTION, PASSING = 2.5, 5, 2
+PASSING_SHARE = 5  # of what training keeps; for the networks of others
 
 
 def parameters(variant: Variant, classes: int) -> int:
     """Return the number of weights of a variant's model, as `crisp.models.model_table` counts them."""
-    parts = [stream for stream in variant.streams if stream in CHANNELS]
-    count = sum(_trunk(CHANNELS[stream], variant.size, variant.attention) for stream in parts)
-    if "pose" in variant.streams:
-        count += _layers(POSE_CHANNELS, 3) + _dense(variant.size[0] // 8)
+    if variant.model in NETWORKS:
+        facts = NETWORKS[variant.model]
+        of_streams = [
+            facts.weights + (CHANNELS[stream] - 3) * facts.per_channel for stream in variant.streams
+        ]
+        return sum(of_streams) + len(of_streams) * (facts.features + 1) * classes
+    count = sum(_trunk(stream, variant) for stream in variant.streams)
+    width = variant.features if variant.head == "flatten" else variant.filters[-1]
     streams = len(variant.streams)
     pairs = streams * (streams - 1) // 2
-    return count + ((FEATURES**2 + 1) * classes * pairs if pairs else (FEATURES + 1) * classes)
+    return count + ((width**2 + 1) * classes * pairs if pairs else (width + 1) * classes)
 
 
-def _trunk(channels: int, size: tuple[int, int, int], attention: bool) -> int:
-    frames, height, width = (length // 8 for length in size)
-    count = _layers(channels, 27) + _dense(frames * height * width)
-    return count + (sum(map(_attention, FILTERS)) if attention else 0)
+def _trunk(stream: str, variant: Variant) -> int:
+    video, filters = stream in CHANNELS, variant.filters
+    kernel, dimensions = (27, 3) if video else (3, 1)
+    channels = (CHANNELS.get(stream, POSE_CHANNELS), *filters)
+    count = sum(kernel * before * after + after for before, after in pairwise(channels))
+    if variant.attention if video else variant.pose_attention:
+        count += sum(_attention(one, kernel) for one in filters[-variant.attention_blocks :])
+    if variant.head == "flatten":
+        places = list(variant.size[:dimensions])
+        for pool in variant.pools:
+            places = [length // by for length, by in zip(places, pool, strict=False)]
+        count += (filters[-1] * math.prod(places) + 1) * variant.features
+    return count
 
 
-def _layers(channels: int, kernel: int) -> int:
-    """Return the number of weights of the three convolutions, with biases."""
-    return sum(
-        kernel * before * after + after for before, after in zip((channels, *FILTERS), FILTERS, strict=False)
-    )
-
-
-def _dense(places: int) -> int:
-    return FILTERS[-1] * places * FEATURES + FEATURES
-
-
-def _attention(channels: int) -> int:
+def _attention(channels: int, kernel: int) -> int:
     inner = -(-channels // 4)
-    residual = 2 * channels * inner + 27 * inner**2 + 2 * channels + 4 * inner
+    residual = 2 * channels * inner + kernel * inner**2 + 2 * channels + 4 * inner
     return 12 * residual + 2 * (channels**2 + 2 * channels)
 
 
 def _maps(variant: Variant) -> float:
     """Return MB of the largest feature maps per clip and stream; negligible for poses."""
     frames, height, width = variant.size
-    return 4 * FILTERS[0] * frames * height * width / MB if variant.model != "pose" else 0.0
+    return 4 * variant.filters[0] * frames * height * width / MB if variant.model != "pose" else 0.0
 
 
-def training_memory(variant: Variant, classes: int, training: Mapping[str, Any], gpu: bool) -> int:
+def _kept(variant: Variant) -> float:
+    """Return MB of the feature maps that training keeps per clip and stream."""
+    if variant.model in NETWORKS:
+        return NETWORKS[variant.model].kept * math.prod(variant.network_size or variant.size) / MB
+    return (KEPT + (KEPT_BY_ATTENTION if variant.attention else 0)) * _maps(variant)
+
+
+def _passing(variant: Variant) -> float:
+    """Return MB of the feature maps that inference holds at a time per clip."""
+    return _kept(variant) / PASSING_SHARE if variant.model in NETWORKS else PASSING * _maps(variant)
+
+
+def training_memory(variant: Variant, classes: int, training: Training, gpu: bool) -> int:
     """Return the memory of a training: its processes, and the batches prefetched by each loader.
 
     Parameters
@@ -75,8 +89,8 @@ def training_memory(variant: Variant, classes: int, training: Mapping[str, Any],
     variant : Variant
     classes : int
         Number of classes.
-    training : mapping
-        Section `training` of a study: `batch_size`, `gpus`, `workers` and `accumulate` are used.
+    training : Training
+        Of the variant: `batch_size`, `gpus`, `workers` and `accumulate` are used.
     gpu : bool
         Whether it runs on GPUs, whose own memory then holds the feature maps.
 
@@ -86,20 +100,17 @@ def training_memory(variant: Variant, classes: int, training: Mapping[str, Any],
         MB, over all processes.
     """
     frames, height, width = variant.size
-    share = -(-training["batch_size"] // training["gpus"])
+    share = -(-training.batch_size // training.gpus)
     weights = 4 * parameters(variant, classes) / MB
     if gpu:
         process = ON_GPU + 3 * weights
     else:
         streams = sum(stream in CHANNELS for stream in variant.streams)
-        kept = KEPT + (KEPT_BY_ATTENTION if variant.attention else 0)
         # Weights, gradients, momentum, and the best weights so far.
-        process = (
-            PROGRAM + 4 * weights + -(-share // training["accumulate"]) * kept * streams * _maps(variant)
-        )
+        process = PROGRAM + 4 * weights + -(-share // training.accumulate) * streams * _kept(variant)
     clip = REGION * frames * height * width / MB
-    loaders = 2 * training["workers"] * (LOADER + share * clip)  # for training and validation
-    return int(training["gpus"] * (process + loaders + 2 * share * clip))
+    loaders = 2 * training.workers * (LOADER + share * clip)  # for training and validation
+    return int(training.gpus * (process + loaders + 2 * share * clip))
 
 
 def inference_memory(variant: Variant, classes: int, batch_size: int, gpu: bool) -> int:
@@ -123,5 +134,5 @@ def inference_memory(variant: Variant, classes: int, batch_size: int, gpu: bool)
     frames, height, width = variant.size
     weights = 4 * parameters(variant, classes) / MB
     clip = REGION * frames * height * width / MB
-    maps = 0.0 if gpu else PASSING * batch_size * _maps(variant)
+    maps = 0.0 if gpu else batch_size * _passing(variant)
     return int((ON_GPU if gpu else PROGRAM) + 2 * weights + maps + batch_size * clip)

@@ -265,7 +265,7 @@ def _models(study: Study, left: _Left, weights: Mapping[str, int]) -> tuple[list
             trained = sum(left.train(variant, name, seed) for seed in study.seeds)
             tested = sum(left.evaluate(variant, name, seed) for seed in study.seeds)
             clips = len(of["train"]) * STEP + len(of["validation"]) * FORWARD
-            training += trained * study.training.epochs * size * clips / 3600
+            training += trained * study.training_of(variant).epochs * size * clips / 3600
             evaluation += tested * size * FORWARD * _windows(of["test"], variant.size[0]) / 3600
             trainings, evaluations = trainings + trained, evaluations + tested
         model = weights.get(variant.name, 0) * WEIGHT / 1e9

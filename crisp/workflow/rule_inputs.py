@@ -15,6 +15,7 @@ from crisp.core.errors import CrispError
 from crisp.study import training_samples
 from crisp.study.checks import pose_sources
 from crisp.study.config import Study, Variant
+from crisp.study.networks import KINETICS
 from crisp.workflow.rule_resources import RuleResources, Wildcards
 from crisp.workflow.run_labels import RunLabels
 
@@ -161,7 +162,8 @@ class RuleInputs:
         parts = training_samples.TRAINING
         tables = [training_samples.path(self.study, split, part).as_posix() for part in parts]
         fitted = self._normalisation(variant, split)
-        origin = [variant.init_from] if variant.init_from and names.plain(variant.init_from) else []
+        given = [variant.init_from, variant.weights if variant.weights != KINETICS else ""]
+        origin = [path for path in given if path and names.plain(path)]
         roi = [] if fitted else self.stage_files("roi", variant.flow, videos)
         return tables + fitted + roi + self._pose(variant, videos) + origin
 

@@ -13,7 +13,7 @@ from crisp.core import files, names
 from crisp.core.versions import STAGES
 from crisp.study import samples, splits
 from crisp.study.checks import pose_sources, video_sources
-from crisp.study.config import NO_RESULT, Study
+from crisp.study.config import Study
 from crisp.workflow.rule_resources import Wildcards
 from crisp.workflow.run_labels import RunLabels
 
@@ -118,6 +118,5 @@ class RuleParams:
 
     def train(self, wildcards: Wildcards) -> str:
         """Return the version of a training; settings that do not affect its result are excluded."""
-        settings = self.study.config["training"].items()
-        training = {key: value for key, value in settings if key not in NO_RESULT}
-        return version("train", vars(self.study.variant(wildcards.variant)), training, self.study.classes)
+        settings = self.study.train_settings(self.study.variant(wildcards.variant))
+        return version("train", *settings, self.study.classes)

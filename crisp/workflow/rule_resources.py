@@ -111,15 +111,15 @@ class RuleResources:
     def training_megabytes(self, wildcards: Wildcards, _: int) -> int:
         """Return the megabytes of a training's first attempt."""
         variant, classes = self.study.variant(wildcards.variant), len(self.study.classes)
-        return model_memory.training_memory(
-            variant, classes, self.study.config["training"], self.on_gpu("train")
-        )
+        settings = self.study.training_of(variant)
+        return model_memory.training_memory(variant, classes, settings, self.on_gpu("train"))
 
     def inference_memory(self, rule: str) -> Callable[..., int]:
         """Return the megabytes of a job of `evaluate` or `detect`."""
 
         def amount(wildcards: Wildcards, _: int) -> int:
-            variant, batch_size = self.study.variant(wildcards.variant), self.study.training.batch_size
+            variant = self.study.variant(wildcards.variant)
+            batch_size = self.study.training_of(variant).batch_size
             return model_memory.inference_memory(
                 variant, len(self.study.classes), batch_size, self.on_gpu(rule)
             )

@@ -149,10 +149,17 @@ def test_every_frame_is_read_once(small: Study, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize(
     ("seconds", "fps", "frames"),
-    [(1.25, 120, 151), (1.675, 120, 203), (1.25, 20, 27), (1.25, 30, 39), (0, 30, 1)],
+    [(1.25, 120, 150), (1.675, 120, 201), (1.25, 20, 25), (1.25, 30, 38), (0, 30, 1)],
 )
 def test_frames_of_the_smoothing(seconds: float, fps: float, frames: int) -> None:
     assert kernel_frames(seconds, fps) == frames
+
+
+def test_even_smoothing_covers_one_frame_more_before() -> None:
+    rows = np.random.default_rng(0).dirichlet(np.ones(3), 9)
+    smoothed = decide_frames(rows, "mean", 4, Detection(0, 1.0, 1.0, 0)).smoothed
+    expected = [rows[max(0, i - 2) : i + 2].mean(axis=0) for i in range(9)]
+    np.testing.assert_allclose(smoothed, expected)
 
 
 def certain(best: list[int]) -> np.ndarray:
@@ -160,8 +167,8 @@ def certain(best: list[int]) -> np.ndarray:
 
 
 def test_smoothing_by_hand() -> None:
-    """At 4 frames per second 0.5 s are three frames."""
-    settings = Detection(0, 0.5, 0.5, 0)
+    """At 4 frames per second 0.75 s are three frames."""
+    settings = Detection(0, 0.75, 0.75, 0)
     rows = np.array([[0.6, 0.4, 0], [0.6, 0.4, 0], [0, 0.9, 0.1], [0.2, 0.2, 0.6]])
     none, vote, mean, gaussian = (decide_frames(rows, rule, 4, settings) for rule in decisions.RULES)
     np.testing.assert_array_equal(none.smoothed, rows)

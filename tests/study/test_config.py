@@ -348,3 +348,67 @@ def test_a_key_that_yaml_does_not_read_as_text(tmp_path: Path) -> None:
         load.load_study(path)
     with pytest.raises(CrispError, match="remedy: put it in quotes"):
         load.resolve_study(content(classes=[True, "Hit"]), "a.yaml, b.yaml")
+
+
+def test_a_variant_has_training_keys_of_its_own() -> None:
+    made = load.resolve_study(
+        content(
+            training={"weight_decay": 0.01, "epochs": 7},
+            defaults={"training": {"momentum": 0.25}},
+            variants=[{"name": "a"}, {"name": "b", "training": {"weight_decay": "5e-2", "batch_size": 5}}],
+        )
+    )
+    a, b = (made.training_of(made.variant(name)) for name in "ab")
+    assert (a.weight_decay, a.batch_size, a.epochs, a.momentum) == (0.01, 10, 7, 0.25)
+    assert (b.weight_decay, b.batch_size, b.epochs, b.momentum) == (0.05, 5, 7, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("training", "what"),
+    [
+        ({"workers": 2}, "training.workers: key is the same for all variants"),
+        ({"threads": 2}, "training.threads: key is the same for all variants"),
+        ({"momentum": 0}, "training.nesterov: Nesterov's form of no momentum"),
+        ({"epoch": 2}, "variants.0.training: unknown key"),
+        ({"batch_size": 0}, "variants.0.training.batch_size: bad value"),
+    ],
+)
+def test_training_keys_of_a_variant_that_make_no_sense(training: dict[str, Any], what: str) -> None:
+    assert what in faults(variants=[{"name": "a", "training": training}])
+
+
+@pytest.mark.parametrize(
+    ("variant", "what"),
+    [
+        ({"model": "pose", "attention": True}, "attention is for video"),
+        ({"model": "twin", "pose_attention": True}, "pose_attention is for poses, and model twin takes none"),
+        ({"pooling": [2, 2]}, "pooling: not a pooling for each block"),
+        ({"size": [8, 8, 8], "pooling": [[1, 2, 4]]}, "size: clip is too small for the poolings"),
+        ({"model": "pose", "size": [8, 8, 8], "filters": [4] * 4}, "at least [16]"),
+    ],
+)
+def test_layers_that_make_no_sense(variant: dict[str, Any], what: str) -> None:
+    dataset = {**content()["dataset"], "poses": "poses"}
+    assert what in faults(dataset=dataset, variants=[{"name": "a", **variant}])
+
+
+@pytest.mark.parametrize(
+    ("variant", "what"),
+    [
+        ({"model": "twin", "input": "flow"}, "input: model twin has no input"),
+        ({"model": "i3d", "weights": "kinetics400"}, "weights: model i3d has no weights"),
+        ({"model": "mvit_v2_s"}, "size: mvit_v2_s does not take clips of this size"),
+        ({"model": "s3d", "network_size": [16, 112, 112]}, "expected: [14, 224, 224] or more"),
+        ({"model": "r3d_18", "network_size": [16]}, "network_size: bad size"),
+        ({"model": "r3d_18", "attention": True}, "attention and head are for CRISP's own trunks"),
+        ({"model": "r3d_18", "weights": "kinetics400", "init_from": "m.pt"}, "both weights and init_from"),
+    ],
+)
+def test_keys_of_other_networks_that_make_no_sense(variant: dict[str, Any], what: str) -> None:
+    assert what in faults(variants=[{"name": "a", **variant}])
+
+
+def test_streams_of_other_networks() -> None:
+    variants = [{"name": name or "none", "model": "i3d", "input": name} for name in ("", "flow", "rgb-flow")]
+    made = load.resolve_study(content(variants=variants))
+    assert [one.streams for one in made.variants] == [("rgb",), ("flow",), ("rgb", "flow")]

@@ -56,3 +56,29 @@ def test_cosine() -> None:
     assert rates[4] == pytest.approx(0.005)
     assert rates == sorted(rates, reverse=True)
     assert 0 < rates[-1] < 0.0005
+
+
+def stalled(losses: list[float], **changes: object) -> list[float]:
+    """The rate before each epoch and after the last, by training losses."""
+    settings = dataclasses.replace(SETTINGS, **{"schedule": "stalled", "patience": 30, **changes})
+    history: list[dict[str, float]] = []
+    rates = []
+    for loss in [*losses, 0.0]:
+        rates.append(lr_schedule.following(history, settings).learning_rate)
+        history.append({"learning_rate": rates[-1], "best": 0.0, "train_loss": loss})
+    return rates
+
+
+def test_stalled_after_a_rise() -> None:
+    assert stalled([1, 0.7, 0.99]) == [0.01] * 4, "0.7 / 0.7 is the bound"
+    assert stalled([1, 0.7, 1.01]) == pytest.approx([0.01] * 3 + [0.002])
+
+
+def test_stalled_without_a_new_least_loss() -> None:
+    rates = stalled([1.0] + [1.1] * 31 + [1.1] * 31)
+    assert rates == pytest.approx([0.01] * 31 + [0.002] * 31 + [0.0004] * 2)
+
+
+def test_stalled_has_a_floor() -> None:
+    assert stalled([1, 2] * 6)[-1] == 5e-6
+    assert set(stalled([1, 2] * 6, learning_rate=1e-6)) == {1e-6}

@@ -101,6 +101,38 @@ def test_optimiser_is_the_configured_one() -> None:
     assert defaults.learning_rate == 0.01
 
 
+def test_other_optimisers() -> None:
+    assert not learner(nesterov=False).optimizer.param_groups[0]["nesterov"]
+    adamw = learner(optimiser="adamw", weight_decay=0.125, learning_rate=0.001).optimizer
+    assert isinstance(adamw, torch.optim.AdamW)
+    assert (adamw.param_groups[0]["lr"], adamw.param_groups[0]["weight_decay"]) == (0.001, 0.125)
+
+
+@pytest.mark.parametrize("weights", [None, torch.tensor([0.5, 2.0, 1.25])])
+def test_label_smoothing_by_hand(weights: torch.Tensor | None) -> None:
+    logits, labels = torch.randn(5, 3), torch.tensor([0, 1, 2, 2, 0])
+    wanted = torch.full((5, 3), 0.3 / 3)
+    wanted[torch.arange(5), labels] += 0.7
+    of_class = torch.ones(3) if weights is None else weights
+    by_hand = -(wanted * of_class * torch.log_softmax(logits, 1)).sum(1).mean()
+    torch.testing.assert_close(learner(label_smoothing=0.3).loss(logits, labels, weights), by_hand)
+
+
+def test_dropout_is_drawn_from_the_seed_of_the_batch() -> None:
+    one = learner()
+    one.model.dropout.p = 0.5
+    losses = [learner_step(one, draw) for draw in ((1, 2), (1, 2), (1, 3))]
+    assert losses[0] == losses[1] != losses[2]
+    one.model.eval()
+    assert learner_step(one, (1, 2)) == learner_step(one, (1, 3))
+
+
+def learner_step(one: TrainStep, draw: tuple[int, ...]) -> float:
+    """Loss of a step that changes no weight."""
+    one.optimizer.param_groups[0]["lr"] = 0.0
+    return float(one.step(batch(), True, None, draw)[0])
+
+
 @pytest.mark.parametrize("largest", [0, 0.01])
 def test_gradients_are_clipped_as_configured(largest: float) -> None:
     one = learner(gradient_clip=largest)

@@ -20,6 +20,7 @@ from crisp.clips.augmentation import generator
 from crisp.clips.dataset import study_dataset
 from crisp.core import stage_files
 from crisp.core.errors import CrispError
+from crisp.study import load
 from crisp.study.config import Study
 from crisp.study.samples import read_samples, write_samples
 from crisp.study.splits import read_split
@@ -331,7 +332,7 @@ def test_state_is_kept_until_every_output_is_there(small: Study, monkeypatch: py
     assert len(trained(small)[0].splitlines()) == 5
 
 
-@pytest.mark.parametrize("variant", ["flow", "rgb", "pose", "three-stream"])
+@pytest.mark.parametrize("variant", ["flow", "rgb", "pose", "three-stream", "rgb-pose", "i3d", "r3d"])
 @pytest.mark.usefixtures("small")
 def test_equal_input_gives_equal_digits(variant: str) -> None:
     made = configured(learning_rate=0.002)  # products of features of noise diverge at higher ones
@@ -355,6 +356,18 @@ def test_loader_workers_change_nothing() -> None:
     assert first == second
     assert same(one["model"], two["model"])
     assert one["digest"] == two["digest"]
+
+
+@pytest.mark.usefixtures("small")
+def test_adamw_and_dropout_resume_to_the_same_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    changed = {**trainable.CONTENT["variants"][0], "dropout": 0.5, "training": {"optimiser": "adamw"}}
+    made = load.resolve_study({**trainable.CONTENT, "variants": [changed]})
+    history, model = trained(made)
+    stop_in(made, monkeypatch, 3)
+    again = trained(made)
+    assert again[0] == history
+    assert same(again[1]["model"], model["model"])
+    assert again[1]["training"]["optimiser"] == "adamw"
 
 
 @pytest.mark.parametrize("epoch", [2, 4])

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from crisp.study import config as study
+from crisp.evaluation.detection import kernel_frames
 from crisp.study.load import load_study, resolve_study
 from crisp.workflow import importing
 from tests.workflow.conftest import ROOT, environment
 from tests.workflow.test_workflow import clone, planned, snakemake
 
 __all__ = ["clone"]
-TTSTROKE = "config/ttstroke21.yaml"
+TTSTROKE = ["config/ttstroke21-published.yaml", "config/ttstroke21-recommended.yaml"]
 SHIPPED = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "config").glob("**/*.yaml"))
 
 
@@ -28,7 +28,7 @@ def campaign(clone: Path, make_video, monkeypatch: pytest.MonkeyPatch) -> Path:
     config = clone / "config"
     config.unlink()
     shutil.copytree(ROOT / "config", config)
-    classes = yaml.safe_load((config / "ttstroke21.yaml").read_text())["classes"]
+    classes = yaml.safe_load((clone / TTSTROKE[0]).read_text())["classes"]
     data = clone / "data/ttstroke21"
     for number, part in enumerate(("train", "validation", "test")):
         make_video(data / f"videos/{number}.mp4", frames=300, fps=120, seed=number)
@@ -44,11 +44,12 @@ def campaign(clone: Path, make_video, monkeypatch: pytest.MonkeyPatch) -> Path:
     return clone
 
 
-def test_ttstroke21_is_planned_after_the_import(campaign: Path) -> None:
-    jobs = planned(snakemake(campaign, "-n", "--configfile", TTSTROKE))
-    assert (jobs["frames"], jobs["flow"], jobs["train"]) == (3, 3, 18)
+@pytest.mark.parametrize(("config", "trainings"), [(TTSTROKE[0], 9), (TTSTROKE[1], 27)])
+def test_ttstroke21_is_planned_after_the_import(campaign: Path, config: str, trainings: int) -> None:
+    jobs = planned(snakemake(campaign, "-n", "--configfile", config))
+    assert (jobs["frames"], jobs["flow"], jobs["train"]) == (3, 3, trainings)
     checked = subprocess.run(
-        ["crisp", "check", "--study", TTSTROKE],
+        ["crisp", "check", "--study", config],
         cwd=campaign,
         env=environment(),
         capture_output=True,
@@ -58,17 +59,32 @@ def test_ttstroke21_is_planned_after_the_import(campaign: Path) -> None:
     assert checked.returncode == 0, checked.stderr
 
 
-def test_ttstroke21_has_all_models_once_poses_are_uncommented() -> None:
-    text = (ROOT / TTSTROKE).read_text()
+@pytest.mark.parametrize("config", TTSTROKE)
+def test_ttstroke21_has_all_models_once_poses_are_uncommented(config: str) -> None:
+    text = (ROOT / config).read_text()
     uncommented = re.sub(r"^( +)# (poses: \S+ #|- \{)", r"\1\2", text, flags=re.MULTILINE)
     loaded = resolve_study(yaml.safe_load(uncommented))
-    assert {variant.model for variant in loaded.variants} == set(study.STREAMS)
-    assert len(loaded.variants) == 9
+    published = {"rgb", "flow", "twin", "pose", "three-stream", "i3d"}
+    assert {variant.model for variant in loaded.variants} == published
+    assert len(loaded.variants) == 12
     assert all(variant.size == (100, 120, 120) for variant in loaded.variants)
     assert loaded.config["dataset"]["poses"] == "data/ttstroke21-poses"
+    assert {loaded.training_of(loaded.variant(name)).weight_decay for name in ("twin", "i3d")} == {0.005}
+    assert loaded.training_of(loaded.variant("three-stream")).weight_decay == 0.05
 
 
-@pytest.mark.parametrize("config", [path for path in SHIPPED if path != TTSTROKE])
+def test_published_optimisation_is_the_published_one() -> None:
+    made = load_study(ROOT / TTSTROKE[0])
+    twin = made.variant("twin")
+    assert (twin.init, twin.double_softmax) == ("torch", True)
+    settings = made.training_of(twin)
+    assert (settings.learning_rate, settings.weight_decay, settings.batch_size) == (0.001, 0.005, 10)
+    assert (settings.momentum, settings.nesterov, settings.optimiser) == (0.5, True, "sgd")
+    windows = [kernel_frames(seconds, 120) for seconds in (made.detection.smoothing, made.detection.gaussian)]
+    assert windows == [150, 201]
+
+
+@pytest.mark.parametrize("config", [path for path in SHIPPED if path not in TTSTROKE])
 def test_shipped_study_is_planned(clone: Path, config: str) -> None:
     loaded = load_study(ROOT / config)
     jobs = Counter(planned(snakemake(clone, "-n", "--configfile", config)))

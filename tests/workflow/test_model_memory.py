@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,8 +21,8 @@ def variant(model: str, size: tuple[int, int, int] = DEMO, attention: bool = Fal
     return Variant.from_config({"name": "v", "model": model, "size": size, "attention": attention})
 
 
-def training(**changes: Any) -> dict[str, Any]:
-    return asdict(load.resolve_study(CONTENT).training) | {"batch_size": 10, **changes}
+def training(**changes: Any) -> config.Training:
+    return replace(load.resolve_study(CONTENT).training, **{"batch_size": 10, **changes})
 
 
 @pytest.mark.parametrize("size", [FULL, DEMO, (17, 33, 65)])

@@ -56,6 +56,19 @@ def test_a_training_is_repeated_for_settings_that_change_its_result(
     assert (params(training={key: value}).train(TRAINING) != before) == changes
 
 
+def test_training_keys_of_a_variant_repeat_its_training_alone() -> None:
+    def versions(**keys: Any) -> list[str]:
+        variants = [{"name": "rgb", "model": "rgb", "training": keys}, {"name": "flow", "model": "flow"}]
+        made = params(variants=variants)
+        return [made.train(job(variant=name, split="main")) for name in ("rgb", "flow")]
+
+    before = versions()
+    assert versions(batch_size=10, label_smoothing=0) == before, "values that it had"
+    after = versions(batch_size=5)
+    assert after[0] != before[0]
+    assert after[1] == before[1]
+
+
 def test_a_video_name_that_snakemake_would_expand_goes_into_the_command() -> None:
     rows = [tables.VideoRow("train", "match {final}.mp4", 1, 900, "", 30.0)]
     tables.write_videos("videos.tsv", rows)

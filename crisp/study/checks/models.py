@@ -46,15 +46,20 @@ def check_models(study: Study, study_file: str | Path) -> list[Fault]:
                 "pip install 'crisp-sport[tensorboard]', or set training.tensorboard: false",
             )
         )
-    attentive = [variant.name for variant in study.variants if variant.attention]
-    if attentive and study.training.batch_size < 2:
+    single = [
+        variant.name
+        for variant in study.variants
+        if variant.normalises_batches and study.training_of(variant).batch_size < 2
+    ]
+    if single:
         faults.append(
             Fault(
                 f"{study_file}, training.batch_size",
-                "attention cannot learn from batches of one clip: batch normalisation needs their variance",
+                "attention and batch normalisation cannot learn from batches of one clip: they need "
+                "a variance",
                 "2 or more",
-                str(study.training.batch_size),
-                f"raise it, or set attention: false in {', '.join(attentive)}",
+                "1",
+                f"raise it, or set attention: false or another model in {', '.join(single)}",
             )
         )
     for variant in study.variants:
