@@ -12,7 +12,7 @@ from crisp.clips.dataset import ClipDataset, study_dataset
 from crisp.core.errors import fail
 from crisp.core.words import few
 from crisp.evaluation.confusions import worst_confusions
-from crisp.evaluation.explanation import explain_clip
+from crisp.evaluation.explanation import explain_clip, last_maps
 from crisp.evaluation.explanation_plot import ExplainedClip, plot_explanations
 from crisp.evaluation.predictions import Prediction, read_predictions
 from crisp.evaluation.trained_model import trained_model
@@ -20,6 +20,7 @@ from crisp.study.config import Study, Variant
 
 NAME = "explanations.png"
 NO_CONFUSION = "all labelled test samples are classified correctly"
+NO_MAPS = "this network has no maps of convolutions, whose evidence could be shown"
 
 
 def explain_samples(
@@ -60,6 +61,8 @@ def explain_samples(
         remedy = "choose samples of the column sample"
         raise fail(table, "no such sample", few(list(known), 5), few(unknown, 5), remedy)
     model = trained_model(study, variant, split, seed, device)
+    if not explicable(model, variant):
+        raise fail(variant.name, NO_MAPS, "a model of convolutions", variant.model, "choose another variant")
     test = study_dataset(study, variant, split, "test", seed)
     picked = [known[name] for name in chosen] or examples(rows, study.classes)
     plot_predictions(out, model, test, picked, study.classes, f"{variant.name}, seed {seed}")
@@ -70,6 +73,11 @@ def examples(rows: Sequence[Prediction], classes: Sequence[str]) -> list[Predict
     return [confusion.examples[0] for confusion in worst_confusions(rows, classes)]
 
 
+def explicable(model: nn.Module, variant: Variant) -> bool:
+    """Return whether the evidence of a variant's model can be shown."""
+    return all(last_maps(model, stream) is not None for stream in variant.streams)
+
+
 def plot_predictions(
     path: str | Path,
     model: nn.Module,
@@ -78,7 +86,7 @@ def plot_predictions(
     classes: Sequence[str],
     title: str,
 ) -> None:
-    """Plot the evidence for the predicted class in the middle of each sample.
+    """Plot the evidence for the predicted class in the middle of each sample, or say that there are no maps.
 
     Parameters
     ----------
@@ -96,11 +104,15 @@ def plot_predictions(
     Raises
     ------
     CrispError
-        If a stage file is missing or damaged, or the model cannot be explained.
+        If a stage file is missing or damaged.
     """
+    title = f"{title}: what the model looks at"
+    if not explicable(model, test.variant):
+        plot_explanations(path, title, [], NO_MAPS)
+        return
     places = {sample.sample: index for index, sample in enumerate(test.samples)}
     clips = [_explained(model, test, places[one.sample], one, classes) for one in picked]
-    plot_explanations(path, f"{title}: what the model looks at", clips, NO_CONFUSION)
+    plot_explanations(path, title, clips, NO_CONFUSION)
 
 
 def _explained(

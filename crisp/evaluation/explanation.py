@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from crisp.core.errors import fail
 from crisp.models.attention import Attention
+from crisp.models.network import Network
 
 INTERPOLATION = {1: "linear", 3: "trilinear"}  # by the number of axes
 
@@ -58,45 +59,45 @@ def explain_clip(model: nn.Module, clip: Mapping[str, Tensor], target: int) -> E
     Raises
     ------
     CrispError
-        If the model has no blocks of convolutions for a stream.
+        If the model has no maps of convolutions for a stream.
     """
     device = next(model.parameters()).device
     inputs = {stream: array.to(device)[None] for stream, array in clip.items()}
-    blocks = {stream: _blocks(model, stream) for stream in inputs}
+    layers = {stream: layer for stream in inputs if (layer := last_maps(model, stream)) is not None}
+    if missing := sorted(inputs.keys() - layers.keys()):
+        raise fail(
+            "explain",
+            "the model's evidence cannot be shown",
+            "a model of convolutions",
+            f"none in {', '.join(missing)}",
+            "choose another variant",
+        )
 
     def forward(*arrays: Tensor) -> Tensor:
         return model(dict(zip(inputs, arrays, strict=True)))
 
     heat = {}
-    for stream, stages in blocks.items():
-        cam = LayerGradCam(forward, stages[-1])
+    for stream, layer in layers.items():
+        cam = LayerGradCam(forward, layer)
         maps = cam.attribute(tuple(inputs.values()), target=target, relu_attributions=True)
         shown = _resized(maps, inputs[stream].shape[2:])[0, 0]
         heat[stream] = (shown / max(float(shown.max()), torch.finfo().tiny)).cpu().numpy()
-    return Explanation(heat, _attention(model, inputs, blocks))
+    return Explanation(heat, _attention(model, inputs, layers))
 
 
-def _blocks(model: nn.Module, stream: str) -> nn.Sequential:
-    """Return the blocks of convolutions of a stream."""
-    trunk = getattr(model, stream, None) or getattr(model, "trunk", None)
-    blocks = getattr(trunk, "blocks", None)
-    if not isinstance(blocks, nn.Sequential):
-        raise fail(
-            "explain",
-            f"the model's evidence in stream {stream} cannot be shown",
-            "a model with blocks of convolutions",
-            type(model).__name__,
-            "choose another variant",
-        )
-    return blocks
+def last_maps(model: nn.Module, stream: str) -> nn.Module | None:
+    """Return the last layer of a stream whose output are maps of convolutions; None if there is none."""
+    if isinstance(model, Network):
+        return getattr(model.backbones[stream], "maps", None)
+    return getattr(getattr(model, stream, None) or getattr(model, "trunk", None), "maps", None)
 
 
 def _attention(
-    model: nn.Module, inputs: Mapping[str, Tensor], blocks: Mapping[str, nn.Sequential]
+    model: nn.Module, inputs: Mapping[str, Tensor], layers: Mapping[str, nn.Module]
 ) -> dict[str, np.ndarray]:
     masks = {
-        stream: [part.to_mask for part in stages.modules() if isinstance(part, Attention)]
-        for stream, stages in blocks.items()
+        stream: [part.to_mask for part in layer.modules() if isinstance(part, Attention)]
+        for stream, layer in layers.items()
     }
     with _outputs([mask for some in masks.values() for mask in some]) as outputs, torch.inference_mode():
         model(inputs)

@@ -67,6 +67,11 @@ class Trunk(nn.Module):
         if not self.pooled:
             self.dense = nn.Linear(filters[-1] * size, self.width)
 
+    @property
+    def maps(self) -> nn.Module:
+        """Return the layers with the last maps of convolutions."""
+        return self.blocks
+
     def forward(self, clip: Tensor) -> Tensor:
         """Map clips (B, C, T, H, W), or poses (B, 42, T), to features (B, width)."""
         if self.video:

@@ -124,6 +124,11 @@ class I3D(nn.Module):
         self.layers = nn.Sequential(*layers)
         self.width = width
 
+    @property
+    def maps(self) -> nn.Module:
+        """Return the layer with the last maps of convolutions."""
+        return self.layers[-1]
+
     def forward(self, clip: Tensor) -> Tensor:
         """Map clips (B, C, T, H, W) to features (B, 1024): the mean of two frames and all places, over time.
 

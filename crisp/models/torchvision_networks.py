@@ -19,6 +19,8 @@ from crisp.study.networks import KINETICS
 
 # Its compiled operators, none of which video networks use.
 OPERATORS = ("nms", "qnms")
+# The layer of the last maps; the others are networks of tokens.
+MAPS = {"mc3_18": "layer4", "r2plus1d_18": "layer4", "r3d_18": "layer4", "s3d": "features"}
 
 
 @cache
@@ -78,6 +80,7 @@ class Backbone(nn.Module):
 
     def __init__(self, name: str, channels: int) -> None:
         super().__init__()
+        self.name = name
         self.network = _models()[0].get_model(name, weights=None)
         self.first = next(key for key, part in self.network.named_modules() if isinstance(part, nn.Conv3d))
         if channels != 3:
@@ -93,6 +96,11 @@ class Backbone(nn.Module):
         layer = self.network.get_submodule(self.first)
         assert isinstance(layer, nn.Conv3d)
         return layer
+
+    @property
+    def maps(self) -> nn.Module | None:
+        """Return the layer with the last maps of convolutions; None for networks of tokens."""
+        return getattr(self.network, MAPS[self.name]) if self.name in MAPS else None
 
     def forward(self, clip: Tensor) -> Tensor:
         """Map clips (B, C, T, H, W) to features (B, width)."""

@@ -97,11 +97,13 @@ def test_attention_is_the_mask_of_each_module() -> None:
     assert (opened[0] > found.attention["rgb"][0] - 1e-6).all()
 
 
-def test_model_without_blocks_is_one_error() -> None:
-    class Other(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.layer = torch.nn.Linear(1, 1)
+@pytest.mark.parametrize(("name", "given"), [("i3d", "rgb-flow"), ("r3d_18", "flow")])
+def test_other_networks_have_evidence(name: str, given: str) -> None:
+    streams = given.split("-")
+    heat = explain_clip(model(name, input=given), clip(*streams), 0).heat
+    assert {stream: one.shape for stream, one in heat.items()} == dict.fromkeys(streams, SIZE)
 
-    with pytest.raises(CrispError, match="evidence in stream rgb cannot be shown"):
-        explain_clip(Other(), clip("rgb"), 0)
+
+def test_network_of_tokens_is_one_error() -> None:
+    with pytest.raises(CrispError, match="the model's evidence cannot be shown"):
+        explain_clip(model("swin3d_t"), clip("rgb"), 0)
