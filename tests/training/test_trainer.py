@@ -20,6 +20,7 @@ from crisp.clips.augmentation import generator
 from crisp.clips.dataset import study_dataset
 from crisp.core import stage_files
 from crisp.core.errors import CrispError
+from crisp.evaluation import trained_model
 from crisp.study import load
 from crisp.study.config import Study
 from crisp.study.samples import read_samples, write_samples
@@ -368,6 +369,20 @@ def test_adamw_and_dropout_resume_to_the_same_digits(monkeypatch: pytest.MonkeyP
     assert again[0] == history
     assert same(again[1]["model"], model["model"])
     assert again[1]["training"]["optimiser"] == "adamw"
+
+
+@pytest.mark.parametrize("variant", ["rgb-pose", "i3d", "r3d"])
+def test_model_file_of_other_networks_is_loaded(small: Study, variant: str) -> None:
+    made = load.resolve_study({**trainable.CONTENT, "training": {"epochs": 1, "batch_size": 4, "threads": 1}})
+    trained(made, variant)
+    path = made.model_folder(variant, "main", 1) / "model.pt"
+    model, about = checkpoints.load_model(path, torch.device("cpu"))
+    assert about["variant"] == made.variant(variant).plain()
+    found, _ = trained_model.model_with_settings(small, made.variant(variant), "main", 1, "cpu")
+    assert same(found.state_dict(), model.state_dict())
+    other = replace(made.variant(variant), name=variant, size=(8, 8, 16))
+    with pytest.raises(CrispError, match="another variant"):
+        trained_model._check(small, other, "main", about, path)
 
 
 @pytest.mark.parametrize("epoch", [2, 4])

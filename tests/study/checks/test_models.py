@@ -23,7 +23,7 @@ SMALL = {"size": [8, 8, 8]}
         (
             {"variants": [{"name": "rgb", "attention": True}], "training": {"batch_size": 1}},
             "my/study.yaml, training.batch_size",
-            "attention cannot learn from batches of one clip",
+            "attention and batch normalisation cannot learn from batches of one clip",
         ),
         (
             {"preparation": {"width": 64, "flow_methods": ["deepflow", "pcaflow"]}},
@@ -39,6 +39,21 @@ SMALL = {"size": [8, 8, 8]}
             {"variants": [{"name": "rgb", "init_from": "videos.tsv"}]},
             "videos.tsv",
             "model cannot be read",
+        ),
+        (
+            {"variants": [{"name": "r", "model": "r3d_18", "weights": "none.pth"}]},
+            "none.pth",
+            "no weights",
+        ),
+        (
+            {"variants": [{"name": "r", "model": "r3d_18", "weights": "videos.tsv"}]},
+            "videos.tsv",
+            "not weights",
+        ),
+        (
+            {"variants": [{"name": "i", "model": "i3d", "training": {"batch_size": 1}}]},
+            "my/study.yaml, training.batch_size",
+            "attention and batch normalisation cannot learn from batches of one clip",
         ),
     ],
 )
