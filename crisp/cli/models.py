@@ -21,6 +21,7 @@ from crisp.cli.options import (
     StudyFile,
     Variant,
     choice,
+    named,
     print_json,
 )
 from crisp.core.limits import MOST_FPS
@@ -207,7 +208,13 @@ def summary(study: StudyFile = HERE) -> None:
 @app.command(rich_help_panel=MODELS)
 def submit(
     variant: Variant,
-    out: Annotated[Path, typer.Option(help="New folder to write to.")],
+    team: Annotated[
+        str, typer.Option(parser=named("team"), metavar="NAME", help="Name of your team, a folder.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder in which the team's folder is.")] = HERE,
+    run: Annotated[
+        str, typer.Option(parser=named("run"), metavar="NAME", help="Name of the run, a new folder.")
+    ] = "1",
     study: StudyFile = HERE,
     split: Split = "main",
     seed: Seed = 1,
@@ -227,7 +234,7 @@ def submit(
 ) -> None:
     """Write a variant's predictions as valid files for the MediaEval campaign.
 
-    Example: crisp submit twin --study config/mine/study.yaml --task detection --out run-1
+    Example: crisp submit twin --study config/mine/study.yaml --team Ours --run 1
     """
     from crisp.report import mediaeval
     from crisp.study.load import load_study
@@ -238,8 +245,9 @@ def submit(
         files = mediaeval.classification_files(loaded, split, predictions or folder / "predictions.csv", form)
     else:
         files = mediaeval.detection_files(loaded, predictions or folder / "detections.csv")
-    mediaeval.write_submission(out, files)
-    print(f"{out}: {counted(len(files), 'file')}")
+    place = mediaeval.run_folder(out, team, task, run)
+    mediaeval.write_submission(place, files)
+    print(f"{place}: {counted(len(files), 'file')}")
 
 
 @app.command(rich_help_panel=MODELS)

@@ -16,6 +16,8 @@ PATTERNS = {
     "split": "[A-Za-z0-9-]+",
     "kind": "normal|max|none",
     "seed": "[0-9]+",
+    "team": ID,
+    "run": ID,
 }
 
 
@@ -26,6 +28,8 @@ IN_WORDS = {
     "split": "letters, digits and -",
     "kind": "normal, max or none",
     "seed": "digits",
+    "team": "letters, digits, _ and -, first a letter or digit",
+    "run": "letters, digits, _ and -, first a letter or digit",
 }
 # Options on how work is done: a pattern, and its description.
 CHOICES = {
