@@ -219,8 +219,13 @@ def submit(
     split: Split = "main",
     seed: Seed = 1,
     task: Annotated[
-        str, typer.Option(**choice("task"), help="classification or detection.")
-    ] = "classification",
+        str,
+        typer.Option(
+            **choice("task", none=""),
+            help="classification or detection.",
+            show_default="that of the study",
+        ),
+    ] = "",
     form: Annotated[
         str,
         typer.Option(
@@ -241,6 +246,7 @@ def submit(
 
     loaded = load_study(study)
     folder = loaded.model_folder(loaded.variant(variant).name, loaded.split(split), seed)
+    task = task or loaded.task
     if task == "classification":
         files = mediaeval.classification_files(loaded, split, predictions or folder / "predictions.csv", form)
     else:

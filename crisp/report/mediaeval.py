@@ -48,7 +48,20 @@ class Clip(NamedTuple):
 
 
 def run_folder(out: str | Path, team: str, task: str, run: str) -> Path:
-    """Return the folder of a run below that of all submissions, ``<out>/<team>/<task>Task/<run>``."""
+    """Return the folder of a run.
+
+    Parameters
+    ----------
+    out : path-like
+        Folder of all submissions.
+    team, task, run : str
+        Names of the team, of the task and of the run.
+
+    Returns
+    -------
+    Path
+        ``<out>/<team>/<task>Task/<run>``.
+    """
     return Path(out, team, f"{task}Task", run)
 
 
@@ -81,6 +94,8 @@ def classification_files(
     """
     if form not in ("auto", *FORMS):
         raise fail("form", "unknown form", f"auto, {', '.join(FORMS)}", form, "choose one of them")
+    if study.task != "classification":
+        raise fail(f"study {study.name}", "is of the other task", "task: classification", study.task)
     faults: list[Fault] = []
     clips = _predicted(study, split, Path(predictions), faults)
     for video, own in _by_video(clips).items():
