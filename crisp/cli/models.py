@@ -257,6 +257,60 @@ def submit(
 
 
 @app.command(rich_help_panel=MODELS)
+def score(
+    submission: Annotated[Path, typer.Argument(metavar="RUN", help="XML file, or folder of a run.")],
+    study: Annotated[
+        Path | None, typer.Option(help="Score against this study's annotation.", **STUDY)
+    ] = None,
+    truth: Annotated[
+        Path | None, typer.Option(help="Score against this folder, in the layout of the campaign's data.")
+    ] = None,
+    against: Annotated[Path | None, typer.Option(help="Another run, to show side by side.")] = None,
+    task: Annotated[
+        str,
+        typer.Option(
+            **choice("task", none=""),
+            help="classification or detection.",
+            show_default="detection if no action has a class",
+        ),
+    ] = "",
+    part: Annotated[str, typer.Option(**choice("part"), help="train, validation or test.")] = "test",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for a page, pictures and the figures as JSON.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check a submission to the MediaEval campaign, and score it against the annotation.
+
+    Example: crisp score Ours/classificationTask/1 --study config/mine/study.yaml --out score
+    """
+    from crisp.core.errors import fail
+    from crisp.report.scoring import score as scoring
+    from crisp.report.scoring.submission import read_submission
+    from crisp.report.scoring.truth import of_folder, of_study
+    from crisp.study.load import load_study
+
+    if study and truth:
+        raise fail("--truth", "two annotations", "--study or --truth", "both", "give one of them")
+    read = [read_submission(path) for path in (submission, against) if path]
+    task = task or read[0].task
+    if truth:
+        known = of_folder(truth, task, part)
+    else:
+        from crisp.study import study_files
+
+        known = of_study(load_study(study or study_files.find_study(HERE)), task, part)
+    runs = [scoring.score(one, known) for one in read]
+    page = scoring.write_score(out, runs, known) if out else None
+    if as_json:
+        print_json(scoring.document(runs, known))
+        return
+    print(scoring.score_text(runs, known))
+    if page:
+        print(page)
+
+
+@app.command(rich_help_panel=MODELS)
 def viewer(
     index_file: Annotated[
         Path, typer.Argument(metavar="INDEX", help="index.json of a video, from crisp index.")

@@ -142,7 +142,7 @@ def detection_files(study: Study, detections: str | Path) -> dict[str, Element]:
     faults += _skipped(Path(detections), videos)
     for video in videos:
         faults += _outside(study, video, found.get(video, []), str(detections))
-        faults += _alike(f"{detections}, video {video}", found.get(video, []))
+        faults += alike(f"{detections}, video {video}", found.get(video, []))
     faults += _same_names(study, videos)
     nothing = Fault(str(detections), "no test video", "at least one detection or test video", "none")
     _refuse(faults, videos, nothing)
@@ -301,8 +301,8 @@ def _outside(study: Study, video: str, intervals: Iterable[Stroke], where: str =
     ]
 
 
-def _alike(where: str, intervals: Iterable[Stroke]) -> list[Fault]:
-    """Report detections that overlap an earlier one too much."""
+def alike(where: str, intervals: Iterable[Stroke]) -> list[Fault]:
+    """Return a fault for each detection of a video that overlaps an earlier one too much."""
     sound = [one for one in intervals if one.begin < one.end]
     return [
         Fault(
