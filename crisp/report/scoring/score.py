@@ -22,13 +22,13 @@ from crisp.study.annotations import is_unknown
 
 NEGATIVE, STROKE = "Negative", "Stroke"  # the task does not tell strokes apart
 NOTE = {
-    "classification": "Figures in %; – if undefined: no stroke of the class, or none predicted. Of two runs, "
-    "the difference is that of the first minus the second in points, with its 95 % interval (paired bootstrap), "
-    "and p is the exact McNemar test.",
+    "classification": "Figures in %; – if undefined: no stroke of the class, or none predicted. Of two "
+    "runs, the difference is that of the first minus the second in points, with its 95 % interval (paired "
+    "bootstrap), and p is the exact McNemar test.",
     "detection": "Figures in %. Global IoU: frame by frame, next to its value for stroke everywhere. "
-    "Campaign mAP: mean of precision x recall over the IoUs 0.5 to 0.95, as MediaEval 2022 ranked, and with at most "
-    "one annotated stroke for each found one. AP: average precision; the files have no scores, so "
-    "all detections rank equal.",
+    "Campaign mAP: mean of precision x recall over the IoUs 0.5 to 0.95, as MediaEval 2022 ranked, and "
+    "with at most one annotated stroke for each found one. AP: average precision; the files have no "
+    "scores, so all detections rank equal.",
 }
 
 
