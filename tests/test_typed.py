@@ -123,7 +123,7 @@ def test_data_of_ones_own(terminal: Terminal, tmp_path: Path) -> None:
     assert "match: " in said
     assert "found in 60 frames" in said
     assert (clone / "results/studies/mine/report.html").exists()
-    assert (clone / "run-1").is_dir()
+    assert (clone / "Ours/classificationTask/1").is_dir()
     assert (clone / "game/flow/deepflow.h5").exists()
     assert (found / "match/viewer.html").exists()
 

@@ -21,6 +21,7 @@ from crisp.cli.options import (
     StudyFile,
     Variant,
     choice,
+    named,
     print_json,
 )
 from crisp.core.limits import MOST_FPS
@@ -235,13 +236,24 @@ def summary(study: StudyFile = HERE) -> None:
 @app.command(rich_help_panel=MODELS)
 def submit(
     variant: Variant,
-    out: Annotated[Path, typer.Option(help="New folder to write to.")],
+    team: Annotated[
+        str, typer.Option(parser=named("team"), metavar="NAME", help="Name of your team, a folder.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder in which the team's folder is.")] = HERE,
+    run: Annotated[
+        str, typer.Option(parser=named("run"), metavar="NAME", help="Name of the run, a new folder.")
+    ] = "1",
     study: StudyFile = HERE,
     split: Split = "main",
     seed: Seed = 1,
     task: Annotated[
-        str, typer.Option(**choice("task"), help="classification or detection.")
-    ] = "classification",
+        str,
+        typer.Option(
+            **choice("task", none=""),
+            help="classification or detection.",
+            show_default="that of the study",
+        ),
+    ] = "",
     form: Annotated[
         str,
         typer.Option(
@@ -255,19 +267,75 @@ def submit(
 ) -> None:
     """Write a variant's predictions as valid files for the MediaEval campaign.
 
-    Example: crisp submit twin --study config/mine/study.yaml --task detection --out run-1
+    Example: crisp submit twin --study config/mine/study.yaml --team Ours --run 1
     """
     from crisp.report import mediaeval
     from crisp.study.load import load_study
 
     loaded = load_study(study)
     folder = loaded.model_folder(loaded.variant(variant).name, loaded.split(split), seed)
+    task = task or loaded.task
     if task == "classification":
         files = mediaeval.classification_files(loaded, split, predictions or folder / "predictions.csv", form)
     else:
         files = mediaeval.detection_files(loaded, predictions or folder / "detections.csv")
-    mediaeval.write_submission(out, files)
-    print(f"{out}: {counted(len(files), 'file')}")
+    place = mediaeval.run_folder(out, team, task, run)
+    mediaeval.write_submission(place, files)
+    print(f"{place}: {counted(len(files), 'file')}")
+
+
+@app.command(rich_help_panel=MODELS)
+def score(
+    submission: Annotated[Path, typer.Argument(metavar="RUN", help="XML file, or folder of a run.")],
+    study: Annotated[
+        Path | None, typer.Option(help="Score against this study's annotation.", **STUDY)
+    ] = None,
+    truth: Annotated[
+        Path | None, typer.Option(help="Score against this folder, in the layout of the campaign's data.")
+    ] = None,
+    against: Annotated[Path | None, typer.Option(help="Another run, to show side by side.")] = None,
+    task: Annotated[
+        str,
+        typer.Option(
+            **choice("task", none=""),
+            help="classification or detection.",
+            show_default="detection if no action has a class",
+        ),
+    ] = "",
+    part: Annotated[str, typer.Option(**choice("part"), help="train, validation or test.")] = "test",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for a page, pictures and the figures as JSON.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check a submission to the MediaEval campaign, and score it against the annotation.
+
+    Example: crisp score Ours/classificationTask/1 --study config/mine/study.yaml --out score
+    """
+    from crisp.core.errors import fail
+    from crisp.report.scoring import score as scoring
+    from crisp.report.scoring.submission import read_submission
+    from crisp.report.scoring.truth import of_folder, of_study
+    from crisp.study.load import load_study
+
+    if study and truth:
+        raise fail("--truth", "two annotations", "--study or --truth", "both", "give one of them")
+    read = [read_submission(path) for path in (submission, against) if path]
+    task = task or read[0].task
+    if truth:
+        known = of_folder(truth, task, part)
+    else:
+        from crisp.study import study_files
+
+        known = of_study(load_study(study or study_files.find_study(HERE)), task, part)
+    runs = [scoring.score(one, known) for one in read]
+    page = scoring.write_score(out, runs, known) if out else None
+    if as_json:
+        print_json(scoring.document(runs, known))
+        return
+    print(scoring.score_text(runs, known))
+    if page:
+        print(page)
 
 
 @app.command(rich_help_panel=MODELS)

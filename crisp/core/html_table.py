@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -85,8 +86,17 @@ def write_page(
     write_tables(path, title, note, [Table(headings, list(body), remarks)])
 
 
-def write_tables(path: str | Path, title: str, note: str, tables: Iterable[Table]) -> None:
-    """Write several tables as one HTML page.
+class Picture(NamedTuple):
+    """A PNG file that a page shows, and its caption; the page holds a copy."""
+
+    path: Path
+    caption: str
+
+
+def write_tables(
+    path: str | Path, title: str, note: str, tables: Iterable[Table], pictures: Iterable[Picture] = ()
+) -> None:
+    """Write several tables, and pictures below them, as one HTML page.
 
     Parameters
     ----------
@@ -95,13 +105,25 @@ def write_tables(path: str | Path, title: str, note: str, tables: Iterable[Table
     title, note : str
         Its heading, and an introduction to the tables.
     tables : iterable of Table
+    pictures : iterable of Picture, optional
 
     Raises
     ------
     CrispError
         If the page cannot be written.
     """
-    write_html(path, "core/templates/tables.html", title=title, note=note, tables=map(_laid_out, tables))
+    write_html(
+        path,
+        "core/templates/tables.html",
+        title=title,
+        note=note,
+        tables=map(_laid_out, tables),
+        pictures=[(_embedded(one.path), one.caption) for one in pictures],
+    )
+
+
+def _embedded(picture: Path) -> str:
+    return f"data:image/png;base64,{base64.b64encode(picture.read_bytes()).decode()}"
 
 
 def _laid_out(table: Table) -> dict[str, Any]:

@@ -16,6 +16,8 @@ PATTERNS = {
     "split": "[A-Za-z0-9-]+",
     "kind": "normal|max|none",
     "seed": "[0-9]+",
+    "team": ID,
+    "run": ID,
 }
 
 
@@ -26,6 +28,8 @@ IN_WORDS = {
     "split": "letters, digits and -",
     "kind": "normal, max or none",
     "seed": "digits",
+    "team": "letters, digits, _ and -, first a letter or digit",
+    "run": "letters, digits, _ and -, first a letter or digit",
 }
 # Options on how work is done: a pattern, and its description.
 CHOICES = {
@@ -35,6 +39,7 @@ CHOICES = {
     "kind": ("normal|max|none", "normal, max or none"),
     "from": ("frames|flow|roi|pose|volume", "frames, flow, roi, pose or volume"),
     "task": ("classification|detection", "classification or detection"),
+    "part": ("train|validation|test", "train, validation or test"),
     "form": ("auto|2020|2022", "auto, 2020 or 2022"),
 }
 

@@ -18,11 +18,12 @@ from crisp.core.files import replacing, write_json
 from crisp.core.progress import progress
 from crisp.core.words import counted
 from crisp.evaluation import decisions, detection_metrics, detection_plot
-from crisp.evaluation.detection import decide_frames, find_strokes, frame_probabilities, stride_frames
+from crisp.evaluation.candidates import find_candidates
+from crisp.evaluation.detection import frame_probabilities, stride_frames
 from crisp.evaluation.detection_metrics import DetectedInterval
 from crisp.evaluation.trained_model import trained_model
 from crisp.study import samples
-from crisp.study.annotations import read_annotation
+from crisp.study.annotations import Stroke, read_annotation
 from crisp.study.config import Study, Variant
 from crisp.study.samples import read_samples
 from crisp.study.splits import read_split
@@ -53,9 +54,11 @@ def annotated_strokes(
         actions = read_annotation(study.annotation_file(row)) if known is None else known
         step = study.videos[row.video].frame_step
         found.setdefault(row.video, []).extend(
-            DetectedInterval(row.video, *samples.working_interval(begin, end, step), label)
-            for begin, end, label in actions
-            if label != study.negative_class
+            DetectedInterval(
+                row.video, *samples.working_interval(stroke.begin, stroke.end, step), study.class_of(stroke)
+            )
+            for stroke in map(Stroke._make, actions)
+            if stroke.label != study.negative_class
         )
     return found
 
@@ -168,9 +171,16 @@ def _find(
         )
         frames[video] = len(probabilities)
         for rule in decisions.RULES:
-            decided = decide_frames(probabilities, rule, reader.fps, study.detection)
-            shortest = study.detection.shortest * reader.fps
-            runs = find_strokes(video, decided, study.classes, study.negative_class, shortest)
+            decided, runs = find_candidates(
+                video,
+                probabilities,
+                rule,
+                reader.fps,
+                study.detection,
+                study.classes,
+                study.negative_class,
+                variant.size[0],
+            )
             found[rule] += runs
             if rule == study.decision:
                 stroke = 1 - decided.smoothed[:, study.classes.index(study.negative_class)]

@@ -226,9 +226,14 @@ def kernel_frames(seconds: float, fps: float) -> int:
 
 
 def find_strokes(
-    video: str, decided: Decided, classes: Sequence[str], negative: str, shortest: float
+    video: str,
+    decided: Decided,
+    classes: Sequence[str],
+    negative: str,
+    shortest: float,
+    against: str = "best",
 ) -> list[DetectedInterval]:
-    """Return the strokes of a video: maximal runs of known frames whose best class is a stroke.
+    """Return the strokes of a video: maximal runs of known stroke frames.
 
     A run that reaches the first or last known frame ends there, as its continuation is unknown.
 
@@ -243,6 +248,9 @@ def find_strokes(
         The negative class.
     shortest : float
         Minimum number of frames of a stroke.
+    against : str
+        What the negative class is compared with. ``best``: a frame whose best class is a stroke is a stroke
+        frame; ``sum``: one whose stroke classes have a larger sum of smoothed probabilities.
 
     Returns
     -------
@@ -251,7 +259,10 @@ def find_strokes(
         `probability`; the `score` is the mean of one minus the probability of the negative class.
     """
     rest = list(classes).index(negative)
-    is_stroke = (decided.best != rest) & (decided.best != UNKNOWN)
+    if against == "sum":
+        is_stroke = decided.smoothed[:, rest] < 0.5  # False for NaN
+    else:
+        is_stroke = (decided.best != rest) & (decided.best != UNKNOWN)
     runs = np.flatnonzero(np.diff(is_stroke, prepend=False, append=False)).reshape(-1, 2)
     found = []
     for begin, end in runs.tolist():

@@ -18,7 +18,10 @@ MOST_VIDEOS = 40  # per figure; more would make it too tall
 
 
 class Timeline(NamedTuple):
-    """A video, its annotated and detected strokes, and the probability (N,) of a stroke per frame."""
+    """A video, its annotated and detected strokes, and the probability (N,) of a stroke per frame.
+
+    The probability is NaN where it is not known; a video without any has no such row.
+    """
 
     video: str
     fps: float
@@ -60,10 +63,12 @@ def plot_timelines(path: str | Path, videos: Sequence[Timeline], title: str) -> 
 
 def _timeline(axes: Axes, video: Timeline) -> None:
     """Plot a video: probability from 0 to 1, detected strokes above it, annotated ones on top."""
-    frames = np.arange(np.size(video.probability))
-    axes.fill_between(
-        frames / video.fps, video.probability, step="post", color=GREY, alpha=0.35, label="stroke probability"
-    )
+    known = not np.isnan(video.probability).all()
+    if known:
+        times = np.arange(np.size(video.probability)) / video.fps
+        axes.fill_between(
+            times, video.probability, step="post", color=GREY, alpha=0.35, label="stroke probability"
+        )
     overlaps = iou([stroke[1:3] for stroke in video.truth], [stroke[1:3] for stroke in video.found])
     matches = overlaps >= THRESHOLDS[0]
     for stroke, row in zip(video.truth, matches, strict=True):
@@ -78,8 +83,8 @@ def _timeline(axes: Axes, video: Timeline) -> None:
         else:
             colour, label = "#E69F00", "found, other class"
         _bar(axes, stroke, video.fps, 1.15, facecolor=colour, edgecolor=colour, label=label)
-    axes.set_ylim(0, 2.3)
-    axes.set_yticks([0.5, 1.4, 2.0], ["probability", "found", "annotated"])
+    axes.set_ylim(0 if known else 1, 2.3)
+    axes.set_yticks([0.5, 1.4, 2.0][not known :], ["probability", "found", "annotated"][not known :])
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", visible=False)
     axes.set_title(video.video, fontsize=9, fontweight="normal")

@@ -95,14 +95,30 @@ def evaluate_predictions(
         chosen = {rule: int(ranked[rule][index][0]) for rule in decisions.RULES}
         scores = decisions.scores(windows[index], decision)
         rows.append(_row(sample, int(truth[index]), chosen, scores, classes, decision))
-    figures = {rule: _figures(truth, ranked[rule], classes, super_classes or {}) for rule in decisions.RULES}
+    figures = {
+        rule: classification_figures(truth, ranked[rule], classes, super_classes or {})
+        for rule in decisions.RULES
+    }
     return rows, {**figures[decision], "decision": decision, "majority": majority, "decisions": figures}
 
 
-def _figures(
+def classification_figures(
     truth: ArrayLike, ranked: ArrayLike, classes: Sequence[str], super_classes: SuperClasses
 ) -> dict[str, Any]:
-    """Compute the metrics of one decision rule, including those by super-class."""
+    """Compute the metrics of a classification, including those by super-class.
+
+    Parameters
+    ----------
+    truth, ranked, classes
+        As for `metrics.classification`.
+    super_classes : mapping
+        Sets of super-classes.
+
+    Returns
+    -------
+    dict
+        `metrics.classification`, and under `super_classes` the same for each set.
+    """
     coarse = {
         name: metrics.classification(
             *map_to_super_classes(truth, ranked, classes, members), super_class_names(classes, members)

@@ -15,6 +15,7 @@ from crisp.clips.reader import ClipReader
 from crisp.core.versions import INDEX
 from crisp.core.words import counted
 from crisp.evaluation import detection
+from crisp.evaluation.candidates import find_candidates
 from crisp.evaluation.detection_metrics import DetectedInterval
 from crisp.indexing.model import Model
 from crisp.preparation.video import Source
@@ -100,9 +101,16 @@ def build_document(source: Source, name: str, folder: Path, step: int, model: Mo
     reader = ClipReader(folder, model.variant.streams, model.variant.flow, model.variant.pose_norm)
     stride = detection.stride_frames(model.settings.stride, reader.fps)
     probabilities, distances = _predict(reader, stride, model, name)
-    decided = detection.decide_frames(probabilities, model.decision, reader.fps, model.settings)
-    shortest = model.settings.shortest * reader.fps
-    runs = detection.find_strokes(name, decided, model.classes, model.about["negative_class"], shortest)
+    decided, runs = find_candidates(
+        name,
+        probabilities,
+        model.decision,
+        reader.fps,
+        model.settings,
+        model.classes,
+        model.about["negative_class"],
+        model.variant.size[0],
+    )
     first, last = decided.known
     shown = calibration.temper(decided.smoothed[first:last:stride], model.temperature)
     unlike = _unlike(source, folder, distances, reader.fps, model)

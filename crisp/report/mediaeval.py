@@ -1,7 +1,7 @@
 """Campaign files: predictions in the format of the MediaEval task, validated before writing.
 
-The output folder has the layout of the corresponding data set, ``classificationTask/test`` or
-``detectionTask/test``, and can be imported in the same way.
+A submission is ``<team>/<task>Task/<run>``, the place in which the verification scripts of 2021 and 2022
+look for it: they check nothing elsewhere, without saying so.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ DETECTION = {  # schema of the part of a detection.json that is read
     "required": ["videos"],
     "properties": {"videos": {"type": "array", "items": {"type": "string"}}},
 }
-CLIPS = Path("classificationTask/test.xml")
+CLIPS = "test.xml"  # the scripts of 2022 read this name
 
 
 class Clip(NamedTuple):
@@ -47,9 +47,27 @@ class Clip(NamedTuple):
     stroke: Stroke
 
 
+def run_folder(out: str | Path, team: str, task: str, run: str) -> Path:
+    """Return the folder of a run.
+
+    Parameters
+    ----------
+    out : path-like
+        Folder of all submissions.
+    team, task, run : str
+        Names of the team, of the task and of the run.
+
+    Returns
+    -------
+    Path
+        ``<out>/<team>/<task>Task/<run>``.
+    """
+    return Path(out, team, f"{task}Task", run)
+
+
 def classification_files(
     study: Study, split: str, predictions: str | Path, form: str = "auto"
-) -> dict[Path, Element]:
+) -> dict[str, Element]:
     """Return the submission files of the classification task.
 
     Parameters
@@ -67,7 +85,7 @@ def classification_files(
     Returns
     -------
     dict
-        Content by path in the folder of the submission.
+        Content by file name in the folder of the run.
 
     Raises
     ------
@@ -76,6 +94,8 @@ def classification_files(
     """
     if form not in ("auto", *FORMS):
         raise fail("form", "unknown form", f"auto, {', '.join(FORMS)}", form, "choose one of them")
+    if study.task != "classification":
+        raise fail(f"study {study.name}", "is of the other task", "task: classification", study.task)
     faults: list[Fault] = []
     clips = _predicted(study, split, Path(predictions), faults)
     for video, own in _by_video(clips).items():
@@ -90,13 +110,10 @@ def classification_files(
         for video, stroke in clips:
             SubElement(root, "video", {"name": Path(study.videos[video].path).name, "class": stroke.label})
         return {CLIPS: root}
-    return {
-        Path("classificationTask/test", f"{_name(study, video)}.xml"): annotation_element(own)
-        for video, own in _by_video(clips).items()
-    }
+    return {f"{_name(study, video)}.xml": annotation_element(own) for video, own in _by_video(clips).items()}
 
 
-def detection_files(study: Study, detections: str | Path) -> dict[Path, Element]:
+def detection_files(study: Study, detections: str | Path) -> dict[str, Element]:
     """Return the submission files of the detection task, one per test video, empty without detections.
 
     Test videos have a detection row of the split ``test`` in ``annotations.tsv``; if there are
@@ -111,7 +128,7 @@ def detection_files(study: Study, detections: str | Path) -> dict[Path, Element]
     Returns
     -------
     dict
-        Content by path in the folder of the submission.
+        Content by file name in the folder of the run.
 
     Raises
     ------
@@ -125,14 +142,11 @@ def detection_files(study: Study, detections: str | Path) -> dict[Path, Element]
     faults += _skipped(Path(detections), videos)
     for video in videos:
         faults += _outside(study, video, found.get(video, []), str(detections))
-        faults += _alike(f"{detections}, video {video}", found.get(video, []))
+        faults += alike(f"{detections}, video {video}", found.get(video, []))
     faults += _same_names(study, videos)
     nothing = Fault(str(detections), "no test video", "at least one detection or test video", "none")
     _refuse(faults, videos, nothing)
-    return {
-        Path("detectionTask/test", f"{_name(study, video)}.xml"): annotation_element(found.get(video, []))
-        for video in videos
-    }
+    return {f"{_name(study, video)}.xml": annotation_element(found.get(video, [])) for video in videos}
 
 
 def _refuse(faults: Sequence[Fault], content: Sequence[object], nothing: Fault) -> None:
@@ -141,8 +155,8 @@ def _refuse(faults: Sequence[Fault], content: Sequence[object], nothing: Fault) 
         raise CrispError(*(faults or [nothing]))
 
 
-def write_submission(out: str | Path, files: Mapping[Path, Element]) -> None:
-    """Write a submission's files to a new folder: all of them or none.
+def write_submission(out: str | Path, files: Mapping[str, Element]) -> None:
+    """Write a submission's files to a new folder (`run_folder`): all of them or none.
 
     Raises
     ------
@@ -152,13 +166,13 @@ def write_submission(out: str | Path, files: Mapping[Path, Element]) -> None:
     out = Path(out)
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise fail(
-            out, "folder of the submission is not empty", "a new folder", "other files", "choose another"
+            out, "folder of the run is not empty", "a new folder", "other files", "choose another --run"
         )
     beside = out.with_name(f"{out.name}.tmp-{uuid.uuid4().hex[:8]}")
     with provisional(beside):
-        for path, root in files.items():
+        for name, root in files.items():
             indent(root)
-            with replacing(beside / path) as file:
+            with replacing(beside / name) as file:
                 ElementTree(root).write(file, encoding="UTF-8", xml_declaration=True)
         beside.replace(out)
 
@@ -287,8 +301,8 @@ def _outside(study: Study, video: str, intervals: Iterable[Stroke], where: str =
     ]
 
 
-def _alike(where: str, intervals: Iterable[Stroke]) -> list[Fault]:
-    """Report detections that overlap an earlier one too much."""
+def alike(where: str, intervals: Iterable[Stroke]) -> list[Fault]:
+    """Return a fault for each detection of a video that overlaps an earlier one too much."""
     sound = [one for one in intervals if one.begin < one.end]
     return [
         Fault(

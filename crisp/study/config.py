@@ -17,6 +17,7 @@ from crisp.core.errors import fail
 from crisp.core.files import parts_record
 from crisp.core.unicode_forms import existing
 from crisp.study import tables
+from crisp.study.annotations import Stroke
 from crisp.study.networks import INPUTS, NETWORKS
 from crisp.study.schema import defaults
 from crisp.study.super_classes import SuperClasses, of_ttstroke21
@@ -143,18 +144,24 @@ class Detection:
     """Settings for finding strokes in untrimmed videos, in seconds.
 
     `stride` is the window stride, `smoothing` is for the rules ``vote`` and ``mean``, `gaussian` for
-    the rule of that name, `shortest` is the minimum stroke length.
+    the rule of that name, `shortest` is the minimum stroke length. `candidates` are ``runs`` of frames or
+    ``blocks`` of `block` s; `against` is what the negative class is compared with, the ``best`` stroke class
+    or the ``sum`` of all.
     """
 
     stride: float
     smoothing: float
     gaussian: float
     shortest: float
+    candidates: str
+    block: float
+    against: str
 
     @classmethod
-    def from_config(cls, config: Mapping[str, float]) -> Detection:
+    def from_config(cls, config: Mapping[str, Any]) -> Detection:
         """Create the settings from their keys in a study file."""
-        return cls(**{key: float(value) for key, value in config.items()})
+        numbers = {key: float(value) for key, value in config.items() if not isinstance(value, str)}
+        return cls(**{**config, **numbers})
 
 
 def _key(place: str, convert: Callable[[Any], Any] = lambda value: value) -> dict[str, Any]:
@@ -186,6 +193,7 @@ class Study:
     pose_estimator: str = field(metadata=_key("preparation.pose.estimator"))
     pose_width: float = field(metadata=_key("preparation.pose.width", float))
     pose_joints: dict[str, str] = field(metadata=_key("preparation.pose.joints"))
+    task: str = field(metadata=_key("task"))
     classes: tuple[str, ...] = field(metadata=_key("classes", tuple))
     negative_class: str = field(metadata=_key("negatives.class"))
     negative_share: float = field(metadata=_key("negatives.share", float))
@@ -256,6 +264,19 @@ class Study:
             return []
         return [row for row in self.annotations if row.task == "detection" and row.split == "test"]
 
+    def class_of(self, stroke: Stroke) -> str:
+        """Return the class of an annotated stroke; in the detection task, all but negatives have the same."""
+        if self.task == "classification" or stroke.label == self.negative_class:
+            return stroke.label
+        return next(name for name in self.classes if name != self.negative_class)
+
+    def is_unannotated(self, row: tables.Annotation) -> bool:
+        """Return whether an annotation file without strokes says that nothing is known of its video.
+
+        In the campaign's detection task those of the test videos do; elsewhere, that nothing happens.
+        """
+        return self.task == row.task == "detection" and (self.split_method, row.split) == ("given", "test")
+
     @cached_property
     def pictured(self) -> tuple[str, ...]:
         """Return the videos with a quality figure in the report; stable when the table grows."""
@@ -269,7 +290,7 @@ class Study:
         unused, so that a fold never changes its group.
         """
         if self.split_method == "leave_one_group_out":
-            annotated = {row.video for row in self.annotations if row.task == "classification"}
+            annotated = {row.video for row in self.annotations if row.task == self.task}
             tested = {self.group_of(video) for video in annotated}
             return tuple(f"fold-{number}" for number, group in enumerate(self.groups, 1) if group in tested)
         return tuple(f"fold-{number}" for number in range(1, self.split_folds + 1)) or ("main",)

@@ -184,6 +184,17 @@ def _unknown_negatives(study: Study, where: str) -> Iterator[Fault]:
         )
 
 
+def _classes_of_detection(study: Study, where: str) -> Iterator[Fault]:
+    if study.task == "detection" and (len(study.classes) != 2 or study.negative_class not in study.classes):
+        yield Fault(
+            f"{where}, classes",
+            "the detection task tells strokes from everything else",
+            "two classes, one of them negatives.class",
+            ", ".join(study.classes),
+            "classes [Negative, Stroke], or task: classification",
+        )
+
+
 def _folds_of_method(study: Study, where: str) -> Iterator[Fault]:
     if study.split_folds and study.split_method not in ("by_video", "stratified"):
         yield Fault(
@@ -221,6 +232,7 @@ STUDY_RULES: tuple[Callable[[Study, str], Iterator[Fault]], ...] = (
     _super_classes,
     _poses_twice,
     _unknown_negatives,
+    _classes_of_detection,
     _folds_of_method,
     _single_fold,
     _shares,

@@ -20,6 +20,7 @@ from crisp.study.config import Study
 from crisp.study.groups import kept_apart
 from crisp.study.tables import SPLITS, Annotation, write_rows
 
+UNKNOWN = "Unknown"  # label of a sample whose class is not annotated
 # Strokes, (begin, end, label), by their file's path in ``annotations.tsv``.
 Labels = Mapping[str, Sequence[Any]]
 
@@ -169,11 +170,12 @@ def collect_samples(
     Returns
     -------
     list of Sample
-        The strokes of the classification rows, and negatives: the gaps between all annotated
+        The strokes of the rows of the study's task, and negatives: the gaps between all annotated
         strokes of a video (including those at its start and end), cut into consecutive blocks. Their number
         follows the study's share, minus strokes annotated as negative, and no label of a test video
-        changes a training sample. A video without a classification row has none:
-        nothing is known about its gaps.
+        changes a training sample. A video without a row of the task has none:
+        nothing is known about its gaps. A test video of the detection task without annotation is cut into
+        blocks of `detection.block` of unknown class.
 
     Raises
     ------
@@ -186,8 +188,11 @@ def collect_samples(
     for video, rows in _by_video(study).items():
         strokes, busy = _video_strokes(study, video, rows, frames[video], label_snapshot or {}, faults)
         samples += strokes
-        given = next((row.split for row in rows if row.task == "classification"), None)
-        if study.negative_class and study.negative_share and given is not None:
+        own = [row for row in rows if row.task == study.task]
+        given = next((row.split for row in own), None)
+        if own and not strokes and all(map(study.is_unannotated, own)):
+            samples += _proposals(study, video, frames[video])
+        elif study.negative_class and study.negative_share and given is not None:
             blocks = _negatives(study, video, frames[video], busy, strokes, given)
             samples += share.take(strokes, blocks)
     if faults:
@@ -206,7 +211,7 @@ def _by_video(study: Study) -> dict[str, list[Annotation]]:
 def _video_strokes(
     study: Study, video: str, rows: list[Annotation], count: int, snapshot: Labels, faults: list[Fault]
 ) -> tuple[list[Sample], list[tuple[int, int]]]:
-    """Return the samples of a video's classification rows, and every annotated interval of any row."""
+    """Return the samples of a video's rows of the task, and every annotated interval of any row."""
     step = study.videos[video].frame_step
     strokes: dict[str, Sample] = {}
     busy = []
@@ -228,7 +233,7 @@ def _video_strokes(
                         "correct the XML",
                     )
                 )
-            if row.task != "classification":
+            if row.task != study.task:
                 continue
             sample = f"{video}:{begin}-{end}"
             if sample in strokes:
@@ -242,7 +247,7 @@ def _video_strokes(
                     )
                 )
             kind = "negative" if stroke.label == study.negative_class else "stroke"
-            strokes[sample] = Sample(video, begin, end, stroke.label, kind, sample, row.split)
+            strokes[sample] = Sample(video, begin, end, study.class_of(stroke), kind, sample, row.split)
     return list(strokes.values()), sorted(busy)
 
 
@@ -283,6 +288,15 @@ def _negatives(
             part = _nearest(strokes, start) if strokes else given
             blocks.append(Sample(video, start, start + length, study.negative_class, "negative", name, part))
     return sorted(blocks, key=lambda block: digest([study.split_seed, block.sample]))
+
+
+def _proposals(study: Study, video: str, count: int) -> list[Sample]:
+    """Cut a test video into consecutive blocks of unknown class, as the campaign's baseline does."""
+    length = min(count, max(1, math.floor(study.detection.block * study.videos[video].working_fps + 0.5)))
+    return [
+        Sample(video, begin, begin + length, UNKNOWN, "stroke", f"{video}:{begin}-{begin + length}", "test")
+        for begin in range(0, count - length + 1, length)
+    ]
 
 
 class _Share:

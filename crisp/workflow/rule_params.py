@@ -11,11 +11,13 @@ from functools import cached_property
 
 from crisp.core import files, names
 from crisp.core.versions import STAGES
-from crisp.study import samples, splits
+from crisp.study import samples, schema, splits
 from crisp.study.checks import pose_sources, video_sources
 from crisp.study.config import Study
 from crisp.workflow.rule_resources import Wildcards
 from crisp.workflow.run_labels import RunLabels
+
+LATER = ("candidates", "block", "against")  # keys of `detection` that finished studies were made without
 
 
 def version(stage: str, *parts: object) -> str:
@@ -106,6 +108,7 @@ class RuleParams:
             study.negative_share,
             study.negative_seconds,
             study.split_seed,
+            *([study.task, study.detection.block] if study.task != "classification" else []),
         )
 
     def split(self, _: Wildcards) -> str:
@@ -115,6 +118,17 @@ class RuleParams:
     def training_samples(self, wildcards: Wildcards) -> str:
         """Return the version of the training and validation samples of a split."""
         return version("split", self.labels.split_samples.training_digest(wildcards.split))
+
+    def detect(self, _: Wildcards) -> str:
+        """Return the version of a detection; later keys count only if they differ from their default."""
+        study, defaults = self.study, schema.defaults("detection")
+        settings = {
+            key: value
+            for key, value in study.config["detection"].items()
+            if key not in LATER or value != defaults[key]
+        }
+        parts = [settings, study.decision, study.classes, study.negative_class]
+        return version("detect", *parts, *([study.task] if study.task != "classification" else []))
 
     def train(self, wildcards: Wildcards) -> str:
         """Return the version of a training; settings that do not affect its result are excluded."""

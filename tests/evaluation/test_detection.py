@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -31,7 +32,7 @@ from crisp.evaluation.detection import (
     kernel_frames,
 )
 from crisp.evaluation.detection_metrics import DetectedInterval
-from crisp.study import samples, tables
+from crisp.study import samples, schema, tables
 from crisp.study.annotations import Stroke, write_annotation
 from crisp.study.config import Detection, Study
 from crisp.study.load import resolve_study
@@ -43,7 +44,7 @@ from tests.trainable import CONTENT, FRAMES
 
 SIZE = tuple(CONTENT["defaults"]["size"])
 T = SIZE[0]
-SETTINGS = Detection(stride=0.0, smoothing=1.25, gaussian=1.675, shortest=0.25)
+SETTINGS = Detection.from_config(schema.defaults("detection") | {"stride": 0})
 CLASSES = ("Hit", "Push", "Negative")
 
 
@@ -168,7 +169,7 @@ def certain(best: list[int]) -> np.ndarray:
 
 def test_smoothing_by_hand() -> None:
     """At 4 frames per second 0.75 s are three frames."""
-    settings = Detection(0, 0.75, 0.75, 0)
+    settings = replace(SETTINGS, smoothing=0.75, gaussian=0.75, shortest=0)
     rows = np.array([[0.6, 0.4, 0], [0.6, 0.4, 0], [0, 0.9, 0.1], [0.2, 0.2, 0.6]])
     none, vote, mean, gaussian = (decide_frames(rows, rule, 4, settings) for rule in decisions.RULES)
     np.testing.assert_array_equal(none.smoothed, rows)
@@ -187,7 +188,12 @@ def test_smoothing_by_hand() -> None:
 
 
 def test_votes_and_means_tied_go_to_the_lower_index() -> None:
-    decided = decide_frames(np.array([[0.1, 0.45, 0.45]] * 5), "vote", 4, Detection(0, 0.5, 0.5, 0))
+    decided = decide_frames(
+        np.array([[0.1, 0.45, 0.45]] * 5),
+        "vote",
+        4,
+        replace(SETTINGS, smoothing=0.5, gaussian=0.5, shortest=0),
+    )
     assert decided.best.tolist() == [1] * 5
 
 
@@ -211,7 +217,7 @@ def test_unknown_frames_decide_nothing(
 ) -> None:
     """The known frames are decided as if the video had no others, and no stroke reaches beyond them."""
     rows /= rows.sum(axis=1, keepdims=True)
-    settings = Detection(0, seconds, seconds, 0)
+    settings = replace(SETTINGS, smoothing=seconds, gaussian=seconds, shortest=0)
     alone = decide_frames(rows, rule, 4, settings)
     np.testing.assert_allclose(alone.smoothed.sum(axis=1), 1)
     unknown = [np.full((count, 3), np.nan) for count in (before, after)]

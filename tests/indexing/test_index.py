@@ -34,6 +34,7 @@ from crisp.preparation.deepflow import DeviceFullError
 from crisp.preparation.flow import extract_flow
 from crisp.preparation.frames import extract_frames
 from crisp.preparation.roi import extract_roi
+from crisp.study import schema
 from crisp.study.annotations import Stroke, write_annotation
 from crisp.study.config import Detection, Variant
 from crisp.training import calibration, reference
@@ -114,7 +115,9 @@ def by_hand(video: str, step: int) -> detection.Decided:
     reader = ClipReader(folder, ("rgb", "flow"), METHOD)
     scale = Normalisation("normal", 2.0, 2.0)
     found = detection.frame_probabilities(loaded.network, reader, SIZE, scale, 4, 7)
-    return detection.decide_frames(found, "mean", 25, Detection(**SETTINGS))
+    return detection.decide_frames(
+        found, "mean", 25, Detection.from_config(schema.defaults("detection") | SETTINGS)
+    )
 
 
 def by_hand_files(video: str, step: int = 1) -> Path:

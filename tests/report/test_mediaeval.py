@@ -24,11 +24,9 @@ from crisp.study.annotations import Stroke, read_annotation, write_annotation
 from crisp.study.config import Study
 from crisp.study.splits import write_split
 from crisp.study.tables import Annotation, VideoRow
-from crisp.workflow import importing
 
 CLASSES = ["Serve Forehand Loop", "Offensive Backhand Hit", "Negative"]
 FRAMES = 60
-MakeVideo = Callable[..., Path]
 
 
 class Lab:
@@ -100,73 +98,54 @@ def refused(work: Callable[[], object]) -> str:
     return str(error.value)
 
 
-def imported(folder: Path) -> dict[str, list[Stroke]]:
-    """What the importers find in a folder, by video."""
-    importing.import_dataset(folder, "again")
-    rows = tables.read_annotations("config/again/annotations.tsv")
-    return {row.video: read_annotation(Path("config/again", row.path)) for row in rows}
-
-
 def plain(path: Path) -> list[dict[str, str]]:
     """Attributes of an XML file's elements, by Python's own parser."""
     return [child.attrib for child in ElementTree.parse(path).getroot()]
 
 
-def test_an_xml_a_video(lab: Lab, make_video: MakeVideo) -> None:
+def test_an_xml_a_video(lab: Lab) -> None:
     lab.add("a", "videos/game.1.mp4", Stroke(30, 50, "Unknown"), Stroke(0, 20, "UNKNOWN"))
     lab.add("b", "videos/b.mp4", Stroke(5, 25, CLASSES[0]))
     lab.add("c", "videos/c.mp4", Stroke(5, 25, CLASSES[0]), split="train")
     files = mediaeval.classification_files(lab.study(), "main", "predictions.csv")
-    mediaeval.write_submission("out", files)
-    folder = Path("out/classificationTask/test")
+    folder = mediaeval.run_folder("out", "Ours", "classification", "1")
+    mediaeval.write_submission(folder, files)
+    assert folder == Path("out/Ours/classificationTask/1")
     assert sorted(path.name for path in folder.iterdir()) == ["b.xml", "game.1.xml"]
     assert plain(folder / "game.1.xml") == [
         {"begin": "0", "end": "20", "move": CLASSES[1]},
         {"begin": "30", "end": "50", "move": CLASSES[0]},
     ]
-    for name in ("game.1", "b"):
-        make_video(f"out/videos/{name}.mp4", frames=FRAMES)
-    found = imported(Path("out"))
-    assert found == {
-        "game-1": [Stroke(0, 20, CLASSES[1]), Stroke(30, 50, CLASSES[0])],
-        "b": [Stroke(5, 25, CLASSES[0])],
-    }
+    assert read_annotation(folder / "game.1.xml") == [Stroke(0, 20, CLASSES[1]), Stroke(30, 50, CLASSES[0])]
+    assert read_annotation(folder / "b.xml") == [Stroke(5, 25, CLASSES[0])]
 
 
-def test_a_list_of_clips(lab: Lab, make_video: MakeVideo) -> None:
+def test_a_list_of_clips(lab: Lab) -> None:
     for number in (3, 20):
         lab.add(str(number), f"classificationTask/test/{number}.mp4", Stroke(0, FRAMES, "Unknown"))
     files = mediaeval.classification_files(lab.study(), "main", "predictions.csv")
     mediaeval.write_submission("out", files)
-    assert plain(Path("out/classificationTask/test.xml")) == [
+    assert [path.name for path in Path("out").iterdir()] == ["test.xml"]
+    assert plain(Path("out/test.xml")) == [
         {"name": "3.mp4", "class": CLASSES[0]},
         {"name": "20.mp4", "class": CLASSES[1]},
     ]
-    for number in (3, 20):
-        make_video(f"out/classificationTask/test/{number}.mp4", frames=FRAMES)
-    assert imported(Path("out")) == {
-        "20": [Stroke(0, FRAMES, CLASSES[1])],
-        "3": [Stroke(0, FRAMES, CLASSES[0])],
-    }
     # The other form is to be had by name.
     assert len(mediaeval.classification_files(lab.study(), "main", "predictions.csv", "2020")) == 2
 
 
-def test_detections_of_every_test_video(lab: Lab, make_video: MakeVideo) -> None:
+def test_detections_of_every_test_video(lab: Lab) -> None:
     lab.add("a", "detectionTask/test/1.mp4", task="detection")
     lab.add("empty", "detectionTask/test/2.mp4", task="detection")
     lab.add("train", "detectionTask/train/3.mp4", Stroke(0, 9), split="train", task="detection")
     lab.videos.append(VideoRow("other", "detectionTask/train/4.mp4", frames=FRAMES, fps=25))
     lab.detections(("a", 20, FRAMES), ("train", 1, 5), ("a", 0, 10))
     mediaeval.write_submission("out", mediaeval.detection_files(lab.study(), "detections.csv"))
-    folder = Path("out/detectionTask/test")
-    assert {path.name: plain(path) for path in folder.iterdir()} == {
+    assert {path.name: plain(path) for path in Path("out").iterdir()} == {
         "1.xml": [{"begin": "0", "end": "10"}, {"begin": "20", "end": "60"}],
         "2.xml": [],
     }
-    for name in "12":
-        make_video(folder / f"{name}.mp4", frames=FRAMES)
-    assert imported(Path("out")) == {"1": [Stroke(0, 10), Stroke(20, FRAMES)], "2": []}
+    assert read_annotation("out/1.xml") == [Stroke(0, 10), Stroke(20, FRAMES)]
 
 
 def test_video_that_was_not_looked_into(lab: Lab) -> None:
@@ -272,20 +251,24 @@ def test_verb(lab: Lab) -> None:
     folder = made.model_folder("twin", "main", 1)
     folder.mkdir(parents=True)
     shutil.copy("predictions.csv", folder)
-    command = ["submit", "twin", "--study", "study.yaml", "--out"]
+    command = ["submit", "twin", "--study", "study.yaml", "--team", "Ours"]
     runner = CliRunner()
-    assert runner.invoke(application.app, [*command, "runs/1"]).exit_code == 0
-    assert [path.name for path in Path("runs").iterdir()] == ["1"]
-    again = runner.invoke(application.app, [*command, "runs/1"])
-    assert "folder of the submission is not empty" in str(again.exception)
+    assert runner.invoke(application.app, [*command, "--out", "runs"]).exit_code == 0
+    assert [path.as_posix() for path in Path("runs").rglob("*.xml")] == [
+        "runs/Ours/classificationTask/1/a.xml"
+    ]
+    again = runner.invoke(application.app, [*command, "--out", "runs"])
+    assert "folder of the run is not empty" in str(again.exception)
+    assert runner.invoke(application.app, [*command, "--run", "best-2"]).exit_code == 0
+    assert Path("Ours/classificationTask/best-2/a.xml").is_file()
     lab.predicted.pop()
     lab.study()
-    failed = runner.invoke(application.app, [*command, "runs/2", "--predictions", "predictions.csv"])
+    failed = runner.invoke(application.app, [*command, "--run", "3", "--predictions", "predictions.csv"])
     assert "a:22-40: test stroke has no prediction" in str(failed.exception)
-    assert "--task: no such choice" in str(
-        runner.invoke(application.app, [*command, "runs/2", "--task", "x"]).exception
-    )
-    assert [path.name for path in Path("runs").iterdir()] == ["1"]
+    for option in ("--task", "--team", "--run"):
+        refusal = runner.invoke(application.app, [*command, "--run", "3", option, "a/b"])
+        assert f"{option.strip('-')}: " in str(refusal.exception)
+    assert [path.name for path in Path("Ours/classificationTask").iterdir()] == ["best-2"]
 
 
 def test_nothing_half_written(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,7 +286,7 @@ def test_nothing_half_written(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(CrispError, match="no room to write this file"):
         mediaeval.write_submission("out", files)
     assert len(written) == 1
-    assert not list(Path().glob("out*"))
+    assert not list(Path().rglob("out*"))
 
 
 def test_the_predictions_of_an_evaluation_are_read(lab: Lab) -> None:

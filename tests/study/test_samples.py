@@ -406,3 +406,35 @@ def test_labels_as_kept(tmp_path: Path) -> None:
     kept = {"a.xml": [strokes.Stroke(0, 5, "Hit")], "b.xml": []}
     path.write_text(json.dumps(kept))
     assert strokes.read_labels(path) == {"a.xml": [[0, 5, "Hit"]], "b.xml": []}
+
+
+DETECTION = {"task": "detection", "classes": ["Negative", "Stroke"], "split": {"method": "given"}}
+
+
+def test_the_detection_task_trains_on_its_own_rows(data: Data) -> None:
+    data.add("a", (40, 60, "Hit"), (100, 130, ""), (200, 220, "Negative"), task="detection", split="train")
+    data.add("a", (300, 320, "Hit"), task="classification", split="train")
+    found = data.collect(**DETECTION)
+    strokes = [(one.begin, one.end, one.label) for one in found if one.kind == "stroke"]
+    assert strokes == [(40, 60, "Stroke"), (100, 130, "Stroke")]
+    assert (200, 220) in spans(negatives(found))
+    for one in negatives(found):
+        assert one.label == "Negative"
+        assert one.end <= 300 or one.begin >= 320, "strokes of other rows are no gap"
+
+
+def test_a_test_video_without_annotation_is_cut_into_blocks(data: Data) -> None:
+    """150 frames at 120 fps in the campaign; here 15 at 12."""
+    data.add("a", (40, 60, ""), task="detection", split="train")
+    data.add("b", task="detection", split="test")
+    blocks = [one for one in data.collect(**DETECTION) if one.video == "b"]
+    assert [one.begin for one in blocks] == list(range(0, FRAMES - 14, 15))
+    assert {(one.end - one.begin, one.label, one.given) for one in blocks} == {(15, "Unknown", "test")}
+    by_video = data.collect(**{**DETECTION, "split": {"method": "by_video"}})
+    assert {one.label for one in by_video if one.video == "b"} <= {"Negative"}, "known to hold no stroke"
+
+
+def test_the_detection_task_has_two_classes(data: Data) -> None:
+    data.add("a", (40, 60, ""), task="detection", split="train")
+    with pytest.raises(CrispError, match="tells strokes from everything else"):
+        data.study(**{**DETECTION, "classes": ["Negative", "Hit", "Push"]})

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from crisp.study import tables
-from crisp.workflow.rule_params import RuleParams
+from crisp.workflow.rule_params import RuleParams, version
 from crisp.workflow.run_labels import RunLabels
 from tests.workflow.labelled import annotate, labelled_study, write_data_set
 from tests.workflow.test_rule_resources import job
@@ -90,3 +90,14 @@ def test_a_replaced_video_is_described() -> None:
     Path("data/d").mkdir(parents=True)
     Path("data/d/train.mp4").write_bytes(b"another")
     assert params().replaced(job(video="train")) == "7 bytes"
+
+
+def test_later_keys_of_detection_rerun_no_finished_study() -> None:
+    study = labelled_study()
+    settings = {
+        key: study.config["detection"][key] for key in ("stride", "smoothing", "gaussian", "shortest")
+    }
+    before = params().detect(job())
+    assert before == version("detect", settings, study.decision, study.classes, study.negative_class)
+    assert params(detection={"candidates": "blocks"}).detect(job()) != before
+    assert params(detection={"shortest": 1}).detect(job()) != before

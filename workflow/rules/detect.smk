@@ -27,13 +27,7 @@ rule detect:
     params:
         study=SNAPSHOT,
         labels=LABELS,
-        version=version(
-            "detect",
-            STUDY.config["detection"],
-            STUDY.decision,
-            STUDY.classes,
-            STUDY.negative_class,
-        ),
+        version=PARAMS.detect,
     shell:
         "crisp detect --study {params.study:q} --labels {params.labels:q} --split {wildcards.split}"
         " --seed {wildcards.seed} {wildcards.variant} 2>&1 | tee {log:q}"

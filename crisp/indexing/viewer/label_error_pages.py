@@ -104,7 +104,7 @@ def _check_folder(table: Path) -> None:
 def _by_file(study: Study, video: str, suspects: Sequence[Suspect]) -> dict[Annotation, list[Suspect]]:
     """Group the suspects of a video by annotation file; those in no file go to the first."""
     step = study.videos[video].frame_step
-    rows = [row for row in study.annotations if row.video == video and row.task == "classification"]
+    rows = [row for row in study.annotations if row.video == video and row.task == study.task]
     files: dict[Annotation, list[Suspect]] = {row: [] for row in rows}
     holders = {
         working_interval(stroke.begin, stroke.end, step): row

@@ -56,7 +56,7 @@ class Checked(NamedTuple):
     strokes : dict of str to list of Stroke
         Strokes without faults of their own, by the path of their file in ``annotations.tsv``.
     labels : list of (Annotation, str)
-        Row and label of each action of the classification rows, including those with faults.
+        Row and class of each action of the rows of the study's task, including those with faults.
     counts : dict of str to int
         Working frames by video, as far as known; 0 otherwise.
     unread : bool
@@ -79,7 +79,8 @@ def check_labels(study: Study) -> Checked:
     known = {video: frame_count(study, video) for video in study.used}
     for video in dict.fromkeys(row.video for row in study.annotations):
         actions = placed.get(video, [])
-        if not actions and video not in unread:
+        rows = [row for row in study.annotations if row.video == video]
+        if not actions and video not in unread and not all(map(study.is_unannotated, rows)):
             warnings.append(Fault(f"{study.annotations_table}, video {video}", "video has no stroke"))
         faults += _beyond(actions, *known[video])
         for task in ("classification", "detection"):
@@ -96,7 +97,11 @@ def check_labels(study: Study) -> Checked:
         faults,
         warnings,
         strokes,
-        [(one.row, one.action.label) for one in everything if one.row.task == "classification"],
+        [
+            (one.row, study.class_of(Stroke(0, 0, one.action.label)))
+            for one in everything
+            if one.row.task == study.task
+        ],
         {video: -(-count // study.videos[video].frame_step) for video, (count, _) in known.items()},
         bool(unread),
     )
@@ -222,6 +227,8 @@ def _shorter(first: Stroke, second: Stroke) -> int:
 
 def _look_alikes(study: Study, actions: list[Placed]) -> list[Fault]:
     """Report labels and classes that are probably one class."""
+    if study.task != "classification":
+        return []
     files: dict[str, list[str]] = {label: [] for label in study.classes}
     for one in actions:
         if one.row.task == "classification" and one.action.label and not is_unknown(one.action.label):
@@ -250,7 +257,7 @@ def _look_alikes(study: Study, actions: list[Placed]) -> list[Fault]:
 def _labels(study: Study, actions: list[Placed]) -> list[Fault]:
     """Return faults of the labels in one classification file, one per label."""
     row, path = actions[0].row, actions[0].path
-    if row.task != "classification":
+    if row.task != "classification" or study.task != "classification":
         return []
     numbers: dict[str, list[str]] = defaultdict(list)
     for one in actions:

@@ -64,7 +64,7 @@ def _no_split(study: Study) -> list[Fault]:
             "fill in the column split, or choose another split.method",
         )
         for row in study.annotations
-        if study.split_method == "given" and row.task == "classification" and not row.split
+        if study.split_method == "given" and row.task == study.task and not row.split
     ]
 
 
@@ -72,7 +72,7 @@ def _too_few_groups(study: Study, study_file: str | Path) -> list[Fault]:
     """Report if folds of whole groups would leave a fold, or its training or validation, empty."""
     if study.split_names == ("main",) or study.split_method == "stratified":
         return []
-    annotated = [row.video for row in study.annotations if row.task == "classification"]
+    annotated = [row.video for row in study.annotations if row.task == study.task]
     groups = len(set(map(study.group_of, annotated)))
     needed = (
         4 if study.split_folds == 2 else max(3, study.split_folds)
@@ -103,6 +103,7 @@ def _empty_splits(study: Study, labels: Sequence[tuple[Annotation, str]]) -> lis
         )
         for split in SPLITS
         if not any(row.split == split for row, _ in labels)
+        and not any(study.is_unannotated(row) for row in study.annotations if row.split == split)
     ]
 
 
@@ -164,7 +165,7 @@ def _no_room_for_negatives(study: Study, study_file: str | Path, found: Checked)
         intervals = [working_interval(one.begin, one.end, step) for one in found.strokes[row.path]]
         busy[row.video] = busy.get(row.video, []) + intervals
     longest, of = 0.0, ""
-    for video in dict.fromkeys(row.video for row in study.annotations if row.task == "classification"):
+    for video in dict.fromkeys(row.video for row in study.annotations if row.task == study.task):
         free = gaps(sorted(busy[video]), found.counts[video])
         length = max((end - begin for begin, end in free), default=0)
         if length >= negative_length(study, video):
@@ -177,7 +178,7 @@ def _no_room_for_negatives(study: Study, study_file: str | Path, found: Checked)
         Fault(
             f"{study_file}, negatives.seconds",
             f"class {study.negative_class!r} has no sample: no gap between strokes is as long as one",
-            f"a gap of at least {study.negative_seconds:.3g} s in a video of task classification",
+            f"a gap of at least {study.negative_seconds:.3g} s in a video of task {study.task}",
             f"the longest is {longest:.3g} s, in {of}" if of else "no gap",
             # Rounded down, as the value must fit into the gap.
             f"negatives.seconds of at most {math.floor(longest * 100) / 100:g}, or {drop}"

@@ -18,6 +18,7 @@ from crisp.study.importers.presets import Choice
 
 WHOLE = 0.9  # share of a clip covered by its stroke, for clips cut around it
 USUAL = 1.0  # s, stroke length if none is labelled
+STROKE = "Stroke"  # the one class of the detection task
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,15 @@ class Data:
     videos: Mapping[str, tables.VideoRow]
 
     @cached_property
-    def classification(self) -> list[tables.Annotation]:
-        """Return the classification rows whose videos are in use."""
-        return [row for row in self.labels if row.task == "classification" and self.videos[row.video].use]
+    def task(self) -> str:
+        """Return ``detection`` if no video in use has a row of the other task."""
+        used = {row.task for row in self.labels if self.videos[row.video].use}
+        return "detection" if used == {"detection"} else "classification"
+
+    @cached_property
+    def of_task(self) -> list[tables.Annotation]:
+        """Return the rows of the task whose videos are in use."""
+        return [row for row in self.labels if row.task == self.task and self.videos[row.video].use]
 
     @cached_property
     def usable(self) -> dict[str, list[Stroke]]:
@@ -57,11 +64,17 @@ class Data:
 
     @cached_property
     def labelled(self) -> list[tuple[tables.VideoRow, Stroke]]:
-        """Return the strokes with a class, each with its video."""
+        """Return the strokes with a class, each with its video; in the detection task all have one."""
+        of_task = ((row, stroke) for row in self.of_task for stroke in self.usable[row.path])
+        if self.task == "detection":
+            return [
+                (self.videos[row.video], stroke._replace(label=STROKE))
+                for row, stroke in of_task
+                if stroke.label != fitting.NEGATIVE
+            ]
         return [
             (self.videos[row.video], stroke)
-            for row in self.classification
-            for stroke in self.usable[row.path]
+            for row, stroke in of_task
             if stroke.label and not is_unknown(stroke.label)
         ]
 
@@ -75,7 +88,7 @@ class Data:
     def trimmed(self) -> bool:
         """Return whether every labelled video is a clip of one stroke."""
         by_video: dict[str, list[Stroke]] = {}
-        for row in self.classification:
+        for row in self.of_task:
             by_video.setdefault(row.video, []).extend(self.usable[row.path])
         return bool(by_video) and all(
             len(strokes) == 1 and strokes[0].end - strokes[0].begin >= WHOLE * self.videos[video].frames
@@ -119,15 +132,19 @@ def propose(
     Proposed
     """
     content = study_template.content(data.folder, data.link, data.classes, _method(data))
+    if data.task == "detection":
+        content["task"] = data.task
     train, notes, faults = 0, list[str](), list[Fault]()
     if data.classes:
         classes = len({fitting.NEGATIVE, *data.classes})
-        share = 0.1 if choice.preset == "published" else max(0.1, round(1 / classes, 2))
+        published = choice.preset == "published" and data.task == "classification"
+        share = 0.1 if published else max(0.1, round(1 / classes, 2))
         keys, train, notes, faults = fitting.fit(content, data.usable, data.trimmed, share)
         content |= keys
     if len(content["classes"]) < 2:
         faults = [_too_few_classes(data, study_file)]
-        content |= {"classes": sorted({fitting.NEGATIVE, "Stroke", *data.classes})}
+        content["negatives"] = {} if data.task == "detection" else content["negatives"]
+        content |= {"classes": sorted({fitting.NEGATIVE, STROKE, *data.classes})}
     size = presets.Size(len(data.labelled), train, _frames(data, rows))
     keys, cost = presets.affordable(choice, content, size, rows, data.usable)
     content |= keys
@@ -148,7 +165,7 @@ def propose(
 
 
 def _method(data: Data) -> str:
-    if data.classification and all(row.split for row in data.classification):
+    if data.of_task and all(row.split for row in data.of_task):
         return "given"
     return "stratified" if data.trimmed else "by_video"
 

@@ -10,6 +10,7 @@ import pytest
 from crisp.core.errors import CrispError
 from crisp.study import importers, load
 from crisp.study.annotations import Stroke, read_annotation
+from crisp.study.samples import collect_samples
 from crisp.study.scan import scan_videos
 from crisp.study.tables import read_annotations, read_videos
 from crisp.workflow import importing
@@ -143,8 +144,29 @@ def test_detection(tmp_path: Path, make_video: MakeVideo, monkeypatch: pytest.Mo
         read_annotation(Path("config/tt", rows[2].path)) == []
     )  # to be looked into, and nothing is known of it
     assert Path("config/tt", rows[0].path).read_bytes() == Path("raw/detectionTask/train/0.xml").read_bytes()
-    assert "no labelled stroke found" in [fault.what for fault in report.warnings]
-    assert load.load_study("config/tt/study.yaml").classes == ("Negative", "Stroke")
+    assert report.warnings == []
+    made = load.load_study("config/tt/study.yaml")
+    assert (made.task, made.classes) == ("detection", ("Negative", "Stroke"))
+
+
+def test_detection_with_gaps_is_a_study_without_faults(
+    tmp_path: Path, make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Strokes against the gaps between them; the test videos, of which nothing is known, in blocks."""
+    monkeypatch.chdir(tmp_path)
+    text = '<video><action begin="10" end="20"/><action begin="80" end="95"/></video>'
+    for number, split in enumerate(["train", "train", "validation", "test"]):
+        video = make_video(Path("raw/detectionTask", split, f"{number}.mp4"), frames=160, seed=number)
+        video.with_suffix(".xml").write_text("<video/>" if split == "test" else text)
+    report = importing.import_dataset("raw", "tt")
+    assert report.warnings == []
+    made = load.load_study("config/tt/study.yaml")
+    assert (made.task, made.classes, made.split_method) == ("detection", ("Negative", "Stroke"), "given")
+    assert check_study(made, ["config/tt/study.yaml"]) == ([], [])
+    samples = collect_samples(made, {video: row.working_frames for video, row in made.used.items()})
+    found = {(one.given, one.label) for one in samples}
+    known = {(split, label) for split in ("train", "validation") for label in made.classes}
+    assert found == {*known, ("test", "Unknown")}
 
 
 def test_both_parts(clips: Path, make_video: MakeVideo) -> None:

@@ -1,0 +1,1 @@
+"""Check and score submissions of the MediaEval sport task, whoever made them."""
