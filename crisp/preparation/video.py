@@ -166,7 +166,10 @@ def count_packets(path: str | Path, remedy: str = BY_HAND, given_fps: float = 0.
     """
     source = Source(Path(path), remedy=remedy, given_fps=given_fps)
     with _opened(source) as file:
-        for _ in _packets(file, source):
+        packets = _packets(file, source)
+        if first := next((packet for packet in packets if packet.is_keyframe), None):
+            source.picture += picture.matrix_notes(first)
+        for _ in packets:
             pass
     if source.packets == 0:
         raise fail(path, "video has no frames", "at least one video packet", "none", remedy)

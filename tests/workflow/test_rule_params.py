@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from crisp.study import tables
-from crisp.workflow.rule_params import RuleParams
+from crisp.workflow.rule_params import RuleParams, version
 from crisp.workflow.run_labels import RunLabels
 from tests.workflow.labelled import annotate, labelled_study, write_data_set
 from tests.workflow.test_rule_resources import job
@@ -67,6 +67,15 @@ def test_a_capture_rate_goes_into_the_command_and_no_ordinary_command_changes() 
     tables.write_videos("videos.tsv", [*rows, tables.VideoRow("test", "test.mp4", 1, 900, "", 30.0)])
     assert params().other(job(video="train")) == "--fps 240"
     assert params().other(job(video="test")) == ""
+
+
+def test_only_videos_of_changed_pictures_have_another_version_of_frames() -> None:
+    rows = [tables.VideoRow("train", "train.mp4", fps=30, picture="PQ (HDR): converted to SDR")]
+    tables.write_videos(
+        "videos.tsv", [*rows, tables.VideoRow("test", "test.mp4", fps=30, timing="starts late")]
+    )
+    assert params().frames(job(video="test")) == version("frames")
+    assert params().frames(job(video="train")) == version("frames", "PQ (HDR): converted to SDR")
 
 
 def test_a_missing_video_is_left_to_the_check() -> None:
