@@ -125,11 +125,11 @@ class Source:
             found.append(f"{self.timing_note}: {timing_effect(self.timing_note, self.fps)}")
         return found + self.picture
 
-    def require_rate(self) -> None:
-        """Raise CrispError if the frame rate is unknown or impossible."""
+    def require_rate(self, remedy: str = RATE_UNKNOWN) -> None:
+        """Raise CrispError with a remedy if the frame rate is unknown or impossible."""
         if not LEAST_FPS <= self.fps <= MOST_FPS:
             rates = f"{LEAST_FPS:g} to {MOST_FPS:g} frames per second"
-            raise fail(self.path, "the video has no frame rate", rates, f"{self.fps:g}", RATE_UNKNOWN)
+            raise fail(self.path, "the video has no frame rate", rates, f"{self.fps:g}", remedy)
 
     def timing(self) -> dict[str, Any]:
         """Return rate, count and size of the frames for an index; duration in seconds."""
