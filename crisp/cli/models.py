@@ -25,6 +25,7 @@ from crisp.cli.options import (
     print_json,
 )
 from crisp.core.limits import MOST_FPS
+from crisp.core.unicode_forms import existing
 from crisp.core.words import counted
 
 
@@ -218,7 +219,9 @@ def index(
 
     workers = workers or len(os.sched_getaffinity(0))
     loaded = load_trained_model(model, device, load_study(study) if study else None, workers)
-    index_videos(videos, loaded, Options(out, annotations, overlay, keep, workers, backend, fps))
+    index_videos(
+        [*map(existing, videos)], loaded, Options(out, annotations, overlay, keep, workers, backend, fps)
+    )
 
 
 @app.command(rich_help_panel=MODELS)

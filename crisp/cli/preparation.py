@@ -11,6 +11,7 @@ import typer
 from crisp.cli.application import PREPARATION, app
 from crisp.cli.options import HERE, Joined, Method, StudyFile, choice
 from crisp.core.limits import MOST_FPS
+from crisp.core.unicode_forms import existing
 
 
 @app.command(rich_help_panel=PREPARATION)
@@ -42,6 +43,7 @@ def frames(
     """
     from crisp.preparation.frames import extract_frames
 
+    video = existing(video)
     found = extract_frames(video, out, width, upscale, frame_step, "" if allow_changed else sha256, fps=fps)
     if sha256 not in ("", found.sha256):
         print(f"warning: {video}: SHA-256 is {found.sha256}, not {sha256}", file=sys.stderr)

@@ -5,9 +5,13 @@ macOS and some editors decompose letters (``u`` and a combining diaeresis for ``
 
 from __future__ import annotations
 
+import sys
 import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+from crisp.core.errors import fail
 
 # Cyrillic and Greek letters, after `casefold`, that look like a Latin one in either case.
 LOOK_ALIKES = str.maketrans("авекмнорстухіјѕԁԛԝһαβεζηικμνορτυχ", "abekmhopctyxijsdqwhabezhikmvoptux")
@@ -43,6 +47,24 @@ def existing(path: str | Path) -> Path:
             return path
         found /= name
     return found
+
+
+def check_file_names(paths: Iterable[Path]) -> None:
+    """Check that this process finds files of these names: they are in UTF-8, whatever the locale says.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+
+    Raises
+    ------
+    CrispError
+        If a name has a character outside ASCII, and Python encodes file names otherwise.
+    """
+    encoding = sys.getfilesystemencoding()
+    if encoding != "utf-8" and (odd := next((path for path in paths if not str(path).isascii()), None)):
+        what, remedy = "file name cannot be encoded in this locale", "type first: export PYTHONUTF8=1"
+        raise fail(ascii(str(odd)), what, "file names in UTF-8", encoding, remedy)
 
 
 def fold(text: str) -> str:

@@ -21,7 +21,6 @@ from crisp import __version__
 from crisp.clips.reader import close_files
 from crisp.core import files
 from crisp.core.errors import CrispError, fail
-from crisp.core.limits import LEAST_FPS, MOST_FPS
 from crisp.core.plain_text import is_plain
 from crisp.core.versions import INDEX, STAGES
 from crisp.core.words import counted
@@ -204,9 +203,7 @@ def _read_source(path: Path, fps: float) -> Source:
         expected, remedy = "one line without control characters", "rename it, or link to it: ln -s"
         raise fail(repr(str(path)), "name of the video cannot be written", expected, "others", remedy)
     source = video.count_packets(path, given_fps=fps)
-    if not LEAST_FPS <= source.fps <= MOST_FPS:
-        expected = f"{LEAST_FPS:g} to {MOST_FPS:g} frames per second"
-        raise fail(path, "the video has no frame rate", expected, source.fps, "give it: --fps")
+    source.require_rate("give it: --fps")
     source.sha256 = files.sha256(path)
     return source
 

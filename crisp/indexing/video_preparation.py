@@ -72,6 +72,8 @@ def prepare_video(source: Source, folder: Path, step: int, model: Model, options
     if options.fps:
         prepared["recorded_fps"] = options.fps
     asked = {"sha256": source.sha256, "prepared": prepared}
+    if source.picture:  # earlier versions prepared other pictures of such a video
+        asked["picture"] = source.picture
     if files.read_cache(folder / PREPARATION) != asked:
         remove_stages(folder)
         files.write_json(folder / PREPARATION, asked)

@@ -28,7 +28,7 @@ DEINTERLACER = "bwdif" if "bwdif" in av.filter.filters_available else "yadif"
 SMALLEST = 4  # px; smaller frames cannot be deinterlaced
 
 MIRRORED = "mirrored by its display matrix: shown mirrored"
-INTERLACED = "interlaced: deinterlaced"
+INTERLACED = "frames flagged as interlaced: deinterlaced"
 ASSUMED = {
     Colorspace.ITU601: "colours without a usable tag: read as BT.601",
     Colorspace.ITU709: "colours without a usable tag: read as BT.709",
@@ -54,14 +54,45 @@ def notes(stream: av.VideoStream) -> list[str]:
     Returns
     -------
     list of str
-        As `Pictures.notes`. The display matrix is only known from a decoded frame, and
-        frames may be progressive in spite of the header.
+        As `Pictures.notes`; without the display matrix (see `matrix_notes`). No frame may be flagged as
+        interlaced in spite of the header.
     """
     context = stream.codec_context
     found = [_aspect_note(aspect)] if (aspect := _pixel_aspect(stream)) != 1 else []
     if context.field_order > PROGRESSIVE:
         found.append(INTERLACED)
     return found + _colour_notes(context)
+
+
+def matrix_notes(packet: av.Packet) -> list[str]:
+    """List the changes that the display matrix of a video needs.
+
+    PyAV only gives the matrix of a decoded frame. A frame is decoded only if the file has a matrix.
+
+    Parameters
+    ----------
+    packet : av.Packet
+        First key frame of the video; the decoder of its stream is then used up.
+
+    Returns
+    -------
+    list of str
+        As `Pictures.notes`.
+    """
+    stream = packet.stream
+    level = av.logging.get_level()
+    av.logging.set_level(av.logging.INFO)  # that of FFmpeg's description of a file
+    try:
+        described = stream.container.dumps_format()
+    finally:
+        av.logging.set_level(level)
+    if "Display Matrix" not in described:
+        return []
+    try:
+        frames = packet.decode() or stream.codec_context.decode(None)
+        return [MIRRORED] if any(_is_mirrored(_matrix(frame)) for frame in frames) else []
+    except (av.error.FFmpegError, ValueError):  # damaged, or side data that PyAV does not know
+        return []
 
 
 class Pictures:
@@ -141,19 +172,31 @@ class Pictures:
         return np.ascontiguousarray(self._upright(frame, _sdr(rgb, hdr) if hdr else rgb))
 
     def _upright(self, frame: av.VideoFrame, image: np.ndarray) -> np.ndarray:
-        """Turn and mirror by the display matrix (x, y) -> (a x + c y, b x + d y), to 90 degrees."""
+        """Turn and mirror by the display matrix, to 90 degrees."""
         try:
-            matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+            matrix = _matrix(frame)
         except ValueError:  # PyAV does not know another kind of this frame's side data, such as EXIF
             return np.rot90(image, round(frame.rotation / 90))
-        if matrix is None:
-            return image
-        a, b, _, c, d = struct.unpack_from("=5i", matrix)
-        if a * d < b * c:
+        a, b, c, d = matrix
+        if _is_mirrored(matrix):
             self._note(MIRRORED)
         if abs(b) + abs(c) > abs(a) + abs(d):
             image, a, d = image.transpose(1, 0, 2), c, b
         return image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
+
+
+def _matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
+    """Return a, b, c, d of the display matrix (x, y) -> (a x + c y, b x + d y); without one, the identity."""
+    found: Any = frame.side_data.get("DISPLAYMATRIX")
+    if found is None:
+        return 1, 0, 0, 1
+    a, b, _, c, d = struct.unpack_from("=5i", found)
+    return a, b, c, d
+
+
+def _is_mirrored(matrix: tuple[int, int, int, int]) -> bool:
+    a, b, c, d = matrix
+    return a * d < b * c
 
 
 def _pixel_aspect(stream: av.VideoStream) -> Fraction:

@@ -125,11 +125,11 @@ class Source:
             found.append(f"{self.timing_note}: {timing_effect(self.timing_note, self.fps)}")
         return found + self.picture
 
-    def require_rate(self) -> None:
-        """Raise CrispError if the frame rate is unknown or impossible."""
+    def require_rate(self, remedy: str = RATE_UNKNOWN) -> None:
+        """Raise CrispError with a remedy if the frame rate is unknown or impossible."""
         if not LEAST_FPS <= self.fps <= MOST_FPS:
             rates = f"{LEAST_FPS:g} to {MOST_FPS:g} frames per second"
-            raise fail(self.path, "the video has no frame rate", rates, f"{self.fps:g}", RATE_UNKNOWN)
+            raise fail(self.path, "the video has no frame rate", rates, f"{self.fps:g}", remedy)
 
     def timing(self) -> dict[str, Any]:
         """Return rate, count and size of the frames for an index; duration in seconds."""
@@ -166,7 +166,10 @@ def count_packets(path: str | Path, remedy: str = BY_HAND, given_fps: float = 0.
     """
     source = Source(Path(path), remedy=remedy, given_fps=given_fps)
     with _opened(source) as file:
-        for _ in _packets(file, source):
+        packets = _packets(file, source)
+        if first := next((packet for packet in packets if packet.is_keyframe), None):
+            source.picture += picture.matrix_notes(first)
+        for _ in packets:
             pass
     if source.packets == 0:
         raise fail(path, "video has no frames", "at least one video packet", "none", remedy)

@@ -1,9 +1,10 @@
-"""Provenance of a study's results: versions, excluded videos, and every key of its config."""
+"""Provenance of a study's results: versions, excluded and unusual videos, and every key of its config."""
 
 from __future__ import annotations
 
 import json
 import platform
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 from crisp import __version__
 from crisp.core.html_table import write_page
+from crisp.core.words import few
 from crisp.study.config import Study
 
 PACKAGES = (
@@ -26,6 +28,7 @@ PACKAGES = (
     "matplotlib",
     "snakemake",
 )
+NAMED = 5  # videos in a row
 NOTE = (
     "Versions on the machine that made this summary, and the config with all defaults. A key that changes no "
     "result, such as a backend or the number of workers, has its value at the time of the summary."
@@ -61,5 +64,10 @@ def write_study_page(path: str | Path, study: Study) -> None:
     excluded = [row for row in study.videos.values() if not row.use]
     rows.append(["Videos", "in use", f"{len(study.used)} of {len(study.videos)}"])
     rows += [["Videos", f"excluded: {row.video}", row.note or "no reason given"] for row in excluded]
+    alike = defaultdict[str, list[str]](list)
+    for row in study.used.values():
+        if row.remark:
+            alike[row.remark].append(row.video)
+    rows += [["Videos", f"unusual: {few(videos, NAMED)}", remark] for remark, videos in alike.items()]
     rows += [["Config", *item] for item in flatten(study.config)]
     write_page(path, f"Study {study.name}", NOTE, ["Part", "Key", "Value"], rows)

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from crisp.core import files
-from crisp.core.errors import CrispError, Fault, fail
-from crisp.core.frame_times import FrameTimes, timing_effect
+from crisp.core.errors import CrispError, Fault, fail, listed
+from crisp.core.frame_times import FrameTimes
 from crisp.core.progress import progress
 from crisp.core.unicode_forms import existing
 from crisp.preparation import video
 from crisp.study import tables
 
-MEASURED = ("size", "frames", "sha256", "fps", "timing")
+MEASURED = ("size", "frames", "sha256", "fps", "timing", "picture")
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class Measure:
         Nominal frame rate, frames per second.
     timing : str
         As `crisp.preparation.video.Source.timing_note`.
+    picture : str
+        As `crisp.preparation.video.Source.picture`, separated by ``; ``.
     capture_fps : float
         The rate given for a file that has none, frames per second; else 0.
     times : FrameTimes
@@ -44,6 +46,7 @@ class Measure:
     sha256: str
     fps: float
     timing: str
+    picture: str
     capture_fps: float
     times: FrameTimes
 
@@ -83,6 +86,7 @@ def measure(path: str | Path, decode: bool = False, given_fps: float = 0.0) -> M
             sha256=files.sha256(path),
             fps=float(f"{source.fps:.6g}"),  # rounded as in the table, so that a second scan changes nothing
             timing=source.timing_note,
+            picture="; ".join(source.picture),
             capture_fps=given_fps if source.rate_given else 0.0,
             times=source.times,
         )
@@ -93,7 +97,7 @@ def measure(path: str | Path, decode: bool = False, given_fps: float = 0.0) -> M
 def scan_videos(
     videos_table: str | Path, data_folder: str | Path, decode: bool = False, only: Iterable[str] = ()
 ) -> list[str]:
-    """Update size, frames, sha256, fps and timing of the rows of a ``videos.tsv`` from the files.
+    """Update size, frames, sha256, fps, timing and picture of the rows of a ``videos.tsv`` from the files.
 
     A raw stream whose header has no frame rate keeps that of its row.
 
@@ -110,7 +114,7 @@ def scan_videos(
     Returns
     -------
     list of str
-        One line per changed row, and one per warning.
+        One line per changed row, then the warnings; of many alike, the first ones and their number.
 
     Raises
     ------
@@ -122,6 +126,7 @@ def scan_videos(
     wanted = _wanted(rows, set(only), videos_table)
     updated: dict[str, Measure] = {}
     lines: list[str] = []
+    warnings: list[Fault] = []
     faults: list[Fault] = []
     try:
         for row in progress(wanted, "videos", "scan", len(wanted)):
@@ -135,15 +140,14 @@ def scan_videos(
             if change := _change(row, found):
                 updated[row.video] = found
                 lines.append(f"{row.video}: {change}")
-            if found.timing:
-                effect = timing_effect(found.timing, row.capture_fps or found.fps)
-                lines.append(f"{row.video}: warning: {found.timing}: {effect}")
+            if remark := _measured(row, found).remark:
+                warnings.append(Fault(row.video, remark))
     finally:
         # Also when interrupted: a scan of many videos takes hours.
         _store(videos_table, updated)
     if faults:
         raise CrispError(*faults)
-    return lines
+    return lines + [f"warning: {warning}" for warning in listed(warnings)]
 
 
 def _store(videos_table: str | Path, updated: dict[str, Measure]) -> None:
@@ -181,5 +185,5 @@ def _change(row: tables.VideoRow, found: Measure) -> str:
         before, after = getattr(row, name), getattr(scanned, name)
         if before != after:
             before, after = (str(value)[:8] if name == "sha256" else value for value in (before, after))
-            changes.append(f"{name} {before or '(none)'} -> {after}")
+            changes.append(f"{name} {before or '(none)'} -> {after or '(none)'}")
     return ", ".join(changes)

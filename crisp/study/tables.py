@@ -14,6 +14,7 @@ from crisp.core import names
 from crisp.core.cells import guarded, plain
 from crisp.core.errors import CrispError, Fault, fail
 from crisp.core.files import replacing
+from crisp.core.frame_times import timing_effect
 from crisp.core.limits import LARGEST_TEXT, LEAST_FPS, MOST_FPS, MOST_FRAMES
 from crisp.core.plain_text import is_plain
 from crisp.core.unicode_forms import compose
@@ -24,7 +25,7 @@ TASKS = ("classification", "detection")
 SPLITS = ("train", "validation", "test")
 LARGEST = {"size": 2**63, "frames": MOST_FRAMES, "frame_step": MOST_FRAMES}  # of the numeric columns
 
-OPTIONAL = ("frame_step", "timing", "capture_fps")  # columns written only if a video needs them
+OPTIONAL = ("frame_step", "timing", "picture", "capture_fps")  # columns written only if a video needs them
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class VideoRow:
         Keep every `frame_step`-th frame (to match mixed frame rates).
     timing : str
         How the times of the frames differ from a constant rate that starts at 0, as found by the scan.
+    picture : str
+        Changes to the decoded pictures, separated by ``; ``, as found by the scan.
     capture_fps : float
         Rate at which slow motion or a raw stream was recorded, frames per second; 0: `fps`.
     """
@@ -70,12 +73,19 @@ class VideoRow:
     note: str = ""
     frame_step: int = 1
     timing: str = ""
+    picture: str = ""
     capture_fps: float = 0.0
 
     @property
     def recorded_fps(self) -> float:
         """Return the rate at which the frames were recorded, frames per second; durations follow it."""
         return self.capture_fps or self.fps
+
+    @property
+    def remark(self) -> str:
+        """Return what is unusual about the frames' times and pictures, and how they are used."""
+        timing = f"{self.timing}: {timing_effect(self.timing, self.recorded_fps)}" if self.timing else ""
+        return "; ".join(filter(None, [timing, self.picture]))
 
     @property
     def working_fps(self) -> float:
@@ -155,6 +165,7 @@ def _video(row: dict[str, str]) -> VideoRow:
         note=row["note"],
         frame_step=_number(row, "frame_step", 1) if row.get("frame_step") else 1,
         timing=row.get("timing", ""),
+        picture=row.get("picture", ""),
         capture_fps=_rate(row, "capture_fps"),
     )
 

@@ -49,6 +49,11 @@ class RuleParams:
         """Return the SHA-256 of a raw video in the table: its content decides, not its date."""
         return self.study.used[wildcards.video].sha256
 
+    def frames(self, wildcards: Wildcards) -> str:
+        """Return the version of a video's frames, with the changes to its pictures, if there are any."""
+        picture = self.study.used[wildcards.video].picture
+        return version("frames", *filter(None, [picture]))
+
     def frame_step(self, wildcards: Wildcards) -> int:
         """Return the frame step of a video."""
         return self.study.used[wildcards.video].frame_step

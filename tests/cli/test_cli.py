@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+import unicodedata
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -642,3 +643,10 @@ def test_report_before_any_run(
     monkeypatch.chdir(tmp_path)
     said = message(monkeypatch, capsys, "report", "--study", write(Path("my study.yaml")))
     assert "remedy: crisp run --study 'my study.yaml'" in said
+
+
+def test_frames_finds_a_video_under_another_unicode_form(tmp_path: Path, make_video: Any) -> None:
+    make_video(tmp_path / unicodedata.normalize("NFD", "R\u00fcck.mp4"))
+    words = ["frames", str(tmp_path / "R\u00fcck.mp4"), str(tmp_path / "a.h5")]
+    assert CliRunner().invoke(application.app, words).exit_code == 0
+    assert (tmp_path / "a.h5").is_file()

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import tracemalloc
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -245,6 +246,14 @@ def test_slow_motion_is_used_at_the_rate_of_its_recording(make_video, command: C
 
 
 @pytest.mark.usefixtures("lab")
+def test_a_video_is_found_under_another_unicode_form(make_video, command: Command) -> None:
+    make_video(unicodedata.normalize("NFD", "R\u00fcck.mp4"), frames=30)
+    said = command("R\u00fcck.mp4")
+    assert "missing" not in said
+    assert list(Path("out").glob("*/index.json"))
+
+
+@pytest.mark.usefixtures("lab")
 def test_raw_stream_needs_its_rate(command: Command) -> None:
     with av.open("raw.mjpeg", "w", format="mjpeg") as container:
         stream = container.add_stream("mjpeg", rate=25)
@@ -253,7 +262,9 @@ def test_raw_stream_needs_its_rate(command: Command) -> None:
             image = np.full((48, 64, 3), 5 * number, np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode(None))
-    assert "the video has no frame rate" in command("raw.mjpeg", code=1)
+    said = command("raw.mjpeg", code=1)
+    assert "the video has no frame rate" in said
+    assert "remedy: give it: --fps" in said
     command("raw.mjpeg", "--fps", 25)
     assert (read("raw")["video"]["fps"], read("raw")["video"]["frames"]) == (25, 40)
 

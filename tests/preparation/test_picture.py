@@ -78,6 +78,8 @@ def test_orientation(tmp_path: Path, matrix: tuple[int, int, int, int]) -> None:
     assert image.flags.c_contiguous
     a, b, c, d = matrix
     assert notes == ([picture.MIRRORED] if a * d - b * c < 0 else [])
+    assert video.count_packets(tmp_path / "a.mp4").picture == notes
+    assert av.logging.get_level() is None, "FFmpeg is silent again"
 
 
 @pytest.mark.skipif(not shutil.which("ffmpeg"), reason="needs the program ffmpeg")

@@ -48,3 +48,13 @@ def test_page_tells_versions_keys_and_left_out_videos(lab: Lab) -> None:
     ):
         assert f">{cell}<" in page
     assert "not installed" not in page
+
+
+def test_page_tells_of_unusual_times_and_pictures(lab: Lab) -> None:
+    for video in ("train", "test"):
+        lab.change(video, timing="starts at 0.500 s", picture="PQ (HDR): converted to SDR")
+    write_study_page("study.html", lab.study())
+    remark = "starts at 0.500 s: labels in seconds go by time stamps; PQ (HDR): converted to SDR"
+    page = Path("study.html").read_text()
+    assert f">{remark}<" in page
+    assert ">unusual: train, test<" in page

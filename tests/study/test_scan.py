@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from crisp.core import files
-from crisp.core.errors import CrispError
+from crisp.core.errors import MOST_ALIKE, CrispError
 from crisp.study.scan import measure, scan_videos
 from crisp.study.tables import VideoRow, read_videos, write_videos
 from tests import frame_coded
@@ -107,11 +107,22 @@ def test_a_variable_frame_rate_is_recorded_and_reported(
     make_video(tmp_path / "a.mp4", jitter=2)
     path = table(tmp_path, VideoRow("a", "a.mp4"))
     effect = "labels in seconds go by time stamps; frames are used in order at 8.05085 frames per second"
-    warning = f"a: warning: variable frame rate, up to 0.6 frames off: {effect}"
+    warning = f"warning: a: variable frame rate, up to 0.6 frames off: {effect}"
     assert warning in scan_videos(path, tmp_path, decode)
     (row,) = read_videos(path)
     assert row.timing == "variable frame rate, up to 0.6 frames off"
     assert scan_videos(path, tmp_path, decode) == [warning]
+
+
+def test_many_videos_alike_are_counted(tmp_path: Path, make_video: MakeVideo) -> None:
+    names = [f"v{number}" for number in range(MOST_ALIKE + 2)]
+    for name in names:
+        make_video(tmp_path / f"{name}.mp4", jitter=2)
+    lines = scan_videos(table(tmp_path, *(VideoRow(name, f"{name}.mp4") for name in names)), tmp_path)
+    warnings = [line for line in lines if line.startswith("warning: ")]
+    assert warnings[0].startswith("warning: v0: variable frame rate")
+    assert len(warnings) == MOST_ALIKE + 1
+    assert warnings[-1].startswith("warning: and 2 more: variable frame rate")
 
 
 def test_a_raw_stream_keeps_the_rate_of_its_row(tmp_path: Path) -> None:
@@ -121,7 +132,7 @@ def test_a_raw_stream_keeps_the_rate_of_its_row(tmp_path: Path) -> None:
         scan_videos(path, tmp_path)
     write_videos(path, [VideoRow("a", "a.mjpeg", fps=90)])
     warning = "no time stamps, frame rate as given: frames are used in order at 90 frames per second"
-    assert scan_videos(path, tmp_path)[-1] == f"a: warning: {warning}"
+    assert scan_videos(path, tmp_path)[-1] == f"warning: a: {warning}"
     (row,) = read_videos(path)
     assert (row.fps, row.capture_fps, row.working_fps) == (90, 90, 90)
 

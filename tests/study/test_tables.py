@@ -143,6 +143,11 @@ def test_optional_columns_only_where_needed(tmp_path: Path) -> None:
     assert path.read_text().splitlines()[0].endswith("use\tnote\ttiming\tcapture_fps")
     assert read_videos(path) == rows
     assert rows[0].working_fps == 240
+    (mirrored,) = rows = [VideoRow("a", "a.mp4", fps=30, timing="starts at 1.000 s", picture="mirrored: so")]
+    write_videos(path, rows)
+    assert path.read_text().splitlines()[0].endswith("use\tnote\ttiming\tpicture")
+    assert read_videos(path) == rows
+    assert mirrored.remark == "starts at 1.000 s: labels in seconds go by time stamps; mirrored: so"
 
 
 @pytest.mark.parametrize(

@@ -77,13 +77,13 @@ class Study:
         """Overwrite a video with zeros, and let the table know it as such."""
         path = self.folder / f"data/tiny/{name}.mp4"
         path.write_bytes(b"\0" * path.stat().st_size)
-        self._edit(name, sha256=files.sha256(path))
+        self.edit(name, sha256=files.sha256(path))
 
     def leave_out(self, name: str) -> None:
         """Take a video out of use in the table."""
-        self._edit(name, use=False, note="corrupt")
+        self.edit(name, use=False, note="corrupt")
 
-    def _edit(self, name: str, **cells: Any) -> None:
+    def edit(self, name: str, **cells: Any) -> None:
         """Change cells of a video's row in the table."""
         table = self.folder / "tables/videos.tsv"
         rows = tables.read_videos(table)

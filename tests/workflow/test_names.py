@@ -81,3 +81,19 @@ def test_plain_names_are_no_patterns_of_snakemakes(name: str) -> None:
         assert not names.plain(name)
     else:
         assert names.plain(name) or {"{", "}"} <= set(name) or {"<", ">"} <= set(name)
+
+
+def test_a_locale_that_cannot_write_a_name_is_one_message(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "M\u00fcller.mp4"
+    (study.folder / "data/tiny/v1.mp4").rename(study.folder / "data/tiny" / name)
+    study.edit("v1", path=name)
+    for key, value in {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}.items():
+        monkeypatch.setenv(key, value)
+    run = study.run("-n", check=False)
+    assert run.code == 1
+    assert "'data/tiny/M\\xfcller.mp4': file name cannot be encoded in this locale" in run.text
+    assert "Traceback" not in run.text
+    monkeypatch.setenv("PYTHONUTF8", "1")  # the remedy
+    assert study.run("-n").jobs["frames"] == 3

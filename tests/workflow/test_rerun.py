@@ -7,11 +7,13 @@ import os
 import re
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
 import pytest
 
+from crisp.study import tables
 from crisp.study.annotations import read_annotation, write_annotation
 from tests.workflow.conftest import FRAMES, ROOT, SPLITS, Study, add_video
 
@@ -120,6 +122,13 @@ def test_moved_data_and_moved_folder_run_nothing(done: Study) -> None:
     (moved / "data/tiny").unlink()
     (moved / "data/tiny").symlink_to(elsewhere)
     assert dict(Study(moved).run().jobs) == {}
+
+
+def test_only_a_video_of_changed_pictures_is_prepared_again(done: Study) -> None:
+    path = done.folder / "tables/videos.tsv"
+    first, *others = tables.read_videos(path)
+    tables.write_videos(path, [replace(first, picture="PQ (HDR): converted to SDR"), *others])
+    assert planned(done)["frames"] == 1
 
 
 def test_worker_count_runs_nothing(done: Study) -> None:

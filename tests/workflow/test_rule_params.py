@@ -82,6 +82,15 @@ def test_a_capture_rate_goes_into_the_command_and_no_ordinary_command_changes() 
     assert params().other(job(video="test")) == ""
 
 
+def test_only_videos_of_changed_pictures_have_another_version_of_frames() -> None:
+    rows = [tables.VideoRow("train", "train.mp4", fps=30, picture="PQ (HDR): converted to SDR")]
+    tables.write_videos(
+        "videos.tsv", [*rows, tables.VideoRow("test", "test.mp4", fps=30, timing="starts late")]
+    )
+    assert params().frames(job(video="test")) == version("frames")
+    assert params().frames(job(video="train")) == version("frames", "PQ (HDR): converted to SDR")
+
+
 def test_a_missing_video_is_left_to_the_check() -> None:
     assert params().replaced(job(video="train")) == ""
 

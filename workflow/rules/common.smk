@@ -6,7 +6,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from crisp.core import names
+from crisp.core import names, unicode_forms
 from crisp.core.errors import CrispError
 from crisp.study import load
 from crisp.workflow import run_record
@@ -34,6 +34,7 @@ if workflow.remote_exec:
 STUDY_FILE = ", ".join(os.path.relpath(path) for path in workflow.configfiles) or "--config"
 STUDY = reported(load.resolve_study, config, STUDY_FILE)
 reported(lambda: STUDY.used)
+reported(unicode_forms.check_file_names, map(STUDY.source, STUDY.used))
 reported(lambda: STUDY.annotations)
 reported(run_record.check_access, STUDY)
 

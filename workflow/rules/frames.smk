@@ -15,7 +15,7 @@ rule frames:
         disk_mb=1000,
         runtime=runtime(10, 0.05),
     params:
-        version=version("frames"),
+        version=PARAMS.frames,
         sha256=PARAMS.sha256,
         replaced=PARAMS.replaced,
         other=PARAMS.other,

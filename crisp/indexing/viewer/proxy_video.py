@@ -12,7 +12,7 @@ from crisp.core.errors import fail
 from crisp.core.files import replacing
 from crisp.core.frame_times import REGULAR
 from crisp.core.progress import progress
-from crisp.preparation import video
+from crisp.preparation import picture, video
 from crisp.study.index_file import IndexedVideo
 
 PLAYED = ("h264", "vp8", "vp9", "av1")
@@ -39,6 +39,8 @@ def playback_problem(path: Path, about: IndexedVideo) -> str:
             start = (container.start_time or 0) / av.time_base
             if codec is not None and codec.has_b_frames and start * about.fps > REGULAR:
                 return "it has no edit list, so that browsers show other frames before key frames"
+            if picture.INTERLACED in picture.notes(streams[0]):
+                return "its header says interlaced: browsers then show combs where something moves"
             if not any(kind in container.format.name.split(",") for kind in CONTAINERS):
                 return f"browsers do not open files of the format {container.format.name}"
     except (av.error.FFmpegError, OSError, ValueError) as error:

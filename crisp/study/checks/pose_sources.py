@@ -7,6 +7,7 @@ from pathlib import Path
 
 from crisp.core import files
 from crisp.core.errors import CrispError, Fault, fail
+from crisp.core.unreadable import counted_from
 from crisp.preparation.poses import ENDINGS, digest, frame_files, missing_estimator
 from crisp.study.config import Study
 
@@ -31,7 +32,13 @@ def source(study: Study, video: str) -> Path:
     if not found:
         expected = f"{video}{' or '.join(ENDINGS)}, or a folder {video} of .npy files"
         remedy = "put it (or a link to it) there, or set use=no for this video"
-        raise fail(folder, f"pose file of video {video} is missing", expected, "nothing", remedy)
+        raise fail(
+            folder,
+            f"pose file of video {video} is missing",
+            expected,
+            f"nothing{counted_from(folder)}",
+            remedy,
+        )
     if len(found) > 1:
         names = ", ".join(path.name for path in found)
         raise fail(folder, f"more than one pose file of video {video}", "one", names, "leave one there")
@@ -53,7 +60,8 @@ def check(study: Study) -> list[Fault]:
                 study.poses,
                 "folder of the pose files is missing",
                 "a folder, or a link to one",
-                remedy=remedy,
+                f"nothing{counted_from(study.poses)}",
+                remedy,
             )
         ]
     faults: list[Fault] = []

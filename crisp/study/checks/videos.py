@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from crisp.core import unreadable
 from crisp.core.errors import CrispError, Fault
-from crisp.core.frame_times import timing_effect
 from crisp.core.progress import progress
 from crisp.core.unreadable import denied
 from crisp.core.words import counted
@@ -51,7 +50,7 @@ def check_videos(
         if decode:
             _decode(study, command, faults, warnings)
         elif look and not study.generate:
-            faults += _undecodable(study)
+            _look(study, command, faults, warnings)
     elif not study.generate:
         faults.append(
             Fault(
@@ -64,7 +63,7 @@ def check_videos(
                 f"ln -sfn /path/to/the/videos {study.data}",
             )
         )
-    warnings += _timing(study)
+    warnings += _remarks(study)
     faults += _unscanned(study, command)
     faults += _mixed_rates(study)
     return faults, warnings
@@ -108,20 +107,32 @@ def _files(study: Study, command: str, create: bool) -> list[Fault]:
     return faults
 
 
-def _undecodable(study: Study) -> list[Fault]:
-    """Report files whose first frame cannot be decoded."""
+def _look(study: Study, command: str, faults: list[Fault], warnings: list[Fault]) -> None:
+    """Report files whose first frame cannot be decoded, or whose picture is not that of the scan."""
     # Imported here, as login nodes that start a run may not be able to load OpenCV.
     from crisp.preparation import video
 
-    faults: list[Fault] = []
     rows = [row for row in study.used.values() if _is_readable(study.source(row.video))]
     for row in rows:
-        path = study.source(row.video)
+        source = video.Source(study.source(row.video), remedy=video.IN_STUDY)
         try:
-            next(video.frames(path, video.Source(path, remedy=video.IN_STUDY)))
+            next(video.frames(source.path, source))
+            if missing := _unrecorded(row, source):
+                by_header = set(missing) <= set(video.count_packets(source.path).picture)
+                warnings.append(_other_picture(row, source, command if by_header else f"{command} --decode"))
         except CrispError as error:
             faults += error.faults
-    return faults
+
+
+def _unrecorded(row: VideoRow, source: video.Source) -> list[str]:
+    """Return the changes to the pictures of a scanned video that the table does not list."""
+    return [note for note in source.picture if row.sha256 and note not in row.picture.split("; ")]
+
+
+def _other_picture(row: VideoRow, source: video.Source, command: str) -> Fault:
+    what = f"pictures of video {row.video} are not prepared as videos.tsv says"
+    remedy = f"{command}; the next run then prepares this video again"
+    return Fault(str(source.path), what, row.picture or "unchanged", "; ".join(source.picture), remedy)
 
 
 def _is_readable(path: Path) -> bool:
@@ -154,14 +165,9 @@ def _unscanned(study: Study, command: str) -> list[Fault]:
     ]
 
 
-def _timing(study: Study) -> list[Fault]:
-    """Report videos that the scan found without constant frame rate from 0 on."""
-    return [timing_remark(study.source(row.video), row) for row in study.used.values() if row.timing]
-
-
-def timing_remark(path: Path, row: VideoRow) -> Fault:
-    """Return the remark on a video with a timing note: what it is, and how it is used."""
-    return Fault(str(path), f"{row.timing}: {timing_effect(row.timing, row.recorded_fps)}")
+def _remarks(study: Study) -> list[Fault]:
+    """Report videos in which the scan found unusual times or pictures."""
+    return [Fault(str(study.source(row.video)), row.remark) for row in study.used.values() if row.remark]
 
 
 def _mixed_rates(study: Study) -> list[Fault]:
@@ -234,6 +240,8 @@ def _decode(study: Study, command: str, faults: list[Fault], warnings: list[Faul
                 )
             )
         warnings += _oddities(path, source)
+        if _unrecorded(row, source):
+            warnings.append(_other_picture(row, source, f"{command} --decode"))
         if source.timing_note != row.timing:
             found = source.timing_note or "constant frame rate"
             warnings.append(

@@ -15,7 +15,6 @@ from crisp.core.words import counted, few
 from crisp.preparation.video import count_packets
 from crisp.study import tables
 from crisp.study.annotations import Stroke, read_annotation, write_annotation
-from crisp.study.checks.videos import timing_remark
 from crisp.study.importers import presets, proposal, rates, video_ids
 from crisp.study.importers.discovery import AnnotatedInterval, Found, FoundVideo, Labels
 from crisp.study.importers.presets import CostOf, Machine
@@ -182,7 +181,7 @@ def _row(
         return tables.VideoRow(name, video.path, use=False, note=note), fault
     times[video.path] = found.times
     row = tables.VideoRow(name, video.path, found.size, found.frames, found.sha256, found.fps)
-    return replace(row, timing=found.timing, capture_fps=found.capture_fps), None
+    return replace(row, timing=found.timing, picture=found.picture, capture_fps=found.capture_fps), None
 
 
 def _measured(
@@ -193,7 +192,7 @@ def _measured(
         remedy = fault.remedy or "replace the file by one that plays, or convert it"
         again = f"{remedy}; then set use=yes in {videos_table} and type crisp scan"
         return [Fault(str(path), f"video is not used: {fault.what}", fault.expected, fault.found, again)]
-    remarks = [timing_remark(path, row)] if row.timing else []
+    remarks = [Fault(str(path), row.remark)] if row.remark else []
     if video.sha256 not in ("", row.sha256):
         what = "video is not the file that was indexed, so its strokes may be elsewhere"
         expected, remedy = f"SHA-256 {video.sha256}", "index this file, or check its strokes"

@@ -22,6 +22,7 @@ from crisp.indexing.viewer import make_viewer, page, proxy_video
 from crisp.study.annotations import Stroke
 from crisp.study.index_file import IndexFile
 from tests.indexing.viewer.sample import index
+from tests.preparation.test_picture import interlaced_coding, woven, write
 
 TRUTH = [Stroke(4, 14, "Offensive Forehand Hit"), Stroke(20, 36, "Defensive Backhand Push")]
 
@@ -198,6 +199,10 @@ def test_doubts(content: dict[str, Any], tmp_path: Path) -> None:
     video, about = Path(content["video"]["path"]), IndexFile.from_json(content).video
     assert proxy_video.playback_problem(video, about) == ""
     assert "varies" in proxy_video.playback_problem(video, replace(about, variable_rate=True))
+    interlaced = write(tmp_path / "a.mp4", woven(range(15)), "libx264", interlaced_coding)
+    assert "combs" in proxy_video.playback_problem(interlaced, about)
+    copy = proxy_video.make_proxy(interlaced, tmp_path / "copy.mp4", about)
+    assert proxy_video.playback_problem(copy, about) == ""
     (tmp_path / "text.mp4").write_text("no video")
     assert "not a video" in proxy_video.playback_problem(tmp_path / "text.mp4", about)
 

@@ -139,6 +139,7 @@ def test_studies_with_poses_share_volumes_and_agree_on_poses(lab: Lab) -> None:
     Path("poses/test.json").unlink()
     (fault,) = check(lab, study="first", **posed)
     assert fault.what == "pose file of video test is missing"
+    assert fault.found == f"nothing; the path is relative to the working folder, {Path.cwd()}"
 
 
 def test_nothing_is_recorded_of_a_bad_study(lab: Lab) -> None:

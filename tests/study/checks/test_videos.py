@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from crisp.core import files
+from crisp.preparation.picture import MIRRORED
 from crisp.study import tables
 from crisp.study.scan import scan_videos
 from tests.lab import CONTENT, Lab, told
+from tests.preparation.test_picture import oriented
 
 
 def test_missing_data_folder_is_one_fault(lab: Lab) -> None:
@@ -178,3 +180,21 @@ def test_only_a_run_creates_the_results(lab: Lab) -> None:
     assert not Path("results").exists()
     lab.check(record=True)
     assert Path("results/volumes/d/.sources.json").exists()
+
+
+@pytest.mark.parametrize("decode", [False, True])
+def test_pictures_that_are_prepared_otherwise_than_the_table_says(lab: Lab, decode: bool) -> None:
+    """A study imported before its pictures were changed is warned until the next scan."""
+    oriented(Path("data/d/train.mp4"), -1, 0, 0, 1)
+    scan_videos("videos.tsv", "data/d")
+    lab.rows = tables.read_videos("videos.tsv")
+    assert [row.picture for row in lab.rows] == [MIRRORED, "", ""]
+    assert ("data/d/train.mp4", MIRRORED) in told(lab.check(decode).warnings)
+    lab.change("train", picture="")
+    what = "pictures of video train are not prepared as videos.tsv says"
+    (warning,) = [fault for fault in lab.check(decode).warnings if fault.what == what]
+    assert (warning.expected, warning.found) == ("unchanged", MIRRORED)
+    command = f"crisp scan --study my/study.yaml{' --decode' * decode}"
+    assert warning.remedy == f"{command}; the next run then prepares this video again"
+    scan_videos("videos.tsv", "data/d", decode)
+    assert what not in [fault.what for fault in lab.check(decode).warnings]
