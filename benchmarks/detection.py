@@ -18,7 +18,7 @@ from torch import nn
 from crisp import models
 from crisp.clips.reader import ClipReader
 from crisp.evaluation import detection
-from crisp.study.config import Variant
+from crisp.study.variants import Variant
 from crisp.training.devices import choose_device, make_deterministic
 
 MINUTES, FPS = 10, 120  # of the video that the figures are extrapolated to

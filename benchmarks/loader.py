@@ -33,9 +33,9 @@ from crisp.preparation import flow, roi
 from crisp.preparation.flow import extract_flow
 from crisp.preparation.frames import extract_frames
 from crisp.preparation.roi import extract_roi
-from crisp.study.config import Variant
 from crisp.study.load import resolve_study
 from crisp.study.samples import Sample
+from crisp.study.variants import Variant
 
 SIZE = (100, 120, 120)
 LENGTH = 150  # frames of a stroke

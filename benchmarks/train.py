@@ -31,10 +31,11 @@ from crisp.clips import normalisation
 from crisp.clips.dataloader import Batch
 from crisp.models.joined import Joined
 from crisp.study import tables, training_samples
-from crisp.study.config import Study, Variant
+from crisp.study.config import Study
 from crisp.study.load import resolve_study
 from crisp.study.samples import Sample
 from crisp.study.tables import VideoRow
+from crisp.study.variants import Variant
 from crisp.training import trainer as training
 from crisp.training.devices import choose_device, make_deterministic
 from crisp.training.train_step import TrainStep

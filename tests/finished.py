@@ -20,7 +20,7 @@ from crisp.evaluation.predictions import evaluate_predictions
 from crisp.preparation.flow import extract_flow
 from crisp.preparation.frames import extract_frames
 from crisp.preparation.roi import extract_roi
-from crisp.study import config, load, tables
+from crisp.study import load, tables, variants
 from crisp.study.config import Study
 from crisp.study.samples import collect_samples, write_samples
 from crisp.study.scan import scan_videos
@@ -86,7 +86,7 @@ def build(
         "split": {"method": "by_video", "folds": min(3, len(videos))},
         "defaults": {"size": [16, 16, 24], "flow": METHOD},
         "variants": [
-            {"name": name, "model": next(model for model in config.STREAMS if name.startswith(model))}
+            {"name": name, "model": next(model for model in variants.STREAMS if name.startswith(model))}
             for name in skill
         ],
         "seeds": [1, 2],

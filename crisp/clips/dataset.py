@@ -16,9 +16,10 @@ from crisp.clips.regions import Region
 from crisp.core.errors import fail
 from crisp.core.files import read_json
 from crisp.study.annotations import is_unknown
-from crisp.study.config import Study, Variant
+from crisp.study.config import Study
 from crisp.study.samples import Sample
 from crisp.study.training_samples import read_training_samples
+from crisp.study.variants import Variant
 
 if TYPE_CHECKING:
     from crisp.clips.cache import Cache

@@ -20,7 +20,7 @@ from crisp.evaluation.detection import (
     known_frames,
 )
 from crisp.evaluation.detection_metrics import DetectedInterval
-from crisp.study.config import Detection
+from crisp.study.variants import Detection
 
 
 def find_candidates(

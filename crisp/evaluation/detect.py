@@ -24,9 +24,10 @@ from crisp.evaluation.detection_metrics import DetectedInterval
 from crisp.evaluation.trained_model import trained_model
 from crisp.study import samples
 from crisp.study.annotations import Stroke, read_annotation
-from crisp.study.config import Study, Variant
+from crisp.study.config import Study
 from crisp.study.samples import read_samples
 from crisp.study.splits import read_split
+from crisp.study.variants import Variant
 from crisp.training.devices import make_deterministic
 
 COLUMNS = ("video", "begin", "end", "label", "score", "probability")

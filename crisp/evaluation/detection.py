@@ -30,7 +30,7 @@ from crisp.core.words import counted
 from crisp.evaluation import decisions
 from crisp.evaluation.detection_metrics import DetectedInterval
 from crisp.evaluation.inference import model_rows
-from crisp.study.config import Detection
+from crisp.study.variants import Detection
 
 BLOCK = 64  # frames are read up to a multiple of it, so that no stage file chunk is decoded twice
 UNKNOWN = -1  # best class of a frame without a window

@@ -22,7 +22,8 @@ from crisp.evaluation import (
 from crisp.evaluation.inference import window_probabilities
 from crisp.evaluation.predictions import evaluate_predictions
 from crisp.evaluation.trained_model import model_with_settings
-from crisp.study.config import Study, Variant
+from crisp.study.config import Study
+from crisp.study.variants import Variant
 from crisp.training import calibration
 from crisp.training.devices import make_deterministic
 

@@ -16,7 +16,8 @@ from crisp.evaluation.explanation import explain_clip, last_maps
 from crisp.evaluation.explanation_plot import ExplainedClip, plot_explanations
 from crisp.evaluation.predictions import Prediction, read_predictions
 from crisp.evaluation.trained_model import trained_model
-from crisp.study.config import Study, Variant
+from crisp.study.config import Study
+from crisp.study.variants import Variant
 
 NAME = "explanations.png"
 NO_CONFUSION = "all labelled test samples are classified correctly"

@@ -9,7 +9,8 @@ from torch import nn
 
 from crisp.clips.dataset import read_scale
 from crisp.core.errors import fail
-from crisp.study.config import Study, Variant
+from crisp.study.config import Study
+from crisp.study.variants import Variant
 from crisp.training.checkpoints import load_model
 from crisp.training.devices import choose_device
 

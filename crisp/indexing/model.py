@@ -10,7 +10,8 @@ from torch import nn
 
 from crisp.core import files
 from crisp.core.errors import fail
-from crisp.study.config import Detection, Study, Variant
+from crisp.study.config import Study
+from crisp.study.variants import Detection, Variant
 from crisp.training.checkpoints import load_model
 from crisp.training.devices import choose_device, make_deterministic
 

@@ -17,8 +17,9 @@ from crisp.models.branch import CHANNELS, Branch
 from crisp.models.initialisation import initialise
 from crisp.models.joined import Joined
 from crisp.models.network import Network
-from crisp.study.config import STREAMS, Study, Variant
+from crisp.study.config import Study
 from crisp.study.networks import NETWORKS, TORCHVISION
+from crisp.study.variants import STREAMS, Variant
 
 
 def build(variant: Variant, classes: int) -> nn.Module:

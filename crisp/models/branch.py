@@ -12,7 +12,7 @@ from crisp.core.errors import fail
 from crisp.core.skeleton import POSE_CHANNELS
 from crisp.core.words import counted
 from crisp.models.attention import CONVOLUTION, POOL, Attention
-from crisp.study.config import Variant
+from crisp.study.variants import Variant
 
 CHANNELS = {"rgb": 3, "flow": 2}
 

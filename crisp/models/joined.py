@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from crisp.models.branch import Trunk
-from crisp.study.config import Variant
+from crisp.study.variants import Variant
 
 
 class Pairwise(nn.Module):

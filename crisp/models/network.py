@@ -12,7 +12,7 @@ from crisp.models import torchvision_networks
 from crisp.models.branch import CHANNELS
 from crisp.models.i3d import I3D
 from crisp.models.torchvision_networks import Backbone
-from crisp.study.config import Variant
+from crisp.study.variants import Variant
 
 
 class MeanOfLogits(nn.Module):

@@ -23,7 +23,7 @@ from crisp.core.plotting import (
     wrapped,
 )
 from crisp.report.summary import SummaryRow, averages, by_variant
-from crisp.study.config import Variant
+from crisp.study.variants import Variant
 
 
 def plot_summary(

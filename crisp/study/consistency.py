@@ -8,8 +8,9 @@ from dataclasses import fields
 from itertools import chain
 
 from crisp.core.errors import Fault
-from crisp.study.config import SHARED, STREAMS, Study, Training, Variant
+from crisp.study.config import Study
 from crisp.study.networks import NETWORKS, TORCHVISION
+from crisp.study.variants import SHARED, STREAMS, Training, Variant
 
 
 def contradictions(study: Study, where: str) -> list[Fault]:

@@ -14,8 +14,8 @@ from crisp import models
 from crisp.core.errors import fail
 from crisp.core.files import replacing
 from crisp.core.unreadable import explained, remade
-from crisp.study.config import Variant
 from crisp.study.schema import defaults
+from crisp.study.variants import Variant
 from crisp.training import torch_files
 
 MODEL_SCHEMA = 1

@@ -19,7 +19,8 @@ from crisp.core import stage_files
 from crisp.core.errors import CrispError
 from crisp.core.parallel import ahead
 from crisp.core.progress import progress
-from crisp.study.config import Study, Variant
+from crisp.study.config import Study
+from crisp.study.variants import Variant
 from crisp.training import calibration, reference
 
 MOST = 500  # training clips used for the reference, spread evenly over all of them

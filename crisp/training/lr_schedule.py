@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from crisp.study.config import Training
+from crisp.study.variants import Training
 
 LOWEST = 1e-5  # below it a restart returns to the initial learning rate
 STALLED_BY, FLOOR, RISEN = 5, 5e-6, 1 / 0.7  # of the schedule `stalled`

@@ -10,7 +10,8 @@ import torch
 from crisp import models
 from crisp.core.errors import CrispError, Fault
 from crisp.models.network import start_pretrained
-from crisp.study.config import Study, Variant
+from crisp.study.config import Study
+from crisp.study.variants import Variant
 from crisp.training import checkpoints
 
 

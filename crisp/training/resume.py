@@ -17,8 +17,9 @@ from crisp.core import files, stage_files
 from crisp.core.errors import CrispError, fail
 from crisp.core.files import digest
 from crisp.core.versions import STAGES
-from crisp.study.config import Study, Variant
+from crisp.study.config import Study
 from crisp.study.samples import Sample
+from crisp.study.variants import Variant
 from crisp.training import checkpoints, state_folder, torch_files
 from crisp.training.train_step import TrainStep
 

@@ -14,7 +14,7 @@ from crisp import models
 from crisp.clips.dataloader import Batch
 from crisp.core.errors import CrispError, fail
 from crisp.core.words import counted
-from crisp.study.config import Training, Variant
+from crisp.study.variants import Training, Variant
 from crisp.training.devices import use_bfloat16
 from crisp.training.distributed import ALONE, Processes
 

@@ -23,7 +23,8 @@ from crisp.core.progress import progress
 from crisp.core.signals import ShutdownRequest, graceful_shutdown
 from crisp.core.words import counted
 from crisp.models.network import start_pretrained
-from crisp.study.config import Study, Variant
+from crisp.study.config import Study
+from crisp.study.variants import Variant
 from crisp.training import checkpoints, curves, finishing, lr_schedule, state_folder
 from crisp.training.callbacks import TrainingCallbacks
 from crisp.training.devices import choose_device, make_deterministic

@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
-from crisp.study.config import Training, Variant
 from crisp.study.networks import NETWORKS
+from crisp.study.variants import Training, Variant
 
 MB = 2**20
 PROGRAM = 800  # MB of Python and its libraries; measured: 430 to 540

@@ -14,8 +14,9 @@ from pathlib import Path
 from crisp.core.errors import CrispError, Fault
 from crisp.core.words import counted
 from crisp.study import training_samples
-from crisp.study.config import Study, Variant
+from crisp.study.config import Study
 from crisp.study.samples import Labels, Sample
+from crisp.study.variants import Variant
 from crisp.workflow.split_samples import SplitSamples
 
 WIDTH, HEIGHT = 320, 180  # px; the constants below are for frames of this size

@@ -14,8 +14,9 @@ from crisp.core import names
 from crisp.core.errors import CrispError
 from crisp.study import training_samples
 from crisp.study.checks import pose_sources
-from crisp.study.config import Study, Variant
+from crisp.study.config import Study
 from crisp.study.networks import KINETICS
+from crisp.study.variants import Variant
 from crisp.workflow.rule_resources import RuleResources, Wildcards
 from crisp.workflow.run_labels import RunLabels
 

@@ -20,8 +20,8 @@ from crisp.clips.normalisation import Normalisation
 from crisp.clips.reader import ClipReader
 from crisp.core import stage_files
 from crisp.core.errors import CrispError
-from crisp.study.config import Variant
 from crisp.study.samples import Sample
+from crisp.study.variants import Variant
 from tests import stagefiles
 
 SIZE = (8, 16, 16)

@@ -22,8 +22,8 @@ from crisp.clips.reader import ClipReader
 from crisp.clips.transforms_cpu import warp
 from crisp.core.errors import CrispError
 from crisp.preparation import roi
-from crisp.study.config import Variant
 from crisp.study.samples import Sample
+from crisp.study.variants import Variant
 from tests import stagefiles
 from tests.geometry import matrix
 

@@ -19,8 +19,8 @@ from crisp.evaluation.detection_metrics import DetectedInterval
 from crisp.evaluation.detection_plot import Timeline
 from crisp.report import sample_counts_plot, summary_plot
 from crisp.report.summary import SummaryRow
-from crisp.study.config import Variant
 from crisp.study.samples import Sample
+from crisp.study.variants import Variant
 from crisp.training import curves
 from tests.drawn import ODD, covered, cut, parsed, record
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from crisp.evaluation import decisions
 from crisp.evaluation.candidates import find_blocks, find_candidates
 from crisp.study import schema
-from crisp.study.config import Detection
+from crisp.study.variants import Detection
 
 CLASSES = ("Hit", "Push", "Negative")
 SETTINGS = replace(Detection.from_config(schema.defaults("detection")), smoothing=0, gaussian=0, shortest=0)

@@ -34,10 +34,11 @@ from crisp.evaluation.detection import (
 from crisp.evaluation.detection_metrics import DetectedInterval
 from crisp.study import samples, schema, tables
 from crisp.study.annotations import Stroke, write_annotation
-from crisp.study.config import Detection, Study
+from crisp.study.config import Study
 from crisp.study.load import resolve_study
 from crisp.study.samples import Sample
 from crisp.study.tables import Annotation, VideoRow
+from crisp.study.variants import Detection
 from crisp.training import checkpoints, trainer
 from tests import stagefiles, trainable
 from tests.trainable import CONTENT, FRAMES

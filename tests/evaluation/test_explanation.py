@@ -14,7 +14,7 @@ from crisp import models
 from crisp.core.errors import CrispError
 from crisp.evaluation.explanation import explain_clip
 from crisp.models.attention import Attention
-from crisp.study.config import Variant
+from crisp.study.variants import Variant
 
 SIZE = (16, 24, 32)
 CLASSES = 3

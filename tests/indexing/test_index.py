@@ -37,7 +37,7 @@ from crisp.preparation.frames import extract_frames
 from crisp.preparation.roi import extract_roi
 from crisp.study import schema
 from crisp.study.annotations import Stroke, write_annotation
-from crisp.study.config import Detection, Variant
+from crisp.study.variants import Detection, Variant
 from crisp.training import calibration, reference
 from tests.indexing import frame_coded
 

@@ -17,7 +17,7 @@ import json, resource, sys
 import torch
 from torch.nn import functional
 from crisp import models
-from crisp.study.config import Variant
+from crisp.study.variants import Variant
 
 variant = Variant.from_config({"name": "v", "size": (100, 120, 120), **json.loads(sys.argv[1])})
 model = models.build(variant, 21)

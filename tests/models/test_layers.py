@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from crisp import models
 from crisp.models.attention import Attention
-from crisp.study.config import Variant
+from crisp.study.variants import Variant
 from crisp.workflow import model_memory
 
 SIZE = (16, 32, 24)

@@ -13,8 +13,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from crisp import models
 from crisp.core.errors import CrispError
-from crisp.study.config import Variant
 from crisp.study.load import resolve_study
+from crisp.study.variants import Variant
 
 VARIANT = Variant.from_config({"name": "v", "size": (100, 120, 120)})
 SMALL = (8, 16, 24)

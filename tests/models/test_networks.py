@@ -18,8 +18,8 @@ from crisp.models import torchvision_networks
 from crisp.models.i3d import I3D, INCEPTION
 from crisp.models.network import resampled, start_pretrained
 from crisp.models.torchvision_networks import Backbone
-from crisp.study.config import Variant
 from crisp.study.networks import NETWORKS, TORCHVISION
+from crisp.study.variants import Variant
 from crisp.workflow import model_memory
 
 SIZE = (8, 32, 32)

@@ -17,8 +17,8 @@ from crisp.core import stage_files
 from crisp.core.errors import CrispError
 from crisp.core.skeleton import BONES, POINTS
 from crisp.report import clip_gallery
-from crisp.study.config import Variant
 from crisp.study.samples import Sample
+from crisp.study.variants import Variant
 from tests import stagefiles
 from tests.drawn import ODD, parsed, record
 

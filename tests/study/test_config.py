@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from crisp.core.errors import CrispError
-from crisp.study import config, load, schema, tables
+from crisp.study import config, load, schema, tables, variants
 
 
 def content(**changes: Any) -> dict[str, Any]:
@@ -91,14 +91,14 @@ def test_each_key_of_the_schema_has_one_field() -> None:
     def names(part: type) -> list[str]:
         return [field.name for field in dataclasses.fields(part)]
 
-    nested = {"training": config.Training, "detection": config.Detection}
+    nested = {"training": variants.Training, "detection": variants.Detection}
     places = [field.metadata["place"] for field in dataclasses.fields(config.Study) if field.metadata]
     found = [place for place in places if place not in nested]
     found += [f"{key}.{name}" for key, part in nested.items() for name in names(part)]
     others = ["dataset.data", "super_classes"]  # properties: their defaults depend on other keys
     others += ["defaults"]  # part of each variant
     assert sorted([*found, *others]) == sorted(keys_of(schema.schema()))
-    assert sorted(names(config.Variant)) == sorted(schema.schema()["$defs"]["variant"]["properties"])
+    assert sorted(names(variants.Variant)) == sorted(schema.schema()["$defs"]["variant"]["properties"])
 
 
 def test_variants_take_over_the_shared_defaults() -> None:

@@ -17,8 +17,8 @@ import torch
 from crisp import models
 from crisp.core.errors import CrispError
 from crisp.study import schema
-from crisp.study.config import Variant
 from crisp.study.schema import defaults
+from crisp.study.variants import Variant
 from crisp.training import checkpoints, torch_files
 from tests.core.test_pickles import LISTS, TUPLES
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from crisp import models
-from crisp.study import config, load
-from crisp.study.config import Variant
+from crisp.study import load, variants
+from crisp.study.variants import Variant
 from crisp.workflow import model_memory
 from tests.trainable import CONTENT
 
@@ -21,14 +21,14 @@ def variant(model: str, size: tuple[int, int, int] = DEMO, attention: bool = Fal
     return Variant.from_config({"name": "v", "model": model, "size": size, "attention": attention})
 
 
-def training(**changes: Any) -> config.Training:
+def training(**changes: Any) -> variants.Training:
     return replace(load.resolve_study(CONTENT).training, **{"batch_size": 10, **changes})
 
 
 @pytest.mark.parametrize("size", [FULL, DEMO, (17, 33, 65)])
 @pytest.mark.parametrize(
     ("model", "attention"),
-    [(model, on) for model in config.STREAMS for on in (False, True) if (model, on) != ("pose", True)],
+    [(model, on) for model in variants.STREAMS for on in (False, True) if (model, on) != ("pose", True)],
 )
 def test_weights_are_counted_as_torch_does(model: str, size: tuple[int, int, int], attention: bool) -> None:
     content = {

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from crisp.core.errors import Fault
 from crisp.study.annotations import is_unknown
-from crisp.study.config import Study, Variant
+from crisp.study.config import Study
+from crisp.study.variants import Variant
 
 PCAFLOW_WIDTH = 72  # px, the minimum for this method
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from crisp import models
-from crisp.study import config
+from crisp.study import variants
 from crisp.training import checkpoints
 from tests.lab import CONTENT, Lab, told
 
@@ -84,7 +84,7 @@ def test_tensorboard_that_is_not_there(lab: Lab, monkeypatch: pytest.MonkeyPatch
 
 
 def test_start_from_a_model_of_the_same_layers(lab: Lab) -> None:
-    variant = config.Variant.from_config({"name": "rgb", "model": "rgb", **SMALL})
+    variant = variants.Variant.from_config({"name": "rgb", "model": "rgb", **SMALL})
     content = {
         "schema": checkpoints.MODEL_SCHEMA,
         "variant": {**vars(variant), "size": [8, 8, 8]},

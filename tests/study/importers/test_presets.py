@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from crisp.study import config, load, schema, tables
+from crisp.study import config, load, schema, tables, variants
 from crisp.study.annotations import Stroke, write_annotation
 from crisp.study.importers import presets, proposal
 from crisp.study.importers.presets import Machine, Size
@@ -115,7 +115,7 @@ def test_published_is_the_defaults(made: Made) -> None:
         made.add(30, 30, [Stroke(0, 30, "ab"[number % 2])])
     _, loaded = made.propose("published", SERVER)
     usual = yaml.safe_load(Path("config/mine/study.yaml").read_text())
-    assert loaded.training == config.Training(**schema.defaults("training"))
+    assert loaded.training == variants.Training(**schema.defaults("training"))
     assert {variant.size for variant in loaded.variants} == {(100, 120, 120)}
     assert (loaded.width, usual["training"]["epochs"]) == (320, 500)
     assert "# preset" not in "\n".join(Path("config/mine/study.yaml").read_text().splitlines()[10:])
