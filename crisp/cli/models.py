@@ -188,6 +188,9 @@ def index(
     overlay: Annotated[
         bool, typer.Option("--overlay", help="Also write an overlay video of the results.")
     ] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Also draw what the model looks at in each stroke.")
+    ] = False,
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep frames, flow and ROI for use with another model.")
     ] = False,
@@ -219,9 +222,8 @@ def index(
 
     workers = workers or len(os.sched_getaffinity(0))
     loaded = load_trained_model(model, device, load_study(study) if study else None, workers)
-    index_videos(
-        [*map(existing, videos)], loaded, Options(out, annotations, overlay, keep, workers, backend, fps)
-    )
+    options = Options(out, annotations, overlay, keep, workers, backend, fps, explain)
+    index_videos([*map(existing, videos)], loaded, options)
 
 
 @app.command(rich_help_panel=MODELS)

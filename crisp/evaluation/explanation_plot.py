@@ -29,7 +29,8 @@ class ExplainedClip(NamedTuple):
     """A clip with the evidence for its predicted class.
 
     `streams` has ``rgb`` (T, H, W, 3) in [0, 1] and ``flow`` (T, H, W, 2), where the model has them. `begin`
-    is the first frame of the clip, `label` the annotated class (empty if unknown).
+    is the first frame of the clip and `step` the distance of its frames in the video, `label` the annotated
+    class (empty if unknown).
     """
 
     name: str
@@ -39,6 +40,7 @@ class ExplainedClip(NamedTuple):
     begin: int
     streams: dict[str, np.ndarray]
     found: Explanation
+    step: int = 1
 
 
 def plot_explanations(path: str | Path, title: str, clips: Sequence[ExplainedClip], empty: str) -> None:
@@ -147,8 +149,9 @@ def _curves(axes: Axes, clip: ExplainedClip) -> None:
     """Draw the strongest evidence of each stream in each frame."""
     for (stream, heat), colour in zip(clip.found.heat.items(), MANY, strict=False):
         strongest = heat.reshape(len(heat), -1).max(axis=1)
-        axes.plot(clip.begin + np.arange(len(heat)), strongest, color=colour, linewidth=1.2, label=stream)
-    axes.set(xlim=(clip.begin, clip.begin + len(heat) - 1), ylim=(0, 1.05), yticks=[0, 1])
+        frames = clip.begin + clip.step * np.arange(len(heat))
+        axes.plot(frames, strongest, color=colour, linewidth=1.2, label=stream)
+    axes.set(xlim=(frames[0], frames[-1]), ylim=(0, 1.05), yticks=[0, 1])
     axes.set_ylabel("evidence", fontsize=7)
     axes.tick_params(labelsize=7)
     axes.legend(loc="lower left", fontsize=7, ncols=3, borderaxespad=0)

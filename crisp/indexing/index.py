@@ -25,6 +25,7 @@ from crisp.core.plain_text import is_plain
 from crisp.core.versions import INDEX, STAGES
 from crisp.core.words import counted
 from crisp.indexing import exports, viewer
+from crisp.indexing.explained import FOLDER, check_explicable, explain_strokes
 from crisp.indexing.exports import write_exports
 from crisp.indexing.index_document import build_document, with_annotation
 from crisp.indexing.model import Model, Options
@@ -51,7 +52,8 @@ def index_videos(videos: Sequence[Path], model: Model, options: Options) -> None
     Raises
     ------
     CrispError
-        If two videos would share a folder or, after the others are done, if one failed.
+        If two videos would share a folder, the model cannot be explained or, after the others are
+        done, if one failed.
     """
     names = [video_ids.plain(path.name) for path in videos]
     twice = [name for name, number in Counter(map(str.lower, names)).items() if number > 1]
@@ -71,6 +73,8 @@ def index_videos(videos: Sequence[Path], model: Model, options: Options) -> None
             "a file",
             "give the folder, or one video",
         )
+    if options.explain:
+        check_explicable(model)
     failed = []
     for path, name in zip(videos, names, strict=True):
         try:
@@ -135,6 +139,8 @@ def _index(
     annotated, truth = annotation
     identity = _identity(source, model, options.fps)
     content = _current(folder, identity)
+    if options.explain and not (folder / FOLDER).is_dir():
+        content = None
     where = str(annotated.absolute()) if annotated else None
     if content is not None and (content.truth, content.annotations) != (truth, where):
         exports.check_unchanged(folder)
@@ -154,6 +160,8 @@ def _index(
     warnings += prepare_video(source, folder, step, model, options)
     try:
         content = build_document(source, name, folder, step, model)
+        if options.explain:
+            explain_strokes(folder, content, step, model)
     finally:
         close_files()
     content = replace(content, warnings=[*content.warnings, *warnings], digest=identity)

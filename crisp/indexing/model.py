@@ -98,7 +98,8 @@ def load_trained_model(
 class Options:
     """How to index videos: `annotated` is an annotation file, or a folder of ``<video id>.xml``.
 
-    `fps` is the rate at which slow motion or a raw stream was recorded; 0 = that of the file.
+    `fps` is the rate at which slow motion or a raw stream was recorded; 0 = that of the file. `explain` is
+    whether to draw what the model looks at in each stroke.
     """
 
     out: Path
@@ -108,3 +109,4 @@ class Options:
     workers: int = 1
     backend: str = ""  # flow backend; empty = as in the model's study
     fps: float = 0.0
+    explain: bool = False

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from crisp.core.errors import fail
+from crisp.indexing.explained import FOLDER
 from crisp.indexing.viewer import page, proxy_video
 from crisp.study.index_file import IndexedVideo, read_index
 
@@ -74,11 +75,13 @@ def make_viewer(
         words: list[str | Path] = ["crisp", "viewer", Path(index_file)]
         words += ["--out", out] if out != default else []
         warnings = _video_warnings(path, index.video, words, ["--video", moved] if moved else [])
+    pictures = Path(index_file).with_name(FOLDER)
     links = page.Links(
         link(path, out.parent),
         link(Path(index_file), out.parent),
         link(moved, out.parent) if moved else "",
         proxy_video.is_copy(path),
+        link(pictures, out.parent) if pictures.is_dir() else "",
     )
     page.write_page(out, index, links)
     return ViewerResult(out, warnings)

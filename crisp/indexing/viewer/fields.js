@@ -81,8 +81,14 @@ const fields = (() => {
         style: shade(label, share),
         title: `Set the class to ${label} (${place + 1})`, onclick: () => acts.edit(entry.id, { label }),
       }, make("kbd", {}, place + 1), make("span", { className: "name" }, label), percent(share))))),
-      make("p", { className: "hint" }, sureness(entry.found)))];
+      make("p", { className: "hint" }, sureness(entry.found)),
+      ...(DATA.explained ? [make("p", {}, explained(entry.found))] : []))];
   }
+
+  // The picture that `crisp index --explain` drew of the stroke.
+  const explained = ({ begin, end }) => make("a", {
+    href: `${DATA.explained}/${begin}-${end}.png`, target: "_blank",
+  }, "What the model looks at");
 
   const shade = (label, share) => `--class: ${classColour(label)}; --share: ${percent(share).replace(" ", "")}`;
 

@@ -39,13 +39,15 @@ SCRIPTS = (
 class Links(NamedTuple):
     """URLs in a page: its video, its index, and the video to copy if it differs from that of the index.
 
-    `proxy` is whether its video is a copy at a constant rate.
+    `proxy` is whether its video is a copy at a constant rate, `explained` the folder of pictures of what the
+    model looks at.
     """
 
     video: str
     source: str = "index.json"
     moved: str = ""
     proxy: bool = False
+    explained: str = ""
 
 
 def write_page(path: Path, index: IndexFile, links: Links) -> None:
@@ -97,6 +99,7 @@ def pack_index(index: IndexFile, links: Links) -> dict[str, Any]:
         "key": digest(lasting)[:16],
         "index": links.source,
         "moved": links.moved,
+        "explained": links.explained,
         "file": given or f"{video.id}.xml",
         "video": {
             "src": links.video,

@@ -484,3 +484,14 @@ def test_page_opened_at_an_address(open_page, indexed) -> None:
     until(page, LOADED)
     assert (selected(page), frame(page)) == (TRUTH[1].label, TRUTH[1].begin)
     assert shown_frame(page) == TRUTH[1].begin
+
+
+def test_stroke_links_to_what_the_model_looks_at(open_page, indexed: dict[str, Any], tmp_path: Path) -> None:
+    assert open_page(indexed).get_by_text("What the model looks at").count() == 0
+    (tmp_path / "explained").mkdir()
+    page = open_page(indexed)
+    press(page, "ArrowDown")
+    begin, end = (indexed["strokes"][0][name] for name in ("begin", "end"))
+    link = page.get_by_text("What the model looks at")
+    assert link.get_attribute("href") == f"explained/{begin}-{end}.png"
+    assert link.is_visible()

@@ -1,0 +1,75 @@
+"""Pictures of what the model looks at in the strokes that it finds in a video."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from crisp.clips import normalisation
+from crisp.clips.augmentation import centred
+from crisp.clips.reader import ClipReader
+from crisp.core.errors import fail
+from crisp.core.progress import progress
+from crisp.evaluation.explain import NO_MAPS, explicable
+from crisp.evaluation.explanation import explain_clip
+from crisp.evaluation.explanation_plot import ExplainedClip, plot_explanations
+from crisp.indexing.model import Model
+from crisp.study.index_file import IndexedStroke, IndexFile
+
+FOLDER = "explained"
+NAME = re.compile(r"\d+-\d+\.png")
+
+
+def check_explicable(model: Model) -> None:
+    """Raise CrispError if what a model looks at cannot be shown."""
+    if not explicable(model.network, model.variant):
+        remedy = "leave out --explain, or choose another model"
+        raise fail(model.path, NO_MAPS, "a model of convolutions", model.variant.model, remedy)
+
+
+def explain_strokes(folder: Path, index: IndexFile, step: int, model: Model) -> None:
+    """Draw each stroke of an index: ``explained/<begin>-<end>.png``, in place of those of an earlier index.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the index and of the video's stage files.
+    index : IndexFile
+    step : int
+        Every `step`-th frame of the file is in the stage files.
+    model : Model
+
+    Raises
+    ------
+    CrispError
+        If a stage file is damaged, or a picture cannot be written.
+    """
+    target = folder / FOLDER
+    target.mkdir(exist_ok=True)
+    for path in target.iterdir():
+        if NAME.fullmatch(path.name):
+            path.unlink()
+    reader = ClipReader(folder, model.variant.streams, model.variant.flow, model.variant.pose_norm)
+    strokes = progress(index.strokes, "strokes", f"{index.video.id} explanations", len(index.strokes))
+    for stroke in strokes:
+        clip = _explained(reader, stroke, step, model)
+        title = f"{index.video.id}: what the model looks at"
+        plot_explanations(target / f"{stroke.begin}-{stroke.end}.png", title, [clip], "")
+
+
+def _explained(reader: ClipReader, stroke: IndexedStroke, step: int, model: Model) -> ExplainedClip:
+    """Explain the middle of a stroke."""
+    size, scale = model.variant.size, model.about["normalisation"]
+    draw = centred(stroke.begin // step, -(-stroke.end // step), size[0])
+    clip = reader.clip(draw, size, normalisation.from_json(scale) if scale else None)
+    found = explain_clip(
+        model.network,
+        {stream: torch.from_numpy(frames) for stream, frames in clip.items()},
+        model.classes.index(stroke.label),
+    )
+    shown = {stream: np.moveaxis(frames, 0, -1) for stream, frames in clip.items() if stream != "pose"}
+    name = f"frames {stroke.begin} to {stroke.end}"
+    return ExplainedClip(name, "", stroke.label, stroke.score, draw.begin * step, shown, found, step)
