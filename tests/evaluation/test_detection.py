@@ -159,7 +159,7 @@ def test_frames_of_the_smoothing(seconds: float, fps: float, frames: int) -> Non
 
 def test_even_smoothing_covers_one_frame_more_before() -> None:
     rows = np.random.default_rng(0).dirichlet(np.ones(3), 9)
-    smoothed = decide_frames(rows, "mean", 4, Detection(0, 1.0, 1.0, 0)).smoothed
+    smoothed = decide_frames(rows, "mean", 4, replace(SETTINGS, smoothing=1, gaussian=1)).smoothed
     expected = [rows[max(0, i - 2) : i + 2].mean(axis=0) for i in range(9)]
     np.testing.assert_allclose(smoothed, expected)
 

@@ -89,7 +89,7 @@ def history(made: Study, variant: str) -> list[dict[str, str]]:
 @pytest.mark.parametrize("variant", ["twin", pytest.param("pose", marks=pytest.mark.slow)])
 def test_two_processes_train_as_one(variant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of 4, 4 and 2 of ten samples, and a last one of 1 of five: one process is left without."""
-    made = configured(epochs=3)
+    made = configured(epochs=3, learning_rate=0.005)
     monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
     alone = trained(made, 1, variant)
