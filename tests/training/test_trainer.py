@@ -333,7 +333,13 @@ def test_state_is_kept_until_every_output_is_there(small: Study, monkeypatch: py
     assert len(trained(small)[0].splitlines()) == 5
 
 
-@pytest.mark.parametrize("variant", ["flow", "rgb", "pose", "three-stream", "rgb-pose", "i3d", "r3d"])
+@pytest.mark.parametrize(
+    "variant",
+    [
+        *("flow", "rgb", "pose", "three-stream", "rgb-pose"),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("i3d", "r3d")),
+    ],
+)
 @pytest.mark.usefixtures("small")
 def test_equal_input_gives_equal_digits(variant: str) -> None:
     made = configured(learning_rate=0.0005)  # products of features of noise diverge at higher ones
