@@ -140,7 +140,13 @@ def _evaluate(made: Study, skill: Mapping[str, float]) -> None:
                     _softmax(random, made.classes, sample.label, skill[variant.name]) for sample in tested
                 ]
                 predictions, figures = evaluate_predictions(
-                    tested, windows, made.classes, made.decision, 0.3, made.super_classes
+                    tested,
+                    windows,
+                    made.classes,
+                    made.decision,
+                    0.3,
+                    made.super_classes,
+                    made.negative_class,
                 )
                 evaluation.write_predictions(folder / "predictions.csv", predictions, made.classes)
                 files.write_json(folder / "metrics.json", {**figures, "parameters": 4_000_000})

@@ -70,7 +70,13 @@ def evaluate_model(
     trained = study_dataset(study, variant, split, "train", seed).labels
     majority = metrics.majority(np.array(trained), np.array(test.labels))
     rows, figures = evaluate_predictions(
-        test.samples, probabilities, study.classes, study.decision, majority, study.super_classes
+        test.samples,
+        probabilities,
+        study.classes,
+        study.decision,
+        majority,
+        study.super_classes,
+        study.negative_class,
     )
     figures["parameters"] = sum(weights.numel() for weights in model.parameters())
     figures["calibration"] = _calibration(about["calibration"], probabilities, test.labels, study.decision)

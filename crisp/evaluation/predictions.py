@@ -16,6 +16,7 @@ from crisp.core.errors import fail
 from crisp.core.files import replacing
 from crisp.core.limits import frame_bounds
 from crisp.evaluation import decisions, metrics
+from crisp.evaluation.joint_accuracy import joint_accuracy
 from crisp.study.annotations import is_unknown
 from crisp.study.samples import Sample
 from crisp.study.super_classes import SuperClasses, map_to_super_classes, super_class_names
@@ -51,6 +52,7 @@ def evaluate_predictions(
     decision: str,
     majority: float | None = None,
     super_classes: SuperClasses | None = None,
+    negative: str = "",
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Classify every stroke with every rule, and compute the metrics.
 
@@ -68,6 +70,8 @@ def evaluate_predictions(
         Accuracy of always predicting the most frequent training class (`metrics.majority`), for comparison.
     super_classes : mapping, optional
         Sets of super-classes for additional metrics (`Study.super_classes`).
+    negative : str
+        The negative class; empty, or not among `classes`: none.
 
     Returns
     -------
@@ -75,8 +79,9 @@ def evaluate_predictions(
         One row per stroke, with the keys of `columns`.
     figures : dict
         Metrics of `metrics.classification` for the configured rule, `super_classes` (the same metrics for
-        each set, without `super_classes` of their own), `decision` (the rule's name), `decisions`
-        (all these metrics for each rule) and `majority`.
+        each set, without `super_classes` of their own), with a negative class `joint_accuracy`
+        (`crisp.evaluation.joint_accuracy`), `decision` (the rule's name), `decisions` (all these metrics for
+        each rule) and `majority`.
 
     Raises
     ------
@@ -99,6 +104,9 @@ def evaluate_predictions(
         rule: classification_figures(truth, ranked[rule], classes, super_classes or {})
         for rule in decisions.RULES
     }
+    if negative in classes:
+        for rule, found in figures.items():
+            found["joint_accuracy"] = joint_accuracy(truth, ranked[rule], list(classes).index(negative))
     return rows, {**figures[decision], "decision": decision, "majority": majority, "decisions": figures}
 
 

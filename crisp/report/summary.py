@@ -31,6 +31,12 @@ HEADINGS = (
     "Parameters",
 )
 
+JOINT = {  # keys of `crisp.evaluation.joint_accuracy`
+    "with_negative": "All classes",
+    "without_negative": "Strokes among stroke classes",
+    "stroke_or_negative": "Stroke or negative",
+}
+
 
 class Run(NamedTuple):
     """A trained model; `folder` holds its ``metrics.json`` and ``history.csv``."""
@@ -48,7 +54,8 @@ class SummaryRow(NamedTuple):
     `configured` marks the study's rule; `low` and `high` bound the 95 % interval of the
     accuracy; `majority` is the accuracy of always predicting the most frequent training class; `learned` is
     False for a training that `never_learned`; `super_classes` holds the accuracy by each set of them,
-    `by_class` the numbers of correct and of all samples per class.
+    `by_class` the numbers of correct and of all samples per class, `joint` those of each accuracy of
+    `crisp.evaluation.joint_accuracy`, with a negative class.
     """
 
     variant: str
@@ -68,6 +75,7 @@ class SummaryRow(NamedTuple):
     learned: bool
     super_classes: Mapping[str, float | None] = MappingProxyType({})
     by_class: Mapping[str, tuple[int, int]] = MappingProxyType({})
+    joint: Mapping[str, tuple[int, int]] = MappingProxyType({})
 
 
 class Mean(NamedTuple):
@@ -93,7 +101,8 @@ class Average(NamedTuple):
     """The runs of a variant with the configured rule; all folds of a cross-validation together.
 
     `split` is its name, or the number of folds; `n` counts the samples of all folds, `seeds` the seeds;
-    `super_classes` holds the accuracy by each set of super-classes, `rules` that by each decision rule.
+    `super_classes` holds the accuracy by each set of super-classes, `rules` that by each decision rule,
+    `joint` those with and without the negative class.
     """
 
     variant: str
@@ -108,6 +117,7 @@ class Average(NamedTuple):
     remarks: tuple[str, ...]
     super_classes: Mapping[str, Mean]
     rules: Mapping[str, Mean]
+    joint: Mapping[str, Mean]
 
 
 def collect_rows(runs: Iterable[Run]) -> list[SummaryRow]:
@@ -170,6 +180,10 @@ def _rows(run: Run) -> list[SummaryRow]:
                         zip(metrics["classes"], figures["confusion"], strict=True)
                     )
                 },
+                joint={
+                    name: (round((of["accuracy"] or 0) * of["n"]), of["n"])
+                    for name, of in figures.get("joint_accuracy", {}).items()
+                },
             )
         )
     return rows
@@ -214,6 +228,7 @@ def _average(rows: Sequence[SummaryRow], by_rule: Mapping[str, Sequence[SummaryR
         remarks=_remarks(rows),
         super_classes={name: _mean(rows, _by(name)) for name in first.super_classes},
         rules={rule: _mean(group, _accuracy) for rule, group in by_rule.items()},
+        joint={name: _mean(rows, _joint(name)) for name in first.joint},
     )
 
 
@@ -233,6 +248,14 @@ def _accuracy(rows: Sequence[SummaryRow]) -> float | None:
 
 def _by(name: str) -> Figure:
     return lambda rows: _share(rows, lambda row: row.super_classes[name])
+
+
+def _joint(name: str) -> Figure:
+    def figure(rows: Sequence[SummaryRow]) -> float | None:
+        right, total = np.sum([row.joint[name] for row in rows], axis=0)
+        return right / total if total else None
+
+    return figure
 
 
 def _recall(rows: Sequence[SummaryRow]) -> float | None:
@@ -369,6 +392,14 @@ def write_summary_page(path: str | Path, rows: Iterable[SummaryRow]) -> None:
         for names, average in zip(named, found, strict=True)
     ]
     tables.append(Table([*HEADINGS[:2], *RULES], by_rule, caption="Accuracy by each decision rule"))
+    joint = [
+        [*names, *(str(average.joint[name]) for name in JOINT)]
+        for names, average in zip(named, found, strict=True)
+        if average.joint
+    ]
+    if joint:
+        caption = "Accuracy with and without the negative class"
+        tables.append(Table([*HEADINGS[:2], *JOINT.values()], joint, caption=caption))
     note = (
         "Accuracies and recalls in %, by the decision rule of the study: mean ± standard deviation over "
         "the seeds. In a cross-validation the figure of a seed is that of the test samples of all folds "

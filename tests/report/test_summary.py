@@ -260,6 +260,22 @@ def test_summary_table_holds_every_decision_rule(tmp_path: Path) -> None:
     }
 
 
+def test_summary_shows_accuracy_without_the_negative_class(tmp_path: Path) -> None:
+    """Two of four strokes are taken for negatives; among stroke classes one of these is right."""
+    samples = [Sample("1", i, i + 9, label, "stroke", f"1-{i}") for i, label in enumerate(["Loop"] * 4)]
+    rows = [[0.5, 0.1, 0.4], [0.5, 0.4, 0.1], [0.2, 0.1, 0.7], [0.2, 0.1, 0.7]]
+    runs = []
+    for seed in (1, 2):
+        runs.append(run(tmp_path, seed, correct=1))
+        found = evaluate_predictions(samples, [[row] for row in rows], CLASSES, "mean", 0.5, None, "Negative")
+        write_json(tmp_path / f"seed-{seed}/metrics.json", {**found[1], "parameters": 1})
+    write_summary_page(tmp_path / "summary.html", summary.collect_rows(runs))
+    assert parsed(tmp_path / "summary.html").cells[-10:] == [
+        *("Variant", "Split", *summary.JOINT.values()),
+        *("twin", "main", "50.0 ± 0.0", "75.0 ± 0.0", "50.0 ± 0.0"),
+    ]
+
+
 def test_summary_table_says_what_never_learned(tmp_path: Path) -> None:
     write_summary_page(
         tmp_path / "summary.html", summary.collect_rows([run(tmp_path, loss=1.09, correct=18)])
