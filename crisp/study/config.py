@@ -320,13 +320,14 @@ class Study:
     def train_settings(self, variant: Variant) -> list[dict[str, Any]]:
         """Return the keys of a variant and of its optimisation that affect its result.
 
-        Keys with their default are left out: those that a version adds rerun nothing. A changed default is
-        a new version of the stage.
+        The super-classes are among them if they are part of the loss. Keys with their default are left out:
+        those that a version adds rerun nothing. A changed default is a new version of the stage.
         """
         own = {key: value for key, value in variant.plain().items() if key != "training"}
-        training = {
-            key: value for key, value in asdict(self.training_of(variant)).items() if key not in NO_RESULT
-        }
+        settings = self.training_of(variant)
+        training = {key: value for key, value in asdict(settings).items() if key not in NO_RESULT}
+        if settings.super_class_loss:
+            training["super_classes"] = self.super_classes
         return [changed_keys(own, "defaults"), changed_keys(training, "training")]
 
 

@@ -149,6 +149,17 @@ def _nesterov_without_momentum(study: Study, variant: Variant, place: str) -> It
         )
 
 
+def _loss_without_super_classes(study: Study, variant: Variant, place: str) -> Iterator[Fault]:
+    if study.training_of(variant).super_class_loss and not study.super_classes:
+        yield Fault(
+            f"{place}, training.super_class_loss",
+            "loss of super-classes, and the study has none",
+            "a set of super-classes in the key super_classes",
+            "none",
+            "add super_classes, or set training.super_class_loss to 0",
+        )
+
+
 def _super_classes(study: Study, where: str) -> Iterator[Fault]:
     for name, members in study.super_classes.items():
         missing, unknown = set(study.classes) - set(members), set(members) - set(study.classes)
@@ -228,6 +239,7 @@ VARIANT_RULES: tuple[Callable[[Study, Variant, str], Iterator[Fault]], ...] = (
     _networks,
     _shared_training,
     _nesterov_without_momentum,
+    _loss_without_super_classes,
 )
 STUDY_RULES: tuple[Callable[[Study, str], Iterator[Fault]], ...] = (
     _super_classes,

@@ -1,6 +1,7 @@
 """Super-classes: coarser classes for additional metrics, such as the hand of a stroke.
 
-Models are never trained on them: a predicted class is mapped to its super-class.
+Models predict classes alone, also if super-classes are part of their loss (`training.super_class_loss`): a
+predicted class is mapped to its super-class.
 """
 
 from __future__ import annotations
@@ -51,6 +52,12 @@ def super_class_names(classes: Sequence[str], members: Mapping[str, str]) -> lis
     return list(dict.fromkeys(members[name] for name in classes))
 
 
+def super_class_index(classes: Sequence[str], members: Mapping[str, str]) -> NDArray[np.intp]:
+    """Return the index of the super-class of each class, (N,), in the order of `super_class_names`."""
+    coarse = super_class_names(classes, members)
+    return np.array([coarse.index(members[name]) for name in classes], dtype=np.intp)
+
+
 def map_to_super_classes(
     truth: ArrayLike, ranked: ArrayLike, classes: Sequence[str], members: Mapping[str, str]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -76,11 +83,10 @@ def map_to_super_classes(
     truth, ranked : ndarray
         (n,) and (n, M), M super-classes.
     """
-    coarse = super_class_names(classes, members)
-    index = np.array([coarse.index(members[name]) for name in classes], dtype=np.intp)
+    index = super_class_index(classes, members)
     actual = np.asarray(truth, dtype=np.intp)
     orders = np.asarray(ranked, dtype=np.intp).reshape(len(actual), len(classes))
     firsts = [list(dict.fromkeys(row)) for row in index[orders].tolist()]
     return np.where(actual < 0, actual, index[actual]), np.array(firsts, dtype=np.intp).reshape(
-        len(actual), len(coarse)
+        len(actual), len(super_class_names(classes, members))
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
@@ -17,6 +18,7 @@ from crisp.core.words import counted
 from crisp.study.variants import Training, Variant
 from crisp.training.devices import use_bfloat16
 from crisp.training.distributed import ALONE, Processes
+from crisp.training.hierarchical_loss import HierarchicalLoss
 
 BFLOAT16_FRAMES = 12  # the third convolution then sees three of them (docs/training.md)
 
@@ -32,6 +34,8 @@ class TrainStep:
     device : torch.device
     processes : Processes
         The processes that share each batch.
+    super_classes : sequence of ndarray
+        Sets of super-classes for `super_class_loss`: the index of the super-class of each class.
 
     Attributes
     ----------
@@ -53,6 +57,7 @@ class TrainStep:
         settings: Training,
         device: torch.device,
         processes: Processes = ALONE,
+        super_classes: Sequence[NDArray[np.intp]] = (),
     ) -> None:
         self.variant, self.settings, self.device, self.processes = variant, settings, device, processes
         self.bfloat16 = use_bfloat16(settings.precision, device)
@@ -61,6 +66,11 @@ class TrainStep:
         self.exchange: nn.parallel.DistributedDataParallel | None = None  # of gradients
         self.network = self._network()
         self.optimizer = self._optimiser()
+        self.hierarchy: HierarchicalLoss | None = None
+        if settings.super_class_loss:
+            self.hierarchy = HierarchicalLoss(
+                super_classes, settings.super_class_loss, settings.label_smoothing
+            ).to(device)
 
     def _optimiser(self) -> torch.optim.Optimizer:
         settings, weights = self.settings, self.model.parameters()
@@ -116,6 +126,8 @@ class TrainStep:
     ) -> torch.Tensor:
         """Return the mean cross-entropy; applied to the softmax output if the variant says so.
 
+        With `super_class_loss`, it includes that of the super-classes (`HierarchicalLoss`).
+
         With class `weights` it is the mean of the samples' weighted losses, not divided by the sum of the
         weights in the batch: a batch of rare classes counts more, as intended.
 
@@ -133,6 +145,8 @@ class TrainStep:
         """
         if self.variant.double_softmax:
             logits = functional.softmax(logits, dim=1)
+        if self.hierarchy is not None:
+            return self.hierarchy(logits, labels, weights)
         smoothing = self.settings.label_smoothing
         if weights is None:
             return functional.cross_entropy(logits, labels, label_smoothing=smoothing)

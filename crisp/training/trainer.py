@@ -24,6 +24,7 @@ from crisp.core.signals import ShutdownRequest, graceful_shutdown
 from crisp.core.words import counted
 from crisp.models.network import start_pretrained
 from crisp.study.config import Study
+from crisp.study.super_classes import super_class_index
 from crisp.study.variants import Variant
 from crisp.training import checkpoints, curves, finishing, lr_schedule, state_folder
 from crisp.training.callbacks import TrainingCallbacks
@@ -71,7 +72,8 @@ class Trainer:
         self.digest = inputs_digest(study, variant, seed, parts, self.scale)
         self._check_batches()
         torch.manual_seed(seed)
-        self.learner = TrainStep(variant, len(study.classes), settings, device, processes)
+        sets = [super_class_index(study.classes, members) for members in study.super_classes.values()]
+        self.learner = TrainStep(variant, len(study.classes), settings, device, processes, sets)
         self.model, self.optimizer = self.learner.model, self.learner.optimizer
         if variant.weights:
             start_pretrained(self.model, variant)

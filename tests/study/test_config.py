@@ -369,6 +369,8 @@ def test_a_variant_has_training_keys_of_its_own() -> None:
         ({"workers": 2}, "training.workers: key is the same for all variants"),
         ({"threads": 2}, "training.threads: key is the same for all variants"),
         ({"momentum": 0}, "training.nesterov: Nesterov's form of no momentum"),
+        ({"super_class_loss": 1}, "training.super_class_loss: loss of super-classes, and the study has none"),
+        ({"super_class_loss": -1}, "variants.0.training.super_class_loss: bad value"),
         ({"epoch": 2}, "variants.0.training: unknown key"),
         ({"batch_size": 0}, "variants.0.training.batch_size: bad value"),
     ],

@@ -13,6 +13,7 @@ from torch.nn import functional
 from crisp.clips.dataloader import Batch
 from crisp.core.errors import CrispError
 from crisp.study import load
+from crisp.study.super_classes import super_class_index
 from crisp.training.distributed import Processes
 from crisp.training.train_step import TrainStep
 from tests.trainable import CONTENT, configured
@@ -116,6 +117,20 @@ def test_label_smoothing_by_hand(weights: torch.Tensor | None) -> None:
     of_class = torch.ones(3) if weights is None else weights
     by_hand = -(wanted * of_class * torch.log_softmax(logits, 1)).sum(1).mean()
     torch.testing.assert_close(learner(label_smoothing=0.3).loss(logits, labels, weights), by_hand)
+
+
+@pytest.mark.parametrize("variant", ["flow", "plain"])
+def test_super_classes_add_their_share_to_the_loss(variant: str) -> None:
+    hands = {"hand": {"Hit": "any", "Push": "any", "Negative": "none"}}
+    made = load.resolve_study({**CONTENT, "super_classes": hands, "training": {"super_class_loss": 0.5}})
+    sets = [super_class_index(made.classes, members) for members in made.super_classes.values()]
+    one = TrainStep(made.variant(variant), 3, made.training, CPU, super_classes=sets)
+    logits, labels = torch.randn(3, 3), torch.tensor([0, 1, 2])
+    seen = torch.softmax(logits, 1) if variant == "plain" else logits  # double softmax
+    shares = torch.softmax(seen, 1)
+    of_hand = torch.stack([shares[0, :2].sum(), shares[1, :2].sum(), shares[2, 2]])
+    by_hand = -(shares[torch.arange(3), labels].log() + 0.5 * of_hand.log()).mean()
+    torch.testing.assert_close(one.loss(logits, labels), by_hand)
 
 
 def test_dropout_is_drawn_from_the_seed_of_the_batch() -> None:

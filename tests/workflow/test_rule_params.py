@@ -69,6 +69,15 @@ def test_training_keys_of_a_variant_repeat_its_training_alone() -> None:
     assert after[1] == before[1]
 
 
+def test_super_classes_repeat_a_training_only_if_they_are_part_of_its_loss() -> None:
+    def versions(coarse: str, **keys: Any) -> str:
+        classes = {name: coarse if name == "Hit" else name for name in params().study.classes}
+        return params(super_classes={"set": classes}, training=keys).train(TRAINING)
+
+    assert versions("a") == versions("b") == versions("a", super_class_loss=0) == params().train(TRAINING)
+    assert versions("a", super_class_loss=1) != versions("b", super_class_loss=1) != versions("b")
+
+
 def test_a_video_name_that_snakemake_would_expand_goes_into_the_command() -> None:
     rows = [tables.VideoRow("train", "match {final}.mp4", 1, 900, "", 30.0)]
     tables.write_videos("videos.tsv", rows)
