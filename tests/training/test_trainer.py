@@ -113,6 +113,18 @@ def test_losses_are_means_over_samples(small: Study) -> None:
     assert row["validation_loss"] == pytest.approx(sum(found) / 5, rel=1e-5)
 
 
+def test_super_classes_of_the_study_are_part_of_both_losses(small: Study) -> None:
+    keys = {"super_class_loss": 1, "learning_rate": 1e-9}  # the weights stay as they are
+    every = {name: {one: one for one in small.classes} for name in ("a", "b")}
+    joint = load.resolve_study(
+        {**trainable.CONTENT, "super_classes": every, "training": {**trainable.CONTENT["training"], **keys}}
+    )
+    plain, twice = begin(configured(learning_rate=1e-9)).epoch(1), begin(joint).epoch(1)
+    for part in ("train", "validation"):
+        assert twice[f"{part}_loss"] == pytest.approx(2 * plain[f"{part}_loss"], rel=1e-5)
+        assert twice[f"{part}_accuracy"] == plain[f"{part}_accuracy"]
+
+
 def test_order_of_the_samples_is_drawn_by_epoch(small: Study) -> None:
     run = begin(small)
     by_epoch = [torch.cat([labels for _, labels in batches(run, "train", epoch)]) for epoch in (1, 2, 1)]
