@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from torch import nn
 
 from crisp.clips.dataset import ClipDataset, study_dataset
@@ -62,8 +61,7 @@ def explain_samples(
         remedy = "choose samples of the column sample"
         raise fail(table, "no such sample", few(list(known), 5), few(unknown, 5), remedy)
     model = trained_model(study, variant, split, seed, device)
-    if not explicable(model, variant):
-        raise fail(variant.name, NO_MAPS, "a model of convolutions", variant.model, "choose another variant")
+    check_explicable(variant.name, model, variant, "choose another variant")
     test = study_dataset(study, variant, split, "test", seed)
     picked = [known[name] for name in chosen] or examples(rows, study.classes)
     plot_predictions(out, model, test, picked, study.classes, f"{variant.name}, seed {seed}")
@@ -77,6 +75,27 @@ def examples(rows: Sequence[Prediction], classes: Sequence[str]) -> list[Predict
 def explicable(model: nn.Module, variant: Variant) -> bool:
     """Return whether the evidence of a variant's model can be shown."""
     return all(last_maps(model, stream) is not None for stream in variant.streams)
+
+
+def check_explicable(where: str | Path, model: nn.Module, variant: Variant, remedy: str) -> None:
+    """Check that the evidence of a variant's model can be shown.
+
+    Parameters
+    ----------
+    where : path-like
+        For messages.
+    model : Module
+    variant : Variant
+    remedy : str
+        Of the error.
+
+    Raises
+    ------
+    CrispError
+        If it cannot.
+    """
+    if not explicable(model, variant):
+        raise fail(where, NO_MAPS, "a model of convolutions", variant.model, remedy)
 
 
 def plot_predictions(
@@ -120,8 +139,7 @@ def _explained(
     model: nn.Module, test: ClipDataset, index: int, one: Prediction, classes: Sequence[str]
 ) -> ExplainedClip:
     clip = test[index][0]
-    streams = {name: np.moveaxis(frames.numpy(), 0, -1) for name, frames in clip.items() if name != "pose"}
     found = explain_clip(model, clip, list(classes).index(one.prediction))
     begin = test.draw(index).begin
     label = one.label if one.correct is not None else ""
-    return ExplainedClip(one.sample, label, one.prediction, float(one.scores.max()), begin, streams, found)
+    return ExplainedClip(one.sample, label, one.prediction, float(one.scores.max()), begin, clip, found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from textwrap import fill, wrap
 from typing import NamedTuple
@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
+from torch import Tensor
 
 from crisp.core.plotting import GREY, MANY, ORANGE, picture, shortened
 from crisp.evaluation.explanation import Explanation
-from crisp.preparation.flow_colours import flow_to_rgb
+from crisp.preparation.flow_colours import flow_to_rgb, full_colour_speed
 
 COLUMNS = 8  # frames of a clip
 FRAME = 1.25  # height of a frame, inches
@@ -22,15 +23,13 @@ TEXT = 2.3  # width of the text beside a clip, inches
 LETTERS = 30  # per line of that text
 LINE = 0.165  # height of a line of text, inches
 DARKEST = 0.2  # brightness of a place without evidence
-BRIGHTEST = 99.5  # percentile of the speeds with full colour
 
 
 class ExplainedClip(NamedTuple):
     """A clip with the evidence for its predicted class.
 
-    `streams` has ``rgb`` (T, H, W, 3) in [0, 1] and ``flow`` (T, H, W, 2), where the model has them. `begin`
-    is the first frame of the clip and `step` the distance of its frames in the video, `label` the annotated
-    class (empty if unknown).
+    `clip` is the input of the model by stream. `begin` is the first frame of the clip and `step` the distance
+    of its frames in the video, `label` the annotated class (empty if unknown).
     """
 
     name: str
@@ -38,9 +37,16 @@ class ExplainedClip(NamedTuple):
     predicted: str
     score: float
     begin: int
-    streams: dict[str, np.ndarray]
+    clip: Mapping[str, Tensor]
     found: Explanation
     step: int = 1
+
+    @property
+    def streams(self) -> dict[str, np.ndarray]:
+        """Return ``rgb`` (T, H, W, 3) in [0, 1] and ``flow`` (T, H, W, 2), where the model has them."""
+        return {
+            name: np.moveaxis(frames.numpy(), 0, -1) for name, frames in self.clip.items() if name != "pose"
+        }
 
 
 def plot_explanations(path: str | Path, title: str, clips: Sequence[ExplainedClip], empty: str) -> None:
@@ -80,17 +86,15 @@ def _rows(clip: ExplainedClip) -> list[tuple[str, np.ndarray, np.ndarray]]:
     """Return name, pictures (T, H, W, 3) uint8 and heat (T, H, W) of each row of frames."""
     rows = []
     for stream, frames in clip.streams.items():
-        images = _flow(frames) if stream == "flow" else (255 * frames + 0.5).astype(np.uint8)
+        images = (
+            flow_to_rgb(frames, full_colour_speed([frames]))
+            if stream == "flow"
+            else (255 * frames + 0.5).astype(np.uint8)
+        )
         rows.append((stream, images, clip.found.heat[stream]))
         for number, mask in enumerate(clip.found.attention.get(stream, []), start=1):
             rows.append((f"{stream}, attention {number}", images, mask))
     return rows
-
-
-def _flow(field: np.ndarray) -> np.ndarray:
-    speed = np.hypot(field[..., 0], field[..., 1])
-    moving = speed[speed > 0]
-    return flow_to_rgb(field, float(np.percentile(moving, BRIGHTEST)) if len(moving) else 1.0)
 
 
 def _aspect(clip: ExplainedClip) -> float:

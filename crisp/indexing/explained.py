@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from crisp.clips import normalisation
 from crisp.clips.augmentation import centred
 from crisp.clips.reader import ClipReader
-from crisp.core.errors import fail
 from crisp.core.progress import progress
-from crisp.evaluation.explain import NO_MAPS, explicable
 from crisp.evaluation.explanation import explain_clip
 from crisp.evaluation.explanation_plot import ExplainedClip, plot_explanations
 from crisp.indexing.model import Model
@@ -21,13 +18,6 @@ from crisp.study.index_file import IndexedStroke, IndexFile
 
 FOLDER = "explained"
 NAME = re.compile(r"\d+-\d+\.png")
-
-
-def check_explicable(model: Model) -> None:
-    """Raise CrispError if what a model looks at cannot be shown."""
-    if not explicable(model.network, model.variant):
-        remedy = "leave out --explain, or choose another model"
-        raise fail(model.path, NO_MAPS, "a model of convolutions", model.variant.model, remedy)
 
 
 def explain_strokes(folder: Path, index: IndexFile, step: int, model: Model) -> None:
@@ -64,12 +54,8 @@ def _explained(reader: ClipReader, stroke: IndexedStroke, step: int, model: Mode
     """Explain the middle of a stroke."""
     size, scale = model.variant.size, model.about["normalisation"]
     draw = centred(stroke.begin // step, -(-stroke.end // step), size[0])
-    clip = reader.clip(draw, size, normalisation.from_json(scale) if scale else None)
-    found = explain_clip(
-        model.network,
-        {stream: torch.from_numpy(frames) for stream, frames in clip.items()},
-        model.classes.index(stroke.label),
-    )
-    shown = {stream: np.moveaxis(frames, 0, -1) for stream, frames in clip.items() if stream != "pose"}
+    arrays = reader.clip(draw, size, normalisation.from_json(scale) if scale else None)
+    clip = {stream: torch.from_numpy(frames) for stream, frames in arrays.items()}
+    found = explain_clip(model.network, clip, model.classes.index(stroke.label))
     name = f"frames {stroke.begin} to {stroke.end}"
-    return ExplainedClip(name, "", stroke.label, stroke.score, draw.begin * step, shown, found, step)
+    return ExplainedClip(name, "", stroke.label, stroke.score, draw.begin * step, clip, found, step)

@@ -24,8 +24,9 @@ from crisp.core.errors import CrispError, fail
 from crisp.core.plain_text import is_plain
 from crisp.core.versions import INDEX, STAGES
 from crisp.core.words import counted
+from crisp.evaluation.explain import check_explicable
 from crisp.indexing import exports, viewer
-from crisp.indexing.explained import FOLDER, check_explicable, explain_strokes
+from crisp.indexing.explained import FOLDER, explain_strokes
 from crisp.indexing.exports import write_exports
 from crisp.indexing.index_document import build_document, with_annotation
 from crisp.indexing.model import Model, Options
@@ -74,7 +75,8 @@ def index_videos(videos: Sequence[Path], model: Model, options: Options) -> None
             "give the folder, or one video",
         )
     if options.explain:
-        check_explicable(model)
+        remedy = "leave out --explain, or choose another model"
+        check_explicable(model.path, model.network, model.variant, remedy)
     failed = []
     for path, name in zip(videos, names, strict=True):
         try:

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from matplotlib.colors import hsv_to_rgb
+
+BRIGHTEST = 99.5  # percentile of the speeds with full colour
+
+
+def full_colour_speed(fields: Iterable[np.ndarray]) -> float:
+    """Return the speed with full colour common to flow fields (..., 2), in their unit; 1 without motion."""
+    speeds = [np.linalg.norm(field, axis=-1).ravel() for field in fields]
+    moving = np.concatenate([np.empty(0), *speeds])
+    moving = moving[moving > 0]
+    return float(np.percentile(moving, BRIGHTEST)) if len(moving) else 1.0
 
 
 def flow_to_rgb(flow: np.ndarray, limit: float) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
@@ -16,14 +15,13 @@ from crisp.clips.dataset import ClipDataset
 from crisp.core.errors import fail
 from crisp.core.plotting import GREY, picture, shortened
 from crisp.core.skeleton import BONES, POINTS
-from crisp.preparation.flow_colours import colour_wheel, flow_to_rgb
+from crisp.preparation.flow_colours import colour_wheel, flow_to_rgb, full_colour_speed
 
 COLUMNS = 8  # frames shown per clip
 FRAME = 1.25  # height of a shown frame, inches
 TEXT = 2.1  # width of the text beside a clip, inches
 LETTERS = 28  # letters per line of that text
 HEADER = 0.85  # height of the legend, inches
-BRIGHTEST = 99.5  # percentile of the speeds with full colour
 DPI = 110
 SIDES = {"left": "#e41a1c", "right": "#377eb8"}  # side of the player; other bones are grey
 
@@ -56,7 +54,7 @@ def draw_samples(dataset: ClipDataset, count: int, path: str | Path) -> None:
         np.linspace(0, len(dataset) - 1, min(count, len(dataset))).round().astype(int)
     ).tolist()
     clips = {index: _shown(dataset, index, shown) for index in chosen}
-    limit = _limit(clips.values())
+    limit = full_colour_speed(clip["flow"] for clip in clips.values() if "flow" in clip)
     rows = len(dataset.variant.streams)
 
     block = rows * FRAME + 0.3
@@ -86,14 +84,6 @@ def _drawn(dataset: ClipDataset) -> ClipDataset:
 def _shown(dataset: ClipDataset, index: int, shown: np.ndarray) -> dict[str, np.ndarray]:
     """Return the shown frames of a clip, (n, H, W, C) float32 by stream, (n, 42) for poses."""
     return {name: np.moveaxis(clip.numpy()[:, shown], 0, -1) for name, clip in dataset[index][0].items()}
-
-
-def _limit(clips: Iterable[dict[str, np.ndarray]]) -> float:
-    """Return the speed with full colour, common to all clips of a figure."""
-    speeds = [np.linalg.norm(clip["flow"], axis=-1).ravel() for clip in clips if "flow" in clip]
-    moving = np.concatenate([np.empty(0), *speeds])
-    moving = moving[moving > 0]
-    return float(np.percentile(moving, BRIGHTEST)) if len(moving) else 1.0
 
 
 def _header(part: SubFigure, dataset: ClipDataset, limit: float, width: float) -> None:

@@ -8,7 +8,8 @@ import pytest
 from matplotlib.image import imread
 
 from crisp import models
-from crisp.indexing import explained, index, model
+from crisp.evaluation import explain
+from crisp.indexing import index, model
 from crisp.study.variants import Variant
 from tests.indexing.test_index import Command, command, lab, model_file, read  # noqa: F401
 
@@ -53,4 +54,4 @@ def test_network_of_tokens_is_one_error_before_any_work() -> None:
     with pytest.raises(Exception, match="no maps of convolutions"):
         index.index_videos([Path("game.mp4")], other, model.Options(Path("out"), explain=True))
     assert not Path("out").exists()
-    assert not explained.explicable(other.network, variant)
+    assert not explain.explicable(other.network, variant)
