@@ -38,13 +38,18 @@ def strokes(
 
     loaded = load_study(study)
     label_snapshot = samples.read_labels(labels) if labels else None
-    counts = {video: stage_files.frame_count(loaded.stage_file(video, "frames")) for video in loaded.used}
+    counts = {view: stage_files.frame_count(loaded.stage_file(view, "frames")) for view in loaded.views}
     write_samples(loaded.results / "strokes.tsv", collect_samples(loaded, counts, label_snapshot))
 
 
 @app.command(rich_help_panel=LABELS)
 def quality(
-    video: Annotated[str, typer.Argument(parser=named("video"), metavar="VIDEO", help="Id of a video.")],
+    video: Annotated[
+        str,
+        typer.Argument(
+            parser=named("view"), metavar="VIDEO", help="Id of a video, or of a region: match@left."
+        ),
+    ],
     study: StudyFile = HERE,
     labels: LabelSnapshot = None,
     out: Annotated[
@@ -60,7 +65,7 @@ def quality(
     from crisp.study.load import load_study
 
     loaded = load_study(study)
-    loaded.video(video)
+    loaded.region(video)
     label_snapshot = samples.read_labels(labels) if labels else None
     plot_video_quality(loaded, video, out or loaded.quality_picture(video), label_snapshot)
 
@@ -98,9 +103,9 @@ def training_samples(
     loaded = load_study(study)
     label_snapshot = samples.read_labels(labels) if labels else None
     counts = {}
-    for video, row in loaded.used.items():  # jobs of test videos may still be running
-        frames = loaded.stage_file(video, "frames")
-        counts[video] = stage_files.frame_count(frames) if frames.exists() else row.working_frames
+    for view, row in loaded.views.items():  # jobs of test videos may still be running
+        frames = loaded.stage_file(view, "frames")
+        counts[view] = stage_files.frame_count(frames) if frames.exists() else row.working_frames
     write_training_samples(loaded, name, counts, label_snapshot)
 
 

@@ -11,12 +11,27 @@ from typing import Annotated, Any
 
 import typer
 
-from crisp.core import names
+from crisp.core import names, views
+from crisp.core.errors import fail
 
 
 def named(part: str) -> Callable[[str], str]:
     """Accept only names that the workflow accepts, as they become parts of paths."""
     return lambda name: names.checked(part, name)
+
+
+def region(text: str) -> views.Box:
+    """Read a region of the picture.
+
+    Raises
+    ------
+    CrispError
+        If it is not a box inside the picture.
+    """
+    try:
+        return views.parse_box(text)
+    except ValueError as error:
+        raise fail("--region", "bad region", *error.args) from None
 
 
 def _study(given: str) -> Path:

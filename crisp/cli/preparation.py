@@ -10,8 +10,10 @@ import typer
 
 from crisp.cli.application import PREPARATION, app
 from crisp.cli.options import HERE, Joined, Method, StudyFile, choice
+from crisp.cli.options import region as parsed_region
 from crisp.core.limits import MOST_FPS
 from crisp.core.unicode_forms import existing
+from crisp.core.views import WHOLE, Box
 
 
 @app.command(rich_help_panel=PREPARATION)
@@ -89,16 +91,24 @@ def roi(
         float, typer.Option(min=0, help="Speed above which a pixel moves (320 px, 120 fps).")
     ] = 0.25,
     power: Annotated[float, typer.Option(min=0, help="Sharpness of the strongest motion.")] = 16,
+    region: Annotated[
+        Box | None,
+        typer.Option(
+            parser=parsed_region,
+            metavar="BOX",
+            help="Part of the picture: left,top,right,bottom in shares of it.",
+        ),
+    ] = None,
     volume: Joined = None,
 ) -> None:
-    """Compute the foreground mask, the region of interest and the flow statistics of a video.
+    """Compute the foreground mask, the region of interest and the flow statistics of a video or player.
 
     Example: crisp roi game/frames.h5 game/flow/deepflow.h5 game/roi/deepflow.h5
     """
     from crisp.preparation.roi import extract_roi
     from crisp.preparation.volume import refresh_volume
 
-    extract_roi(frames_file, flow_file, out, alpha, threshold, power)
+    extract_roi(frames_file, flow_file, out, alpha, threshold, power, region or WHOLE)
     if volume:
         refresh_volume(volume)
 

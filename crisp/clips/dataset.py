@@ -15,6 +15,7 @@ from crisp.clips.reader import ClipReader, RegionRequest
 from crisp.clips.regions import Region
 from crisp.core.errors import fail
 from crisp.core.files import read_json
+from crisp.core.views import region_of, video_of
 from crisp.study.annotations import is_unknown
 from crisp.study.config import Study
 from crisp.study.samples import Sample
@@ -160,25 +161,27 @@ def _label(sample: Sample, classes: Sequence[str]) -> int:
     return list(classes).index(sample.label)
 
 
-def clip_readers(study: Study, variant: Variant, videos: Iterable[str]) -> dict[str, ClipReader]:
-    """Return a clip reader of a variant for every video.
+def clip_readers(study: Study, variant: Variant, views: Iterable[str]) -> dict[str, ClipReader]:
+    """Return a clip reader of a variant for every view.
 
     Parameters
     ----------
     study : Study
     variant : Variant
         Sets the streams, the flow method and the normalisation of poses.
-    videos : iterable of str
-        Video ids; may repeat.
+    views : iterable of str
+        Videos, or regions of them; may repeat.
 
     Returns
     -------
     dict of str to ClipReader
-        By video id. No file is opened yet.
+        By view. No file is opened yet.
     """
     return {
-        video: ClipReader(study.volumes / video, variant.streams, variant.flow, variant.pose_norm)
-        for video in dict.fromkeys(videos)
+        view: ClipReader(
+            study.volumes / video_of(view), variant.streams, variant.flow, variant.pose_norm, region_of(view)
+        )
+        for view in dict.fromkeys(views)
     }
 
 

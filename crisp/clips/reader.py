@@ -18,6 +18,7 @@ from crisp.clips.normalisation import Normalisation
 from crisp.clips.regions import Region
 from crisp.core import stage_files
 from crisp.core.errors import fail
+from crisp.core.views import view
 from crisp.preparation import roi
 
 KINDS = {"rgb": "frames", "flow": "flow", "mask": "roi", "pose": "pose"}  # stage of each array of a region
@@ -63,7 +64,8 @@ class ClipReader:
     Parameters
     ----------
     folder : path
-        Folder of the stage files: ``frames.h5``, ``flow/<method>.h5``, ``roi/<method>.h5``, ``pose.h5``.
+        Folder of the stage files: ``frames.h5``, ``flow/<method>.h5``, ``roi/<method>.h5``, ``pose.h5``; of
+        a region ``roi/<method>@<region>.h5``, ``pose@<region>.h5``.
     streams : iterable of {"rgb", "flow", "pose"}
         Streams that `clip` returns; the files of other streams need not exist.
     method : str
@@ -71,21 +73,28 @@ class ClipReader:
     pose_norm : {"crop", "image"}
         Whether joint positions are relative to the crop or to the image; see
         `crisp.clips.pose_stream.channels`.
+    region : str
+        Name of the region that the clips are of; empty for the whole picture.
     """
 
     def __init__(
-        self, folder: str | Path, streams: Iterable[str], method: str, pose_norm: str = "crop"
+        self,
+        folder: str | Path,
+        streams: Iterable[str],
+        method: str,
+        pose_norm: str = "crop",
+        region: str = "",
     ) -> None:
         folder = Path(folder)
         self.pose_norm = pose_norm
         self.streams = tuple(streams)
-        self._paths = {"roi": folder / "roi" / f"{method}.h5"}
+        self._paths = {"roi": folder / "roi" / f"{view(method, region)}.h5"}
         if "rgb" in self.streams:
             self._paths["frames"] = folder / "frames.h5"
         if "flow" in self.streams:
             self._paths["flow"] = folder / "flow" / f"{method}.h5"
         if "pose" in self.streams:
-            self._paths["pose"] = folder / "pose.h5"
+            self._paths["pose"] = folder / f"{view('pose', region)}.h5"
 
     @property
     def shape(self) -> tuple[int, int, int]:

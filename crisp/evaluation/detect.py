@@ -23,8 +23,8 @@ from crisp.evaluation.detection import frame_probabilities, stride_frames
 from crisp.evaluation.detection_metrics import DetectedInterval
 from crisp.evaluation.trained_model import trained_model
 from crisp.study import samples
-from crisp.study.annotations import Stroke, read_annotation
 from crisp.study.config import Study
+from crisp.study.players import view_of
 from crisp.study.samples import read_samples
 from crisp.study.splits import read_split
 from crisp.study.variants import Variant
@@ -47,20 +47,18 @@ def annotated_strokes(
     Returns
     -------
     dict of str to list of DetectedInterval
-        By video id.
+        By view.
     """
     found: dict[str, list[DetectedInterval]] = {}
     for row in study.detection_rows:
-        known = (label_snapshot or {}).get(row.path)
-        actions = read_annotation(study.annotation_file(row)) if known is None else known
-        step = study.videos[row.video].frame_step
-        found.setdefault(row.video, []).extend(
-            DetectedInterval(
-                row.video, *samples.working_interval(stroke.begin, stroke.end, step), study.class_of(stroke)
-            )
-            for stroke in map(Stroke._make, actions)
-            if stroke.label != study.negative_class
-        )
+        video = study.videos[row.video]
+        for view in video.views:
+            found.setdefault(view, [])
+        for stroke in samples.strokes_of(study, row, label_snapshot or {}):
+            placed = view_of(stroke, video)
+            if placed and stroke.label != study.negative_class:
+                interval = samples.working_interval(stroke.begin, stroke.end, video.frame_step)
+                found[placed].append(DetectedInterval(placed, *interval, study.class_of(stroke)))
     return found
 
 

@@ -8,12 +8,15 @@ If the motion is the same over many pixels, or as strong at racket and foot, the
 flow decide which pixel is the strongest; near the threshold, whether there is any. So
 the strongest motion is a mean shared by pixels of similar strength, and little motion moves
 the centre little. Quantisation of the stored flow then moves no centre by more than half a pixel.
+
+Of a region of the picture, all this is as if there were nothing outside it.
 """
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import cv2
 import h5py
@@ -24,6 +27,7 @@ from crisp.core import gaussian, stage_files
 from crisp.core.errors import fail
 from crisp.core.progress import progress
 from crisp.core.unreadable import made_by_workflow
+from crisp.core.views import WHOLE, Box
 from crisp.preparation.flow import read_flow
 
 CHUNK = 16  # frames per block
@@ -293,17 +297,32 @@ def read_centres(
         If they are damaged, or outside the image.
     """
     fps, alpha = stage_files.facts(file, {"fps": float, "alpha": float}).values()
+    corner, (width, height) = _extent(file)
     around = reach(fps) if smoothed else 0
     first, last = max(0, begin - around), end + around
     places = stage_files.read_rows(file["roi"], first, last).astype(np.float64)
-    height, width = file["mask"].shape[1:]
+    places -= corner
     if alpha > 1 or (places < 0).any() or (places > (width, height)).any():
         where = f"/roi, frames {first} to {last}"
         what = f"places outside the frame of {width}x{height} px, or weighted by alpha {alpha:g}"
         raise stage_files.damaged(file.filename, "roi", what, where)
-    found = weigh(clamp(places, size, width, height), alpha)
+    found = weigh(clamp(places, size, width, height), alpha) + corner
     found = smooth(found, fps) if smoothed else found
     return found[begin - first : end - first].astype(np.float32).astype(np.float64)
+
+
+def _extent(file: h5py.File) -> tuple[np.ndarray, tuple[int, int]]:
+    """Return the top left corner (x, y) and the (width, height) of an ROI file's picture or region, px."""
+    height, width = file["mask"].shape[1:]
+    if "box" not in file.attrs:
+        return np.zeros(2), (width, height)
+    box = np.asarray(file.attrs["box"])
+    if box.shape != (4,) or box.dtype.kind != "i":
+        raise stage_files.damaged(file.filename, "roi", box, "attribute box, four whole numbers")
+    left, top, right, bottom = map(int, box)
+    if not (0 <= left < right <= width and 0 <= top < bottom <= height):
+        raise stage_files.damaged(file.filename, "roi", box, f"attribute box, inside {width}x{height} px")
+    return np.array((left, top)), (right - left, bottom - top)
 
 
 def statistics(masked_flow: np.ndarray) -> np.ndarray:
@@ -335,12 +354,14 @@ def extract_roi(
     alpha: float,
     threshold: float,
     power: float = POWER,
+    region: Box = WHOLE,
 ) -> None:
-    """Compute a video's ROI stage file from its frames and flow.
+    """Compute the ROI stage file of a video, or of a region of it, from its frames and flow.
 
-    Datasets: `mask` (N, H, W) uint8, 1 = foreground, not dilated; `roi` (N, 2, 2) float32, (x, y) of the
-    strongest motion and of the mean moving position in px, carried through frames without motion (see
-    `carry`), from which `read_centres` makes centres; `flow_stats` (N, 6) float32, see `statistics`.
+    Datasets: `mask` (N, H, W) uint8, 1 = foreground, not dilated, 0 outside the region; `roi` (N, 2, 2)
+    float32, (x, y) of the strongest motion and of the mean moving position in px, carried through frames
+    without motion (see `carry`), from which `read_centres` makes centres; `flow_stats` (N, 6) float32, see
+    `statistics`.
 
     Parameters
     ----------
@@ -350,26 +371,34 @@ def extract_roi(
         Stage file to write.
     alpha, threshold, power : float
         As for `centres`.
+    region : Box
+        Part of the picture. The attribute `box` is its left, top, right and bottom in px.
 
     Raises
     ------
     CrispError
-        If a stage file is missing or damaged, or the flow was computed from other frames.
+        If a stage file is missing or damaged, the flow was computed from other frames, or the region has no
+        pixel.
     """
     cv2.setNumThreads(1)
-    with stage_files.open_stage(frames, "frames") as images, stage_files.open_stage(flow, "flow") as motion:
-        rgb = images["rgb"]
+    with stage_files.open_stage(frames, "frames") as video, stage_files.open_stage(flow, "flow") as motion:
+        rgb = video["rgb"]
         count, height, width = rgb.shape[:3]
         _check_flow(flow, motion, frames, rgb)
-        fps = float(images.attrs["fps"])
+        fps = float(video.attrs["fps"])
         theta = motion_threshold(threshold, width, fps)
-        attributes = {
+        left, top, right, bottom = box = region.pixels(width, height)
+        if left == right or top == bottom:
+            remedy = "enlarge the region, or preparation.width"
+            raise fail(frames, "region without a pixel", f"some of {width}x{height} px", region, remedy)
+        attributes: dict[str, Any] = {
             "fps": fps,
             "method": stage_files.facts(motion, {"method": str})["method"],
             "alpha": alpha,
             "threshold": threshold,
             "power": power,
             "versions": f"opencv {cv2.__version__}",
+            **({"box": box} if region != WHOLE else {}),
         }
         with stage_files.create(target, "roi", attributes) as file:
             masks = stage_files.Appender(file, "mask", (height, width), "u1", CHUNK, bitshuffle=True)
@@ -378,14 +407,17 @@ def extract_roi(
             name = f"{Path(frames).parent.name} ROI"
             for begin in progress(begins, f"blocks of {CHUNK} frames", name, len(begins)):
                 end = min(begin + CHUNK, count)
-                mask = foreground.masks(stage_files.read_rows(rgb, begin, end))
-                seen = masked(read_flow(motion, begin, end), mask)
-                masks.append(mask)
+                images = stage_files.read_rows(rgb, begin, end)[:, top:bottom, left:right]
+                mask = foreground.masks(images)
+                seen = masked(read_flow(motion, begin, end)[:, top:bottom, left:right], mask)
+                padding = ((0, 0), (top, height - bottom), (left, width - right))
+                masks.append(np.pad(mask, padding))
                 found.append(positions(seen, theta, power))
                 stats.append(statistics(seen))
             masks.close()
             places, trust = map(np.concatenate, zip(*found, strict=True))
-            stage_files.put(file, "roi", carry(places, trust, width, height).astype(np.float32))
+            carried = carry(places, trust, right - left, bottom - top) + np.array((left, top))
+            stage_files.put(file, "roi", carried.astype(np.float32))
             stage_files.put(file, "flow_stats", np.concatenate(stats))
 
 

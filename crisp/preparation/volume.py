@@ -6,6 +6,7 @@ For users and other tools; no rule depends on it. ``h5py.File(volume)["rgb"]`` o
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import h5py
@@ -13,8 +14,10 @@ import h5py
 from crisp.core import names, stage_files
 from crisp.core.errors import fail
 from crisp.core.files import TEMPORARY
+from crisp.core.views import REGION, region_of, video_of, view
 
 METHODS = names.CHOICES["method"][0]
+POSE = re.compile(rf"pose({REGION})?\.h5")
 
 VOLUME_ATTRIBUTES = {
     "fps": float,
@@ -26,21 +29,22 @@ VOLUME_ATTRIBUTES = {
 }
 
 
-def join_volume(target: str | Path, methods: list[str], pose: bool = False) -> None:
+def join_volume(target: str | Path, rois: Sequence[str], poses: Sequence[str] = ()) -> None:
     """Write a volume that links the stage files beside it.
 
-    Members: `rgb`, and for each flow method `flow/<method>`, `roi/<method>`,
-    `flow_stats/<method>`; `mask` once, as it does not depend on the method; `pose` if
-    requested.
+    Members: `rgb`, for each flow method `flow/<method>`, and for each ROI file `roi/<name>` and
+    `flow_stats/<name>`; `mask` once, as it does not depend on the method; the `poses`. Those of a region end
+    with its name, ``@left``.
 
     Parameters
     ----------
     target : path-like
         Volume to write.
-    methods : list of str
-        Flow methods, at least one; the first one's ROI stage file supplies `mask`.
-    pose : bool
-        Whether to link the poses.
+    rois : sequence of str
+        Names of the ROI files, at least one: a flow method, with a region ``dis@left``. The first one of a
+        region supplies its `mask`.
+    poses : sequence of str
+        Names of the pose files, ``pose`` or ``pose@left``.
 
     Raises
     ------
@@ -48,16 +52,18 @@ def join_volume(target: str | Path, methods: list[str], pose: bool = False) -> N
         If a stage file is missing or incomplete.
     """
     folder = Path(target).parent
+    methods = list(dict.fromkeys(map(video_of, rois)))
     links = {"rgb": ("frames.h5", "rgb")}
     for method in methods:
         links[f"flow/{method}"] = (f"flow/{method}.h5", "flow")
+    for roi in rois:
         for name in ("roi", "flow_stats"):
-            links[f"{name}/{method}"] = (f"roi/{method}.h5", name)
-    links["mask"] = (f"roi/{methods[0]}.h5", "mask")
-    if pose:
-        links["pose"] = ("pose.h5", "pose")
+            links[f"{name}/{roi}"] = (f"roi/{roi}.h5", name)
+        links.setdefault(view("mask", region_of(roi)), (f"roi/{roi}.h5", "mask"))
+    for pose in poses:
+        links[pose] = (f"{pose}.h5", "pose")
     for name in dict.fromkeys(name for name, _ in links.values()):
-        stage_files.open_stage(folder / name, Path(name).parts[0].removesuffix(".h5")).close()
+        stage_files.open_stage(folder / name, _kind(name)).close()
     with stage_files.open_stage(folder / "frames.h5", "frames") as frames:
         attributes = stage_files.facts(frames, VOLUME_ATTRIBUTES)
     with stage_files.create(target, "volume", {}) as file:
@@ -70,32 +76,41 @@ def join_volume(target: str | Path, methods: list[str], pose: bool = False) -> N
             file[name] = h5py.ExternalLink(stage_file, dataset)
 
 
+def _kind(name: str) -> str:
+    """Return the stage of a file, from its path below the folder."""
+    return video_of(Path(name).parts[0].removesuffix(".h5"))
+
+
 def refresh_volume(target: str | Path) -> None:
     """Write a volume of all current stage files of a video.
 
-    The ROI jobs of several methods, and the pose job, may end at the same time: each checks again after
-    writing, so that the last one includes all.
+    The ROI jobs of several methods or regions, and the pose jobs, may end at the same time: each checks again
+    after writing, so that the last one includes all.
     """
-    joined: tuple[list[str], bool] = ([], False)
+    joined: tuple[list[str], list[str]] = ([], [])
     while (prepared := _prepared(Path(target).parent)) != joined and prepared[0]:
         join_volume(target, *prepared)
         joined = prepared
 
 
-def _prepared(folder: Path) -> tuple[list[str], bool]:
-    """Return methods with flow and ROI of a folder's current frames, and whether there are poses for them."""
+def _prepared(folder: Path) -> tuple[list[str], list[str]]:
+    """Return the names of the ROI files whose flow is of a folder's current frames, and of the pose files."""
     with stage_files.open_stage(folder / "frames.h5", "frames") as frames:
         source = frames["rgb"].attrs["sha256"]
-    methods = []
-    for path in sorted((folder / "roi").glob("*.h5")):
-        if (folder / "flow" / path.name).exists():
-            with stage_files.open_stage(folder / "flow" / path.name, "flow") as flow:
-                if flow.attrs.get("frames_sha256") == source:
-                    methods.append(path.stem)
-    if not (folder / "pose.h5").exists():
-        return methods, False
-    with stage_files.open_stage(folder / "pose.h5", "pose") as pose:
-        return methods, bool(pose.attrs.get("frames_sha256") == source)
+
+    def current(path: Path, kind: str) -> bool:
+        if not path.exists():
+            return False
+        with stage_files.open_stage(path, kind) as file:
+            return bool(file.attrs.get("frames_sha256") == source)
+
+    rois = [path.stem for path in sorted((folder / "roi").glob("*.h5"))]
+    flows = {method: current(folder / "flow" / f"{method}.h5", "flow") for method in map(video_of, rois)}
+    poses = [path for path in sorted(folder.glob("pose*.h5")) if POSE.fullmatch(path.name)]
+    return (
+        [roi for roi in rois if flows[video_of(roi)]],
+        [path.stem for path in poses if current(path, "pose")],
+    )
 
 
 def remove_from(folder: str | Path, video: str, stage: str) -> list[Path]:
@@ -123,8 +138,8 @@ def remove_from(folder: str | Path, video: str, stage: str) -> list[Path]:
     patterns = {
         "frames": r"frames\.h5",
         "flow": rf"flow/({METHODS})(\.part-[0-9]+-of-[0-9]+)?\.h5|flow/({METHODS})\.parts",
-        "roi": rf"roi/({METHODS})\.h5",
-        "pose": r"pose\.h5",
+        "roi": rf"roi/({METHODS})({REGION})?\.h5",
+        "pose": POSE.pattern,
         "volume": re.escape(f"{video}.h5"),
     }
     if stage not in patterns:
@@ -160,7 +175,7 @@ def _copy(joined: h5py.File, name: str, file: h5py.File) -> None:
     link = joined.get(name, getlink=True)
     if isinstance(link, h5py.ExternalLink):
         stage_file = Path(joined.filename).parent / link.filename
-        kind = Path(link.filename).parts[0].removesuffix(".h5")
+        kind = _kind(link.filename)
         with stage_files.open_stage(stage_file, kind) as stage:
             if link.path not in stage:
                 raise stage_files.damaged(stage_file, kind, "nothing of that name", f"dataset {link.path}")

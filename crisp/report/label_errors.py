@@ -143,7 +143,7 @@ def rank_label_errors(study: Study, variant: str = "") -> Ranking:
         for sample, predictions in found[name].items()
         if sample in samples
         and samples[sample].label == predictions[0].label
-        and samples[sample].video in study.used
+        and samples[sample].video in study.views
     ]
     return Ranking(name, _suspects(study, known, samples) if known else [], labelled)
 
@@ -235,7 +235,7 @@ def write_label_errors_page(
     ]
     body = []
     for one in ranking.suspects[:MOST_ROWS]:
-        begin = f"{one.begin / study.videos[one.video].working_fps:.2f} s"
+        begin = f"{one.begin / study.video(one.video).working_fps:.2f} s"
         target = (links or {}).get(one.sample)
         body.append(
             [

@@ -28,6 +28,7 @@ from crisp.study.checks.labels import frame_count
 from crisp.study.config import Study
 from crisp.study.importers.discovery import stem
 from crisp.study.overlaps import colliding
+from crisp.study.players import view_of
 from crisp.study.splits import read_split
 
 FORMS = ("2020", "2022")  # of the classification task: one XML per video, or one list of trimmed clips
@@ -185,10 +186,10 @@ def _predicted(study: Study, split: str, path: Path, faults: list[Fault]) -> lis
     for row in study.annotations:
         if row.task != "classification":
             continue
-        step = study.videos[row.video].frame_step
+        video = study.videos[row.video]
         for stroke in sorted(read_annotation(study.annotation_file(row))):
-            begin, end = samples.working_interval(stroke.begin, stroke.end, step)
-            sample = f"{row.video}:{begin}-{end}"
+            begin, end = samples.working_interval(stroke.begin, stroke.end, video.frame_step)
+            sample = f"{view_of(stroke, video)}:{begin}-{end}"
             where = f"{path}, sample {sample}"
             # An unlabelled stroke is only in the fold that tests it.
             if sample not in parts and (split == "main" or not is_unknown(stroke.label)):
@@ -228,16 +229,17 @@ def _detections(study: Study, path: Path, faults: list[Fault]) -> dict[str, list
             bounds = f"{row['begin']!r} and {row['end']!r}"
             faults.append(Fault(where, "bad begin or end", "two frame numbers", bounds))
             continue
-        if row["video"] not in study.used:
+        if row["video"] not in study.views:
             faults.append(
                 Fault(where, "unknown or unused video", f"an id of {study.videos_table}", row["video"])
             )
             continue
-        step, frames = study.videos[row["video"]].frame_step, frame_count(study, row["video"])[0]
+        video = study.video(row["video"])
+        step, frames = video.frame_step, frame_count(study, video.video)[0]
         last = end * step
         # The last kept frame represents those after it, which may be fewer than `step`.
         last = frames if frames < last < frames + step else last
-        found.setdefault(row["video"], []).append(Stroke(begin * step, last))
+        found.setdefault(video.video, []).append(Stroke(begin * step, last))
     return found
 
 

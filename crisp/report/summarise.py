@@ -71,8 +71,8 @@ def write_study_report(study: Study, runs: Sequence[Run]) -> None:
     """
     samples = read_samples(study.results / "strokes.tsv")
     assigned = {name: read_split(study.results / "splits" / f"{name}.tsv") for name in study.split_names}
-    fps = {video: row.working_fps for video, row in study.videos.items()}
-    usual = statistics.median(fps[video] for video in study.used)
+    fps = {view: row.working_fps for row in study.videos.values() for view in row.views}
+    usual = statistics.median(row.working_fps for row in study.used.values())
     sizes = dict.fromkeys(variant.size[0] for variant in study.variants)
     clips = {f"clip of {frames} frames": frames / usual for frames in sizes} if usual else {}
     sample_counts_plot.plot_sample_counts(

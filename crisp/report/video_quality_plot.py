@@ -182,12 +182,12 @@ def choose_frames(count: int, annotated: Sequence[Stroke], most: int = COLUMNS) 
     ndarray
         (n,) int, ascending frame numbers.
     """
-    middles = [(begin + min(end, count)) // 2 for begin, end, _ in annotated if begin < count]
+    middles = [(begin + min(end, count)) // 2 for begin, end, *_ in annotated if begin < count]
     places = np.linspace(0, len(middles) - 1, min(len(middles), most - 2)).round().astype(int)
     chosen = {middles[place] for place in places}
     parts = min(count, 4 * most)
     spread = (count * (2 * np.arange(parts) + 1) // (2 * parts)).tolist()  # the middles of equal parts
-    quiet = [frame for frame in spread if not any(begin <= frame < end for begin, end, _ in annotated)]
+    quiet = [frame for frame in spread if not any(begin <= frame < end for begin, end, *_ in annotated)]
     for others in (quiet, spread):
         # Start with the one farthest from all chosen ones.
         while len(chosen) < most and (rest := [frame for frame in others if frame not in chosen]):
@@ -237,7 +237,7 @@ def _sheet(
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set(color=GREY, linewidth=0.5, visible=True)
     for column, frame in enumerate(prepared.at):
-        label = next((label or "stroke" for begin, end, label in annotated if begin <= frame < end), "")
+        label = next((label or "stroke" for begin, end, label, _ in annotated if begin <= frame < end), "")
         for axes, image in zip(
             cells[:, column],
             (prepared.images[column], flow_to_rgb(prepared.flow[column], limit)),
@@ -302,7 +302,7 @@ def _paths(part: SubFigure, prepared: Prepared, annotated: Sequence[Stroke]) -> 
 
 
 def _shade(axes: Axes, annotated: Sequence[Stroke], fps: float) -> None:
-    for begin, end, _ in annotated:
+    for begin, end, *_ in annotated:
         axes.axvspan(
             begin / fps,
             end / fps,
@@ -316,7 +316,7 @@ def _shade(axes: Axes, annotated: Sequence[Stroke], fps: float) -> None:
 
 def _names(axes: Axes, annotated: Sequence[Stroke], fps: float) -> None:
     """Write the class of each stroke vertically in its shaded area."""
-    for begin, end, label in annotated:
+    for begin, end, label, _ in annotated:
         axes.text(
             (begin + end) / 2 / fps,
             0.97,

@@ -1,7 +1,8 @@
 """Annotation files: one XML per video, in the layout of TTStroke-21.
 
 ``<video><action begin="144" end="276" move="Defensive Forehand Push"/>…</video>``: half-open
-intervals of 0-based frames; ``move`` is absent where only the bounds are known.
+intervals of 0-based frames; ``move`` is absent where only the bounds are known. ``player`` names the region
+of the video in which the stroke is.
 """
 
 from __future__ import annotations
@@ -23,11 +24,17 @@ MOST_ACTIONS = 50_000  # per file: a stroke per second for 14 hours
 
 
 class Stroke(NamedTuple):
-    """An annotated interval ``[begin, end)`` in frames; ``label`` is empty if there is none."""
+    """An annotated interval ``[begin, end)`` in frames; ``label`` and ``player`` are empty if not given."""
 
     begin: int
     end: int
     label: str = ""
+    player: str = ""
+
+    @property
+    def row(self) -> list[int | str]:
+        """Return it as digests and snapshots hold it: without a player if none is given."""
+        return list(self if self.player else self[:3])
 
 
 class Action(NamedTuple):
@@ -37,13 +44,14 @@ class Action(NamedTuple):
     end: int | None
     label: str
     faults: tuple[Fault, ...] = ()
+    player: str = ""
 
     @property
     def stroke(self) -> Stroke | None:
         """Return its stroke, if it has no fault."""
         if self.faults or self.begin is None or self.end is None:
             return None
-        return Stroke(self.begin, self.end, self.label)
+        return Stroke(self.begin, self.end, self.label, self.player)
 
 
 def is_unknown(label: str) -> bool:
@@ -113,11 +121,12 @@ def _action(where: str, found: Element) -> Action:
     if begin is not None and end is not None and begin >= end:
         interval = f"begin={begin} end={end}"
         faults.append(Fault(where, "empty or negative interval", "begin < end", interval, "correct the XML"))
-    label = " ".join(compose(found.get("move", "")).split())
-    if not is_plain(label):
-        expected = "a class without control characters"
-        faults.append(Fault(where, "bad move", expected, repr(label)[:50], "correct the XML"))
-    return Action(begin, end, label, tuple(faults))
+    label, player = (" ".join(compose(found.get(name, "")).split()) for name in ("move", "player"))
+    for name, what, text in (("move", "class", label), ("player", "player", player)):
+        if not is_plain(text):
+            expected = f"a {what} without control characters"
+            faults.append(Fault(where, f"bad {name}", expected, repr(text)[:50], "correct the XML"))
+    return Action(begin, end, label, tuple(faults), player)
 
 
 def _frame(text: str | None) -> int | None:
@@ -135,6 +144,8 @@ def annotation_element(strokes: Iterable[Stroke]) -> Element:
         attributes = {"begin": str(stroke.begin), "end": str(stroke.end)}
         if stroke.label:
             attributes["move"] = stroke.label
+        if stroke.player:
+            attributes["player"] = stroke.player
         SubElement(root, "action", attributes)
     return root
 

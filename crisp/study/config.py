@@ -16,11 +16,14 @@ from typing import Any
 from crisp.core.errors import fail
 from crisp.core.files import parts_record
 from crisp.core.unicode_forms import existing
+from crisp.core.views import WHOLE, Box, region_of, video_of
 from crisp.study import tables
 from crisp.study.annotations import Stroke
 from crisp.study.schema import defaults
 from crisp.study.super_classes import SuperClasses, of_ttstroke21
 from crisp.study.variants import NO_RESULT, OTHER_KEYS, Detection, Training, Variant
+
+OF_REGIONS = ("roi", "pose")  # stages with a file for each region of a video
 
 
 def _key(place: str, convert: Callable[[Any], Any] = lambda value: value) -> dict[str, Any]:
@@ -109,6 +112,11 @@ class Study:
         return {video: row for video, row in self.videos.items() if row.use}
 
     @cached_property
+    def views(self) -> dict[str, tables.VideoRow]:
+        """Return what samples are cut from, with its video: the videos in use, or each of their regions."""
+        return {view: row for row in self.used.values() for view in row.views}
+
+    @cached_property
     def annotations(self) -> list[tables.Annotation]:
         """Return the annotation rows of the videos in use."""
         return [row for row in tables.read_annotations(self.annotations_table) if row.video in self.used]
@@ -122,6 +130,13 @@ class Study:
         if self.negative_class not in self.classes:
             return []
         return [row for row in self.annotations if row.task == "detection" and row.split == "test"]
+
+    @property
+    def detection_views(self) -> list[str]:
+        """Return the views for detection: those of `detection_rows`."""
+        return list(
+            dict.fromkeys(view for row in self.detection_rows for view in self.videos[row.video].views)
+        )
 
     def class_of(self, stroke: Stroke) -> str:
         """Return the class of an annotated stroke; in the detection task, all but negatives have the same."""
@@ -138,8 +153,8 @@ class Study:
 
     @cached_property
     def pictured(self) -> tuple[str, ...]:
-        """Return the videos with a quality figure in the report; stable when the table grows."""
-        return tuple(self.used)[: self.report_videos]
+        """Return the views with a quality figure in the report; stable when the table grows."""
+        return tuple(self.views)[: self.report_videos]
 
     @cached_property
     def split_names(self) -> tuple[str, ...]:
@@ -150,28 +165,29 @@ class Study:
         """
         if self.split_method == "leave_one_group_out":
             annotated = {row.video for row in self.annotations if row.task == self.task}
-            tested = {self.group_of(video) for video in annotated}
+            tested = {self.group_of(view) for view, row in self.views.items() if row.video in annotated}
             return tuple(f"fold-{number}" for number, group in enumerate(self.groups, 1) if group in tested)
         return tuple(f"fold-{number}" for number in range(1, self.split_folds + 1)) or ("main",)
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """Return the groups of all videos, including unused ones, in table order."""
-        return tuple(dict.fromkeys(map(self.group_of, self.videos)))
+        """Return the groups of all views, including those of unused videos, in table order."""
+        return tuple(dict.fromkeys(self.group_of(view) for row in self.videos.values() for view in row.views))
 
-    def group_of(self, video: str) -> str:
-        """Return the group of a video: its column `group`, or the video itself."""
-        return self.videos[video].group or f"video:{video}"
+    def group_of(self, view: str) -> str:
+        """Return the group of a view: as in the column `group`, or its video."""
+        row = self.videos[video_of(view)]
+        return row.group_of(view) or f"video:{row.video}"
 
     def video(self, name: str) -> tables.VideoRow:
-        """Return the row of a video.
+        """Return the row of a video, or of a view's video.
 
         Raises
         ------
         CrispError
             If the table has no such video.
         """
-        if name not in self.videos:
+        if video_of(name) not in self.videos:
             raise fail(
                 self.videos_table,
                 f"no video {name!r}",
@@ -179,7 +195,24 @@ class Study:
                 name,
                 "check the spelling",
             )
-        return self.videos[name]
+        return self.videos[video_of(name)]
+
+    def region(self, view: str) -> Box:
+        """Return the box of a view: the whole picture, or its region.
+
+        Raises
+        ------
+        CrispError
+            If its video is not in the table, or has no such region.
+        """
+        row, name = self.video(view), region_of(view)
+        if not name:
+            return WHOLE
+        if name not in row.boxes:
+            expected = f"one of {', '.join(row.boxes)}" if row.boxes else "no name, for the whole picture"
+            where = f"{self.videos_table}, video {row.video}"
+            raise fail(where, f"no region {name!r}", expected, name, "check the spelling")
+        return row.boxes[name]
 
     def split(self, name: str) -> str:
         """Return the name of a split.
@@ -195,8 +228,8 @@ class Study:
         return name
 
     def source(self, video: str) -> Path:
-        """Return the path of a raw video."""
-        return existing(self.data / self.videos[video].path)
+        """Return the path of a raw video, given its id or a view of it."""
+        return existing(self.data / self.video(video).path)
 
     @cached_property
     def takes_pose(self) -> bool:
@@ -233,12 +266,13 @@ class Study:
         inside = existing(self.data / row.path)
         return inside if inside.exists() else beside
 
-    def stage_file(self, video: str, stage: str, method: str = "") -> Path:
-        """Return the path of a stage file.
+    def stage_file(self, view: str, stage: str, method: str = "") -> Path:
+        """Return the path of a stage file: of the view for ROI and poses, of its video for frames and flow.
 
         Parameters
         ----------
-        video : str
+        view : str
+            A video, or one of its regions.
         stage : str
             ``frames``, ``pose``, ``flow`` or ``roi``.
         method : str
@@ -248,11 +282,13 @@ class Study:
         -------
         Path
         """
-        return self.volumes / video / (f"{stage}/{method}.h5" if method else f"{stage}.h5")
+        region = view.removeprefix(video_of(view)) if stage in OF_REGIONS else ""
+        name = f"{stage}/{method}" if method else stage
+        return self.volumes / video_of(view) / f"{name}{region}.h5"
 
-    def quality_picture(self, video: str) -> Path:
-        """Return the path of a video's quality-control figure."""
-        return self.results / "videos" / f"{video}.png"
+    def quality_picture(self, view: str) -> Path:
+        """Return the path of a view's quality-control figure."""
+        return self.results / "videos" / f"{view}.png"
 
     def flow_parts(self, video: str, method: str) -> int:
         """Return the number of parts of a video's flow, each computed by its own job.
@@ -269,15 +305,15 @@ class Study:
         parts = row.frames / row.fps / self.scatter_seconds
         return max(1, math.ceil(min(parts, row.working_frames)))
 
-    def variant_files(self, variant: Variant, video: str) -> dict[str, Path]:
-        """Return the stage files of a video that a variant's streams need, by stage."""
-        files = {"roi": self.stage_file(video, "roi", variant.flow)}
+    def variant_files(self, variant: Variant, view: str) -> dict[str, Path]:
+        """Return the stage files of a view that a variant's streams need, by stage."""
+        files = {"roi": self.stage_file(view, "roi", variant.flow)}
         if "rgb" in variant.streams:
-            files["frames"] = self.stage_file(video, "frames")
+            files["frames"] = self.stage_file(view, "frames")
         if "flow" in variant.streams:
-            files["flow"] = self.stage_file(video, "flow", variant.flow)
+            files["flow"] = self.stage_file(view, "flow", variant.flow)
         if "pose" in variant.streams:
-            files["pose"] = self.stage_file(video, "pose")
+            files["pose"] = self.stage_file(view, "pose")
         return files
 
     def model_folder(self, variant: str, split: str, seed: int) -> Path:

@@ -42,8 +42,9 @@ def assign_groups(
     split: dict[str, str] = {}
     filled = dict.fromkeys(shares, 0.0)
     empty = set(shares)
-    for row in study.videos.values():
-        group, weight = study.group_of(row.video), max(1, row.working_frames)
+    views = [(view, row) for row in study.videos.values() for view in row.views]
+    for view, row in views:
+        group, weight = study.group_of(view), max(1, row.working_frames)
         if some is not None and group not in some:
             continue
         if group in split:

@@ -161,7 +161,7 @@ class IndexFile:
             "unlike": unlike and _known(DomainGap, unlike),
             "truth": None
             if truth is None
-            else tuple(Stroke(one["begin"], one["end"], one["label"]) for one in truth),
+            else tuple(Stroke(**{key: one[key] for key in Stroke._fields if key in one}) for one in truth),
         }
         return _known(cls, {**content, **parts})
 
@@ -182,7 +182,8 @@ def _as_json(part: Any, nulls: bool) -> Any:
         values = {each.name: getattr(part, each.name) for each in fields(part)}
         return {name: _as_json(value, nulls) for name, value in values.items() if nulls or value is not None}
     if isinstance(part, Stroke):
-        return part._asdict()
+        named = part._asdict()
+        return named if part.player else {name: named[name] for name in ("begin", "end", "label")}
     return [_as_json(each, nulls) for each in part] if isinstance(part, tuple) else part
 
 

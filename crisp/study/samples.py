@@ -18,18 +18,19 @@ from crisp.core.unreadable import remade
 from crisp.study.annotations import Stroke, read_annotation
 from crisp.study.config import Study
 from crisp.study.groups import kept_apart
+from crisp.study.players import unknown_player, view_of
 from crisp.study.tables import SPLITS, Annotation, write_rows
 
 UNKNOWN = "Unknown"  # label of a sample whose class is not annotated
-# Strokes, (begin, end, label), by their file's path in ``annotations.tsv``.
+# Strokes, (begin, end, label) or with their player, by their file's path in ``annotations.tsv``.
 Labels = Mapping[str, Sequence[Any]]
 
 
 class Sample(NamedTuple):
-    """A row of ``strokes.tsv``: frames ``[begin, end)`` of a video, after its `frame_step`.
+    """A row of ``strokes.tsv``: frames ``[begin, end)`` of a view, after the `frame_step` of its video.
 
-    `kind` is ``stroke`` or ``negative``, `sample` a unique id, `given` the split in
-    ``annotations.tsv`` (or empty).
+    `video` is the id of the view (`crisp.core.views`), `kind` ``stroke`` or ``negative``, `sample` a unique
+    id, `given` the split in ``annotations.tsv`` (or empty).
     """
 
     video: str
@@ -66,7 +67,10 @@ def write_samples(path: str | Path, samples: Iterable[Sample]) -> None:
 
 def labels(study: Study) -> Labels:
     """Return the current strokes of every annotation file."""
-    return {row.path: read_annotation(study.annotation_file(row)) for row in study.annotations}
+    return {
+        row.path: [stroke.row for stroke in read_annotation(study.annotation_file(row))]
+        for row in study.annotations
+    }
 
 
 def read_labels(path: str | Path) -> Labels:
@@ -82,15 +86,15 @@ def read_labels(path: str | Path) -> Labels:
     found = (
         (f"$[{name!r}][{number}]", "empty or negative interval")
         for name, strokes in snapshot.items()
-        for number, (begin, end, _) in enumerate(strokes)
+        for number, (begin, end, *_) in enumerate(strokes)
         if begin >= end
     )
     json_file.refuse(path, found, remedy)
     return snapshot
 
 
-def labels_digest(parsed: Iterable[tuple[Annotation, object]]) -> str:
-    """Return a digest that changes only with a label, bound or split of a used video.
+def labels_digest(parsed: Iterable[tuple[Annotation, list[Stroke] | str]]) -> str:
+    """Return a digest that changes only with a label, bound, player or split of a used video.
 
     White space, comments and file dates are ignored.
 
@@ -103,7 +107,12 @@ def labels_digest(parsed: Iterable[tuple[Annotation, object]]) -> str:
     -------
     str
     """
-    return digest([(row.video, row.task, row.split, found) for row, found in parsed])
+    return digest([(row.video, row.task, row.split, content(found)) for row, found in parsed])
+
+
+def content(parsed: list[Stroke] | str) -> list[list[int | str]] | str:
+    """Return what digests hold of parsed strokes, or of the error message for a bad file."""
+    return parsed if isinstance(parsed, str) else [stroke.row for stroke in parsed]
 
 
 def parsed_labels(study: Study) -> list[tuple[Annotation, list[Stroke] | str]]:
@@ -111,15 +120,16 @@ def parsed_labels(study: Study) -> list[tuple[Annotation, list[Stroke] | str]]:
     return [(row, _parsed(study, row)) for row in study.annotations]
 
 
-def annotated(study: Study, video: str, label_snapshot: Labels | None = None) -> list[Stroke]:
-    """Return the annotated strokes of a video for all tasks, in frames of the volume and time order.
+def annotated(study: Study, view: str, label_snapshot: Labels | None = None) -> list[Stroke]:
+    """Return the annotated strokes of a view for all tasks, in frames of the volume and time order.
 
     An interval annotated in several rows appears once, with its class if any row has one.
 
     Parameters
     ----------
     study : Study
-    video : str
+    view : str
+        A video, or one of its regions.
     label_snapshot : dict
         Snapshot of strokes to use instead of the files (see `labels`).
 
@@ -132,18 +142,31 @@ def annotated(study: Study, video: str, label_snapshot: Labels | None = None) ->
     CrispError
         If an annotation file is invalid.
     """
-    step = study.videos[video].frame_step
-    found: dict[tuple[int, int], str] = {}
+    video = study.video(view)
+    found: dict[tuple[int, int], Stroke] = {}
     for row in study.annotations:
-        if row.video != video:
+        if row.video != video.video:
             continue
-        given = (label_snapshot or {}).get(row.path)
-        for stroke in (
-            read_annotation(study.annotation_file(row)) if given is None else map(Stroke._make, given)
-        ):
-            interval = working_interval(stroke.begin, stroke.end, step)
-            found[interval] = stroke.label or found.get(interval, "")
-    return sorted(Stroke(begin, end, label) for (begin, end), label in found.items())
+        for stroke in strokes_of(study, row, label_snapshot or {}):
+            if view_of(stroke, video) != view:
+                continue
+            interval = working_interval(stroke.begin, stroke.end, video.frame_step)
+            known = found.get(interval, Stroke(*interval))
+            found[interval] = Stroke(*interval, stroke.label or known.label, stroke.player or known.player)
+    return sorted(found.values())
+
+
+def strokes_of(study: Study, row: Annotation, label_snapshot: Labels) -> list[Stroke]:
+    """Return the strokes of an annotation row, from a snapshot if it has them.
+
+    Raises
+    ------
+    CrispError
+        If its file is read and invalid.
+    """
+    if row.path not in label_snapshot:
+        return read_annotation(study.annotation_file(row))
+    return [Stroke(*given) for given in label_snapshot[row.path]]
 
 
 def _parsed(study: Study, row: Annotation) -> list[Stroke] | str:
@@ -163,7 +186,7 @@ def collect_samples(
     ----------
     study : Study
     frames : dict
-        Number of working frames of each used video (as decoded).
+        Number of working frames of each view (as decoded).
     label_snapshot : dict
         Snapshot of strokes to use instead of the files (see `labels`).
 
@@ -185,44 +208,47 @@ def collect_samples(
     samples: list[Sample] = []
     faults: list[Fault] = []
     share = _Share(study)
-    for video, rows in _by_video(study).items():
-        strokes, busy = _video_strokes(study, video, rows, frames[video], label_snapshot or {}, faults)
+    for name, rows in _by_view(study).items():
+        strokes, busy = _view_strokes(study, name, rows, frames[name], label_snapshot or {}, faults)
         samples += strokes
         own = [row for row in rows if row.task == study.task]
         given = next((row.split for row in own), None)
         if own and not strokes and all(map(study.is_unannotated, own)):
-            samples += _proposals(study, video, frames[video])
+            samples += _proposals(study, name, frames[name])
         elif study.negative_class and study.negative_share and given is not None:
-            blocks = _negatives(study, video, frames[video], busy, strokes, given)
+            blocks = _negatives(study, name, frames[name], busy, strokes, given)
             samples += share.take(strokes, blocks)
     if faults:
         raise CrispError(*faults)
-    order = {video: position for position, video in enumerate(study.videos)}
+    order = {name: position for position, name in enumerate(study.views)}
     return sorted(samples, key=lambda sample: (order[sample.video], sample.begin, sample.end))
 
 
-def _by_video(study: Study) -> dict[str, list[Annotation]]:
+def _by_view(study: Study) -> dict[str, list[Annotation]]:
     rows: dict[str, list[Annotation]] = {video: [] for video in study.used}
     for row in study.annotations:
         rows[row.video].append(row)
-    return rows
+    return {name: rows[video.video] for name, video in study.views.items()}
 
 
-def _video_strokes(
-    study: Study, video: str, rows: list[Annotation], count: int, snapshot: Labels, faults: list[Fault]
+def _view_strokes(
+    study: Study, name: str, rows: list[Annotation], count: int, snapshot: Labels, faults: list[Fault]
 ) -> tuple[list[Sample], list[tuple[int, int]]]:
-    """Return the samples of a video's rows of the task, and every annotated interval of any row."""
-    step = study.videos[video].frame_step
+    """Return the samples of a view's rows of the task, and every annotated interval of any row."""
+    video = study.video(name)
+    step = video.frame_step
     strokes: dict[str, Sample] = {}
     busy = []
     for row in rows:
-        path = study.annotation_file(row)
-        for stroke in (
-            map(Stroke._make, snapshot[row.path]) if row.path in snapshot else read_annotation(path)
-        ):
+        for stroke in strokes_of(study, row, snapshot):
+            where = f"{study.annotation_file(row)}, action begin={stroke.begin} end={stroke.end}"
+            placed = view_of(stroke, video)
+            if placed is None and name == video.views[0]:  # once a video
+                faults.append(unknown_player(where, stroke.player, video))
+            if placed != name:
+                continue
             begin, end = working_interval(stroke.begin, stroke.end, step)
             busy.append((begin, end))
-            where = f"{path}, action begin={stroke.begin} end={stroke.end}"
             if end > count:
                 faults.append(
                     Fault(
@@ -235,7 +261,7 @@ def _video_strokes(
                 )
             if row.task != study.task:
                 continue
-            sample = f"{video}:{begin}-{end}"
+            sample = f"{name}:{begin}-{end}"
             if sample in strokes:
                 among = f" among the frames that frame_step {step} keeps" if step > 1 else ""
                 faults.append(
@@ -247,7 +273,7 @@ def _video_strokes(
                     )
                 )
             kind = "negative" if stroke.label == study.negative_class else "stroke"
-            strokes[sample] = Sample(video, begin, end, study.class_of(stroke), kind, sample, row.split)
+            strokes[sample] = Sample(name, begin, end, study.class_of(stroke), kind, sample, row.split)
     return list(strokes.values()), sorted(busy)
 
 
@@ -276,7 +302,7 @@ def working_interval(begin: int, end: int, step: int) -> tuple[int, int]:
 def _negatives(
     study: Study, video: str, count: int, busy: list[tuple[int, int]], strokes: list[Sample], given: str
 ) -> list[Sample]:
-    """Cut the gaps of a video into negative blocks, in the seeded order of selection.
+    """Cut the gaps of a view into negative blocks, in the seeded order of selection.
 
     `given` is the split of the blocks of a video annotated as empty.
     """
@@ -292,7 +318,7 @@ def _negatives(
 
 def _proposals(study: Study, video: str, count: int) -> list[Sample]:
     """Cut a test video into consecutive blocks of unknown class, as the campaign's baseline does."""
-    length = min(count, max(1, math.floor(study.detection.block * study.videos[video].working_fps + 0.5)))
+    length = min(count, max(1, math.floor(study.detection.block * study.video(video).working_fps + 0.5)))
     return [
         Sample(video, begin, begin + length, UNKNOWN, "stroke", f"{video}:{begin}-{begin + length}", "test")
         for begin in range(0, count - length + 1, length)
@@ -338,7 +364,7 @@ class _Share:
 
 def negative_length(study: Study, video: str) -> int:
     """Return the working frames of a negative of a video."""
-    return max(1, math.floor(study.negative_seconds * study.videos[video].working_fps + 0.5))
+    return max(1, math.floor(study.negative_seconds * study.video(video).working_fps + 0.5))
 
 
 def gaps(busy: list[tuple[int, int]], count: int) -> list[tuple[int, int]]:

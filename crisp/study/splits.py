@@ -345,6 +345,10 @@ def _assignment(cells: dict[str, str]) -> tuple[str, str]:
 
 def split_digest(study: Study) -> str:
     """Return a digest of all inputs of a split except the samples."""
-    groups = [[row.video, row.group, row.working_frames, row.use] for row in study.videos.values()]
+    groups = [
+        [view, row.group_of(view), row.working_frames, row.use]
+        for row in study.videos.values()
+        for view in row.views
+    ]
     how = [study.split_method, study.split_folds, study.split_seed, study.split_shares]
     return digest([*how, study.classes, groups])

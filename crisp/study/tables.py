@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from crisp.core import names
+from crisp.core import names, views
 from crisp.core.cells import guarded, plain
 from crisp.core.errors import CrispError, Fault, fail
 from crisp.core.files import replacing
@@ -25,7 +25,13 @@ TASKS = ("classification", "detection")
 SPLITS = ("train", "validation", "test")
 LARGEST = {"size": 2**63, "frames": MOST_FRAMES, "frame_step": MOST_FRAMES}  # of the numeric columns
 
-OPTIONAL = ("frame_step", "timing", "picture", "capture_fps")  # columns written only if a video needs them
+OPTIONAL = (
+    "frame_step",
+    "timing",
+    "picture",
+    "capture_fps",
+    "regions",
+)  # columns written only if a video needs them
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,8 @@ class VideoRow:
     fps : float
         Nominal frame rate of the file, frames per second.
     group : str
-        Source video or player; empty: the video is its own group.
+        Source video or player; empty: the video is its own group. With regions also one for each of them,
+        such as ``left=Anna; right=Ben``.
     use : bool
         False excludes the video.
     note : str
@@ -60,6 +67,9 @@ class VideoRow:
         Changes to the decoded pictures, separated by ``; ``, as found by the scan.
     capture_fps : float
         Rate at which slow motion or a raw stream was recorded, frames per second; 0: `fps`.
+    regions : str
+        Named boxes of the picture, one for each player, in the form of `crisp.core.views.parse_regions`;
+        empty: the whole picture.
     """
 
     video: str
@@ -75,6 +85,23 @@ class VideoRow:
     timing: str = ""
     picture: str = ""
     capture_fps: float = 0.0
+    regions: str = ""
+
+    @property
+    def boxes(self) -> dict[str, views.Box]:
+        """Return the regions by name; none if the whole picture is used."""
+        return views.parse_regions(self.regions)
+
+    @property
+    def views(self) -> list[str]:
+        """Return the ids of what samples are cut from: the video, or each of its regions."""
+        return [views.view(self.video, region) for region in self.boxes] or [self.video]
+
+    def group_of(self, view: str) -> str:
+        """Return the group of a view: its player's or video's name; empty if none is given."""
+        if not self.regions:
+            return self.group
+        return views.parse_groups(self.group, self.boxes)[views.region_of(view)]
 
     @property
     def recorded_fps(self) -> float:
@@ -167,7 +194,19 @@ def _video(row: dict[str, str]) -> VideoRow:
         timing=row.get("timing", ""),
         picture=row.get("picture", ""),
         capture_fps=_rate(row, "capture_fps"),
+        regions=_regions(row),
     )
+
+
+def _regions(row: dict[str, str]) -> str:
+    try:
+        regions = views.parse_regions(row.get("regions", ""))
+        if regions:
+            views.parse_groups(row["group"], regions)
+    except ValueError as error:
+        expected, found, remedy = error.args
+        raise ValueError(f"regions: {expected}", found, remedy) from None
+    return views.format_regions(regions)
 
 
 def _number(row: dict[str, str], column: str, least: int) -> int:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crisp.core.errors import CrispError, Fault
+from crisp.core.views import video_of
 from crisp.core.words import counted
 from crisp.study import training_samples
 from crisp.study.config import Study
@@ -160,7 +161,7 @@ class _Left:
 
     def __init__(self, study: Study, everything: bool, label_snapshot: Labels | None = None) -> None:
         self.study, self.everything = study, everything
-        self.videos = {("frames", ""): self._videos("frames", "", set())}
+        self.videos = {("frames", ""): self._videos("frames", "", set())}  # views from the stage roi on
         for method in study.flow_methods:
             before = self.videos["frames", ""]
             for stage in ("flow", "roi"):
@@ -175,13 +176,19 @@ class _Left:
         for split in study.split_names:
             self.splits[split] = self.strokes or self.file(study.results / "splits" / f"{split}.tsv")
             tables = [training_samples.path(study, split, part) for part in training_samples.TRAINING]
-            self.training[split] = not frames.isdisjoint(self._trained_on(split)) or any(
+            self.training[split] = not frames.isdisjoint(map(video_of, self._trained_on(split))) or any(
                 map(self.file, tables)
             )
 
     def _videos(self, stage: str, method: str, before: set[str]) -> set[str]:
-        used = self.study.used
-        return {v for v in used if v in before or self.file(self.study.stage_file(v, stage, method))}
+        study = self.study
+        wanted = study.used if stage in ("frames", "flow") else study.views
+        return {
+            name
+            for name in wanted
+            if not before.isdisjoint((name, video_of(name)))
+            or self.file(study.stage_file(name, stage, method))
+        }
 
     def file(self, path: Path) -> bool:
         return self.everything or not path.exists()
@@ -196,25 +203,25 @@ class _Left:
         return self.training[split] or self._streams(variant, self._trained_on(split)) or self.file(path)
 
     def evaluate(self, variant: Variant, split: str, seed: int) -> bool:
-        videos = self.samples.videos(split, "test")
-        return self._predict(variant, split, seed, "metrics.json", videos)
+        views = self.samples.views(split, "test")
+        return self._predict(variant, split, seed, "metrics.json", views)
 
     def detect(self, variant: Variant, split: str, seed: int) -> bool:
-        videos = [row.video for row in self.study.detection_rows]
-        return bool(videos) and self._predict(variant, split, seed, "detection.json", videos)
+        views = self.study.detection_views
+        return bool(views) and self._predict(variant, split, seed, "detection.json", views)
 
-    def _predict(self, variant: Variant, split: str, seed: int, name: str, videos: list[str]) -> bool:
+    def _predict(self, variant: Variant, split: str, seed: int, name: str, views: list[str]) -> bool:
         path = self.study.model_folder(variant.name, split, seed) / name
         trained = self.train(variant, split, seed)
-        return trained or self.splits[split] or self._streams(variant, videos) or self.file(path)
+        return trained or self.splits[split] or self._streams(variant, views) or self.file(path)
 
-    def _streams(self, variant: Variant, videos: Iterable[str]) -> bool:
-        """Return whether a stage file that a variant needs is still missing for some videos."""
+    def _streams(self, variant: Variant, views: Iterable[str]) -> bool:
+        """Return whether a stage file that a variant needs is still missing for some views."""
         pose = self.videos["pose", ""] if "pose" in variant.streams else set()
-        return not (self.videos["roi", variant.flow] | pose).isdisjoint(videos)
+        return not (self.videos["roi", variant.flow] | pose).isdisjoint(views)
 
     def _trained_on(self, split: str) -> list[str]:
-        return self.samples.videos(split, *training_samples.TRAINING)
+        return self.samples.views(split, *training_samples.TRAINING)
 
 
 def _preparation(study: Study, left: _Left) -> list[CostRow]:
@@ -222,7 +229,7 @@ def _preparation(study: Study, left: _Left) -> list[CostRow]:
     pixels = study.width * height / (WIDTH * HEIGHT)
 
     def row(stage: str, method: str, seconds: float) -> CostRow:
-        videos = [study.used[video] for video in left.videos[stage, method]]
+        videos = [study.video(name) for name in left.videos[stage, method]]
         frames = sum(video.working_frames for video in videos)
         if stage == "flow" and method == "deepflow" and study.flow_backend == "opencv":
             seconds = OPENCV
@@ -287,10 +294,9 @@ def _detections(study: Study, left: _Left, variant: Variant) -> int:
 
 def _strides(study: Study) -> float:
     """Return the number of windows that detection slides over the untrimmed videos."""
-    videos = {row.video: study.used[row.video] for row in study.detection_rows}
     return sum(
         video.working_frames / max(1, math.floor(study.detection.stride * video.working_fps + 0.5))
-        for video in videos.values()
+        for video in map(study.video, study.detection_views)
     )
 
 

@@ -5,13 +5,14 @@ The Snakefile loads this at every start: import no slow library.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from snakemake.io import ancient
 
 from crisp.core import names
 from crisp.core.errors import CrispError
+from crisp.core.views import video_of
 from crisp.study import training_samples
 from crisp.study.checks import pose_sources
 from crisp.study.config import Study
@@ -46,12 +47,12 @@ class RuleInputs:
         self.study, self.labels, self.resources = study, labels, resources
         self.results = study.results.as_posix()
 
-    def stage_file(self, video: str, stage: str, method: str = "") -> str:
-        """Return the path of a video's stage file.
+    def stage_file(self, view: str, stage: str, method: str = "") -> str:
+        """Return the path of a view's stage file.
 
         Parameters
         ----------
-        video : str
+        view : str
         stage : str
         method : str
             Flow method, for the stages ``flow`` and ``roi``.
@@ -60,25 +61,23 @@ class RuleInputs:
         -------
         str
         """
-        return self.study.stage_file(video, stage, method).as_posix()
+        return self.study.stage_file(view, stage, method).as_posix()
 
-    def stage_files(self, stage: str, method: str = "", videos: Iterable[str] | None = None) -> list[str]:
-        """Return the paths of a stage's files.
+    def stage_files(self, stage: str, method: str, views: Iterable[str]) -> list[str]:
+        """Return the paths of a stage's files, each once.
 
         Parameters
         ----------
         stage : str
         method : str
             Flow method, for the stages ``flow`` and ``roi``.
-        videos : iterable of str, optional
-            All used videos if not given.
+        views : iterable of str
 
         Returns
         -------
         list of str
         """
-        wanted = self.study.used if videos is None else videos
-        return [self.stage_file(video, stage, method) for video in wanted]
+        return list(dict.fromkeys(self.stage_file(view, stage, method) for view in views))
 
     def all_stage_files(self, _: Wildcards) -> list[str]:
         """Return what `all` needs: the ROI files, which depend on all others, deleted others, and poses.
@@ -86,19 +85,19 @@ class RuleInputs:
         Listing every file would be equivalent, but make the graph of a large study a tenth larger.
         """
         wanted = []
-        for video in self.study.used:
+        for view, row in self.study.views.items():
             for method in self.study.flow_methods:
-                roi = self.stage_file(video, "roi", method)
+                roi = self.stage_file(view, "roi", method)
                 wanted.append(roi)
                 if Path(roi).exists():
                     others = (
-                        self.stage_file(video, "frames"),
-                        self.stage_file(video, "flow", method),
-                        (self.study.volumes / video / f"{video}.h5").as_posix(),
+                        self.stage_file(view, "frames"),
+                        self.stage_file(view, "flow", method),
+                        (self.study.volumes / row.video / f"{row.video}.h5").as_posix(),
                     )
                     wanted += [path for path in others if not Path(path).exists()]
             if self.study.takes_pose:
-                wanted.append(self.stage_file(video, "pose"))
+                wanted.append(self.stage_file(view, "pose"))
         return list(dict.fromkeys(wanted))
 
     def raw_video(self, wildcards: Wildcards) -> list[str]:
@@ -121,37 +120,35 @@ class RuleInputs:
 
     def volume(self, wildcards: Wildcards) -> list[str]:
         """Return the stage files that a volume links."""
-        video, methods = wildcards.video, self.study.flow_methods
-        return [
-            self.stage_file(video, "frames"),
-            *(self.stage_file(video, stage, method) for stage in ("flow", "roi") for method in methods),
-            *([self.stage_file(video, "pose")] if self.study.takes_pose else []),
-        ]
+        views = self.study.used[wildcards.video].views
+        methods = [(stage, method) for stage in ("flow", "roi") for method in self.study.flow_methods]
+        stages = [("frames", ""), *methods, *([("pose", "")] if self.study.takes_pose else [])]
+        return [path for stage in stages for path in self.stage_files(*stage, views)]
 
-    def annotation_files(self, videos: Iterable[str] | None = None) -> list[str]:
-        """Return the existing annotation files of videos; all by default. Parameters digest their content."""
-        wanted = set(self.study.used if videos is None else videos)
+    def annotation_files(self, views: Iterable[str] | None = None) -> list[str]:
+        """Return the existing annotation files of views; all by default. Parameters digest their content."""
+        wanted = set(self.study.used if views is None else map(video_of, views))
         rows = [row for row in self.study.annotations if row.video in wanted]
         return existing(dict.fromkeys(map(self.study.annotation_file, rows)))
 
-    def training_videos(self, wildcards: Wildcards) -> list[str]:
-        """Return the videos with a training or validation sample of a split."""
-        return self.labels.split_samples.videos(wildcards.split, *training_samples.TRAINING)
+    def training_views(self, wildcards: Wildcards) -> list[str]:
+        """Return the views with a training or validation sample of a split."""
+        return self.labels.split_samples.views(wildcards.split, *training_samples.TRAINING)
 
     def training_frames(self, wildcards: Wildcards) -> list[str]:
         """Return the frames of a split's training videos."""
-        return self.stage_files("frames", "", self.training_videos(wildcards))
+        return self.stage_files("frames", "", self.training_views(wildcards))
 
     def training_roi(self, wildcards: Wildcards) -> list[str]:
         """Return the ROI of a split's training and validation videos.
 
         The normalisation uses only training samples; the training depends on validation videos through it.
         """
-        return self.stage_files("roi", wildcards.method, self.training_videos(wildcards))
+        return self.stage_files("roi", wildcards.method, self.training_views(wildcards))
 
     def training_annotations(self, wildcards: Wildcards) -> list[str]:
         """Return the annotation files of a split's training videos."""
-        return self.annotation_files(self.training_videos(wildcards))
+        return self.annotation_files(self.training_views(wildcards))
 
     def training(self, wildcards: Wildcards) -> list[str]:
         """Return samples, normalisation, and the stage files that the normalisation does not imply.
@@ -159,32 +156,32 @@ class RuleInputs:
         An edge from every video to every training would be most of a large study's graph.
         """
         variant, split = self.study.variant(wildcards.variant), wildcards.split
-        videos = self.training_videos(wildcards)
+        views = self.training_views(wildcards)
         parts = training_samples.TRAINING
         tables = [training_samples.path(self.study, split, part).as_posix() for part in parts]
         fitted = self._normalisation(variant, split)
         given = [variant.init_from, variant.weights if variant.weights != KINETICS else ""]
         origin = [path for path in given if path and names.plain(path)]
-        roi = [] if fitted else self.stage_files("roi", variant.flow, videos)
-        return tables + fitted + roi + self._pose(variant, videos) + origin
+        roi = [] if fitted else self.stage_files("roi", variant.flow, views)
+        return tables + fitted + roi + self._pose(variant, views) + origin
 
     def evaluation(self, wildcards: Wildcards) -> list[str]:
         """Return samples, normalisation, and the stage files of a split's test videos."""
-        return self._prediction(wildcards, self.labels.split_samples.videos(wildcards.split, "test"))
+        return self._prediction(wildcards, self.labels.split_samples.views(wildcards.split, "test"))
 
     def detection(self, wildcards: Wildcards) -> list[str]:
         """Return samples, normalisation, and the stage files of the videos to find strokes in."""
-        return self._prediction(wildcards, dict.fromkeys(row.video for row in self.study.detection_rows))
+        return self._prediction(wildcards, self.study.detection_views)
 
-    def _prediction(self, wildcards: Wildcards, videos: Iterable[str]) -> list[str]:
+    def _prediction(self, wildcards: Wildcards, views: Sequence[str]) -> list[str]:
         variant, split = self.study.variant(wildcards.variant), wildcards.split
         tables = [f"{self.results}/strokes.tsv", f"{self.results}/splits/{split}.tsv"]
-        roi = self.stage_files("roi", variant.flow, videos)
-        return tables + self._normalisation(variant, split) + roi + self._pose(variant, videos)
+        roi = self.stage_files("roi", variant.flow, views)
+        return tables + self._normalisation(variant, split) + roi + self._pose(variant, views)
 
     def _normalisation(self, variant: Variant, split: str) -> list[str]:
         takes_flow = "flow" in variant.streams
         return [self.study.normalisation_file(variant, split).as_posix()] if takes_flow else []
 
-    def _pose(self, variant: Variant, videos: Iterable[str]) -> list[str]:
-        return self.stage_files("pose", "", videos) if "pose" in variant.streams else []
+    def _pose(self, variant: Variant, views: Iterable[str]) -> list[str]:
+        return self.stage_files("pose", "", views) if "pose" in variant.streams else []

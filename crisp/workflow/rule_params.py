@@ -80,6 +80,18 @@ class RuleParams:
             found = [] if names.plain(path) else [shlex.quote(str(path))]
         return " ".join([*[f"--fps {capture_fps:.6g}"] * (capture_fps > 0), *found])
 
+    def region(self, wildcards: Wildcards) -> str:
+        """Return the option of the ROI command for the region of a player; empty for the whole picture.
+
+        Raises
+        ------
+        CrispError
+            If the video has no such region, as a file that was asked for by name.
+        """
+        if not wildcards.region:
+            return ""
+        return f"--region {self.study.region(wildcards.video + wildcards.region)}"
+
     def poses(self, wildcards: Wildcards) -> str:
         """Return the digest of a video's pose file: its content decides, not its date."""
         return pose_sources.fingerprint(self.study, wildcards.video, self._seen_poses)

@@ -21,6 +21,7 @@ class Wildcards(Protocol):
     """The wildcards of a job, as attributes and as a dictionary."""
 
     video: str
+    region: str
     method: str
     variant: str
     split: str
@@ -128,6 +129,5 @@ class RuleResources:
 
     def detection_minutes(self, _wildcards: Wildcards, _: int) -> int:
         """Return an hour, plus 50 ms per frame of the videos to process."""
-        videos = {row.video for row in self.study.detection_rows}
-        frames = sum(self.study.used[video].working_frames for video in videos)
+        frames = sum(self.study.video(view).working_frames for view in self.study.detection_views)
         return 60 + int(SECONDS_ON_GPU * frames / 60)

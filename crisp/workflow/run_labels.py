@@ -37,7 +37,7 @@ class RunLabels:
         """Return a digest of the strokes of each annotated video."""
         found = defaultdict(list)
         for row, parsed in self.parsed:
-            found[row.video].append(parsed)
+            found[row.video].append(samples.content(parsed))
         return {video: digest(parsed) for video, parsed in found.items()}
 
     @cached_property

@@ -30,12 +30,12 @@ class SplitSamples:
     def __init__(self, study: Study, label_snapshot: Labels | None = None) -> None:
         self.study, self.label_snapshot = study, label_snapshot
         self._parts: dict[str, dict[str, list[Sample]]] = {}
-        self._videos: dict[tuple[str, ...], list[str]] = {}  # requested by every job of a split
+        self._views: dict[tuple[str, ...], list[str]] = {}  # requested by every job of a split
 
     @cached_property
     def samples(self) -> list[Sample]:
         """Return all samples of the study."""
-        counts = {video: row.working_frames for video, row in self.study.used.items()}
+        counts = {view: row.working_frames for view, row in self.study.views.items()}
         return collect_samples(self.study, counts, self.label_snapshot)
 
     def parts(self, split: str) -> dict[str, list[Sample]]:
@@ -55,24 +55,24 @@ class SplitSamples:
             self._parts[split] = parts
         return self._parts[split]
 
-    def videos(self, split: str, *parts: str) -> list[str]:
-        """List the videos with a sample in some parts of a split; all used videos if these are unknown.
+    def views(self, split: str, *parts: str) -> list[str]:
+        """List the views with a sample in some parts of a split; all used ones if these are unknown.
 
-        They are unknown if single samples are drawn from all videos (``stratified``), or if labels are
+        They are unknown if single samples are drawn from all of them (``stratified``), or if labels are
         invalid: the check of the study reports these before the first job.
         """
-        if (split, *parts) not in self._videos:
-            self._videos[split, *parts] = self._found(split, parts)
-        return self._videos[split, *parts]
+        if (split, *parts) not in self._views:
+            self._views[split, *parts] = self._found(split, parts)
+        return self._views[split, *parts]
 
     def _found(self, split: str, parts: tuple[str, ...]) -> list[str]:
         if self.study.split_method == "stratified":
-            return list(self.study.used)
+            return list(self.study.views)
         try:
             found = {sample.video for part in parts for sample in self.parts(split)[part]}
         except CrispError:
-            return list(self.study.used)
-        return [video for video in self.study.used if video in found]
+            return list(self.study.views)
+        return [view for view in self.study.views if view in found]
 
     def training_digest(self, split: str) -> str:
         """Return a digest of the training and validation samples of a split."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from crisp.core import names, unicode_forms
+from crisp.core import names, unicode_forms, views
 from crisp.core.errors import CrispError
 from crisp.study import load
 from crisp.workflow import run_record
@@ -56,6 +56,7 @@ TRAININGS = {
 wildcard_constraints:
     video=names.PATTERNS["video"],
     method=names.PATTERNS["method"],
+    region=f"({views.REGION})?",  # of a player; empty for the whole picture
     variant=names.PATTERNS["variant"],
     split=names.PATTERNS["split"],
     kind=names.PATTERNS["kind"],

@@ -2,14 +2,14 @@
 rule pose:
     input:
         frames=f"{VOLUMES}/{{video}}/frames.h5",
-        roi=f"{VOLUMES}/{{video}}/roi/{STUDY.flow_methods[0]}.h5",
+        roi=f"{VOLUMES}/{{video}}/roi/{STUDY.flow_methods[0]}{{region}}.h5",
         source=INPUTS.pose_source,
     output:
-        f"{VOLUMES}/{{video}}/pose.h5",
+        f"{VOLUMES}/{{video}}/pose{{region}}.h5",
     log:
-        f"{LOGS}/pose/{{video}}.log",
+        f"{LOGS}/pose/{{video}}{{region}}.log",
     benchmark:
-        f"{TIMES}/pose/{{video}}.tsv"
+        f"{TIMES}/pose/{{video}}{{region}}.tsv"
     retries: 0
     conda:
         "../../envs/crisp.yaml"

@@ -3,18 +3,18 @@ rule quality:
     input:
         frames=f"{VOLUMES}/{{video}}/frames.h5",
         flow=f"{VOLUMES}/{{video}}/flow/{STUDY.flow_methods[0]}.h5",
-        roi=f"{VOLUMES}/{{video}}/roi/{STUDY.flow_methods[0]}.h5",
+        roi=f"{VOLUMES}/{{video}}/roi/{STUDY.flow_methods[0]}{{region}}.h5",
     output:
         report(
-            f"{RESULTS}/videos/{{video}}.png",
+            f"{RESULTS}/videos/{{video}}{{region}}.png",
             caption="../report/quality.rst",
             category="Videos",
-            labels={"video": "{video}"},
+            labels={"video": "{video}{region}"},
         ),
     log:
-        f"{LOGS}/quality/{{video}}.log",
+        f"{LOGS}/quality/{{video}}{{region}}.log",
     benchmark:
-        f"{TIMES}/quality/{{video}}.tsv"
+        f"{TIMES}/quality/{{video}}{{region}}.tsv"
     conda:
         "../../envs/crisp.yaml"
     resources:
@@ -26,5 +26,5 @@ rule quality:
         labels=LABELS,
         version=PARAMS.quality,
     shell:
-        "crisp quality --study {params.study:q} --labels {params.labels:q} {wildcards.video}"
+        "crisp quality --study {params.study:q} --labels {params.labels:q} {wildcards.video}{wildcards.region}"
         " 2>&1 | tee {log:q}"

@@ -1,6 +1,6 @@
 rule strokes:
     input:
-        frames=INPUTS.stage_files("frames"),
+        frames=INPUTS.stage_files("frames", "", STUDY.used),
         annotations=lambda wildcards: INPUTS.annotation_files(),
     output:
         f"{RESULTS}/strokes.tsv",

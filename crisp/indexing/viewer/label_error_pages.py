@@ -16,6 +16,7 @@ from crisp import __version__
 from crisp.core.errors import fail
 from crisp.core.unreadable import made_by_workflow
 from crisp.core.versions import INDEX
+from crisp.core.views import video_of
 from crisp.indexing.viewer import make_viewer
 from crisp.preparation import frames
 from crisp.report import label_errors
@@ -30,6 +31,7 @@ from crisp.study.index_file import (
     IndexFile,
     write_index,
 )
+from crisp.study.players import view_of
 from crisp.study.samples import working_interval
 from crisp.study.tables import Annotation
 
@@ -72,8 +74,8 @@ def make_label_error_pages(study: Study, ranking: Ranking, folder: Path, study_f
     links: dict[str, str] = {}
     warnings: list[str] = []
     listed = {one.sample for one in ranking.suspects[: label_errors.MOST_ROWS]}
-    for video in dict.fromkeys(one.video for one in ranking.suspects if one.sample in listed):
-        of_video = [one for one in ranking.suspects if one.video == video]
+    for video in dict.fromkeys(video_of(one.video) for one in ranking.suspects if one.sample in listed):
+        of_video = [one for one in ranking.suspects if video_of(one.video) == video]
         for number, (row, suspects) in enumerate(_by_file(study, video, of_video).items(), start=1):
             if listed.isdisjoint(one.sample for one in suspects):
                 continue
@@ -103,16 +105,16 @@ def _check_folder(table: Path) -> None:
 
 def _by_file(study: Study, video: str, suspects: Sequence[Suspect]) -> dict[Annotation, list[Suspect]]:
     """Group the suspects of a video by annotation file; those in no file go to the first."""
-    step = study.videos[video].frame_step
+    of = study.videos[video]
     rows = [row for row in study.annotations if row.video == video and row.task == study.task]
     files: dict[Annotation, list[Suspect]] = {row: [] for row in rows}
     holders = {
-        working_interval(stroke.begin, stroke.end, step): row
+        (view_of(stroke, of), *working_interval(stroke.begin, stroke.end, of.frame_step)): row
         for row in rows
         for stroke in read_annotation(study.annotation_file(row))
     }
     for one in suspects if rows else ():  # there are none if the table has changed since
-        files[holders.get((one.begin, one.end), rows[0])].append(one)
+        files[holders.get((one.video, one.begin, one.end), rows[0])].append(one)
     return files
 
 

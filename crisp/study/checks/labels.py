@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
@@ -15,11 +17,13 @@ import h5py
 from crisp.core.errors import CrispError, Fault
 from crisp.core.unicode_forms import fold, spelt
 from crisp.core.unreadable import ERRORS
+from crisp.core.views import region_of
 from crisp.core.words import counted, few
 from crisp.study.annotations import Action, Stroke, is_unknown, read_actions
 from crisp.study.config import Study
 from crisp.study.overlaps import colliding
-from crisp.study.tables import Annotation
+from crisp.study.players import unknown_player, view_of
+from crisp.study.tables import Annotation, VideoRow
 
 MOST_ACTIONS = 20  # numbers in one message
 MOST_FILES = 5  # in one message
@@ -83,8 +87,14 @@ def check_labels(study: Study) -> Checked:
         if not actions and video not in unread and not all(map(study.is_unannotated, rows)):
             warnings.append(Fault(f"{study.annotations_table}, video {video}", "video has no stroke"))
         faults += _beyond(actions, *known[video])
-        for task in ("classification", "detection"):
-            of_task = _sound([one for one in actions if one.row.task == task])
+        views = _by_view(study.videos[video], actions)
+        faults += [
+            unknown_player(one.where, stroke.player, study.videos[video])
+            for one, stroke in views.pop(None, [])
+        ]
+        warnings += _players(study, video, actions, views)
+        for view, task in product(views, ("classification", "detection")):
+            of_task = [(one, stroke) for one, stroke in views[view] if one.row.task == task]
             faults += _twice(of_task)
             warnings += _overlaps(of_task)
     everything = [one for actions in placed.values() for one in actions]
@@ -139,6 +149,30 @@ def _read(study: Study, faults: list[Fault]) -> tuple[dict[str, list[Placed]], s
 def _sound(actions: list[Placed]) -> list[tuple[Placed, Stroke]]:
     """Return those whose bounds are an interval."""
     return [(one, stroke) for one in actions if (stroke := one.action.stroke)]
+
+
+def _by_view(video: VideoRow, actions: list[Placed]) -> dict[str | None, list[tuple[Placed, Stroke]]]:
+    """Group the strokes of a video by the view that they are in; None if there is no such region."""
+    views: dict[str | None, list[tuple[Placed, Stroke]]] = {view: [] for view in video.views}
+    for one, stroke in _sound(actions):
+        views.setdefault(view_of(stroke, video), []).append((one, stroke))
+    return views
+
+
+def _players(
+    study: Study, video: str, actions: list[Placed], views: Mapping[str | None, Sequence[object]]
+) -> list[Fault]:
+    """Report regions without strokes, and players of a video without regions."""
+    where = f"{study.annotations_table}, video {video}"
+    if study.videos[video].regions:
+        empty = [f"region {region_of(str(view))} has no stroke" for view, found in views.items() if not found]
+        return [Fault(where, what) for what in empty if len(empty) < len(views)]
+    named = sorted({one.action.player for one in actions if one.action.player})
+    if not named:
+        return []
+    what = f"strokes name players ({', '.join(named[:5])}), but the video has no regions"
+    remedy = "all are taken from the whole picture; give the video regions: crisp regions proposes some"
+    return [Fault(where, what, remedy=remedy)]
 
 
 def _by_file(placed: dict[str, list[Placed]]) -> list[list[Placed]]:

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from crisp.core.errors import CrispError, Fault
+from crisp.core.views import video_of
 from crisp.core.words import counted
 from crisp.study import splits
 from crisp.study.checks.labels import Checked
 from crisp.study.config import Study
+from crisp.study.players import view_of
 from crisp.study.samples import Sample, collect_samples, gaps, negative_length, working_interval
 from crisp.study.tables import SPLITS, Annotation
 
@@ -73,7 +75,7 @@ def _too_few_groups(study: Study, study_file: str | Path) -> list[Fault]:
     if study.split_names == ("main",) or study.split_method == "stratified":
         return []
     annotated = [row.video for row in study.annotations if row.task == study.task]
-    groups = len(set(map(study.group_of, annotated)))
+    groups = len({study.group_of(view) for video in annotated for view in study.videos[video].views})
     needed = (
         4 if study.split_folds == 2 else max(3, study.split_folds)
     )  # two halves, each with at least two groups
@@ -159,20 +161,22 @@ def _negatives_are_cut(study: Study, labels: Sequence[tuple[Annotation, str]]) -
 
 def _no_room_for_negatives(study: Study, study_file: str | Path, found: Checked) -> list[Fault]:
     """Report if no gap is long enough for a negative. A faulty stroke could only make gaps shorter."""
-    busy: dict[str, list[tuple[int, int]]] = {}
+    busy: dict[str, list[tuple[int, int]]] = {view: [] for view in study.views}
     for row in study.annotations:
-        step = study.videos[row.video].frame_step
-        intervals = [working_interval(one.begin, one.end, step) for one in found.strokes[row.path]]
-        busy[row.video] = busy.get(row.video, []) + intervals
+        video = study.videos[row.video]
+        for stroke in found.strokes[row.path]:
+            if view := view_of(stroke, video):
+                busy[view].append(working_interval(stroke.begin, stroke.end, video.frame_step))
     longest, of = 0.0, ""
-    for video in dict.fromkeys(row.video for row in study.annotations if row.task == study.task):
-        free = gaps(sorted(busy[video]), found.counts[video])
+    annotated = dict.fromkeys(row.video for row in study.annotations if row.task == study.task)
+    for view in (view for video in annotated for view in study.videos[video].views):
+        free = gaps(sorted(busy[view]), found.counts[video_of(view)])
         length = max((end - begin for begin, end in free), default=0)
-        if length >= negative_length(study, video):
+        if length >= negative_length(study, view):
             return []
-        fps = study.videos[video].working_fps
+        fps = study.video(view).working_fps
         if fps and length / fps > longest:
-            longest, of = length / fps, video
+            longest, of = length / fps, view
     drop = f"set negatives.share: 0 and remove {study.negative_class!r} from classes"
     return [
         Fault(
@@ -219,9 +223,9 @@ def _made(
 
 def _not_searched(study: Study, samples: list[Sample], split: dict[str, str]) -> set[str]:
     """Report untrimmed test videos that detection skips, as they or their groups are trained on."""
-    wanted = {row.video for row in study.detection_rows}
+    wanted = study.detection_views
     if not wanted:
-        return wanted
+        return set()
     trained = {
         study.group_of(sample.video)
         for sample in samples

@@ -117,11 +117,34 @@ def _look(study: Study, command: str, faults: list[Fault], warnings: list[Fault]
         source = video.Source(study.source(row.video), remedy=video.IN_STUDY)
         try:
             next(video.frames(source.path, source))
+            faults += _small_regions(study, row, source.width, source.height)
             if missing := _unrecorded(row, source):
                 by_header = set(missing) <= set(video.count_packets(source.path).picture)
                 warnings.append(_other_picture(row, source, command if by_header else f"{command} --decode"))
         except CrispError as error:
             faults += error.faults
+
+
+def _small_regions(study: Study, row: VideoRow, width: int, height: int) -> list[Fault]:
+    """Report regions that are smaller than the crop of a variant."""
+    from crisp.preparation.frames import working_size
+
+    size = working_size(width, height, study.width, study.upscale)
+    faults = []
+    for name, box in row.boxes.items():
+        left, top, right, bottom = box.pixels(*size)
+        for crop in study.crop_sizes:
+            if right - left < crop[1] or bottom - top < crop[0]:
+                faults.append(
+                    Fault(
+                        f"{study.videos_table}, video {row.video}",
+                        f"region {name} is smaller than a crop",
+                        f"at least {crop[1]}x{crop[0]} px, the size of a variant",
+                        f"{right - left}x{bottom - top} px of {size[0]}x{size[1]}",
+                        "enlarge the region or preparation.width, or choose a smaller size",
+                    )
+                )
+    return faults
 
 
 def _unrecorded(row: VideoRow, source: video.Source) -> list[str]:

@@ -68,7 +68,7 @@ def index(
         """1 within `half` frames of the middle, falling to 0 over some `edge`."""
         return 1 / (1 + np.exp(np.minimum(50, (np.abs(at - middle) - half) / max(1, edge))))
 
-    for number, (begin, end, label) in enumerate(truth):
+    for number, (begin, end, label, _) in enumerate(truth):
         wrong = classes[(classes.index(label) + 1) % (len(classes) - 1)]
         right, strength = (wrong if number % 10 == 3 else label), 0.7 + 0.3 * random.random()
         if number % 10 == 6:
