@@ -101,7 +101,7 @@ def generate(video_id: str, folder: str | Path) -> Path:
     if path.exists() and not known.exists():
         expected, remedy = f"nothing, or a demo video with its {known}", "write to another folder"
         raise fail(path, "another video has the name of a demo video", expected, "a file", remedy)
-    begin, end, label = zip(*strokes(video), strict=True)
+    begin, end, label, _ = zip(*strokes(video), strict=True)
     with replacing(known) as beside, beside.open("wb") as file:
         np.savez_compressed(
             file, **truth(video)._asdict(), begin=np.array(begin), end=np.array(end), label=np.array(label)

@@ -125,7 +125,7 @@ def test_at_most_35_percent_of_a_detection_video_is_stroke() -> None:
     kept = [video for video in VIDEOS if video.detection]
     assert kept
     for video in kept:
-        assert sum(end - begin for begin, end, _ in strokes(video)) <= 0.35 * actions(video)[-1].end
+        assert sum(end - begin for begin, end, *_ in strokes(video)) <= 0.35 * actions(video)[-1].end
 
 
 @pytest.mark.parametrize("split", SPLITS)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from crisp.core import stage_files
 from crisp.core.errors import CrispError
+from crisp.core.views import Box
 from crisp.demo import render, script
 from crisp.preparation import flow as flows
 from crisp.preparation import roi, video
@@ -362,3 +363,58 @@ def test_flow_of_other_frames(tmp_path: Path) -> None:
     assert all(str(path) in str(error.value) for path in (frames, flow))
     assert error.value.faults[0].remedy == "give the flow of these frames; crisp flow makes it"
     assert not (tmp_path / "roi.h5").exists()
+
+
+def test_region_is_as_a_video_of_it_alone(tmp_path: Path) -> None:
+    images = scene(37)
+    motion = flows.compute(flows.grey(images), "dis")
+    region = Box(0.25, 0.1, 0.8, 0.95)
+    left, top, right, bottom = region.pixels(80, 45)
+    part = np.s_[:, top:bottom, left:right]
+    found = {}
+    for name, (pictures, field) in {
+        "whole": (images, motion),
+        "part": (np.ascontiguousarray(images[part]), np.ascontiguousarray(motion[part])),
+    }.items():
+        folder = tmp_path / name
+        stagefiles.write(folder, pictures, field, fps=60)
+        # The threshold follows the width of the picture, which is not that of the region.
+        scaled = 0.25 if name == "whole" else 0.25 * 80 / (right - left)
+        target = folder / "roi" / "region.h5"
+        boxes = (region,) if name == "whole" else ()
+        stages = (folder / "frames.h5", folder / "flow" / f"{stagefiles.METHOD}.h5", target)
+        extract_roi(*stages, 0.6, scaled, 16.0, *boxes)
+        with stage_files.open_stage(target, "roi") as file:
+            corner = (left, top) if name == "whole" else (0, 0)
+            found[name] = (
+                file["mask"][:][part] if name == "whole" else file["mask"][:],
+                roi.read_centres(file, 0, 37, (20, 20)) - corner,
+                roi.read_centres(file, 3, 9, (20, 21)) - corner,
+                file["flow_stats"][:],
+            )
+            assert ("region" in file.attrs) == (name == "whole")
+            if name == "whole":
+                outside = file["mask"][:]
+                outside[part] = 0
+                assert not outside.any()
+    for whole, alone in zip(*found.values(), strict=True):
+        np.testing.assert_allclose(whole, alone, atol=1e-4)
+
+
+def test_region_without_a_pixel(tmp_path: Path) -> None:
+    stagefiles.write(tmp_path, scene(5))
+    stages = (tmp_path / "frames.h5", tmp_path / "flow" / f"{stagefiles.METHOD}.h5", tmp_path / "roi.h5")
+    with pytest.raises(CrispError, match="region without a pixel"):
+        extract_roi(*stages, 0.6, 0.25, 16.0, Box(0, 0, 0.001, 1))
+    assert not stages[2].exists()
+
+
+@pytest.mark.parametrize("region", ["0,0,1.1,1", "0.5,0,0.5,1", "0,0,1", "left", 5])
+def test_damaged_region(tmp_path: Path, region: str | int) -> None:
+    stagefiles.write(tmp_path, scene(5))
+    stages = (tmp_path / "frames.h5", tmp_path / "flow" / f"{stagefiles.METHOD}.h5", tmp_path / "roi.h5")
+    extract_roi(*stages, 0.6, 0.25, 16.0, Box(0, 0, 0.5, 1))
+    with stage_files.h5py.File(stages[2], "r+") as file:
+        file.attrs["region"] = region
+    with stage_files.open_stage(stages[2], "roi") as file, pytest.raises(CrispError, match="attribute region"):
+        roi.read_centres(file, 0, 5)

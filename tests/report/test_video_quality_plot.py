@@ -118,7 +118,7 @@ def test_unprepared_video_is_told(lab: Lab) -> None:
 def test_shown_frames() -> None:
     strokes = [Stroke(begin, begin + 10, "Hit") for begin in range(0, 1000, 20)]
     at = video_quality_plot.choose_frames(1000, strokes)
-    in_stroke = [any(begin <= frame < end for begin, end, _ in strokes) for frame in at]
+    in_stroke = [any(begin <= frame < end for begin, end, *_ in strokes) for frame in at]
     assert (len(at), sum(in_stroke)) == (8, 6)
     assert at[0] == 5
     assert at[-1] == 985

@@ -62,7 +62,7 @@ class Checked(NamedTuple):
     labels : list of (Annotation, str)
         Row and class of each action of the rows of the study's task, including those with faults.
     counts : dict of str to int
-        Working frames by video, as far as known; 0 otherwise.
+        Working frames by view, as far as known; 0 otherwise.
     unread : bool
         Whether a file could not be read at all.
     """
@@ -112,7 +112,7 @@ def check_labels(study: Study) -> Checked:
             for one in everything
             if one.row.task == study.task
         ],
-        {video: -(-count // study.videos[video].frame_step) for video, (count, _) in known.items()},
+        {view: -(-known[row.video][0] // row.frame_step) for view, row in study.views.items()},
         bool(unread),
     )
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from crisp.core.errors import CrispError, Fault
-from crisp.core.views import video_of
 from crisp.core.words import counted
 from crisp.study import splits
 from crisp.study.checks.labels import Checked
@@ -170,7 +169,7 @@ def _no_room_for_negatives(study: Study, study_file: str | Path, found: Checked)
     longest, of = 0.0, ""
     annotated = dict.fromkeys(row.video for row in study.annotations if row.task == study.task)
     for view in (view for video in annotated for view in study.videos[video].views):
-        free = gaps(sorted(busy[view]), found.counts[video_of(view)])
+        free = gaps(sorted(busy[view]), found.counts[view])
         length = max((end - begin for begin, end in free), default=0)
         if length >= negative_length(study, view):
             return []
