@@ -13,6 +13,7 @@ from crisp.cli.application import DATA, app
 from crisp.cli.options import HERE, AsJson, StudyFile, print_json
 from crisp.core.errors import CrispError, listed
 from crisp.core.limits import MOST_FPS
+from crisp.core.views import MOST_REGIONS
 from crisp.core.words import counted
 
 
@@ -66,6 +67,43 @@ def scan(
         print_json({"changes": changes})
     else:
         print("\n".join(changes) if changes else "nothing has changed")
+
+
+@app.command(rich_help_panel=DATA)
+def regions(
+    videos: Annotated[
+        list[str] | None, typer.Argument(help="Ids of videos; default: all in use without regions.")
+    ] = None,
+    study: StudyFile = HERE,
+    players: Annotated[int, typer.Option(help="Players in the picture.", min=1, max=MOST_REGIONS)] = 2,
+    minutes: Annotated[float, typer.Option(help="How much of each video to look at.", min=0)] = 2,
+    out: Annotated[Path, typer.Option(help="The page to write.")] = Path("regions.html"),
+    given: Annotated[
+        Path | None, typer.Option("--from", help="A table that the page saved, to put into videos.tsv.")
+    ] = None,
+) -> None:
+    """Propose a region of the picture for each player, on a page where they can be corrected.
+
+    Regions come from the motion of the first minutes. The page saves a table; --from puts it into videos.tsv.
+
+    Example: crisp regions --study config/mine/study.yaml --players 2
+    """
+    from crisp.study import region_table
+    from crisp.study.load import load_study
+
+    loaded = load_study(study)
+    if given:
+        changes = region_table.give_regions(loaded.videos_table, region_table.read_regions(given))
+        print("\n".join(changes) if changes else "nothing has changed")
+        return
+    from crisp.report.regions_page import propose_page
+
+    table = out.with_suffix(".tsv").name
+    wanted = [loaded.video(name) for name in videos or ()]
+    wanted = wanted or [row for row in loaded.used.values() if not row.regions]
+    for name, found in propose_page(loaded, wanted, players, minutes, out, table).items():
+        print(f"{name}\t{found}")
+    print(f"correct them in {out}, save {table} there, then: crisp regions --from {table}", file=sys.stderr)
 
 
 @app.command(rich_help_panel=DATA)

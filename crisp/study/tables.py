@@ -151,7 +151,7 @@ def read_videos(path: str | Path) -> list[VideoRow]:
     videos: list[VideoRow] = []
     faults: list[Fault] = []
     seen: dict[str, int] = {}
-    for line, row in _read(path, required, optional=OPTIONAL):
+    for line, row in read_cells(path, required, optional=OPTIONAL):
         where = f"{path}, line {line}"
         faults += _id_faults(where, row["video"], seen.get(row["video"].lower()))
         seen[row["video"].lower()] = line
@@ -245,7 +245,7 @@ def read_annotations(path: str | Path) -> list[Annotation]:
         If the table is missing, lacks a column, or has an unknown task or split.
     """
     faults, found = [], []
-    for line, row in _read(path, ["video", "path", "task", "split"]):
+    for line, row in read_cells(path, ["video", "path", "task", "split"]):
         where = f"{path}, line {line}"
         split = "validation" if row["split"] == "valid" else row["split"]
         if row["task"] not in TASKS:
@@ -264,10 +264,29 @@ def read_annotations(path: str | Path) -> list[Annotation]:
     return found
 
 
-def _read(
+def read_cells(
     path: str | Path, required: list[str], optional: Iterable[str] = ()
 ) -> list[tuple[int, dict[str, str]]]:
-    """Return the rows of a tab-separated table with their line numbers."""
+    """Read the cells of a tab-separated table that people may have edited.
+
+    Parameters
+    ----------
+    path : path-like
+    required : list of str
+        Columns that it must have.
+    optional : iterable of str
+        Columns that it may have besides.
+
+    Returns
+    -------
+    list of (int, dict of str to str)
+        Number of the line, and its cells by column.
+
+    Raises
+    ------
+    CrispError
+        If it is missing or unreadable, or has other columns, another number of cells, or control characters.
+    """
     lines = _lines(path)
     header = [name.strip() for name in lines[0][1]] if lines else []
     missing = [name for name in required if name not in header]

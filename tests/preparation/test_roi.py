@@ -416,5 +416,8 @@ def test_damaged_region(tmp_path: Path, region: str | int) -> None:
     extract_roi(*stages, 0.6, 0.25, 16.0, Box(0, 0, 0.5, 1))
     with stage_files.h5py.File(stages[2], "r+") as file:
         file.attrs["region"] = region
-    with stage_files.open_stage(stages[2], "roi") as file, pytest.raises(CrispError, match="attribute region"):
+    with (
+        stage_files.open_stage(stages[2], "roi") as file,
+        pytest.raises(CrispError, match="attribute region"),
+    ):
         roi.read_centres(file, 0, 5)

@@ -6,6 +6,7 @@ import csv
 import json
 
 import h5py
+import hdf5plugin  # noqa: F401 the masks are compressed by its filter
 
 from crisp.study.annotations import read_annotation, write_annotation
 from tests.workflow.conftest import Study
@@ -85,7 +86,7 @@ def test_player_without_region_stops_the_run(study: Study) -> None:
     regions(study, "v1")
     write_annotation(study.xml("v1"), [read_annotation(study.xml("v1"))[0]._replace(player="Cleo")])
     run = study.run(check=False)
-    assert run.status != 0
-    assert "stroke of a player whom the video does not have" in run.output
-    assert "Traceback" not in run.output
+    assert run.code != 0
+    assert "stroke of a player whom the video does not have" in run.text
+    assert "Traceback" not in run.text
     assert not (study.folder / "results/volumes/tiny/v1/frames.h5").exists()
