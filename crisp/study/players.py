@@ -33,7 +33,20 @@ def view_of(stroke: Stroke, video: VideoRow) -> str | None:
 
 
 def unknown_player(where: str, player: str, video: VideoRow) -> Fault:
-    """Return the fault of a stroke that is in no region of its video."""
+    """Return the fault of a stroke that is in no region of its video.
+
+    Parameters
+    ----------
+    where : str
+        Place of the stroke, for the message.
+    player : str
+        Its player; empty if it names none.
+    video : VideoRow
+
+    Returns
+    -------
+    Fault
+    """
     expected = f"the player in one of the regions {', '.join(video.boxes)}"
     remedy = f"correct the attribute player, or the column regions of {video.video}"
     what = "stroke of a player whom the video does not have" if player else "stroke of an unknown player"

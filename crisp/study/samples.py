@@ -159,6 +159,16 @@ def annotated(study: Study, view: str, label_snapshot: Labels | None = None) -> 
 def strokes_of(study: Study, row: Annotation, label_snapshot: Labels) -> list[Stroke]:
     """Return the strokes of an annotation row, from a snapshot if it has them.
 
+    Parameters
+    ----------
+    study : Study
+    row : Annotation
+    label_snapshot : Labels
+
+    Returns
+    -------
+    list of Stroke
+
     Raises
     ------
     CrispError

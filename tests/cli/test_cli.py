@@ -150,7 +150,7 @@ complete -p crisp
     assert done.stderr == ""
     verb, verbs, option, rest = done.stdout.splitlines()
     assert (verb, option) == ("check", "--study")
-    assert set(verbs.split()) == {"redo", "recover", "report"}
+    assert set(verbs.split()) == {"redo", "recover", "regions", "report"}
     assert "-o default" in rest  # files, where crisp knows nothing
 
 
