@@ -25,7 +25,7 @@ def import_(
     preset: Annotated[
         str,
         typer.Option(
-            help="Size of the study: quick (minutes), standard, published; auto: by machine and data."
+            help="Size of the study: quick (minutes), standard, full, published; auto: by machine and data."
         ),
     ] = "auto",
     fps: Annotated[

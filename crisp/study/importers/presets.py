@@ -1,4 +1,6 @@
-"""Size of an imported study: ``quick`` takes minutes, ``standard`` hours, ``published`` days.
+"""Size of an imported study: ``quick`` takes minutes, ``standard`` hours, ``full`` and ``published`` days.
+
+``full`` is the published size with CRISP's defaults, ``published`` also has the published optimisation.
 
 The preset, and the reduction of ``quick``, depend on the cost of the study on this
 machine, which the caller provides (`crisp.workflow.importing`).
@@ -12,11 +14,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from crisp.study import schema, tables
+from crisp.study.importers import published
 from crisp.study.importers.fitting import Labels
 from crisp.study.importers.study_template import MODELS, variants
 
 AUTO = "auto"
-PRESETS = ("quick", "standard", "published")
+AS_RECORDED = ("full", "published")  # presets of the published size, at the frame rate of the videos
+PRESETS = ("quick", "standard", *AS_RECORDED)
 SMALL = 200  # labelled strokes; fewer are not enough for the published size
 BUDGET = 0.5  # maximum hours of a quick study before it is reduced
 RATE = 30.0  # frames per second, if no video has a rate
@@ -110,9 +114,11 @@ def candidates(name: str, data: Size, cores: int) -> Iterator[dict[str, Any]]:
     Yields
     ------
     dict
-        Keys of a study; none for ``published``.
+        Keys of a study; none for ``full``.
     """
     if name == "published":
+        yield published.KEYS
+    elif name == "full":
         yield {}
     elif name == "standard":
         frames = _frames(data.length, 24)
@@ -185,10 +191,12 @@ def marks(content: dict[str, Any], name: str) -> dict[str, str]:
     """Return a comment for each unusual key in the study file: the published value, or the default."""
     found = {}
     for part in ("preparation", "defaults", "training"):
-        usual = _variant() if part == "defaults" else schema.defaults(part)
-        for key, value in content.get(part, {}).items():
+        usual = _flat(_variant() if part == "defaults" else schema.defaults(part))
+        stated = usual | _flat(published.KEYS[part])
+        for key, value in _flat(content.get(part, {})).items():
             if value != usual[key]:
-                found[f"{part}.{key}"] = f"preset {name}; published: {json.dumps(usual[key])}"
+                other = ("default", usual) if name == "published" else ("published", stated)
+                found[f"{part}.{key}"] = f"preset {name}; {other[0]}: {json.dumps(other[1][key])}"
     if len(content["variants"]) < len(MODELS):
         found["variants"] = f"preset {name}; published: rgb, flow and twin"
     for part in ("negatives", "split"):
@@ -196,6 +204,15 @@ def marks(content: dict[str, Any], name: str) -> dict[str, str]:
         for key, value in content[part].items():
             if value != usual[key]:
                 found[f"{part}.{key}"] = f"for these data; default: {json.dumps(usual[key])}"
+    return found
+
+
+def _flat(keys: dict[str, Any], place: str = "") -> dict[str, Any]:
+    """Return the keys of sections within sections by their dotted names."""
+    found: dict[str, Any] = {}
+    for key, value in keys.items():
+        inner = isinstance(value, dict) and value
+        found |= _flat(value, f"{place}{key}.") if inner else {place + key: value}
     return found
 
 

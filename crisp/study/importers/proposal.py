@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from crisp.core.errors import Fault
 from crisp.study import tables
 from crisp.study.annotations import Stroke, is_unknown
-from crisp.study.importers import fitting, presets, study_template
+from crisp.study.importers import fitting, presets, published, study_template
 from crisp.study.importers.presets import Choice
 
 WHOLE = 0.9  # share of a clip covered by its stroke, for clips cut around it
@@ -137,8 +137,8 @@ def propose(
     train, notes, faults = 0, list[str](), list[Fault]()
     if data.classes:
         classes = len({fitting.NEGATIVE, *data.classes})
-        published = choice.preset == "published" and data.task == "classification"
-        share = 0.1 if published else max(0.1, round(1 / classes, 2))
+        usual = choice.preset in presets.AS_RECORDED and data.task == "classification"
+        share = 0.1 if usual else max(0.1, round(1 / classes, 2))
         keys, train, notes, faults = fitting.fit(content, data.usable, data.trimmed, share)
         content |= keys
     if len(content["classes"]) < 2:
@@ -200,7 +200,7 @@ def _published(
     """Explain how to get the published settings, and their cost here."""
     shrunk = ("preparation", "defaults", "training", "variants")
     full = {key: value for key, value in content.items() if key not in shrunk}
-    full["variants"] = study_template.variants()
+    full |= {**published.KEYS, "variants": study_template.variants()}
     cost = choice.cost(full, [replace(row, frame_step=1) for row in rows], data.usable, choice.machine)
     name = f"{data.folder.name}-published"
     command = f"crisp import {shlex.quote(str(source))} --name {name} --preset published"

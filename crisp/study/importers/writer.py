@@ -134,7 +134,7 @@ def write_dataset(
     study_file = folder / "study.yaml"
     data = proposal.Data(folder, link, labels, _strokes(folder, labels, report), by_id)
     choice = None if study_file.exists() else presets.choose(preset, len(data.labelled), machine(), cost)
-    thinned = choice is not None and choice.preset != "published"
+    thinned = choice is not None and choice.preset not in presets.AS_RECORDED
     measured = [row for row in by_id.values() if row.video not in known]
     rate = rates.working_rate(measured, old, thinned, data.short)
     added = [replace(row, frame_step=rates.step(row, rate)) for row in measured]

@@ -22,6 +22,7 @@ from crisp.workflow import importing
 from crisp.workflow.plan import plan_study
 
 MakeVideo = Callable[..., Path]
+PAPERS = Path(__file__).parents[3] / "config/ttstroke21-published.yaml"
 LAPTOP, SERVER = Machine(2, False), Machine(16, True)
 this_machine = importing.this_machine  # before a fixture replaces it
 
@@ -104,16 +105,36 @@ def test_eight_short_clips(made: Made) -> None:
     lines = Path("config/mine/study.yaml").read_text().splitlines()
     assert "  width: 128  # preset quick; published: 320" in lines
     assert "  epochs: 100  # preset quick; published: 500" in lines
+    assert "  learning_rate: 0.005  # preset quick; published: 0.001" in lines
     assert any(
         line.startswith("  shares: ") and "# for these data; default: [0.7, 0.2, 0.1]" in line
         for line in lines
     )
 
 
-def test_published_is_the_defaults(made: Made) -> None:
+def test_published_is_what_the_papers_have(made: Made) -> None:
     for number in range(20):
-        made.add(30, 30, [Stroke(0, 30, "ab"[number % 2])])
-    _, loaded = made.propose("published", SERVER)
+        made.add(150, 120, [Stroke(0, 150, "ab"[number % 2])])
+    proposed, loaded = made.propose("published", SERVER)
+    papers = load.resolve_study(yaml.safe_load(PAPERS.read_text()))
+    assert [one.name for one in loaded.variants] == ["rgb", "flow", "twin"]
+    for one in loaded.variants:
+        assert one == papers.variant(one.name)
+        assert loaded.training_of(one) == papers.training_of(papers.variant(one.name))
+    for part in ("roi", "width", "upscale", "flow_methods"):
+        assert loaded.config["preparation"][part] == papers.config["preparation"][part]
+    assert (loaded.detection, loaded.decision) == (papers.detection, papers.decision)
+    lines = Path("config/mine/study.yaml").read_text().splitlines()
+    assert "  double_softmax: true  # preset published; default: false" in lines
+    assert "    threshold: 0  # preset published; default: 0.25" in lines
+    assert not said(proposed, "published settings: ")
+
+
+def test_full_is_the_defaults(made: Made) -> None:
+    for number in range(20):
+        made.add(150, 120, [Stroke(0, 150, "ab"[number % 2])])
+    proposed, loaded = made.propose("full", SERVER)
+    assert said(proposed, "published settings: ")
     usual = yaml.safe_load(Path("config/mine/study.yaml").read_text())
     assert loaded.training == variants.Training(**schema.defaults("training"))
     assert {variant.size for variant in loaded.variants} == {(100, 120, 120)}
@@ -125,7 +146,8 @@ def test_what_is_taken_where() -> None:
     assert presets.choose("auto", 1000, LAPTOP, importing.study_cost).preset == "quick"
     assert presets.choose("auto", 1000, SERVER, importing.study_cost).preset == "standard"
     assert presets.choose("auto", 100, SERVER, importing.study_cost).preset == "quick"
-    assert presets.choose("published", 10, LAPTOP, importing.study_cost).preset == "published"
+    for name in presets.PRESETS:
+        assert presets.choose(name, 10, LAPTOP, importing.study_cost).preset == name
 
 
 def test_this_machine() -> None:
