@@ -179,7 +179,7 @@ def write_submission(out: str | Path, files: Mapping[str, Element]) -> None:
 
 def _predicted(study: Study, split: str, path: Path, faults: list[Fault]) -> list[Clip]:
     """Return the test strokes of the annotation files with their predicted classes."""
-    parts = read_split(study.results / "splits" / f"{split}.tsv")
+    parts = read_split(study.split_table(split))
     predicted = _predictions(path, faults)
     clips = []
     for row in study.annotations:

@@ -70,7 +70,7 @@ def write_study_report(study: Study, runs: Sequence[Run]) -> None:
         If a file of the results is missing or damaged.
     """
     samples = read_samples(study.results / "strokes.tsv")
-    assigned = {name: read_split(study.results / "splits" / f"{name}.tsv") for name in study.split_names}
+    assigned = {name: read_split(study.split_table(name)) for name in study.split_names}
     fps = {video: row.working_fps for video, row in study.videos.items()}
     usual = statistics.median(fps[video] for video in study.used)
     sizes = dict.fromkeys(variant.size[0] for variant in study.variants)

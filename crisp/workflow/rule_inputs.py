@@ -178,7 +178,7 @@ class RuleInputs:
 
     def _prediction(self, wildcards: Wildcards, videos: Iterable[str]) -> list[str]:
         variant, split = self.study.variant(wildcards.variant), wildcards.split
-        tables = [f"{self.results}/strokes.tsv", f"{self.results}/splits/{split}.tsv"]
+        tables = [f"{self.results}/strokes.tsv", self.study.split_table(split).as_posix()]
         roi = self.stage_files("roi", variant.flow, videos)
         return tables + self._normalisation(variant, split) + roi + self._pose(variant, videos)
 

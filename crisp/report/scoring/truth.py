@@ -77,7 +77,7 @@ def of_study(study: Study, task: str, part: str) -> Truth:
         If it has no such video, two have one file name, or an input is missing or invalid.
     """
     drawn = task == study.task == "classification" and study.split_method != "given"
-    parts = read_split(study.results / "splits" / "main.tsv") if drawn else {}
+    parts = read_split(study.split_table("main")) if drawn else {}
     strokes: dict[str, list[Stroke]] = {}
     for row in study.annotations:
         if row.task != task or (not drawn and row.split != part):
