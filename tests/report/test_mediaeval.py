@@ -264,10 +264,8 @@ def test_verb(lab: Lab) -> None:
     for run in "1234":
         assert not runner.invoke(application.app, [*command, "--run", run]).stderr
     warned = runner.invoke(application.app, [*command, "--run", "5"])
-    assert (warned.exit_code, "6 runs (1, 2, 3, 4, 5, best-2); the campaign takes" in warned.stderr) == (
-        0,
-        True,
-    )
+    assert warned.exit_code == 0
+    assert "6 runs (1, 2, 3, 4, 5, best-2); the campaign takes at most 5" in warned.stderr
     for run in "12345":
         shutil.rmtree(f"Ours/classificationTask/{run}")
     lab.predicted.pop()
