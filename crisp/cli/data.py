@@ -32,6 +32,13 @@ def import_(
         float,
         typer.Option(help="Frame rate of raw videos (.h264, .mjpeg) that store none.", min=0, max=MOST_FPS),
     ] = 0,
+    group: Annotated[
+        str,
+        typer.Option(
+            help="Regular expression for the player in a video's path, such as '^([a-z]+)-'.",
+            show_default="guessed",
+        ),
+    ] = "",
 ) -> None:
     """Write the tables, annotations and a study file for a folder of videos.
 
@@ -39,7 +46,7 @@ def import_(
     """
     from crisp.workflow import importing
 
-    report = importing.import_dataset(source, name, config, layout, preset=preset, fps=fps)
+    report = importing.import_dataset(source, name, config, layout, preset=preset, fps=fps, group=group)
     for warning in listed(report.warnings):
         print(f"warning: {warning}", file=sys.stderr)
     for line in report:

@@ -79,12 +79,13 @@ def import_dataset(
     data_folder: str | Path = "data",
     preset: str = AUTO,
     fps: float = 0.0,
+    group: str = "",
 ) -> Report:
     """Import a folder as a study scaled to this machine.
 
     Parameters
     ----------
-    source, dataset, config_folder, layout, decode, data_folder, preset, fps
+    source, dataset, config_folder, layout, decode, data_folder, preset, fps, group
         As for `crisp.study.importers.import_folder`.
 
     Returns
@@ -106,6 +107,7 @@ def import_dataset(
         data_folder,
         preset,
         fps,
+        group,
         machine=this_machine,
         cost=study_cost,
     )

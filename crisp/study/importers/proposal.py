@@ -96,6 +96,11 @@ class Data:
         )
 
     @property
+    def grouped(self) -> bool:
+        """Return whether any video in use has a group."""
+        return any(row.group for row in self.videos.values() if row.use)
+
+    @property
     def short(self) -> float:
         """Return the length of a short stroke in s: three in four are as long or longer."""
         lengths = sorted((stroke.end - stroke.begin) / video.recorded_fps for video, stroke in self.labelled)
@@ -145,6 +150,7 @@ def propose(
         faults = [_too_few_classes(data, study_file)]
         content["negatives"] = {} if data.task == "detection" else content["negatives"]
         content |= {"classes": sorted({fitting.NEGATIVE, STROKE, *data.classes})}
+    faults = [*faults, *_leaking(data, content["split"])]
     size = presets.Size(len(data.labelled), train, _frames(data, rows))
     keys, cost = presets.affordable(choice, content, size, rows, data.usable)
     content |= keys
@@ -167,7 +173,24 @@ def propose(
 def _method(data: Data) -> str:
     if data.of_task and all(row.split for row in data.of_task):
         return "given"
-    return "stratified" if data.trimmed else "by_video"
+    return "stratified" if data.trimmed and not data.grouped else "by_video"
+
+
+def _leaking(data: Data, split: dict[str, Any]) -> list[Fault]:
+    """Warn of clips of unknown players that are split one by one."""
+    if not data.trimmed or data.grouped or split["method"] != "stratified":
+        return []
+    return [
+        Fault(
+            f"{data.folder / 'videos.tsv'}, column group",
+            "the players of the clips are not known, so clips of one player train and test: "
+            "figures will be too good",
+            "the player, or the source video, of each clip",
+            "nothing",
+            "write it there and set split.method: by_video in the study, or import again under another name "
+            "with a column group in the table of strokes, or --group PATTERN",
+        )
+    ]
 
 
 def _too_few_classes(data: Data, study_file: Path) -> Fault:
