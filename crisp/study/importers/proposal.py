@@ -152,6 +152,7 @@ def propose(
         content |= {"classes": sorted({fitting.NEGATIVE, STROKE, *data.classes})}
     faults = [*faults, *_leaking(data, content["split"])]
     size = presets.Size(len(data.labelled), train, _frames(data, rows))
+    faults += presets.oversized(choice, size, str(study_file))
     keys, cost = presets.affordable(choice, content, size, rows, data.usable)
     content |= keys
     lines = [

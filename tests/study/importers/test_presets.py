@@ -5,6 +5,7 @@ The tables are those of an import; the videos are not read again, so rows stand 
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -142,6 +143,26 @@ def test_full_is_the_defaults(made: Made) -> None:
     assert "# preset" not in "\n".join(Path("config/mine/study.yaml").read_text().splitlines()[10:])
 
 
+@pytest.mark.parametrize("preset", ["full", "published"])
+def test_a_study_too_large_for_its_data_is_warned_of(made: Made, preset: str) -> None:
+    for number in range(20):
+        made.add(22, 30, [Stroke(0, 22, "ab"[number % 2])])
+    proposed, loaded = made.propose(preset, SERVER)
+    (fault,) = [fault for fault in proposed.faults if fault.what == "study is larger than its data allow"]
+    assert fault.found == "20 strokes, one in four shorter than 22 frames"
+    assert loaded.variants[0].size == ((20, 120, 120) if preset == "full" else (100, 120, 120))
+
+
+def test_poses_are_a_variant_where_they_can_be_estimated(made: Made) -> None:
+    for number in range(20):
+        made.add(30, 30, [Stroke(0, 30, "ab"[number % 2])])
+    for preset, poses in (("quick", True), ("standard", True), ("full", True), ("published", False)):
+        proposed, loaded = made.propose(preset, Machine(16, True, pose=True))
+        assert [one.name for one in loaded.variants] == ["rgb", "flow", "twin", *["pose"] * poses]
+        assert loaded.pose_estimator == "mediapipe" * poses
+        assert said(proposed, f"preset: {preset}, as requested")
+
+
 def test_what_is_taken_where() -> None:
     assert presets.choose("auto", 1000, LAPTOP, importing.study_cost).preset == "quick"
     assert presets.choose("auto", 1000, SERVER, importing.study_cost).preset == "standard"
@@ -152,7 +173,8 @@ def test_what_is_taken_where() -> None:
 
 def test_this_machine() -> None:
     torch = pytest.importorskip("torch")
-    assert this_machine() == Machine(len(os.sched_getaffinity(0)), torch.cuda.is_available())
+    pose = importlib.util.find_spec("mediapipe") is not None
+    assert this_machine() == Machine(len(os.sched_getaffinity(0)), torch.cuda.is_available(), pose)
 
 
 def test_large_data_are_cut_down(made: Made) -> None:
@@ -177,7 +199,7 @@ def test_large_data_are_cut_down(made: Made) -> None:
 
 @pytest.mark.parametrize(("length", "frames"), [(8, 8), (10, 8), (15, 12), (22, 16), (60, 16)])
 def test_clips_are_no_longer_than_strokes(length: int, frames: int) -> None:
-    (keys, *_) = presets.candidates("quick", Size(100, 70, length), 2)
+    (keys, *_) = presets.candidates("quick", Size(100, 70, length), LAPTOP)
     assert keys["defaults"]["size"][0] == frames
 
 
