@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import hypothesis
 import numpy as np
 import pytest
 
@@ -27,6 +28,10 @@ from tests.lab import Lab
 # too; tests send both.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+# How long an example takes depends on what else runs on the machine.
+hypothesis.settings.register_profile("crisp", deadline=None)
+hypothesis.settings.load_profile("crisp")
 
 VideoMaker = Callable[..., Path]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

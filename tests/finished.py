@@ -130,7 +130,7 @@ def _evaluate(made: Study, skill: Mapping[str, float]) -> None:
     detection, found = _detect(made)
     for split in made.split_names:
         assigned = assign_split(made, samples, split)
-        write_split(made.results / "splits" / f"{split}.tsv", assigned)
+        write_split(made.split_table(split), assigned)
         tested = [sample for sample in samples if assigned.get(sample.sample) == "test"]
         for variant in made.variants:
             for seed in made.seeds:

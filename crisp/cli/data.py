@@ -26,13 +26,20 @@ def import_(
     preset: Annotated[
         str,
         typer.Option(
-            help="Size of the study: quick (minutes), standard, published; auto: by machine and data."
+            help="Size of the study: quick (minutes), standard, full, published; auto: by machine and data."
         ),
     ] = "auto",
     fps: Annotated[
         float,
         typer.Option(help="Frame rate of raw videos (.h264, .mjpeg) that store none.", min=0, max=MOST_FPS),
     ] = 0,
+    group: Annotated[
+        str,
+        typer.Option(
+            help="Regular expression for the player in a video's path, such as '^([a-z]+)-'.",
+            show_default="guessed",
+        ),
+    ] = "",
 ) -> None:
     """Write the tables, annotations and a study file for a folder of videos.
 
@@ -40,7 +47,7 @@ def import_(
     """
     from crisp.workflow import importing
 
-    report = importing.import_dataset(source, name, config, layout, preset=preset, fps=fps)
+    report = importing.import_dataset(source, name, config, layout, preset=preset, fps=fps, group=group)
     for warning in listed(report.warnings):
         print(f"warning: {warning}", file=sys.stderr)
     for line in report:

@@ -82,7 +82,7 @@ def split(name: Annotated[str, typer.Argument(**SPLIT)] = "main", study: StudyFi
 
     loaded = load_study(study)
     assigned = assign_split(loaded, read_samples(loaded.results / "strokes.tsv"), loaded.split(name))
-    write_split(loaded.results / "splits" / f"{name}.tsv", assigned)
+    write_split(loaded.split_table(name), assigned)
 
 
 @app.command("training-samples", rich_help_panel=LABELS)

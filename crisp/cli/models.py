@@ -286,6 +286,8 @@ def submit(
         files = mediaeval.detection_files(loaded, predictions or folder / "detections.csv")
     place = mediaeval.run_folder(out, team, task, run)
     mediaeval.write_submission(place, files)
+    if warning := mediaeval.surplus(place):
+        print(f"warning: {warning}", file=sys.stderr)
     print(f"{place}: {counted(len(files), 'file')}")
 
 
@@ -308,6 +310,7 @@ def score(
         ),
     ] = "",
     part: Annotated[str, typer.Option(**choice("part"), help="train, validation or test.")] = "test",
+    split: Split = "main",
     out: Annotated[
         Path | None, typer.Option(help="Folder for a page, pictures and the figures as JSON.")
     ] = None,
@@ -332,7 +335,7 @@ def score(
     else:
         from crisp.study import study_files
 
-        known = of_study(load_study(study or study_files.find_study(HERE)), task, part)
+        known = of_study(load_study(study or study_files.find_study(HERE)), task, part, split)
     runs = [scoring.score(one, known) for one in read]
     page = scoring.write_score(out, runs, known) if out else None
     if as_json:

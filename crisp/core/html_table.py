@@ -11,6 +11,7 @@ from crisp.core.html_pages import write_html
 
 # Headings of text columns; all other columns hold numbers, aligned right.
 WORDS = {
+    "Baseline",
     "Variant",
     "Split",
     "Decision",

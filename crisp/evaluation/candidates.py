@@ -15,6 +15,7 @@ from crisp.evaluation import decisions
 from crisp.evaluation.detection import (
     Decided,
     Probabilities,
+    beats_negative,
     decide_frames,
     find_strokes,
     known_frames,
@@ -103,7 +104,7 @@ def find_blocks(
     block, window : int
         Frames in a block and in a window.
     against : str
-        As for `crisp.evaluation.detection.find_strokes`.
+        As for `crisp.evaluation.detection.beats_negative`.
 
     Returns
     -------
@@ -122,7 +123,7 @@ def find_blocks(
         centres = np.array(decisions.windows(begin, begin + block, window)) + window // 2
         rows = probabilities[centres.clip(first, end - 1)]
         scores, ranked = decisions.scores(rows, rule), decisions.rank(rows, rule)
-        if scores[rest] < 0.5 if against == "sum" else ranked[0] != rest:
+        if beats_negative(scores, ranked[0], rest, against):
             best = int(ranked[ranked != rest][0])
             score, own = float(1 - scores[rest]), float(scores[best])
             found.append(DetectedInterval(video, begin, begin + block, classes[best], score, own))

@@ -64,7 +64,7 @@ def annotated_strokes(
 
 def trained_on(study: Study, split: str) -> set[str]:
     """Return the groups (or ungrouped videos) with a training or validation sample of a split."""
-    assigned = read_split(study.results / "splits" / f"{split}.tsv")
+    assigned = read_split(study.split_table(split))
     return {
         study.group_of(sample.video)
         for sample in read_samples(study.results / "strokes.tsv")

@@ -225,6 +225,30 @@ def kernel_frames(seconds: float, fps: float) -> int:
     return max(1, math.floor(seconds * fps + 0.5))
 
 
+def beats_negative(probabilities: np.ndarray, best: np.ndarray, rest: int, against: str) -> np.ndarray:
+    """Return where a stroke is more probable than the negative class.
+
+    Parameters
+    ----------
+    probabilities : ndarray, (..., N)
+        Of the classes; NaN if unknown.
+    best : ndarray, (...) int
+        The best class, `UNKNOWN` if unknown.
+    rest : int
+        The negative class.
+    against : str
+        What it is compared with. ``best``: the best stroke class; ``sum``: the sum of all stroke classes.
+
+    Returns
+    -------
+    ndarray, (...) bool
+        False where unknown.
+    """
+    if against == "sum":
+        return probabilities[..., rest] < 0.5  # False for NaN
+    return (best != rest) & (best != UNKNOWN)
+
+
 def find_strokes(
     video: str,
     decided: Decided,
@@ -249,8 +273,7 @@ def find_strokes(
     shortest : float
         Minimum number of frames of a stroke.
     against : str
-        What the negative class is compared with. ``best``: a frame whose best class is a stroke is a stroke
-        frame; ``sum``: one whose stroke classes have a larger sum of smoothed probabilities.
+        As for `beats_negative`, of the smoothed probabilities of a frame.
 
     Returns
     -------
@@ -259,10 +282,7 @@ def find_strokes(
         `probability`; the `score` is the mean of one minus the probability of the negative class.
     """
     rest = list(classes).index(negative)
-    if against == "sum":
-        is_stroke = decided.smoothed[:, rest] < 0.5  # False for NaN
-    else:
-        is_stroke = (decided.best != rest) & (decided.best != UNKNOWN)
+    is_stroke = beats_negative(decided.smoothed, decided.best, rest, against)
     runs = np.flatnonzero(np.diff(is_stroke, prepend=False, append=False)).reshape(-1, 2)
     found = []
     for begin, end in runs.tolist():

@@ -32,6 +32,8 @@ from crisp.training import calibration, reference
 
 DIGITS = 4  # decimals of scores and probabilities
 CLEAR = 0.5  # probability that a class must reach at least once
+RISE = 0.2  # of a probability above its median over the video, that a class must reach at least once
+LONG = 5  # lengths of a clip, which is about a short stroke: a longer stroke is probably none, or several
 OLD_MODEL = (
     "the model file is of an older version: its probabilities are not calibrated, and the video cannot be "
     "compared with its training data; train it again for both"
@@ -129,7 +131,10 @@ def build_document(source: Source, name: str, folder: Path, step: int, model: Mo
         **_region(reader, source, model.variant.size[1:], stride),
         roi_stride=stride * step,
         unlike=unlike,
-        warnings=_warnings(unlike, model, shown),
+        warnings=[
+            *_warnings(unlike, model, shown, stride),
+            *_implausible(runs, reader.fps, model),
+        ],
     )
 
 
@@ -188,8 +193,11 @@ def _unlike(
     return DomainGap(words=[finding.words for finding in found], meaningless=far)
 
 
-def _warnings(unlike: DomainGap | None, model: Model, shown: np.ndarray) -> list[str]:
-    """List warnings about the reliability of the strokes, most serious first."""
+def _warnings(unlike: DomainGap | None, model: Model, shown: np.ndarray, stride: int) -> list[str]:
+    """List warnings about the reliability of the strokes, most serious first.
+
+    `shown` are the calibrated probabilities of every `stride`-th frame, (n, N).
+    """
     found = []
     if unlike is None:
         found.append(OLD_MODEL)
@@ -199,11 +207,31 @@ def _warnings(unlike: DomainGap | None, model: Model, shown: np.ndarray) -> list
         found += unlike.words
     strokes = np.delete(shown, model.classes.index(model.about["negative_class"]), axis=1)
     highest = float(strokes.max(initial=0))
+    lasts = len(strokes) * stride >= LONG * model.variant.size[0]
     if highest < CLEAR:
         found.append(
             f"no class rises clearly anywhere in the video: the highest probability is {highest:.2f}"
         )
+    elif lasts and (rise := float((strokes - np.median(strokes, axis=0)).max())) < RISE:
+        found.append(
+            "no class rises clearly anywhere in the video: no probability is ever more than "
+            f"{rise:.2f} above its median"
+        )
     return found
+
+
+def _implausible(runs: Sequence[DetectedInterval], fps: float, model: Model) -> list[str]:
+    """Warn of strokes that are much longer than a clip of the model."""
+    clip = model.variant.size[0]
+    long = [run for run in runs if run.end - run.begin > LONG * clip]
+    if not long:
+        return []
+    longest = max(long, key=lambda run: run.end - run.begin)
+    return [
+        f"{counted(len(long), 'stroke')} implausibly long, up to {(longest.end - longest.begin) / fps:.1f} s "
+        f"({longest.label} at {longest.begin / fps:.1f} s); a clip of the model lasts {clip / fps:.1f} s: "
+        "probably no stroke, or several"
+    ]
 
 
 def _stroke(

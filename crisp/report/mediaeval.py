@@ -32,6 +32,7 @@ from crisp.study.players import view_of
 from crisp.study.splits import read_split
 
 FORMS = ("2020", "2022")  # of the classification task: one XML per video, or one list of trimmed clips
+MOST_RUNS = 5  # of a team that the campaign evaluates for each task
 LARGEST_IOU = 0.5  # between two detections of a video
 DETECTION = {  # schema of the part of a detection.json that is read
     "type": "object",
@@ -64,6 +65,17 @@ def run_folder(out: str | Path, team: str, task: str, run: str) -> Path:
         ``<out>/<team>/<task>Task/<run>``.
     """
     return Path(out, team, f"{task}Task", run)
+
+
+def surplus(folder: Path) -> str:
+    """Return a warning if a run's folder is one of more than the campaign takes; else an empty string."""
+    runs = sorted(other.name for other in folder.parent.iterdir() if other.is_dir())
+    if len(runs) <= MOST_RUNS:
+        return ""
+    return (
+        f"{folder.parent}: {counted(len(runs), 'run')} ({', '.join(runs)}); the campaign takes at most "
+        f"{MOST_RUNS} for each task: hand in the best of them"
+    )
 
 
 def classification_files(
@@ -180,7 +192,7 @@ def write_submission(out: str | Path, files: Mapping[str, Element]) -> None:
 
 def _predicted(study: Study, split: str, path: Path, faults: list[Fault]) -> list[Clip]:
     """Return the test strokes of the annotation files with their predicted classes."""
-    parts = read_split(study.results / "splits" / f"{split}.tsv")
+    parts = read_split(study.split_table(split))
     predicted = _predictions(path, faults)
     clips = []
     for row in study.annotations:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
+from crisp.evaluation.baselines import baselines
 from crisp.evaluation.confusions import worst_confusions
 from crisp.evaluation.predictions import read_predictions
 from crisp.report import provenance, sample_counts_plot, summary_plot, worst_confusions_plot
@@ -43,7 +44,8 @@ def summarise_study(study: Study) -> str:
     summary_plot.plot_summary(results / "summary.png", rows)
     if study.flow_groups:
         summary_plot.plot_flow_study(results / "flow_study.png", rows, study.flow_groups)
-    write_summary_page(results / "summary.html", rows)
+    simple = baselines(study)
+    write_summary_page(results / "summary.html", rows, simple)
     compared = compare_variants(runs, rows)
     write_comparisons(results / "comparisons.tsv", compared)
     write_comparisons_page(results / "comparisons.html", compared)
@@ -58,7 +60,7 @@ def summarise_study(study: Study) -> str:
         f"flow {method} was computed by several backends or versions: {results / 'flow.html'}"
         for method in provenance.mixed_methods(makers)
     ]
-    return "\n".join([summary_text(rows), *lines])
+    return "\n".join([summary_text(rows, simple), *lines])
 
 
 def write_study_report(study: Study, runs: Sequence[Run]) -> None:
@@ -70,7 +72,7 @@ def write_study_report(study: Study, runs: Sequence[Run]) -> None:
         If a file of the results is missing or damaged.
     """
     samples = read_samples(study.results / "strokes.tsv")
-    assigned = {name: read_split(study.results / "splits" / f"{name}.tsv") for name in study.split_names}
+    assigned = {name: read_split(study.split_table(name)) for name in study.split_names}
     fps = {view: row.working_fps for row in study.videos.values() for view in row.views}
     usual = statistics.median(row.working_fps for row in study.used.values())
     sizes = dict.fromkeys(variant.size[0] for variant in study.variants)

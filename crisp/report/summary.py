@@ -15,6 +15,7 @@ from crisp.core.csv_table import write_table
 from crisp.core.html_table import WORDS, Table, write_tables
 from crisp.core.unreadable import remade
 from crisp.core.words import percent
+from crisp.evaluation.baselines import Baseline
 from crisp.evaluation.decisions import RULES
 from crisp.evaluation.metrics import interval
 from crisp.training.history import never_learned, read_history
@@ -329,8 +330,8 @@ def write_summary(path: str | Path, rows: Iterable[SummaryRow]) -> None:
     write_table(path, columns, ((*row[:plain], *(row.super_classes[name] for name in names)) for row in rows))
 
 
-def summary_text(rows: Iterable[SummaryRow]) -> str:
-    """Format the averages as a table for the terminal, remarks below it."""
+def summary_text(rows: Iterable[SummaryRow], simple: Sequence[Baseline] = ()) -> str:
+    """Format the averages as a table for the terminal, remarks and simple baselines below it."""
     found = averages(rows)
     headings = _headings(found)
     table = [headings, *(_cells(average) for average in found)]
@@ -345,7 +346,8 @@ def summary_text(rows: Iterable[SummaryRow]) -> str:
     lines += [
         f"{average.variant}, {average.split}: {remark}" for average in found for remark in average.remarks
     ]
-    return "\n".join(lines)
+    known = [f"{one.name} {percent(one.accuracy)}" for one in simple if one.n]
+    return "\n".join([*lines, *([f"baselines: {', '.join(known)}"] if known else [])])
 
 
 def _headings(found: Sequence[Average]) -> list[str]:
@@ -375,8 +377,16 @@ def mean_spread(values: Iterable[float | None]) -> tuple[float | None, float | N
     return fmean(known) if known else None, stdev(known) if len(known) > 1 else None
 
 
-def write_summary_page(path: str | Path, rows: Iterable[SummaryRow]) -> None:
-    """Write the averages as a self-contained HTML page, remarks below their variants."""
+def write_summary_page(path: str | Path, rows: Iterable[SummaryRow], simple: Sequence[Baseline] = ()) -> None:
+    """Write the averages as a self-contained HTML page, remarks below their variants.
+
+    Parameters
+    ----------
+    path : path-like
+    rows : iterable of SummaryRow
+    simple : sequence of Baseline
+        Simple baselines, for a table of their own.
+    """
     found = averages(rows)
     plain = len(HEADINGS)
     headings, cells = _headings(found), [_cells(average) for average in found]
@@ -387,6 +397,8 @@ def write_summary_page(path: str | Path, rows: Iterable[SummaryRow]) -> None:
     if len(headings) > plain:
         rest = [[*names, *line[plain:]] for names, line in zip(named, cells, strict=True)]
         tables.append(Table([*HEADINGS[:2], *headings[plain:]], rest, caption="Accuracy by super-class"))
+    if simple:
+        tables.append(_baselines(simple))
     by_rule = [
         [*names, *(str(average.rules.get(rule, "–")) for rule in RULES)]
         for names, average in zip(named, found, strict=True)
@@ -404,7 +416,18 @@ def write_summary_page(path: str | Path, rows: Iterable[SummaryRow]) -> None:
         "Accuracies and recalls in %, by the decision rule of the study: mean ± standard deviation over "
         "the seeds. In a cross-validation the figure of a seed is that of the test samples of all folds "
         "together, as in the differences between the variants; (folds ± …) is the standard deviation between "
-        "the folds. Majority: always predicting the most frequent training class. Super-classes of "
+        "the folds. Majority: always predicting the most frequent training class. The simple baselines "
+        "are fitted on the same training samples; a network should be clearly above them. Super-classes of "
         "TTStroke-21 are hand (forehand or backhand) and type (serve, offensive or defensive)."
     )
     write_tables(path, "Accuracy of the variants", note, tables)
+
+
+def _baselines(simple: Sequence[Baseline]) -> Table:
+    rows = []
+    for one in simple:
+        low, high = interval(one.correct, one.n) or (None, None)
+        rows.append([one.name, str(one.n), percent(one.accuracy), percent(low), percent(high)])
+    headings = ["Baseline", "Samples", "Accuracy", "Low", "High"]
+    caption = "Simple baselines, with 95 % intervals (Wilson)"
+    return Table(headings, rows, [one.remark for one in simple], caption)

@@ -222,10 +222,14 @@ class Study:
         CrispError
             If the study has no such split. An existing split file is trusted: labels may have changed since.
         """
-        if not (self.results / "splits" / f"{name}.tsv").exists() and name not in self.split_names:
+        if not self.split_table(name).exists() and name not in self.split_names:
             what = f"no split {name!r}"
             raise fail(f"study {self.name}", what, ", ".join(self.split_names), name, "check the spelling")
         return name
+
+    def split_table(self, name: str) -> Path:
+        """Return the path of the table of a split, which assigns its samples."""
+        return self.results / "splits" / f"{name}.tsv"
 
     def source(self, video: str) -> Path:
         """Return the path of a raw video, given its id or a view of it."""

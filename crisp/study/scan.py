@@ -15,6 +15,7 @@ from crisp.preparation import video
 from crisp.study import tables
 
 MEASURED = ("size", "frames", "sha256", "fps", "timing", "picture")
+REMARKED = ("timing", "picture")  # a warning repeats what they say
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,8 @@ def scan_videos(
 ) -> list[str]:
     """Update size, frames, sha256, fps, timing and picture of the rows of a ``videos.tsv`` from the files.
 
-    A raw stream whose header has no frame rate keeps that of its row.
+    A raw stream whose header has no frame rate keeps that of its row. Notes on the picture of an unchanged
+    file stay until it is decoded, as only decoding finds some of them.
 
     Parameters
     ----------
@@ -137,6 +139,8 @@ def scan_videos(
                     replace(fault, where=f"video {row.video}, {fault.where}") for fault in error.faults
                 ]
                 continue
+            if not decode and found.sha256 == row.sha256:
+                found = replace(found, picture=_joined(row.picture, found.picture))
             if change := _change(row, found):
                 updated[row.video] = found
                 lines.append(f"{row.video}: {change}")
@@ -165,6 +169,11 @@ def _measured(row: tables.VideoRow, found: Measure) -> tables.VideoRow:
     return replace(row, **measured, capture_fps=found.capture_fps or row.capture_fps)
 
 
+def _joined(*pictures: str) -> str:
+    """Join notes on a picture, each kept once."""
+    return "; ".join(dict.fromkeys(note for picture in pictures for note in picture.split("; ") if note))
+
+
 def _wanted(rows: list[tables.VideoRow], only: set[str], videos_table: str | Path) -> list[tables.VideoRow]:
     unknown = sorted(only - {row.video for row in rows})
     if unknown:
@@ -179,11 +188,13 @@ def _wanted(rows: list[tables.VideoRow], only: set[str], videos_table: str | Pat
 
 
 def _change(row: tables.VideoRow, found: Measure) -> str:
-    """Return the differences, with shortened hashes; empty if there are none."""
+    """Return the differences, without the texts that the warning repeats; empty if there are none."""
     changes, scanned = [], _measured(row, found)
     for name in (*MEASURED, "capture_fps"):
         before, after = getattr(row, name), getattr(scanned, name)
-        if before != after:
+        if before != after and after and name in REMARKED:
+            changes.append(f"{name} as in the warning")
+        elif before != after:
             before, after = (str(value)[:8] if name == "sha256" else value for value in (before, after))
             changes.append(f"{name} {before or '(none)'} -> {after or '(none)'}")
     return ", ".join(changes)

@@ -94,6 +94,6 @@ def read_training_samples(study: Study, split: str, part: str) -> list[Sample]:
     """
     if part in TRAINING:
         return read_samples(path(study, split, part), "training_samples")
-    assigned = read_split(study.results / "splits" / f"{split}.tsv")
+    assigned = read_split(study.split_table(split))
     samples = read_samples(study.results / "strokes.tsv")
     return [sample for sample in samples if assigned.get(sample.sample) == part]

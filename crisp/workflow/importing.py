@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib.util
 import os
 import tempfile
 from collections.abc import Sequence
@@ -14,16 +15,17 @@ from crisp.core.signals import provisional
 from crisp.study import load, tables
 from crisp.study.importers import import_folder
 from crisp.study.importers.fitting import Labels
-from crisp.study.importers.presets import AUTO, Cost, Machine
+from crisp.study.importers.presets import AUTO, ESTIMATOR, Cost, Machine
 from crisp.study.importers.writer import Report
 from crisp.workflow.plan import plan_study
 
 
 def this_machine() -> Machine:
-    """Return the number of usable cores, and whether torch can compute on a GPU."""
+    """Return the number of usable cores, and whether torch has a GPU and poses can be estimated."""
     from crisp.training.devices import choose_device  # it loads torch
 
-    return Machine(len(os.sched_getaffinity(0)), choose_device().type == "cuda")
+    pose = importlib.util.find_spec(ESTIMATOR) is not None
+    return Machine(len(os.sched_getaffinity(0)), choose_device().type == "cuda", pose)
 
 
 def study_cost(
@@ -79,12 +81,13 @@ def import_dataset(
     data_folder: str | Path = "data",
     preset: str = AUTO,
     fps: float = 0.0,
+    group: str = "",
 ) -> Report:
     """Import a folder as a study scaled to this machine.
 
     Parameters
     ----------
-    source, dataset, config_folder, layout, decode, data_folder, preset, fps
+    source, dataset, config_folder, layout, decode, data_folder, preset, fps, group
         As for `crisp.study.importers.import_folder`.
 
     Returns
@@ -106,6 +109,7 @@ def import_dataset(
         data_folder,
         preset,
         fps,
+        group,
         machine=this_machine,
         cost=study_cost,
     )

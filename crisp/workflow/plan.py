@@ -174,7 +174,7 @@ class _Left:
         self.samples = SplitSamples(study, label_snapshot)
         self.splits, self.training = {}, {}
         for split in study.split_names:
-            self.splits[split] = self.strokes or self.file(study.results / "splits" / f"{split}.tsv")
+            self.splits[split] = self.strokes or self.file(study.split_table(split))
             tables = [training_samples.path(study, split, part) for part in training_samples.TRAINING]
             self.training[split] = not frames.isdisjoint(map(video_of, self._trained_on(split))) or any(
                 map(self.file, tables)

@@ -175,7 +175,7 @@ class RuleInputs:
 
     def _prediction(self, wildcards: Wildcards, views: Sequence[str]) -> list[str]:
         variant, split = self.study.variant(wildcards.variant), wildcards.split
-        tables = [f"{self.results}/strokes.tsv", f"{self.results}/splits/{split}.tsv"]
+        tables = [f"{self.results}/strokes.tsv", self.study.split_table(split).as_posix()]
         roi = self.stage_files("roi", variant.flow, views)
         return tables + self._normalisation(variant, split) + roi + self._pose(variant, views)
 

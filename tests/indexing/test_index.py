@@ -39,7 +39,7 @@ from crisp.study import schema
 from crisp.study.annotations import Stroke, write_annotation
 from crisp.study.variants import Detection, Variant
 from crisp.training import calibration, reference
-from tests.indexing import frame_coded
+from tests import frame_coded
 
 CLASSES = ["Hit", "Push", "Negative"]
 SIZE = (8, 8, 12)
@@ -218,7 +218,7 @@ def test_frame_rate_that_does_not_divide(make_video, command: Command) -> None:
 @pytest.mark.usefixtures("lab")
 def test_times_of_an_irregular_video_are_those_of_its_stamps(command: Command) -> None:
     name = "30-then-24.mp4"
-    command(frame_coded.write(Path(name)))
+    command(frame_coded.write_kind(Path(name)))
     content = read("30-then-24")
     stamps = frame_coded.STAMPS[name]
     assert content["video"]["times"] == pytest.approx(stamps, abs=1e-6)

@@ -261,6 +261,13 @@ def test_verb(lab: Lab) -> None:
     assert "folder of the run is not empty" in str(again.exception)
     assert runner.invoke(application.app, [*command, "--run", "best-2"]).exit_code == 0
     assert Path("Ours/classificationTask/best-2/a.xml").is_file()
+    for run in "1234":
+        assert not runner.invoke(application.app, [*command, "--run", run]).stderr
+    warned = runner.invoke(application.app, [*command, "--run", "5"])
+    assert warned.exit_code == 0
+    assert "6 runs (1, 2, 3, 4, 5, best-2); the campaign takes at most 5" in warned.stderr
+    for run in "12345":
+        shutil.rmtree(f"Ours/classificationTask/{run}")
     lab.predicted.pop()
     lab.study()
     failed = runner.invoke(application.app, [*command, "--run", "3", "--predictions", "predictions.csv"])

@@ -14,6 +14,7 @@ import pytest
 from crisp.core.errors import CrispError
 from crisp.core.files import read_json, write_json
 from crisp.evaluation import per_class_table
+from crisp.evaluation.baselines import Baseline
 from crisp.evaluation.decisions import RULES
 from crisp.evaluation.predictions import evaluate_predictions
 from crisp.report import summary
@@ -314,3 +315,17 @@ def test_metrics_of_another_version(tmp_path: Path) -> None:
 def test_missing_metrics(tmp_path: Path) -> None:
     with pytest.raises(CrispError, match=r"metrics\.json: file of metrics is missing"):
         summary.collect_rows([Run("twin", "main", 1, tmp_path)])
+
+
+def test_baselines_are_a_table_and_a_line(tmp_path: Path) -> None:
+    rows = summary.collect_rows([run(tmp_path, correct=18)])
+    simple = [
+        Baseline("most frequent class", 3, 12),
+        Baseline("extra trees, poses", remark="pose.h5: is missing"),
+    ]
+    write_summary_page(tmp_path / "page.html", rows, simple)
+    cells = parsed(tmp_path / "page.html").cells
+    start = cells.index("most frequent class")
+    assert cells[start : start + 5] == ["most frequent class", "12", "25.0", "8.9", "53.2"]
+    assert cells[start + 5 :][:6] == ["extra trees, poses", "0", "–", "–", "–", "pose.h5: is missing"]
+    assert summary_text(rows, simple).splitlines()[-1] == "baselines: most frequent class 25.0"

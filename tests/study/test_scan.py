@@ -10,9 +10,11 @@ import pytest
 
 from crisp.core import files
 from crisp.core.errors import MOST_ALIKE, CrispError
+from crisp.preparation.picture import INTERLACED
 from crisp.study.scan import measure, scan_videos
 from crisp.study.tables import VideoRow, read_videos, write_videos
 from tests import frame_coded
+from tests.preparation.test_picture import interlaced_coding, woven, write
 
 MakeVideo = Callable[..., Path]
 
@@ -108,10 +110,27 @@ def test_a_variable_frame_rate_is_recorded_and_reported(
     path = table(tmp_path, VideoRow("a", "a.mp4"))
     effect = "labels in seconds go by time stamps; frames are used in order at 8.05085 frames per second"
     warning = f"warning: a: variable frame rate, up to 0.6 frames off: {effect}"
-    assert warning in scan_videos(path, tmp_path, decode)
+    change, told = scan_videos(path, tmp_path, decode)
+    assert told == warning
+    assert change.endswith("timing as in the warning")
     (row,) = read_videos(path)
     assert row.timing == "variable frame rate, up to 0.6 frames off"
     assert scan_videos(path, tmp_path, decode) == [warning]
+
+
+def test_a_note_found_by_decoding_stays_until_the_file_changes(tmp_path: Path, make_video: MakeVideo) -> None:
+    write(tmp_path / "a.ts", woven(range(9)), "libx264")
+    with (tmp_path / "a.ts").open(
+        "ab"
+    ) as file:  # interlaced from the 10th frame on; its header does not say so
+        file.write(write(tmp_path / "b.ts", woven(range(9)), "libx264", interlaced_coding).read_bytes())
+    path = table(tmp_path, VideoRow("a", "a.ts"))
+    for decode, picture in ((False, ""), (True, INTERLACED), (False, INTERLACED), (True, INTERLACED)):
+        scan_videos(path, tmp_path, decode)
+        assert read_videos(path)[0].picture == picture
+    make_video(tmp_path / "a.mp4").replace(tmp_path / "a.ts")
+    (line,) = scan_videos(path, tmp_path)
+    assert f"picture {INTERLACED} -> (none)" in line
 
 
 def test_many_videos_alike_are_counted(tmp_path: Path, make_video: MakeVideo) -> None:

@@ -55,7 +55,7 @@ class Truth:
     videos: dict[str, TrueVideo]
 
 
-def of_study(study: Study, task: str, part: str) -> Truth:
+def of_study(study: Study, task: str, part: str, split: str = "main") -> Truth:
     """Return the annotation of a study.
 
     Parameters
@@ -65,7 +65,9 @@ def of_study(study: Study, task: str, part: str) -> Truth:
         ``classification`` or ``detection``.
     part : str
         ``train``, ``validation`` or ``test``: of the column `split`, or, for the classification task of a
-        study with another `split.method` than ``given``, of the split ``main``.
+        study with another `split.method` than ``given``, of a drawn split.
+    split : str
+        Name of the drawn split: ``main``, or a fold.
 
     Returns
     -------
@@ -74,10 +76,10 @@ def of_study(study: Study, task: str, part: str) -> Truth:
     Raises
     ------
     CrispError
-        If it has no such video, two have one file name, or an input is missing or invalid.
+        If it has no such video or split, two have one file name, or an input is missing or invalid.
     """
     drawn = task == study.task == "classification" and study.split_method != "given"
-    parts = read_split(study.results / "splits" / "main.tsv") if drawn else {}
+    parts = read_split(study.split_table(study.split(split))) if drawn else {}
     strokes: dict[str, list[Stroke]] = {}
     for row in study.annotations:
         if row.task != task or (not drawn and row.split != part):

@@ -12,7 +12,15 @@ from crisp.core import names
 from crisp.core.errors import CrispError, Fault, fail
 from crisp.core.unicode_forms import compose, existing
 from crisp.core.unreadable import counted_from
-from crisp.study.importers import indexed, presets, stroke_table, ttstroke20, ttstroke22, writer
+from crisp.study.importers import (
+    indexed,
+    player_groups,
+    presets,
+    stroke_table,
+    ttstroke20,
+    ttstroke22,
+    writer,
+)
 from crisp.study.importers.discovery import Found
 from crisp.study.importers.presets import CostOf, Machine
 from crisp.study.importers.writer import Report
@@ -48,7 +56,7 @@ LAYOUTS = {
         indexed.read,
     ),
     "csv": Layout(
-        "a CSV with columns video, begin, end (or begin_seconds, end_seconds), label and perhaps split",
+        "a CSV with columns video, begin, end (or begin_seconds, end_seconds), label, perhaps split, group",
         stroke_table.matches,
         stroke_table.read,
     ),
@@ -93,6 +101,7 @@ def import_folder(
     data_folder: str | Path = "data",
     preset: str = presets.AUTO,
     fps: float = 0.0,
+    group: str = "",
     *,
     machine: Callable[[], Machine],
     cost: CostOf,
@@ -119,6 +128,8 @@ def import_folder(
         One of `crisp.study.importers.presets.PRESETS`, or ``auto``: by machine and data.
     fps : float
         Rate of raw streams whose header has none, frames per second; 0 = unknown.
+    group : str
+        Regular expression that finds the group (player) in a video's path; empty = from labels or names.
     machine : callable
         Returns the target machine.
     cost : callable
@@ -153,6 +164,8 @@ def import_folder(
         faults.append(Fault(str(source), f"no video in layout {name}", LAYOUTS[name].text, "none"))
     if faults:
         raise CrispError(*faults)
+    if group:
+        player_groups.give(found.videos, group)
     link = Path(data_folder, dataset)
     report = Report(name, source)
     _check_link(link, folder)

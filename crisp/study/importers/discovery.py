@@ -58,12 +58,15 @@ class FoundVideo:
         Its annotations.
     sha256 : str
         Of the file that the labels were made for; empty if unknown.
+    group : str
+        Player or source video; empty if unknown.
     """
 
     path: str
     hints: tuple[str, ...] = ()
     labels: list[Labels] = field(default_factory=list)
     sha256: str = ""
+    group: str = ""
 
     def __post_init__(self) -> None:
         self.path = compose(self.path)

@@ -185,7 +185,8 @@ def _splits(method: str) -> Iterator[tuple[dict[str, Any], str]]:
             split = {"method": method, "seed": seed, "shares": shares}
             yield split, f"split.seed {seed}, so that every class has training samples"
     why = (
-        "whole videos cannot be shared out, so strokes of one video train and test: figures will be too good"
+        "whole videos or groups cannot be shared out, so strokes of one video or group train and test: "
+        "figures will be too good"
     )
     for shares in ([0.7, 0.2, 0.1], *SHARES):
         yield {"method": "stratified", "shares": shares}, f"split.method stratified: {why}"

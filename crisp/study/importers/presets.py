@@ -1,4 +1,6 @@
-"""Size of an imported study: ``quick`` takes minutes, ``standard`` hours, ``published`` days.
+"""Size of an imported study: ``quick`` takes minutes, ``standard`` hours, ``full`` and ``published`` days.
+
+``full`` is the published size with CRISP's defaults, ``published`` also has the published optimisation.
 
 The preset, and the reduction of ``quick``, depend on the cost of the study on this
 machine, which the caller provides (`crisp.workflow.importing`).
@@ -11,23 +13,28 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from crisp.core.errors import Fault
 from crisp.study import schema, tables
+from crisp.study.importers import published
 from crisp.study.importers.fitting import Labels
 from crisp.study.importers.study_template import MODELS, variants
 
 AUTO = "auto"
-PRESETS = ("quick", "standard", "published")
+AS_RECORDED = ("full", "published")  # presets of the published size, at the frame rate of the videos
+PRESETS = ("quick", "standard", *AS_RECORDED)
 SMALL = 200  # labelled strokes; fewer are not enough for the published size
 BUDGET = 0.5  # maximum hours of a quick study before it is reduced
 RATE = 30.0  # frames per second, if no video has a rate
+ESTIMATOR = "mediapipe"  # of poses
 CLIPS = 2000  # per quick training, in 30 to 100 epochs
 
 
 class Machine(NamedTuple):
-    """The machine that a study would run on."""
+    """The machine that a study would run on; `pose` = the estimator of poses is installed."""
 
     cores: int
     gpu: bool
+    pose: bool = False
 
     def __str__(self) -> str:
         cores = "1 core" if self.cores == 1 else f"{self.cores} cores"
@@ -96,7 +103,7 @@ def choose(wanted: str, strokes: int, machine: Machine, cost: CostOf) -> Choice:
     )
 
 
-def candidates(name: str, data: Size, cores: int) -> Iterator[dict[str, Any]]:
+def candidates(name: str, data: Size, machine: Machine) -> Iterator[dict[str, Any]]:
     """Yield the keys that a preset sets in a study, largest size first.
 
     Parameters
@@ -104,27 +111,34 @@ def candidates(name: str, data: Size, cores: int) -> Iterator[dict[str, Any]]:
     name : str
         Preset.
     data : Size
-    cores : int
-        Processor cores of the machine.
+    machine : Machine
 
     Yields
     ------
     dict
-        Keys of a study; none for ``published``.
+        Keys of a study; for ``full`` only those that short strokes and poses need.
     """
     if name == "published":
-        yield {}
+        yield published.KEYS
+    elif name == "full":
+        size = _variant()["size"]
+        frames = _frames(data.length, size[0])
+        short = {"defaults": {"size": [frames, *size[1:]]}} if frames < size[0] else {}
+        yield {**short, **_with_pose({"variants": variants()}, machine)}
     elif name == "standard":
-        frames = _frames(data.length, 24)
-        yield _keys(192, frames, "deepflow", MODELS, {"epochs": 100, "patience": 20}, cores)
+        keys = _keys(
+            192, _frames(data.length, 24), "deepflow", MODELS, {"epochs": 100, "patience": 20}, machine.cores
+        )
+        yield _with_pose(keys, machine)
     else:
         frames = _frames(data.length, 16)
         epochs = min(100, max(30, math.ceil(CLIPS / max(1, data.train))))
         training = {"epochs": epochs, "batch_size": 5, "learning_rate": 0.005}
-        yield _keys(128, frames, "deepflow", MODELS, training, cores)
-        yield _keys(96, frames, "deepflow", MODELS, training, cores)
-        yield _keys(96, frames, "dis", ("twin",), training, cores)
-        yield _keys(96, frames, "dis", ("twin",), training | {"epochs": 10}, cores)
+        for width in (128, 96):
+            keys = _keys(width, frames, "deepflow", MODELS, training, machine.cores)
+            yield _with_pose(keys, machine)
+        yield _keys(96, frames, "dis", ("twin",), training, machine.cores)
+        yield _keys(96, frames, "dis", ("twin",), training | {"epochs": 10}, machine.cores)
 
 
 def _frames(length: int, most: int) -> int:
@@ -142,6 +156,43 @@ def _keys(
         "variants": variants(models),
         "training": {**training, **({"threads": 1} if cores == 1 else {})},
     }
+
+
+def _with_pose(keys: dict[str, Any], machine: Machine) -> dict[str, Any]:
+    """Add the variant of poses, if they can be estimated."""
+    if not machine.pose:
+        return keys
+    preparation = {**keys.get("preparation", {}), "pose": {"estimator": ESTIMATOR}}
+    return {**keys, "preparation": preparation, "variants": [*keys["variants"], *variants(("pose",))]}
+
+
+def oversized(choice: Choice, size: Size, where: str) -> list[Fault]:
+    """Warn of a requested study that is too large for its data.
+
+    Parameters
+    ----------
+    choice : Choice
+    size : Size
+    where : str
+        The study file, for messages.
+
+    Returns
+    -------
+    list of Fault
+        One, or none.
+    """
+    frames = _variant()["size"][0] if choice.preset == "published" else 0
+    if choice.preset not in AS_RECORDED or (size.strokes >= SMALL and size.length >= frames):
+        return []
+    return [
+        Fault(
+            where,
+            "study is larger than its data allow",
+            f"{SMALL} labelled strokes or more" + (", most as long as its clips" if frames else ""),
+            f"{size.strokes} strokes, one in four shorter than {size.length} frames",
+            "import again under another name with --preset quick or standard, which follow the data",
+        )
+    ]
 
 
 def affordable(
@@ -174,7 +225,7 @@ def affordable(
     """
     keys: dict[str, Any] = {}
     found = None
-    for keys in candidates(choice.preset, size, choice.machine.cores):
+    for keys in candidates(choice.preset, size, choice.machine):
         found = choice.cost({**content, **keys}, rows, label_snapshot, choice.machine)
         if choice.preset != "quick" or found is None or found.wall <= BUDGET:
             break
@@ -185,10 +236,12 @@ def marks(content: dict[str, Any], name: str) -> dict[str, str]:
     """Return a comment for each unusual key in the study file: the published value, or the default."""
     found = {}
     for part in ("preparation", "defaults", "training"):
-        usual = _variant() if part == "defaults" else schema.defaults(part)
-        for key, value in content.get(part, {}).items():
+        usual = _flat(_variant() if part == "defaults" else schema.defaults(part))
+        stated = usual | _flat(published.KEYS[part])
+        for key, value in _flat(content.get(part, {})).items():
             if value != usual[key]:
-                found[f"{part}.{key}"] = f"preset {name}; published: {json.dumps(usual[key])}"
+                other = ("default", usual) if name == "published" else ("published", stated)
+                found[f"{part}.{key}"] = f"preset {name}; {other[0]}: {json.dumps(other[1][key])}"
     if len(content["variants"]) < len(MODELS):
         found["variants"] = f"preset {name}; published: rgb, flow and twin"
     for part in ("negatives", "split"):
@@ -196,6 +249,15 @@ def marks(content: dict[str, Any], name: str) -> dict[str, str]:
         for key, value in content[part].items():
             if value != usual[key]:
                 found[f"{part}.{key}"] = f"for these data; default: {json.dumps(usual[key])}"
+    return found
+
+
+def _flat(keys: dict[str, Any], place: str = "") -> dict[str, Any]:
+    """Return the keys of sections within sections by their dotted names."""
+    found: dict[str, Any] = {}
+    for key, value in keys.items():
+        inner = isinstance(value, dict) and value
+        found |= _flat(value, f"{place}{key}.") if inner else {place + key: value}
     return found
 
 

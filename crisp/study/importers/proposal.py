@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from crisp.core.errors import Fault
 from crisp.study import tables
 from crisp.study.annotations import Stroke, is_unknown
-from crisp.study.importers import fitting, presets, study_template
+from crisp.study.importers import fitting, presets, published, study_template
 from crisp.study.importers.presets import Choice
 
 WHOLE = 0.9  # share of a clip covered by its stroke, for clips cut around it
@@ -96,6 +96,11 @@ class Data:
         )
 
     @property
+    def grouped(self) -> bool:
+        """Return whether any video in use has a group."""
+        return any(row.group for row in self.videos.values() if row.use)
+
+    @property
     def short(self) -> float:
         """Return the length of a short stroke in s: three in four are as long or longer."""
         lengths = sorted((stroke.end - stroke.begin) / video.recorded_fps for video, stroke in self.labelled)
@@ -137,15 +142,17 @@ def propose(
     train, notes, faults = 0, list[str](), list[Fault]()
     if data.classes:
         classes = len({fitting.NEGATIVE, *data.classes})
-        published = choice.preset == "published" and data.task == "classification"
-        share = 0.1 if published else max(0.1, round(1 / classes, 2))
+        usual = choice.preset in presets.AS_RECORDED and data.task == "classification"
+        share = 0.1 if usual else max(0.1, round(1 / classes, 2))
         keys, train, notes, faults = fitting.fit(content, data.usable, data.trimmed, share)
         content |= keys
     if len(content["classes"]) < 2:
         faults = [_too_few_classes(data, study_file)]
         content["negatives"] = {} if data.task == "detection" else content["negatives"]
         content |= {"classes": sorted({fitting.NEGATIVE, STROKE, *data.classes})}
+    faults = [*faults, *_leaking(data, content["split"])]
     size = presets.Size(len(data.labelled), train, _frames(data, rows))
+    faults += presets.oversized(choice, size, str(study_file))
     keys, cost = presets.affordable(choice, content, size, rows, data.usable)
     content |= keys
     lines = [
@@ -167,7 +174,24 @@ def propose(
 def _method(data: Data) -> str:
     if data.of_task and all(row.split for row in data.of_task):
         return "given"
-    return "stratified" if data.trimmed else "by_video"
+    return "stratified" if data.trimmed and not data.grouped else "by_video"
+
+
+def _leaking(data: Data, split: dict[str, Any]) -> list[Fault]:
+    """Warn of clips of unknown players that are split one by one."""
+    if not data.trimmed or data.grouped or split["method"] != "stratified":
+        return []
+    return [
+        Fault(
+            f"{data.folder / 'videos.tsv'}, column group",
+            "the players of the clips are not known, so clips of one player train and test: "
+            "figures will be too good",
+            "the player, or the source video, of each clip",
+            "nothing",
+            "write it there and set split.method: by_video in the study, or import again under another name "
+            "with a column group in the table of strokes, or --group PATTERN",
+        )
+    ]
 
 
 def _too_few_classes(data: Data, study_file: Path) -> Fault:
@@ -200,7 +224,7 @@ def _published(
     """Explain how to get the published settings, and their cost here."""
     shrunk = ("preparation", "defaults", "training", "variants")
     full = {key: value for key, value in content.items() if key not in shrunk}
-    full["variants"] = study_template.variants()
+    full |= {**published.KEYS, "variants": study_template.variants()}
     cost = choice.cost(full, [replace(row, frame_step=1) for row in rows], data.usable, choice.machine)
     name = f"{data.folder.name}-published"
     command = f"crisp import {shlex.quote(str(source))} --name {name} --preset published"

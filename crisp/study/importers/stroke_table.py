@@ -2,8 +2,8 @@
 
 Columns ``video`` (path relative to the folder, or the video's id), ``begin`` and ``end`` (frames,
 half-open) or ``begin_seconds`` and ``end_seconds`` (seconds, or HH:MM:SS), ``label`` and optionally
-``split``, in any case; separated by comma, semicolon or tab, or as a first line ``sep=;`` states. The
-text is UTF-8, UTF-16 with a byte order mark, or else Windows-1252.
+``split`` and ``group`` (or ``player``), in any case; separated by comma, semicolon or tab, or as a first
+line ``sep=;`` states. The text is UTF-8, UTF-16 with a byte order mark, or else Windows-1252.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from crisp.study.importers.discovery import AnnotatedInterval, Found, FoundVideo
 from crisp.study.tables import SPLITS
 
 BOUNDS = (("begin", "end"), ("begin_seconds", "end_seconds"))
+GROUPS = ("group", "player")  # columns that name what a video is kept together with
 SAMPLES = {"kind", "sample", "given"}  # columns found only in the strokes.tsv of a study's results
 MOST = 5  # names in a message
 MARKS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16", codecs.BOM_UTF8: "UTF-8-sig"}
@@ -141,6 +142,9 @@ def read(folder: Path) -> Found:
         )
     path = tables[0]
     videos = [found_video(video, by_split) for video, by_split in strokes(path).items()]
+    groups = _groups(path)
+    for video in videos:
+        video.group = groups.get(video.path, "")
     missing = [video.path for video in videos if not existing(path.parent / video.path).is_file()]
     if videos and len(missing) == len(videos):
         raise fail(
@@ -217,13 +221,43 @@ def _strokes(
     return found
 
 
+def _groups(path: Path) -> dict[str, str]:
+    """Return the group of each video by its path: its column `group`, or its only `player`.
+
+    Raises
+    ------
+    CrispError
+        If a video has two groups. Two players are in one picture, so that the video is a group of its own.
+    """
+    table = _table(path)
+    column = next((name for name in GROUPS if table and name in table.columns), "")
+    if table is None or not column:
+        return {}
+    found: dict[str, set[str]] = {}
+    names = _names(path.parent)
+    for cells in list(csv.reader(table.lines, delimiter=table.delimiter))[1:]:
+        if any(cell.strip() for cell in cells):
+            row = dict(zip(table.columns, cells, strict=True))
+            group = " ".join(plain(row[column]).split())
+            found.setdefault(_video_path(path.parent, row["video"], names), set()).add(group)
+    faults = []
+    for video, groups in found.items():
+        odd = [name for name in groups if not is_plain(name)]
+        if odd or (column == GROUPS[0] and len(groups) > 1):
+            several = few(sorted(map(ascii, groups)), MOST)
+            faults.append(Fault(f"{path}, video {video}", "bad group", "one name", several, "correct it"))
+    if faults:
+        raise CrispError(*faults)
+    return {video: groups.pop() for video, groups in found.items() if len(groups) == 1}
+
+
 def _row(columns: tuple[str, ...], cells: list[str], bounds: tuple[str, str]) -> dict[str, str]:
     """Return the cells of a row by column; one given twice must hold the same twice."""
     if len(cells) != len(columns):
         raise ValueError("wrong number of cells", str(len(columns)), str(len(cells)))
     row = dict(zip(columns, cells, strict=True))
     for column, cell in zip(columns, cells, strict=True):
-        if column in ("video", "label", "split", *bounds) and cell.strip() != row[column].strip():
+        if column in ("video", "label", "split", *GROUPS, *bounds) and cell.strip() != row[column].strip():
             found = f"{cell!r} and {row[column]!r}"
             raise ValueError(f"two columns {column} differ", "one column of this name", found)
     return row
@@ -238,7 +272,7 @@ def _names(folder: Path) -> dict[str, str]:
 
 
 def _header() -> str:
-    return "columns video, begin, end (or begin_seconds, end_seconds), label and perhaps split"
+    return "columns video, begin, end (or begin_seconds, end_seconds), label, perhaps split and group"
 
 
 def found_video(video: str, by_split: dict[str, list[AnnotatedInterval]]) -> FoundVideo:

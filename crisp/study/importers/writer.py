@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from crisp.core.words import counted, few
 from crisp.preparation.video import count_packets
 from crisp.study import tables
 from crisp.study.annotations import Stroke, read_annotation, write_annotation
-from crisp.study.importers import presets, proposal, rates, video_ids
+from crisp.study.importers import player_groups, presets, proposal, rates, video_ids
 from crisp.study.importers.discovery import AnnotatedInterval, Found, FoundVideo, Labels
 from crisp.study.importers.presets import CostOf, Machine
 from crisp.study.scan import measure
@@ -133,9 +133,10 @@ def write_dataset(
     report.warnings += found.problems
     study_file = folder / "study.yaml"
     data = proposal.Data(folder, link, labels, _strokes(folder, labels, report), by_id)
+    data = _grouped(data, known, report)
     choice = None if study_file.exists() else presets.choose(preset, len(data.labelled), machine(), cost)
-    thinned = choice is not None and choice.preset != "published"
-    measured = [row for row in by_id.values() if row.video not in known]
+    thinned = choice is not None and choice.preset not in presets.AS_RECORDED
+    measured = [row for row in data.videos.values() if row.video not in known]
     rate = rates.working_rate(measured, old, thinned, data.short)
     added = [replace(row, frame_step=rates.step(row, rate)) for row in measured]
     report.warnings += rates.odd(videos_table, added, rate)
@@ -151,6 +152,24 @@ def write_dataset(
     report.added.append(str(study_file))
     report.notes += proposed.notes
     report.warnings += proposed.faults
+
+
+def _grouped(data: proposal.Data, known: Collection[str], report: Report) -> proposal.Data:
+    """Return trimmed clips with groups guessed from their names, if they have none and all are new."""
+    if known or not data.trimmed or data.grouped:
+        return data
+    labelled = {video.path: stroke.label for video, stroke in data.labelled}
+    groups = player_groups.guess(list(labelled.items()))
+    if not groups:
+        return data
+    distinct = sorted(set(groups.values()))
+    report.notes.append(
+        f"note: {counted(len(distinct), 'group')} guessed from the names of the clips: "
+        f"{few(distinct, MOST)}; clips of a group never train and test together. If they are not the "
+        f"players, correct the column group of {data.folder / 'videos.tsv'}"
+    )
+    rows = {name: replace(row, group=groups.get(row.path, "")) for name, row in data.videos.items()}
+    return replace(data, videos=rows)
 
 
 class Times(dict[str, FrameTimes]):
@@ -180,7 +199,7 @@ def _row(
         note = " ".join(f"{fault.what}: {fault.found}".split())[:200]
         return tables.VideoRow(name, video.path, use=False, note=note), fault
     times[video.path] = found.times
-    row = tables.VideoRow(name, video.path, found.size, found.frames, found.sha256, found.fps)
+    row = tables.VideoRow(name, video.path, found.size, found.frames, found.sha256, found.fps, video.group)
     return replace(row, timing=found.timing, picture=found.picture, capture_fps=found.capture_fps), None
 
 

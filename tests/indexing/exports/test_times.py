@@ -17,7 +17,7 @@ from crisp.indexing.exports import boris, csv_table, elan, overlay_video
 from crisp.indexing.exports import webvtt as subtitles
 from crisp.preparation import frames
 from crisp.study.index_file import IndexedVideo, IndexFile, read_index, write_index
-from tests.indexing import frame_coded
+from tests import frame_coded
 from tests.indexing.exports import sample
 
 BEGINS = [1, 2, 59, 60, 61, 79, 80, 81, 100, 148]
@@ -54,7 +54,7 @@ EXPORTS = [
 def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> IndexFile:
     """The index of a video of each kind, with one stroke at each of some frames."""
     folder = tmp_path_factory.mktemp("index")
-    path = frame_coded.write(folder / request.param)
+    path = frame_coded.write_kind(folder / request.param)
     stage_file = folder / "frames.h5"
     source = frames.extract_frames(path, stage_file)
     source.stamps = frames.read_times(stage_file).stamps
@@ -69,7 +69,7 @@ def pictures(path: Path) -> list[tuple[float, int]]:
     """The time of each picture and the number in it."""
     with av.open(str(path)) as container:
         return [
-            (frame.time, frame_coded.number_of(frame.to_ndarray(format="rgb24")))
+            (frame.time, frame_coded.read(frame.to_ndarray(format="rgb24")))
             for frame in container.decode(video=0)
         ]
 

@@ -14,7 +14,7 @@ import pytest
 from crisp.indexing.viewer import make_viewer, proxy_video
 from crisp.preparation import frames
 from crisp.study.index_file import IndexedVideo, IndexFile
-from tests.indexing import frame_coded
+from tests import frame_coded
 from tests.indexing.viewer.conftest import LOADED, until
 from tests.indexing.viewer.firefox import PROGRAM, Firefox
 from tests.indexing.viewer.sample import index
@@ -23,14 +23,17 @@ from tests.indexing.viewer.using import frame, press, save
 LAST = frame_coded.FRAMES - 1
 SOUGHT = [3, 77, 0, 1, 2, 100, 50, 120, 60, 61, 62, 79, 80, 81, 90, 30, 10, 140, 99, 147]
 REORDERED = "reordered.mp4"
+UNPLAYABLE = "null-frames.avi"
 SETTLED = "!document.querySelector('#video').seeking && document.querySelector('#video').readyState >= 2"
 
 
-@pytest.fixture(scope="module", params=[name for name in frame_coded.STAMPS if name != REORDERED])
+@pytest.fixture(
+    scope="module", params=[name for name in frame_coded.STAMPS if name not in (REORDERED, UNPLAYABLE)]
+)
 def content(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The index of a video of each kind, without strokes."""
     folder = tmp_path_factory.mktemp("videos")
-    return indexed(frame_coded.write(folder / request.param))
+    return indexed(frame_coded.write_kind(folder / request.param))
 
 
 def indexed(path: Path) -> dict[str, Any]:
@@ -53,7 +56,7 @@ def picture(page: Any) -> int:
     scale = min(width / frame_coded.SIZE[0], height / frame_coded.SIZE[1])
     wide, high = (round(side * scale) for side in frame_coded.SIZE)
     top, left = (height - high) // 2, (width - wide) // 2
-    return frame_coded.number_of(cv2.resize(image[top : top + high, left : left + wide], frame_coded.SIZE))
+    return frame_coded.read(cv2.resize(image[top : top + high, left : left + wide], frame_coded.SIZE))
 
 
 def go_to(page: Any, number: int) -> None:
@@ -80,7 +83,7 @@ def test_picture_is_that_of_the_frame(open_page, content: dict[str, Any], tmp_pa
 
 def test_picture_of_another_frame_is_reported(open_page, tmp_path: Path) -> None:
     """Chromium takes the length of a frame from the order of decoding."""
-    page = open_page(indexed(frame_coded.write(tmp_path / REORDERED)))
+    page = open_page(indexed(frame_coded.write_kind(tmp_path / REORDERED)))
     for number in SOUGHT:
         go_to(page, number)
         page.wait_for_timeout(600)
@@ -141,6 +144,14 @@ def test_position_while_it_plays_is_that_of_the_picture(open_page, content: dict
 
 
 def test_copy_has_times_of_its_own(open_page, content: dict[str, Any], tmp_path: Path) -> None:
+    copy_is_right(open_page, content, tmp_path)
+
+
+def test_copy_of_a_video_with_null_frames(open_page, tmp_path: Path) -> None:
+    copy_is_right(open_page, indexed(frame_coded.write_kind(tmp_path / UNPLAYABLE)), tmp_path)
+
+
+def copy_is_right(open_page, content: dict[str, Any], tmp_path: Path) -> None:
     about = IndexFile.from_json(content).video
     page = open_page(content, proxy_video.make_proxy(Path(about.path), tmp_path / "index.mp4", about))
     shown = []
@@ -151,7 +162,7 @@ def test_copy_has_times_of_its_own(open_page, content: dict[str, Any], tmp_path:
 
 
 def test_last_picture_after_the_end_in_the_header(open_page, tmp_path: Path) -> None:
-    page = open_page(indexed(frame_coded.write(tmp_path / "no-edit-list.mp4")))
+    page = open_page(indexed(frame_coded.write_kind(tmp_path / "no-edit-list.mp4")))
     go_to(page, LAST)
     until(page, "document.querySelector('#video').currentTime > 5.03")
     assert picture(page) == LAST
@@ -159,7 +170,7 @@ def test_last_picture_after_the_end_in_the_header(open_page, tmp_path: Path) -> 
 
 def test_picture_that_the_browser_does_not_show(open_page, tmp_path: Path) -> None:
     """Without an edit list, Chromium finds a key frame when it is decoded, two frames before it is shown."""
-    video, number = frame_coded.write(tmp_path / "no-edit-list.mp4"), frame_coded.KEY_FRAMES
+    video, number = frame_coded.write_kind(tmp_path / "no-edit-list.mp4"), frame_coded.KEY_FRAMES
     content = indexed(video)
     page = open_page(content)
     go_to(page, number - 2)
@@ -183,7 +194,7 @@ def test_picture_that_the_browser_does_not_show(open_page, tmp_path: Path) -> No
 
 
 def test_chosen_copy_has_times_of_its_own(open_page, tmp_path: Path) -> None:
-    content = indexed(frame_coded.write(tmp_path / "30-then-24.mp4"))
+    content = indexed(frame_coded.write_kind(tmp_path / "30-then-24.mp4"))
     about = IndexFile.from_json(content).video
     copy = proxy_video.make_proxy(Path(about.path), tmp_path / "viewer.mp4", about)
     page = open_page({**content, "video": {**content["video"], "path": "lost.mp4"}}, wait=False)

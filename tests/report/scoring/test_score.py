@@ -21,6 +21,7 @@ from crisp.report.scoring.score import Scored, compare, score
 from crisp.report.scoring.submission import read_submission
 from crisp.study import load, tables
 from crisp.study.annotations import Stroke, write_annotation
+from crisp.study.splits import write_split
 from crisp.study.tables import Annotation, VideoRow
 
 MakeVideo = Callable[..., Path]
@@ -196,6 +197,31 @@ def test_the_folder_of_a_data_set(make_video: MakeVideo) -> None:
     assert found.figures["accuracy"] == 0.5
     test = truth.of_folder("raw", "classification", "test")
     assert score(read_submission(clips(_3=LOOP)), test).figures["accuracy"] is None, "nothing is known of it"
+
+
+@pytest.mark.parametrize("folds", [0, 3])
+def test_the_part_of_a_drawn_split(folds: int) -> None:
+    split = {"method": "stratified", "folds": folds, "shares": [0.4, 0.3, 0.3]}
+    Path("study.yaml").write_text(yaml.safe_dump({**CONTENT, "split": split}))
+    study = load.load_study("study.yaml")
+    for name in study.split_names:
+        tested = {"main": "2", "fold-1": "3", "fold-2": "1"}.get(name, "2")
+        parts = {f"{video}:0-50": "test" if video == tested else "train" for video in CLIPS}
+        write_split(study.split_table(name), parts)
+        known = truth.of_study(study, "classification", "test", name)
+        assert list(known.videos) == [tested]
+        assert set(truth.of_study(study, "classification", "train", name).videos) == set(CLIPS) - {tested}
+    wrong = clips(**{f"_{tested}": "Negative"})
+    assert "  0.0" in verb(wrong, "--part", "test", "--split", name)
+    if folds:
+        result = CliRunner().invoke(application.app, ["score", wrong, "--study", "study.yaml"])
+        assert "no split 'main'" in str(result.exception)
+        assert "expected: fold-1, fold-2, fold-3" in str(result.exception)
+
+
+def test_a_split_that_is_not_drawn_yet() -> None:
+    Path("study.yaml").write_text(yaml.safe_dump({**CONTENT, "split": {"method": "stratified"}}))
+    assert "split table is missing" in refused(clips(_1=LOOP))
 
 
 def verb(*arguments: str) -> str:

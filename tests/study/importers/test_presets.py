@@ -5,6 +5,7 @@ The tables are those of an import; the videos are not read again, so rows stand 
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,7 @@ from crisp.workflow import importing
 from crisp.workflow.plan import plan_study
 
 MakeVideo = Callable[..., Path]
+PAPERS = Path(__file__).parents[3] / "config/ttstroke21-published.yaml"
 LAPTOP, SERVER = Machine(2, False), Machine(16, True)
 this_machine = importing.this_machine  # before a fixture replaces it
 
@@ -87,7 +89,7 @@ def test_eight_short_clips(made: Made) -> None:
         made.add(22 + number, 30, [Stroke(0, 22 + number, "ab"[number % 2])])
     proposed, loaded = made.propose()
     runs(loaded)
-    assert proposed.faults == []
+    assert [fault.what[:39] for fault in proposed.faults] == ["the players of the clips are not known, "[:39]]
     assert loaded.split_method == "stratified"
     assert loaded.variants[0].size == (16, 48, 48)
     assert loaded.width == 128
@@ -104,16 +106,36 @@ def test_eight_short_clips(made: Made) -> None:
     lines = Path("config/mine/study.yaml").read_text().splitlines()
     assert "  width: 128  # preset quick; published: 320" in lines
     assert "  epochs: 100  # preset quick; published: 500" in lines
+    assert "  learning_rate: 0.005  # preset quick; published: 0.001" in lines
     assert any(
         line.startswith("  shares: ") and "# for these data; default: [0.7, 0.2, 0.1]" in line
         for line in lines
     )
 
 
-def test_published_is_the_defaults(made: Made) -> None:
+def test_published_is_what_the_papers_have(made: Made) -> None:
     for number in range(20):
-        made.add(30, 30, [Stroke(0, 30, "ab"[number % 2])])
-    _, loaded = made.propose("published", SERVER)
+        made.add(150, 120, [Stroke(0, 150, "ab"[number % 2])])
+    proposed, loaded = made.propose("published", SERVER)
+    papers = load.resolve_study(yaml.safe_load(PAPERS.read_text()))
+    assert [one.name for one in loaded.variants] == ["rgb", "flow", "twin"]
+    for one in loaded.variants:
+        assert one == papers.variant(one.name)
+        assert loaded.training_of(one) == papers.training_of(papers.variant(one.name))
+    for part in ("roi", "width", "upscale", "flow_methods"):
+        assert loaded.config["preparation"][part] == papers.config["preparation"][part]
+    assert (loaded.detection, loaded.decision) == (papers.detection, papers.decision)
+    lines = Path("config/mine/study.yaml").read_text().splitlines()
+    assert "  double_softmax: true  # preset published; default: false" in lines
+    assert "    threshold: 0  # preset published; default: 0.25" in lines
+    assert not said(proposed, "published settings: ")
+
+
+def test_full_is_the_defaults(made: Made) -> None:
+    for number in range(20):
+        made.add(150, 120, [Stroke(0, 150, "ab"[number % 2])])
+    proposed, loaded = made.propose("full", SERVER)
+    assert said(proposed, "published settings: ")
     usual = yaml.safe_load(Path("config/mine/study.yaml").read_text())
     assert loaded.training == variants.Training(**schema.defaults("training"))
     assert {variant.size for variant in loaded.variants} == {(100, 120, 120)}
@@ -121,16 +143,38 @@ def test_published_is_the_defaults(made: Made) -> None:
     assert "# preset" not in "\n".join(Path("config/mine/study.yaml").read_text().splitlines()[10:])
 
 
+@pytest.mark.parametrize("preset", ["full", "published"])
+def test_a_study_too_large_for_its_data_is_warned_of(made: Made, preset: str) -> None:
+    for number in range(20):
+        made.add(22, 30, [Stroke(0, 22, "ab"[number % 2])])
+    proposed, loaded = made.propose(preset, SERVER)
+    (fault,) = [fault for fault in proposed.faults if fault.what == "study is larger than its data allow"]
+    assert fault.found == "20 strokes, one in four shorter than 22 frames"
+    assert loaded.variants[0].size == ((20, 120, 120) if preset == "full" else (100, 120, 120))
+
+
+def test_poses_are_a_variant_where_they_can_be_estimated(made: Made) -> None:
+    for number in range(20):
+        made.add(30, 30, [Stroke(0, 30, "ab"[number % 2])])
+    for preset, poses in (("quick", True), ("standard", True), ("full", True), ("published", False)):
+        proposed, loaded = made.propose(preset, Machine(16, True, pose=True))
+        assert [one.name for one in loaded.variants] == ["rgb", "flow", "twin", *["pose"] * poses]
+        assert loaded.pose_estimator == "mediapipe" * poses
+        assert said(proposed, f"preset: {preset}, as requested")
+
+
 def test_what_is_taken_where() -> None:
     assert presets.choose("auto", 1000, LAPTOP, importing.study_cost).preset == "quick"
     assert presets.choose("auto", 1000, SERVER, importing.study_cost).preset == "standard"
     assert presets.choose("auto", 100, SERVER, importing.study_cost).preset == "quick"
-    assert presets.choose("published", 10, LAPTOP, importing.study_cost).preset == "published"
+    for name in presets.PRESETS:
+        assert presets.choose(name, 10, LAPTOP, importing.study_cost).preset == name
 
 
 def test_this_machine() -> None:
     torch = pytest.importorskip("torch")
-    assert this_machine() == Machine(len(os.sched_getaffinity(0)), torch.cuda.is_available())
+    pose = importlib.util.find_spec("mediapipe") is not None
+    assert this_machine() == Machine(len(os.sched_getaffinity(0)), torch.cuda.is_available(), pose)
 
 
 def test_large_data_are_cut_down(made: Made) -> None:
@@ -155,7 +199,7 @@ def test_large_data_are_cut_down(made: Made) -> None:
 
 @pytest.mark.parametrize(("length", "frames"), [(8, 8), (10, 8), (15, 12), (22, 16), (60, 16)])
 def test_clips_are_no_longer_than_strokes(length: int, frames: int) -> None:
-    (keys, *_) = presets.candidates("quick", Size(100, 70, length), 2)
+    (keys, *_) = presets.candidates("quick", Size(100, 70, length), LAPTOP)
     assert keys["defaults"]["size"][0] == frames
 
 
@@ -184,7 +228,7 @@ def test_one_class_of_clips_is_told(made: Made) -> None:
     for _ in range(8):
         made.add(30, 30, [Stroke(0, 30, "a")])
     proposed, loaded = made.propose()
-    (fault,) = proposed.faults
+    fault = proposed.faults[0]
     assert fault.what == "strokes of one class only, and no time without strokes"
     assert loaded.training.epochs < 500
 
@@ -212,7 +256,7 @@ def test_two_videos_are_shared_by_strokes(made: Made) -> None:
     proposed, loaded = made.propose()
     runs(loaded)
     assert loaded.split_method == "stratified"
-    assert any("strokes of one video train and test" in line for line in proposed.notes)
+    assert any("strokes of one video or group train and test" in line for line in proposed.notes)
 
 
 def test_bad_labels_hide_no_cost(made: Made) -> None:

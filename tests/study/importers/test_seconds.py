@@ -19,7 +19,14 @@ from crisp.study.importers.presets import AUTO, Machine
 from crisp.study.tables import read_videos
 from tests import frame_coded
 
-FORMS = {"mp4": ("libx264", 90_000), "matroska": ("mpeg4", 1000), "mpegts": ("libx264", 90_000)}
+# Codec and ticks per second by container; the ticks of AVI are slots of frames, and empty ones null frames.
+FORMS = {
+    "avi": ("mpeg4", 0),
+    "matroska": ("mpeg4", 1000),
+    "mp4": ("libx264", 90_000),
+    "mpegts": ("libx264", 90_000),
+}
+RATES = [Fraction(rate) for rate in (15, 24, 25, 30, 50, 60, 90)] + [Fraction(30000, 1001)]
 
 
 def imported(
@@ -42,38 +49,40 @@ def no_cost(*_: object) -> None:
 
 
 @st.composite
-def recordings(draw: st.DrawFn) -> tuple[str, list[int]]:
-    """A container, and time stamps in its ticks: a rate, jitter, a late start, gaps."""
+def recordings(draw: st.DrawFn) -> tuple[str, Fraction, list[int]]:
+    """A container, its tick, s, and time stamps in ticks: a rate, jitter, a late start, gaps."""
     form = draw(st.sampled_from(sorted(FORMS)))
-    second = FORMS[form][1]
-    rate = draw(st.sampled_from([15, 24, 25, 30000 / 1001, 30, 50, 60, 90]))
-    jitter = draw(st.sampled_from([0, 0.1, 0.4]))
-    start = draw(st.sampled_from([0, 0.5, 1.234])) if form != "mpegts" else 0
+    rate = draw(st.sampled_from(RATES))
+    second = FORMS[form][1] or rate
+    jitter = draw(st.sampled_from([0, 0.1, 0.4])) if form != "avi" else 0
+    start = draw(st.sampled_from([0, 0.5, 1.234])) if form not in ("avi", "mpegts") else 0
     count = draw(st.integers(20, 60))
     gaps = draw(st.sets(st.integers(1, count - 1), max_size=3))
     ticks, slot = list[int](), 0.0
     for frame in range(count):
         slot += 1 + draw(st.floats(0.3, 20)) * (frame in gaps) if frame else 0
         late = draw(st.floats(0, jitter)) if frame else 0
-        ticks.append(round(second * (start + (slot + late) / rate)))
-    return form, ticks
+        ticks.append(int(second * (Fraction(start) + Fraction(slot + late) / rate)))
+    return form, 1 / Fraction(second), ticks
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(recordings(), st.data())
-def test_a_label_lands_on_the_frame_shown(recording: tuple[str, list[int]], data: st.DataObject) -> None:
-    form, ticks = recording
-    codec, second = FORMS[form]
+def test_a_label_lands_on_the_frame_shown(
+    recording: tuple[str, Fraction, list[int]], data: st.DataObject
+) -> None:
+    form, tick, ticks = recording
+    shown = [float(tick * at) for at in ticks]
     with tempfile.TemporaryDirectory() as made:
         path = Path(made, "a.mp4")
         # Sound from the start, else a player would begin with the first picture.
-        frame_coded.write(path, ticks, Fraction(1, second), codec, form, audio=ticks[0] > 0)
+        frame_coded.write(path, ticks, tick, FORMS[form][0], form, audio=ticks[0] > 0)
         numbers = [frame_coded.read(image) for image in video.frames(path)]
         begin = data.draw(st.integers(0, len(ticks) - 2))
         end = data.draw(st.integers(begin + 1, len(ticks) - 1))
         # In milliseconds, as most tools write them, and within the frame.
-        at = [round(ticks[frame] / second, 3) for frame in (begin, end)]
-        at += [(0.6 * ticks[frame] + 0.4 * ticks[frame + 1]) / second for frame in (begin, end - 1)]
+        at = [round(shown[frame], 3) for frame in (begin, end)]
+        at += [0.6 * shown[frame] + 0.4 * shown[frame + 1] for frame in (begin, end - 1)]
         strokes, _ = imported(Path(made), path.name, [(at[0], at[1]), (at[2], at[1])])
         assert {numbers[stroke.begin] for stroke in strokes} == {begin}
         assert {stroke.end for stroke in strokes} == {end}
