@@ -40,6 +40,13 @@ def import_(
             show_default="guessed",
         ),
     ] = "",
+    regions: Annotated[
+        str,
+        typer.Option(
+            metavar="BOXES",
+            help="A box of the picture for each player, in shares: 'left=0,0,.5,1; right=.5,0,1,1'.",
+        ),
+    ] = "",
 ) -> None:
     """Write the tables, annotations and a study file for a folder of videos.
 
@@ -47,7 +54,9 @@ def import_(
     """
     from crisp.workflow import importing
 
-    report = importing.import_dataset(source, name, config, layout, preset=preset, fps=fps, group=group)
+    report = importing.import_dataset(
+        source, name, config, layout, preset=preset, fps=fps, group=group, regions=regions
+    )
     for warning in listed(report.warnings):
         print(f"warning: {warning}", file=sys.stderr)
     for line in report:

@@ -82,12 +82,13 @@ def import_dataset(
     preset: str = AUTO,
     fps: float = 0.0,
     group: str = "",
+    regions: str = "",
 ) -> Report:
     """Import a folder as a study scaled to this machine.
 
     Parameters
     ----------
-    source, dataset, config_folder, layout, decode, data_folder, preset, fps, group
+    source, dataset, config_folder, layout, decode, data_folder, preset, fps, group, regions
         As for `crisp.study.importers.import_folder`.
 
     Returns
@@ -110,6 +111,7 @@ def import_dataset(
         preset,
         fps,
         group,
+        regions,
         machine=this_machine,
         cost=study_cost,
     )

@@ -15,6 +15,7 @@ from crisp.core.unreadable import counted_from
 from crisp.study.importers import (
     indexed,
     player_groups,
+    player_regions,
     presets,
     stroke_table,
     ttstroke20,
@@ -56,7 +57,7 @@ LAYOUTS = {
         indexed.read,
     ),
     "csv": Layout(
-        "a CSV with columns video, begin, end (or begin_seconds, end_seconds), label, perhaps split, group",
+        "a CSV with columns video, begin, end (or begin_seconds, end_seconds), label; split, group, region",
         stroke_table.matches,
         stroke_table.read,
     ),
@@ -102,6 +103,7 @@ def import_folder(
     preset: str = presets.AUTO,
     fps: float = 0.0,
     group: str = "",
+    regions: str = "",
     *,
     machine: Callable[[], Machine],
     cost: CostOf,
@@ -130,6 +132,8 @@ def import_folder(
         Rate of raw streams whose header has none, frames per second; 0 = unknown.
     group : str
         Regular expression that finds the group (player) in a video's path; empty = from labels or names.
+    regions : str
+        Regions of every video, as in ``videos.tsv``; of a video whose strokes name players, theirs only.
     machine : callable
         Returns the target machine.
     cost : callable
@@ -166,6 +170,7 @@ def import_folder(
         raise CrispError(*faults)
     if group:
         player_groups.give(found.videos, group)
+    player_regions.give(found.videos, regions)
     link = Path(data_folder, dataset)
     report = Report(name, source)
     _check_link(link, folder)

@@ -21,12 +21,13 @@ SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}")
 
 @dataclass(frozen=True)
 class AnnotatedInterval:
-    """A labelled interval in frames, or, with `seconds`, in seconds."""
+    """A labelled interval in frames, or, with `seconds`, in seconds; `player` as in an annotation file."""
 
     begin: float
     end: float
     label: str
     seconds: bool = False
+    player: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,10 @@ class FoundVideo:
         Of the file that the labels were made for; empty if unknown.
     group : str
         Player or source video; empty if unknown.
+    groups : dict of str to str
+        The same by the player of its strokes, where they tell several apart.
+    regions : str
+        As in ``videos.tsv``.
     """
 
     path: str
@@ -67,6 +72,8 @@ class FoundVideo:
     labels: list[Labels] = field(default_factory=list)
     sha256: str = ""
     group: str = ""
+    groups: dict[str, str] = field(default_factory=dict)
+    regions: str = ""
 
     def __post_init__(self) -> None:
         self.path = compose(self.path)

@@ -145,7 +145,7 @@ def _train(made: Study, label_snapshot: Labels) -> int:
 
 
 def _frames(made: Study) -> dict[str, int]:
-    return {video: row.working_frames for video, row in made.used.items()}
+    return {view: row.working_frames for view, row in made.views.items()}
 
 
 def _negatives(content: dict[str, Any], label_snapshot: Labels, share: float) -> Iterator[dict[str, Any]]:

@@ -2,8 +2,9 @@
 
 Columns ``video`` (path relative to the folder, or the video's id), ``begin`` and ``end`` (frames,
 half-open) or ``begin_seconds`` and ``end_seconds`` (seconds, or HH:MM:SS), ``label`` and optionally
-``split`` and ``group`` (or ``player``), in any case; separated by comma, semicolon or tab, or as a first
-line ``sep=;`` states. The text is UTF-8, UTF-16 with a byte order mark, or else Windows-1252.
+``split``, ``group`` (or ``player``) and ``region`` (of the picture, in which the player is), in any case;
+separated by comma, semicolon or tab, or as a first line ``sep=;`` states. The text is UTF-8, UTF-16 with a
+byte order mark, or else Windows-1252.
 """
 
 from __future__ import annotations
@@ -144,7 +145,9 @@ def read(folder: Path) -> Found:
     videos = [found_video(video, by_split) for video, by_split in strokes(path).items()]
     groups = _groups(path)
     for video in videos:
-        video.group = groups.get(video.path, "")
+        video.groups = groups.get(video.path, {})
+        if len(set(video.groups.values())) == 1:
+            video.group = next(iter(video.groups.values()))
     missing = [video.path for video in videos if not existing(path.parent / video.path).is_file()]
     if videos and len(missing) == len(videos):
         raise fail(
@@ -221,34 +224,42 @@ def _strokes(
     return found
 
 
-def _groups(path: Path) -> dict[str, str]:
-    """Return the group of each video by its path: its column `group`, or its only `player`.
+def _groups(path: Path) -> dict[str, dict[str, str]]:
+    """Return the columns `group` or `player` of each video, by its path and the player of the strokes.
 
     Raises
     ------
     CrispError
-        If a video has two groups. Two players are in one picture, so that the video is a group of its own.
+        If a player, or a video in which players are not told apart, has two values in a column `group`.
     """
     table = _table(path)
     column = next((name for name in GROUPS if table and name in table.columns), "")
     if table is None or not column:
         return {}
-    found: dict[str, set[str]] = {}
+    found: dict[tuple[str, str], set[str]] = {}
     names = _names(path.parent)
     for cells in list(csv.reader(table.lines, delimiter=table.delimiter))[1:]:
         if any(cell.strip() for cell in cells):
             row = dict(zip(table.columns, cells, strict=True))
             group = " ".join(plain(row[column]).split())
-            found.setdefault(_video_path(path.parent, row["video"], names), set()).add(group)
+            video = _video_path(path.parent, row["video"], names)
+            found.setdefault((video, _player(row)), set()).add(group)
     faults = []
-    for video, groups in found.items():
+    by_video: dict[str, dict[str, str]] = {}
+    for (video, player), groups in found.items():
         odd = [name for name in groups if not is_plain(name)]
-        if odd or (column == GROUPS[0] and len(groups) > 1):
+        if odd or len(groups) > 1:
             several = few(sorted(map(ascii, groups)), MOST)
             faults.append(Fault(f"{path}, video {video}", "bad group", "one name", several, "correct it"))
+        by_video.setdefault(video, {})[player] = min(groups)
     if faults:
         raise CrispError(*faults)
-    return {video: groups.pop() for video, groups in found.items() if len(groups) == 1}
+    return by_video
+
+
+def _player(row: dict[str, str]) -> str:
+    """Return the player of a stroke, as in an annotation file: its region if there is that column."""
+    return " ".join(plain(row.get("region", row.get("player", ""))).split())
 
 
 def _row(columns: tuple[str, ...], cells: list[str], bounds: tuple[str, str]) -> dict[str, str]:
@@ -257,7 +268,10 @@ def _row(columns: tuple[str, ...], cells: list[str], bounds: tuple[str, str]) ->
         raise ValueError("wrong number of cells", str(len(columns)), str(len(cells)))
     row = dict(zip(columns, cells, strict=True))
     for column, cell in zip(columns, cells, strict=True):
-        if column in ("video", "label", "split", *GROUPS, *bounds) and cell.strip() != row[column].strip():
+        if (
+            column in ("video", "label", "split", "region", *GROUPS, *bounds)
+            and cell.strip() != row[column].strip()
+        ):
             found = f"{cell!r} and {row[column]!r}"
             raise ValueError(f"two columns {column} differ", "one column of this name", found)
     return row
@@ -272,7 +286,7 @@ def _names(folder: Path) -> dict[str, str]:
 
 
 def _header() -> str:
-    return "columns video, begin, end (or begin_seconds, end_seconds), label, perhaps split and group"
+    return "columns video, begin, end (or begin_seconds, end_seconds), label; perhaps split, group, region"
 
 
 def found_video(video: str, by_split: dict[str, list[AnnotatedInterval]]) -> FoundVideo:
@@ -310,13 +324,14 @@ def _interval(row: dict[str, str], bounds: tuple[str, str], delimiter: str) -> A
     label = " ".join(plain(row["label"]).split())
     if not label:
         raise ValueError("no label", "a class, or Unknown", "an empty cell")
-    if not label.isprintable():
-        raise ValueError("bad label", "a name without control characters", repr(label))
+    for what, text in (("label", label), ("player", _player(row))):
+        if not text.isprintable():
+            raise ValueError(f"bad {what}", "a name without control characters", repr(text))
     seconds = bounds != BOUNDS[0]
     begin, end = (_number(row[name], seconds, delimiter) for name in bounds)
     if begin >= end:
         raise ValueError("empty or negative interval", "begin < end", f"{begin:g} to {end:g}")
-    return AnnotatedInterval(begin, end, label, seconds)
+    return AnnotatedInterval(begin, end, label, seconds, _player(row))
 
 
 def _number(text: str, seconds: bool, delimiter: str) -> float:

@@ -200,7 +200,8 @@ def _row(
         return tables.VideoRow(name, video.path, use=False, note=note), fault
     times[video.path] = found.times
     row = tables.VideoRow(name, video.path, found.size, found.frames, found.sha256, found.fps, video.group)
-    return replace(row, timing=found.timing, picture=found.picture, capture_fps=found.capture_fps), None
+    row = replace(row, timing=found.timing, picture=found.picture, capture_fps=found.capture_fps)
+    return replace(row, regions=video.regions), None
 
 
 def _measured(
@@ -355,7 +356,7 @@ def _labelled(row: tables.VideoRow, label: Labels, times: Times) -> list[Stroke]
 def _stroke(interval: AnnotatedInterval, frame_of: Callable[[float], int]) -> Stroke:
     frame_of = frame_of if interval.seconds else int
     begin, end = frame_of(interval.begin), frame_of(interval.end)
-    return Stroke(begin, max(end, begin + 1), interval.label)
+    return Stroke(begin, max(end, begin + 1), interval.label, interval.player)
 
 
 def _strokes(folder: Path, labels: list[tables.Annotation], report: Report) -> dict[str, list[Stroke]]:
