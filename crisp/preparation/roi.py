@@ -27,7 +27,7 @@ from crisp.core import gaussian, stage_files
 from crisp.core.errors import fail
 from crisp.core.progress import progress
 from crisp.core.unreadable import made_by_workflow
-from crisp.core.views import WHOLE, Box
+from crisp.core.views import WHOLE, Box, parse_box
 from crisp.preparation.flow import read_flow
 
 CHUNK = 16  # frames per block
@@ -314,14 +314,12 @@ def read_centres(
 def _extent(file: h5py.File) -> tuple[np.ndarray, tuple[int, int]]:
     """Return the top left corner (x, y) and the (width, height) of an ROI file's picture or region, px."""
     height, width = file["mask"].shape[1:]
-    if "box" not in file.attrs:
-        return np.zeros(2), (width, height)
-    box = np.asarray(file.attrs["box"])
-    if box.shape != (4,) or box.dtype.kind != "i":
-        raise stage_files.damaged(file.filename, "roi", box, "attribute box, four whole numbers")
-    left, top, right, bottom = map(int, box)
-    if not (0 <= left < right <= width and 0 <= top < bottom <= height):
-        raise stage_files.damaged(file.filename, "roi", box, f"attribute box, inside {width}x{height} px")
+    given = stage_files.facts(file, {"region": str})["region"] if "region" in file.attrs else str(WHOLE)
+    try:
+        left, top, right, bottom = parse_box(given).pixels(width, height)
+    except ValueError as error:
+        found = f"{error.args[1]}, not {error.args[0]}"
+        raise stage_files.damaged(file.filename, "roi", found, "attribute region") from None
     return np.array((left, top)), (right - left, bottom - top)
 
 
@@ -372,7 +370,7 @@ def extract_roi(
     alpha, threshold, power : float
         As for `centres`.
     region : Box
-        Part of the picture. The attribute `box` is its left, top, right and bottom in px.
+        Part of the picture; recorded as the attribute `region`.
 
     Raises
     ------
@@ -387,7 +385,7 @@ def extract_roi(
         _check_flow(flow, motion, frames, rgb)
         fps = float(video.attrs["fps"])
         theta = motion_threshold(threshold, width, fps)
-        left, top, right, bottom = box = region.pixels(width, height)
+        left, top, right, bottom = region.pixels(width, height)
         if left == right or top == bottom:
             remedy = "enlarge the region, or preparation.width"
             raise fail(frames, "region without a pixel", f"some of {width}x{height} px", region, remedy)
@@ -398,7 +396,7 @@ def extract_roi(
             "threshold": threshold,
             "power": power,
             "versions": f"opencv {cv2.__version__}",
-            **({"box": box} if region != WHOLE else {}),
+            **({"region": str(region)} if region != WHOLE else {}),
         }
         with stage_files.create(target, "roi", attributes) as file:
             masks = stage_files.Appender(file, "mask", (height, width), "u1", CHUNK, bitshuffle=True)
