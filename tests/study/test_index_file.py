@@ -160,7 +160,8 @@ def test_players_are_read_and_written(tmp_path: Path) -> None:
     assert found.truth is not None
     assert [stroke.player for stroke in found.truth] == ["left", "right"]
     index_file.write_index(path, found)
-    assert {**json.loads(path.read_text()), "warnings": None} == {**content, "warnings": None}
+    again = json.loads(path.read_text())
+    assert all(again[key] == content[key] for key in ("schema", "strokes", "truth", "players"))
 
 
 def test_without_players_there_is_one_track_and_no_key_of_theirs(tmp_path: Path) -> None:
@@ -168,8 +169,7 @@ def test_without_players_there_is_one_track_and_no_key_of_theirs(tmp_path: Path)
     found = index_file.read_index(path)
     (track,) = found.tracks
     assert (track.name, track.probabilities, track.roi) == ("", found.probabilities, found.roi)
-    written_again = json.dumps(found.to_json())
-    assert "player" not in written_again
+    assert '"player' not in json.dumps(found.to_json())
 
 
 def test_many_faults_are_counted(tmp_path: Path) -> None:
