@@ -22,6 +22,7 @@ from crisp.cli.options import (
     Variant,
     choice,
     named,
+    named_regions,
     print_json,
 )
 from crisp.core.limits import MOST_FPS
@@ -185,6 +186,13 @@ def index(
         Path | None,
         typer.Option(help="Use the decision rule and detection settings of this study.", **STUDY),
     ] = None,
+    region: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=BOX",
+            help="Where a player is: left,top,right,bottom in shares of the picture; once for each player.",
+        ),
+    ] = None,
     overlay: Annotated[
         bool, typer.Option("--overlay", help="Also write an overlay video of the results.")
     ] = False,
@@ -220,9 +228,10 @@ def index(
     from crisp.indexing.model import Options, load_trained_model
     from crisp.study.load import load_study
 
+    regions = named_regions(region or [])
     workers = workers or len(os.sched_getaffinity(0))
     loaded = load_trained_model(model, device, load_study(study) if study else None, workers)
-    options = Options(out, annotations, overlay, keep, workers, backend, fps, explain)
+    options = Options(out, annotations, overlay, keep, workers, backend, fps, explain, regions)
     index_videos([*map(existing, videos)], loaded, options)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,6 +30,20 @@ def region(text: str) -> views.Box:
     """
     try:
         return views.parse_box(text)
+    except ValueError as error:
+        raise fail("--region", "bad region", *error.args) from None
+
+
+def named_regions(texts: Sequence[str]) -> dict[str, views.Box]:
+    """Read the regions of the players, ``left=0,0,0.5,1``.
+
+    Raises
+    ------
+    CrispError
+        If one is not a box inside the picture, or two overlap or have the same name.
+    """
+    try:
+        return views.parse_regions("; ".join(texts))
     except ValueError as error:
         raise fail("--region", "bad region", *error.args) from None
 

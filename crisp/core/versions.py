@@ -5,6 +5,7 @@ changes: it is a parameter of the stage's rule, so the stage and all that follow
 """
 
 INDEX = 2  # of the index that the viewer reads
+INDEX_OF_PLAYERS = 3  # of one with players, which earlier versions would read as strokes of nobody
 
 STAGES = {
     "demo": 1,

@@ -111,7 +111,7 @@ def parse_regions(text: str) -> dict[str, Box]:
     for part in filter(None, (part.strip() for part in text.split(";"))):
         name, sign, box = (piece.strip() for piece in part.partition("="))
         if not sign or not re.fullmatch(ID, name) or len(name) > 40:
-            raise ValueError(FORM, repr(part)[:80], "correct the cell")
+            raise ValueError(FORM, repr(part)[:80], "correct the region")
         if name.lower() in map(str.lower, regions):
             raise ValueError("regions of different names", f"{name!r} twice", "rename one")
         try:

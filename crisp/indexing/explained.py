@@ -11,17 +11,20 @@ from crisp.clips import normalisation
 from crisp.clips.augmentation import centred
 from crisp.clips.reader import ClipReader
 from crisp.core.progress import progress
+from crisp.core.views import REGION, view
 from crisp.evaluation.explanation import explain_clip
 from crisp.evaluation.explanation_plot import ExplainedClip, plot_explanations
 from crisp.indexing.model import Model
 from crisp.study.index_file import IndexedStroke, IndexFile
 
 FOLDER = "explained"
-NAME = re.compile(r"\d+-\d+\.png")
+NAME = re.compile(rf"\d+-\d+({REGION})?\.png")
 
 
 def explain_strokes(folder: Path, index: IndexFile, step: int, model: Model) -> None:
     """Draw each stroke of an index: ``explained/<begin>-<end>.png``, in place of those of an earlier index.
+
+    That of a player is ``<begin>-<end>@<player>.png``.
 
     Parameters
     ----------
@@ -42,12 +45,14 @@ def explain_strokes(folder: Path, index: IndexFile, step: int, model: Model) -> 
     for path in target.iterdir():
         if NAME.fullmatch(path.name):
             path.unlink()
-    reader = ClipReader(folder, model.variant.streams, model.variant.flow, model.variant.pose_norm)
+    given = folder, model.variant.streams, model.variant.flow, model.variant.pose_norm
+    readers = {track.name: ClipReader(*given, track.name) for track in index.tracks}
     strokes = progress(index.strokes, "strokes", f"{index.video.id} explanations", len(index.strokes))
     for stroke in strokes:
-        clip = _explained(reader, stroke, step, model)
-        title = f"{index.video.id}: what the model looks at"
-        plot_explanations(target / f"{stroke.begin}-{stroke.end}.png", title, [clip], "")
+        clip = _explained(readers[stroke.player], stroke, step, model)
+        title = f"{view(index.video.id, stroke.player)}: what the model looks at"
+        name = view(f"{stroke.begin}-{stroke.end}", stroke.player)
+        plot_explanations(target / f"{name}.png", title, [clip], "")
 
 
 def _explained(reader: ClipReader, stroke: IndexedStroke, step: int, model: Model) -> ExplainedClip:

@@ -23,6 +23,7 @@ from crisp.core import files
 from crisp.core.errors import CrispError, fail
 from crisp.core.plain_text import is_plain
 from crisp.core.versions import INDEX, STAGES
+from crisp.core.views import format_regions
 from crisp.core.words import counted
 from crisp.evaluation.explain import check_explicable
 from crisp.indexing import exports, viewer
@@ -30,7 +31,13 @@ from crisp.indexing.explained import FOLDER, explain_strokes
 from crisp.indexing.exports import write_exports
 from crisp.indexing.index_document import build_document, with_annotation
 from crisp.indexing.model import Model, Options
-from crisp.indexing.video_preparation import PREPARATION, frame_step, prepare_video, remove_stages
+from crisp.indexing.video_preparation import (
+    PREPARATION,
+    check_regions,
+    frame_step,
+    prepare_video,
+    remove_stages,
+)
 from crisp.indexing.viewer import make_viewer
 from crisp.preparation import video
 from crisp.preparation.video import Source
@@ -117,11 +124,13 @@ def index_video(path: Path, name: str, model: Model, options: Options) -> IndexF
     Raises
     ------
     CrispError
-        If the video or its annotation cannot be read, its folder holds other files or is in use, a user
-        has changed a file that would be rewritten, or the disk is full.
+        If the video or its annotation cannot be read, a region is smaller than the model's crop, its folder
+        holds other files or is in use, a user has changed a file that would be rewritten, or the disk is
+        full.
     """
     folder = options.out / name
     source = _read_source(path, options.fps)
+    check_regions(path, model, options.regions)
     annotation = _read_truth(options.annotated, name)
     _check_folder(folder, source)
     with _locked(folder):
@@ -139,7 +148,7 @@ def _index(
     began = time.monotonic()
     name = folder.name
     annotated, truth = annotation
-    identity = _identity(source, model, options.fps)
+    identity = _identity(source, model, options)
     content = _current(folder, identity)
     if options.explain and not (folder / FOLDER).is_dir():
         content = None
@@ -161,7 +170,7 @@ def _index(
     step, warnings = frame_step(options.fps or source.fps, model.preparation["fps"])
     warnings += prepare_video(source, folder, step, model, options)
     try:
-        content = build_document(source, name, folder, step, model)
+        content = build_document(source, name, folder, step, model, options.regions)
         if options.explain:
             explain_strokes(folder, content, step, model)
     finally:
@@ -274,14 +283,15 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(place)
 
 
-def _identity(source: Source, model: Model, fps: float) -> str:
+def _identity(source: Source, model: Model, options: Options) -> str:
     """Return a digest of all inputs of an index except the annotation, which is only shown."""
     return files.digest(
         [
             [INDEX, __version__, {stage: STAGES[stage] for stage in ("frames", "flow", "roi", "detect")}],
             [str(source.path.absolute()), source.sha256],
             [str(model.path.absolute()), model.sha256, vars(model.settings), model.decision],
-            *([fps] if fps else []),
+            *([options.fps] if options.fps else []),
+            *([format_regions(options.regions)] if options.regions else []),
         ]
     )
 

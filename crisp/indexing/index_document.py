@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ import numpy as np
 from crisp import __version__
 from crisp.clips import normalisation
 from crisp.clips.reader import ClipReader
-from crisp.core.versions import INDEX
+from crisp.core.versions import INDEX, INDEX_OF_PLAYERS
+from crisp.core.views import WHOLE, Box, view
 from crisp.core.words import counted
 from crisp.evaluation import detection
 from crisp.evaluation.candidates import find_candidates
@@ -23,6 +24,7 @@ from crisp.study.annotations import Stroke, is_unknown
 from crisp.study.index_file import (
     DomainGap,
     IndexedModel,
+    IndexedPlayer,
     IndexedProbabilities,
     IndexedStroke,
     IndexedVideo,
@@ -72,11 +74,35 @@ def _truth_warnings(index: IndexFile) -> list[str]:
     if late:
         ending = f"{counted(late, 'annotated stroke')} {'ends' if late == 1 else 'end'}"
         found.append(f"{path}: {ending} after the last of {counted(count, 'frame')}")
+    players = [player.name for player in index.players]
+    others = {one.player for one in truth}.difference(players, [""] if len(players) == 1 else [])
+    if players and others:
+        names = ", ".join(other or "not given" for other in sorted(others))
+        found.append(f"{path}: strokes of other players than {', '.join(players)}: {names}")
     return found
 
 
-def build_document(source: Source, name: str, folder: Path, step: int, model: Model) -> IndexFile:
-    """Find the strokes of a prepared video.
+@dataclass(frozen=True)
+class _Found:
+    """What the model found in the whole picture, or in the region of a player.
+
+    `shown` (rows, classes) are its probabilities in every `stride`-th frame, `runs` the strokes in working
+    frames, `distances` those of its windows from the training data, `fps` is the working frame rate.
+    """
+
+    strokes: list[IndexedStroke]
+    track: IndexedPlayer
+    shown: np.ndarray
+    stride: int
+    runs: list[DetectedInterval]
+    distances: list[float]
+    fps: float
+
+
+def build_document(
+    source: Source, name: str, folder: Path, step: int, model: Model, regions: Mapping[str, Box]
+) -> IndexFile:
+    """Find the strokes of a prepared video, those of each player in his region.
 
     Parameters
     ----------
@@ -89,6 +115,8 @@ def build_document(source: Source, name: str, folder: Path, step: int, model: Mo
     step : int
         Every `step`-th frame of the file is in the stage files.
     model : Model
+    regions : mapping of str to Box
+        Of each player; without any, the whole picture is searched.
 
     Returns
     -------
@@ -100,9 +128,34 @@ def build_document(source: Source, name: str, folder: Path, step: int, model: Mo
     CrispError
         If a stage file is damaged.
     """
-    reader = ClipReader(folder, model.variant.streams, model.variant.flow, model.variant.pose_norm)
+    found = [
+        _find(source, name, folder, step, model, region, box)
+        for region, box in (regions or {"": WHOLE}).items()
+    ]
+    tracks = tuple(of_one.track for of_one in found)
+    keys = () if regions else ("probabilities", "roi", "roi_size", "roi_stride")
+    whole: dict[str, Any] = {key: getattr(tracks[0], key) for key in keys}
+    strokes = (stroke for of_one in found for stroke in of_one.strokes)
+    unlike = _unlike(source, folder, found, model)
+    return IndexFile(
+        schema=INDEX_OF_PLAYERS if regions else INDEX,
+        crisp=__version__,
+        video=IndexedVideo.of(name, source.path, source, source.sha256),
+        model=_described(model, step),
+        strokes=tuple(sorted(strokes, key=lambda one: one.begin)),
+        players=tracks if regions else (),
+        **whole,
+        unlike=unlike,
+        warnings=_warnings(unlike, model, found),
+    )
+
+
+def _find(source: Source, name: str, folder: Path, step: int, model: Model, region: str, box: Box) -> _Found:
+    """Find the strokes in the whole picture or in a region."""
+    variant = model.variant
+    reader = ClipReader(folder, variant.streams, variant.flow, variant.pose_norm, region)
     stride = detection.stride_frames(model.settings.stride, reader.fps)
-    probabilities, distances = _predict(reader, stride, model, name)
+    probabilities, distances = _predict(reader, stride, model, view(name, region))
     decided, runs = find_candidates(
         name,
         probabilities,
@@ -111,31 +164,24 @@ def build_document(source: Source, name: str, folder: Path, step: int, model: Mo
         model.settings,
         model.classes,
         model.about["negative_class"],
-        model.variant.size[0],
+        variant.size[0],
     )
     first, last = decided.known
     shown = calibration.temper(decided.smoothed[first:last:stride], model.temperature)
-    unlike = _unlike(source, folder, distances, reader.fps, model)
-    return IndexFile(
-        schema=INDEX,
-        crisp=__version__,
-        video=IndexedVideo.of(name, source.path, source, source.sha256),
-        model=_described(model, step),
-        strokes=tuple(_stroke(run, decided, source, step, model) for run in runs),
+    track = IndexedPlayer(
+        name=region,
+        box=box,
         probabilities=IndexedProbabilities(
             stride=stride * step,
             first=first * step,
             classes=model.classes,
             values=shown.round(DIGITS).tolist(),
         ),
-        **_region(reader, source, model.variant.size[1:], stride),
+        **_region(reader, source, variant.size[1:], stride),
         roi_stride=stride * step,
-        unlike=unlike,
-        warnings=[
-            *_warnings(unlike, model, shown, stride),
-            *_implausible(runs, reader.fps, model),
-        ],
     )
+    strokes = [_stroke(run, decided, source, step, model, region) for run in runs]
+    return _Found(strokes, track, shown, stride, runs, distances, reader.fps)
 
 
 def _predict(
@@ -170,54 +216,56 @@ def _described(model: Model, step: int) -> IndexedModel:
     )
 
 
-def _unlike(
-    source: Source, folder: Path, distances: list[float], fps: float, model: Model
-) -> DomainGap | None:
+def _unlike(source: Source, folder: Path, found: Sequence[_Found], model: Model) -> DomainGap | None:
     """List differences from the model's training data; None if the model file has no reference."""
     known = model.about["reference"]
     if not known:
         return None
-    region = folder / "roi" / f"{model.variant.flow}.h5"
+    fps = found[0].fps
+    regions = [folder / "roi" / f"{view(model.variant.flow, one.track.name)}.h5" for one in found]
     facts = reference.Facts(
         source.width,
         model.preparation["width"],
         source.width / source.height,
-        reference.speeds(region),
-        np.array(distances),
+        np.concatenate([reference.speeds(region) for region in regions]),
+        np.array([distance for one in found for distance in one.distances]),
     )
-    found = reference.compare(known, facts)
+    findings = reference.compare(known, facts)
     working = model.preparation["fps"]
     ratio = fps / working if working else 1.0
     # Two small differences count as one large one.
-    far = len(found) > 1 or any(finding.far for finding in found) or max(ratio, 1 / ratio) > reference.RATE
-    return DomainGap(words=[finding.words for finding in found], meaningless=far)
+    several = len(findings) > 1
+    far = several or any(finding.far for finding in findings) or max(ratio, 1 / ratio) > reference.RATE
+    return DomainGap(words=[finding.words for finding in findings], meaningless=far)
 
 
-def _warnings(unlike: DomainGap | None, model: Model, shown: np.ndarray, stride: int) -> list[str]:
-    """List warnings about the reliability of the strokes, most serious first.
-
-    `shown` are the calibrated probabilities of every `stride`-th frame, (n, N).
-    """
-    found = []
+def _warnings(unlike: DomainGap | None, model: Model, found: Sequence[_Found]) -> list[str]:
+    """List warnings about the reliability of the strokes, most serious first."""
+    words = []
     if unlike is None:
-        found.append(OLD_MODEL)
+        words.append(OLD_MODEL)
     elif unlike.words or unlike.meaningless:
         verdict = f"; {reference.VERDICT}" if unlike.meaningless else ": expect more errors"
-        found.append(f"the video is unlike the training data of the model{verdict}")
-        found += unlike.words
+        words.append(f"the video is unlike the training data of the model{verdict}")
+        words += unlike.words
+    for one in found:
+        where = f"in the region {one.track.name}" if one.track.name else "in the video"
+        words += _unclear(one.shown, one.stride, model, where)
+        words += _implausible(one.runs, one.fps, model)
+    return words
+
+
+def _unclear(shown: np.ndarray, stride: int, model: Model, where: str) -> list[str]:
+    """Warn if no class rises; `shown` are calibrated probabilities of every `stride`-th frame, (n, N)."""
     strokes = np.delete(shown, model.classes.index(model.about["negative_class"]), axis=1)
     highest = float(strokes.max(initial=0))
-    lasts = len(strokes) * stride >= LONG * model.variant.size[0]
+    words = f"no class rises clearly anywhere {where}"
     if highest < CLEAR:
-        found.append(
-            f"no class rises clearly anywhere in the video: the highest probability is {highest:.2f}"
-        )
-    elif lasts and (rise := float((strokes - np.median(strokes, axis=0)).max())) < RISE:
-        found.append(
-            "no class rises clearly anywhere in the video: no probability is ever more than "
-            f"{rise:.2f} above its median"
-        )
-    return found
+        return [f"{words}: the highest probability is {highest:.2f}"]
+    lasts = len(strokes) * stride >= LONG * model.variant.size[0]
+    if lasts and (rise := float((strokes - np.median(strokes, axis=0)).max())) < RISE:
+        return [f"{words}: no probability is ever more than {rise:.2f} above its median"]
+    return []
 
 
 def _implausible(runs: Sequence[DetectedInterval], fps: float, model: Model) -> list[str]:
@@ -235,7 +283,12 @@ def _implausible(runs: Sequence[DetectedInterval], fps: float, model: Model) -> 
 
 
 def _stroke(
-    run: DetectedInterval, decided: detection.Decided, source: Source, step: int, model: Model
+    run: DetectedInterval,
+    decided: detection.Decided,
+    source: Source,
+    step: int,
+    model: Model,
+    player: str,
 ) -> IndexedStroke:
     """Convert a stroke for ``index.json``: in frames of the video file, with calibrated probabilities."""
     means = decided.smoothed[run.begin : run.end].mean(axis=0)
@@ -246,6 +299,7 @@ def _stroke(
         begin=run.begin * step,
         end=min(run.end * step, source.decoded),
         label=run.label,
+        player=player,
         probability=scores[run.label],
         score=round(1 - scores[model.about["negative_class"]], DIGITS),
         cut=detection.cut(run, decided),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import nn
 
 from crisp.core import files
 from crisp.core.errors import fail
+from crisp.core.views import Box
 from crisp.study.config import Study
 from crisp.study.variants import Detection, Variant
 from crisp.training.checkpoints import load_model
@@ -99,7 +101,8 @@ class Options:
     """How to index videos: `annotated` is an annotation file, or a folder of ``<video id>.xml``.
 
     `fps` is the rate at which slow motion or a raw stream was recorded; 0 = that of the file. `explain` is
-    whether to draw what the model looks at in each stroke.
+    whether to draw what the model looks at in each stroke. `regions` are the places of the players in the
+    picture, by name; without any, all strokes are of nobody.
     """
 
     out: Path
@@ -110,3 +113,4 @@ class Options:
     backend: str = ""  # flow backend; empty = as in the model's study
     fps: float = 0.0
     explain: bool = False
+    regions: Mapping[str, Box] = field(default_factory=dict)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from crisp.core import files, stage_files
-from crisp.core.errors import CrispError
+from crisp.core.errors import CrispError, fail
 from crisp.core.versions import STAGES
+from crisp.core.views import WHOLE, Box, format_regions, view
 from crisp.indexing.model import Model, Options
-from crisp.preparation import flow, frames, pose_estimation, roi, volume
+from crisp.preparation import flow, frames, pose_estimation, roi, video, volume
 from crisp.preparation.deepflow import DeviceFullError
 from crisp.preparation.video import Source
 
@@ -74,11 +77,10 @@ def prepare_video(source: Source, folder: Path, step: int, model: Model, options
     asked = {"sha256": source.sha256, "prepared": prepared}
     if source.picture:  # earlier versions prepared other pictures of such a video
         asked["picture"] = source.picture
-    if files.read_cache(folder / PREPARATION) != asked:
-        remove_stages(folder)
-        files.write_json(folder / PREPARATION, asked)
+    if options.regions:
+        asked["regions"] = format_regions(options.regions)
+    _keep_what_serves(folder, asked)
     images, motion = folder / "frames.h5", folder / "flow" / f"{model.variant.flow}.h5"
-    region = folder / "roi" / motion.name
     if not _usable(images, "frames"):
         frames.extract_frames(
             source.path,
@@ -92,11 +94,13 @@ def prepare_video(source: Source, folder: Path, step: int, model: Model, options
         )
     if not _usable(motion, "flow"):
         _flow(images, motion, prepared["flow_backend"], options.workers)
-    if not _usable(region, "roi"):
-        settings = (prepared[f"roi_{key}"] for key in ("alpha", "threshold", "power"))
-        roi.extract_roi(images, motion, region, *settings)
-    if "pose" in model.variant.streams and not _usable(folder / "pose.h5", "pose"):
-        pose_estimation.estimate_poses(images, region, folder / "pose.h5")
+    for name, box in (options.regions or {"": WHOLE}).items():
+        roi_file, pose_file = (folder / f"{view(one, name)}.h5" for one in (f"roi/{motion.stem}", "pose"))
+        if not _usable(roi_file, "roi"):
+            alpha, threshold, power = (prepared[f"roi_{key}"] for key in ("alpha", "threshold", "power"))
+            roi.extract_roi(images, motion, roi_file, alpha, threshold, power, box)
+        if "pose" in model.variant.streams and not _usable(pose_file, "pose"):
+            pose_estimation.estimate_poses(images, roi_file, pose_file)
     decoded = frames.described(images)
     source.width, source.height = decoded.width, decoded.height
     source.claimed, source.decoded = decoded.claimed, decoded.decoded
@@ -104,6 +108,45 @@ def prepare_video(source: Source, folder: Path, step: int, model: Model, options
     source.variable_rate, source.picture = decoded.variable_rate, decoded.picture
     source.stamps, source.timing_note = decoded.stamps, decoded.timing_note
     return source.warnings()
+
+
+def check_regions(path: Path, model: Model, regions: Mapping[str, Box]) -> None:
+    """Refuse regions of a video into which a crop of the model does not fit.
+
+    Raises
+    ------
+    CrispError
+        If there is one, or the video cannot be decoded.
+    """
+    if not regions:
+        return
+    picture = next(video.frames(path))
+    preparation, (tall, wide) = model.preparation, model.variant.size[1:]
+    width, height = frames.working_size(
+        picture.shape[1], picture.shape[0], preparation["width"], preparation["upscale"]
+    )
+    for name, box in regions.items():
+        left, top, right, bottom = box.pixels(width, height)
+        if right - left < wide or bottom - top < tall:
+            raise fail(
+                f"--region {name}={box}",
+                "region is smaller than the crop of the model",
+                f"at least {wide}x{tall} px of {width}x{height}",
+                f"{right - left}x{bottom - top} px",
+                "enlarge it, or choose a model with a smaller crop or a greater working width",
+            )
+
+
+def _keep_what_serves(folder: Path, asked: dict[str, Any]) -> None:
+    """Delete the stage files made from other inputs; of other regions, those after the flow."""
+    known = files.read_cache(folder / PREPARATION)
+    if known == asked:
+        return
+    if {**known, "regions": ""} == {**asked, "regions": ""}:
+        volume.remove_from(folder, "", "roi")
+    else:
+        remove_stages(folder)
+    files.write_json(folder / PREPARATION, asked)
 
 
 def _available(backend: str) -> str:

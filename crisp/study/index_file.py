@@ -18,6 +18,7 @@ import numpy as np
 from crisp.core import files, json_file, json_schema
 from crisp.core.frame_times import FrameTimes
 from crisp.core.limits import LARGEST_SIDE
+from crisp.core.views import WHOLE
 from crisp.core.words import counted
 from crisp.preparation.video import Source
 from crisp.study.annotations import Stroke
@@ -25,6 +26,7 @@ from crisp.study.annotations import Stroke
 NAME = "index.json"
 REMEDY = "make it again with crisp index"
 LONGEST = 1e9  # s; bound of a time stamp
+RARE = ("times", "player", "players")  # keys that the file lacks where there is nothing
 
 Part = TypeVar("Part")
 
@@ -92,11 +94,13 @@ class IndexedStroke:
 
     `probability` is that of its class, `score` that of any stroke, `scores` those of all classes; `cut` is
     ``begin``, ``end`` or ``both`` if the unknown first or last frames of the video cut it off, else empty.
+    `player` is empty where the video was indexed without regions.
     """
 
     begin: int
     end: int
     label: str
+    player: str = ""
     probability: float | None = None
     score: float
     cut: str | None = None
@@ -114,6 +118,22 @@ class IndexedProbabilities:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IndexedPlayer:
+    """A player: the region of the picture, and what the model found in it.
+
+    `box` is (left, top, right, bottom) in shares of the picture, from its top left corner; the rest is as in
+    `IndexFile`, which holds it itself where it has no players.
+    """
+
+    name: str
+    box: Sequence[float]
+    probabilities: IndexedProbabilities | None = None
+    roi: Sequence[Sequence[float]] | None = None
+    roi_size: Sequence[float] | None = None
+    roi_stride: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DomainGap:
     """Differences from the model's training data, and whether they make the results meaningless."""
 
@@ -126,7 +146,8 @@ class IndexFile:
     """The content of an ``index.json``, with the keys of the file in their order.
 
     `roi` holds the centre (x, y) of the crop in every `roi_stride`-th frame, `roi_size` its (width, height),
-    both px; `truth` the annotated strokes from the file `annotations`; `digest` identifies the inputs.
+    both px; each of the `players` has its own. `truth` holds the annotated strokes from the file
+    `annotations`; `digest` identifies the inputs.
     """
 
     schema: int
@@ -138,6 +159,7 @@ class IndexFile:
     roi: Sequence[Sequence[float]] | None = None
     roi_size: Sequence[float] | None = None
     roi_stride: int | None = None
+    players: tuple[IndexedPlayer, ...] = ()
     unlike: DomainGap | None = None
     warnings: Sequence[str] = ()
     truth: tuple[Stroke, ...] | None = None
@@ -149,15 +171,25 @@ class IndexFile:
         """Return when each frame of the video is shown."""
         return FrameTimes(self.video.fps, self.video.times or ())
 
+    @property
+    def tracks(self) -> tuple[IndexedPlayer, ...]:
+        """Return the players, or one without a name in the whole picture."""
+        whole = {name: getattr(self, name) for name in ("probabilities", "roi", "roi_size", "roi_stride")}
+        return self.players or (IndexedPlayer(name="", box=WHOLE, **whole),)
+
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
         """Convert content that satisfies the schema; skip keys of other versions."""
-        truth, probabilities, unlike = (content.get(key) for key in ("truth", "probabilities", "unlike"))
+        truth, unlike = content.get("truth"), content.get("unlike")
         parts = {
             "video": _known(IndexedVideo, content["video"]),
             "model": _known(IndexedModel, content["model"]),
             "strokes": tuple(_known(IndexedStroke, one) for one in content["strokes"]),
-            "probabilities": probabilities and _known(IndexedProbabilities, probabilities),
+            "probabilities": _probabilities(content),
+            "players": tuple(
+                _known(IndexedPlayer, {**one, "probabilities": _probabilities(one)})
+                for one in content.get("players", ())
+            ),
             "unlike": unlike and _known(DomainGap, unlike),
             "truth": None
             if truth is None
@@ -167,24 +199,30 @@ class IndexFile:
 
     def to_json(self) -> dict[str, Any]:
         """Convert to the content of the file: with null for None only if `crisp index` made it (a digest)."""
-        content = _as_json(self, self.digest is not None)
-        if self.video.times is None:
-            content["video"].pop("times", None)  # most videos have none
-        return content
+        return _as_json(self, self.digest is not None)
 
 
 def _known(kind: type[Part], content: Mapping[str, Any]) -> Part:
     return kind(**{name: content[name] for name in kind.__annotations__ if name in content})
 
 
+def _probabilities(content: Mapping[str, Any]) -> IndexedProbabilities | None:
+    given = content.get("probabilities")
+    return _known(IndexedProbabilities, given) if given else None
+
+
 def _as_json(part: Any, nulls: bool) -> Any:
-    if is_dataclass(part):
-        values = {each.name: getattr(part, each.name) for each in fields(part)}
-        return {name: _as_json(value, nulls) for name, value in values.items() if nulls or value is not None}
     if isinstance(part, Stroke):
-        named = part._asdict()
-        return named if part.player else {name: named[name] for name in ("begin", "end", "label")}
-    return [_as_json(each, nulls) for each in part] if isinstance(part, tuple) else part
+        values = part._asdict()
+    elif is_dataclass(part):
+        values = {each.name: getattr(part, each.name) for each in fields(part)}
+    else:
+        return [_as_json(each, nulls) for each in part] if isinstance(part, tuple) else part
+    return {
+        name: _as_json(value, nulls)
+        for name, value in values.items()
+        if (nulls or value is not None) and (value or name not in RARE)
+    }
 
 
 def read_index(path: str | Path, whole: bool = False) -> IndexFile:
@@ -233,17 +271,9 @@ def _contradictions(index: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield f"$.strokes[{number}].label", f"{stroke['label']!r} is no class of the model"
         if stroke.get("scores", dict.fromkeys(classes)).keys() != set(classes):
             yield f"$.strokes[{number}].scores", "not those of the classes of the model"
-    if probabilities := index.get("probabilities"):
-        rows, columns = probabilities["values"], len(probabilities["classes"])
-        if not _is_table(rows, columns, 0, 1):
-            yield "$.probabilities.values", f"not rows of {columns} numbers from 0 to 1"
-        if probabilities["first"] + (len(rows) - 1) * probabilities["stride"] >= frames:
-            yield "$.probabilities", f"more than {counted(frames, 'frame')} can have"
-    places = index.get("roi") or []
-    if not _is_table(places, 2, -LARGEST_SIDE, LARGEST_SIDE):
-        yield "$.roi", f"not pairs of numbers, px, at most {LARGEST_SIDE}"
-    if (len(places) - 1) * index.get("roi_stride", 1) >= frames:
-        yield "$.roi", f"more than {counted(frames, 'frame')} can have"
+    yield from _of_players(index)
+    for where, track in (("$", index), *_numbered_players(index)):
+        yield from _of_track(where, track, frames)
     stamps = index["video"].get("times")
     if stamps is not None and not _ascends(stamps, frames):
         yield "$.video.times", f"not {frames} ascending numbers, s, one for each frame"
@@ -251,6 +281,39 @@ def _contradictions(index: dict[str, Any]) -> Iterator[tuple[str, str]]:
     seconds = FrameTimes(index["video"]["fps"], stamps or ()).time_of(frames)
     if not math.isclose(index["video"].get("duration", seconds), seconds, rel_tol=0.01, abs_tol=1):
         yield "$.video.duration", f"not that of {counted(frames, 'frame')}, {seconds:g} s"
+
+
+def _numbered_players(index: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for number, player in enumerate(index.get("players", ())):
+        yield f"$.players[{number}]", player
+
+
+def _of_players(index: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    names = [player["name"] for player in index.get("players", ())]
+    for where, player in _numbered_players(index):
+        left, top, right, bottom = player["box"]
+        if left >= right or top >= bottom:
+            yield f"{where}.box", f"an empty region {player['box']}"
+        if names.count(player["name"]) > 1:
+            yield f"{where}.name", f"{player['name']!r} is the name of two players"
+    for number, stroke in enumerate(index["strokes"]):
+        if stroke.get("player", "") not in (names or [""]):
+            yield f"$.strokes[{number}].player", f"{stroke.get('player', '')!r} is none of the players"
+
+
+def _of_track(where: str, track: dict[str, Any], frames: int) -> Iterator[tuple[str, str]]:
+    """Check the curves and places of the index itself, or of a player."""
+    if probabilities := track.get("probabilities"):
+        rows, columns = probabilities["values"], len(probabilities["classes"])
+        if not _is_table(rows, columns, 0, 1):
+            yield f"{where}.probabilities.values", f"not rows of {columns} numbers from 0 to 1"
+        if probabilities["first"] + (len(rows) - 1) * probabilities["stride"] >= frames:
+            yield f"{where}.probabilities", f"more than {counted(frames, 'frame')} can have"
+    places = track.get("roi") or []
+    if not _is_table(places, 2, -LARGEST_SIDE, LARGEST_SIDE):
+        yield f"{where}.roi", f"not pairs of numbers, px, at most {LARGEST_SIDE}"
+    if (len(places) - 1) * (track.get("roi_stride") or 1) >= frames:
+        yield f"{where}.roi", f"more than {counted(frames, 'frame')} can have"
 
 
 def _ascends(stamps: list[Any], count: int) -> bool:

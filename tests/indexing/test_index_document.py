@@ -37,7 +37,7 @@ def curves(*forehand: float) -> np.ndarray:
     ],
 )
 def test_no_class_rises(shown: np.ndarray, words: str) -> None:
-    found = index_document._warnings(ALIKE, MODEL, shown, 4)
+    found = index_document._unclear(shown, 4, MODEL, "in the video")
     assert len(found) == bool(words)
     assert all("no class rises clearly anywhere" in one and words in one for one in found)
 

@@ -14,7 +14,7 @@ from crisp.core import json_file, json_schema, limits
 from crisp.core.errors import CrispError
 from crisp.study import index_file
 from crisp.study.annotations import Stroke
-from tests.indexing.viewer.sample import CLASSES, index
+from tests.indexing.viewer.sample import CLASSES, index, of_players
 
 WRITTEN = Path(__file__).with_name("index-0.1.0.json")
 Spoil = Callable[[dict[str, Any]], None]
@@ -64,8 +64,31 @@ SPOILT = {
 }
 
 
-def written(folder: Path, spoil: Spoil) -> Path:
-    content = copy.deepcopy(index(folder / "v.mp4", [Stroke(4, 14, "Offensive Forehand Hit")], 40))
+SPOILT_PLAYERS = {
+    "region outside": (at("players", 0, "box", 0, value=-0.1), "players[0].box[0]"),
+    "empty region": (at("players", 0, "box", 2, value=0), "players[0].box"),
+    "three sides": (at("players", 1, "box", value=[0, 0, 1]), "players[1].box"),
+    "one name twice": (at("players", 1, "name", value="left"), "players[0].name"),
+    "name that is a path": (at("players", 1, "name", value="../right"), "players[1].name"),
+    "stroke of nobody": (at("strokes", 0, "player", value=""), "strokes[0].player"),
+    "stroke of another": (at("strokes", 0, "player", value="middle"), "strokes[0].player"),
+    "rows after the video": (
+        at("players", 1, "probabilities", "first", value=39),
+        "players[1].probabilities",
+    ),
+    "row of texts": (
+        at("players", 1, "probabilities", "values", 0, value=["0"] * 6),
+        "players[1].probabilities",
+    ),
+    "places after the video": (at("players", 0, "roi_stride", value=10**6), "players[0].roi"),
+    "place far away": (at("players", 0, "roi", 0, value=[1e300, 0]), "players[0].roi"),
+}
+
+
+def written(folder: Path, spoil: Spoil, players: bool = False) -> Path:
+    strokes = [Stroke(4, 14, "Offensive Forehand Hit")]
+    made = of_players(folder / "v.mp4", {"left": strokes, "right": strokes}, 40) if players else None
+    content = copy.deepcopy(made or index(folder / "v.mp4", strokes, 40))
     spoil(content)
     path = folder / "index.json"
     path.write_text(json.dumps(content))
@@ -114,6 +137,39 @@ def test_spoilt_index(tmp_path: Path, spoil: Spoil) -> None:
     assert index_file.REMEDY in said
     assert len(said) < 5000
     said.encode()  # can be printed
+
+
+@pytest.mark.parametrize(("spoil", "where"), SPOILT_PLAYERS.values(), ids=SPOILT_PLAYERS)
+def test_spoilt_players(tmp_path: Path, spoil: Spoil, where: str) -> None:
+    path = written(tmp_path, spoil, players=True)
+    with pytest.raises(CrispError) as error:
+        index_file.read_index(path)
+    assert any(fault.where.startswith(f"{path}, $.{where}") for fault in error.value.faults)
+
+
+def test_players_are_read_and_written(tmp_path: Path) -> None:
+    path = written(tmp_path, lambda _: None, players=True)
+    content = json.loads(path.read_text())
+    found = index_file.read_index(path)
+    assert [(player.name, list(player.box)) for player in found.tracks] == [
+        ("left", [0, 0, 0.5, 1]),
+        ("right", [0.5, 0, 1, 1]),
+    ]
+    assert found.players == found.tracks
+    assert [stroke.player for stroke in found.strokes] == ["left", "right"]
+    assert found.truth is not None
+    assert [stroke.player for stroke in found.truth] == ["left", "right"]
+    index_file.write_index(path, found)
+    again = json.loads(path.read_text())
+    assert all(again[key] == content[key] for key in ("schema", "strokes", "truth", "players"))
+
+
+def test_without_players_there_is_one_track_and_no_key_of_theirs(tmp_path: Path) -> None:
+    path = written(tmp_path, lambda _: None)
+    found = index_file.read_index(path)
+    (track,) = found.tracks
+    assert (track.name, track.probabilities, track.roi) == ("", found.probabilities, found.roi)
+    assert '"player' not in json.dumps(found.to_json())
 
 
 def test_many_faults_are_counted(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """BORIS project: one observation of the video, with a state event from begin to end of each stroke.
 
-The project format is 7.0 (BORIS 7 to 9), according to its user guide and saved projects.
+The players are the subjects. The project format is 7.0 (BORIS 7 to 9), according to its user guide and
+saved projects.
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ def write(path: Path, index: IndexFile) -> None:
             "project_name": index.video.id,
             "project_description": f"Strokes found by CRISP {index.crisp}",
             "project_format_version": "7.0",
-            "subjects_conf": {},
+            "subjects_conf": {
+                str(number): {"key": "", "name": player.name, "description": ""}
+                for number, player in enumerate(index.players)
+            },
             "behaviors_conf": {
                 str(number): _behaviour(name, KEYS[number : number + 1])
                 for number, name in enumerate(classes)
@@ -92,13 +96,14 @@ def _observation(index: IndexFile, now: str) -> dict[str, Any]:
 def _events(strokes: Iterable[IndexedStroke], times: FrameTimes) -> list[list[Any]]:
     """Return time (s), subject, behaviour, modifier, comment and frame of each begin and end.
 
-    BORIS interprets the first, third, … event of a behaviour as a begin, and the others as ends.
+    BORIS interprets the first, third, … event of a subject's behaviour as a begin, and the others as ends.
     """
-    return [
-        [round(times.time_of(frame), 3), "", one.label, "", comment, frame]
+    events = [
+        [round(times.time_of(frame), 3), one.player, one.label, "", comment, frame]
         for one in strokes
         for frame, comment in ((one.begin, _sureness(one)), (one.end, ""))
     ]
+    return sorted(events, key=lambda event: event[-1])  # those of two players may overlap
 
 
 def _sureness(one: IndexedStroke) -> str:

@@ -7,22 +7,25 @@ from pathlib import Path
 
 from crisp.core.cells import guarded
 from crisp.core.files import replacing
-from crisp.study.importers.indexed import COLUMNS
+from crisp.study.importers.indexed import COLUMNS, PLAYER
 from crisp.study.index_file import IndexFile
 
 
 def write(path: Path, index: IndexFile) -> None:
     """Write the strokes of an index.
 
-    `probability` belongs to the label, ``p:<class>`` to each class, and `any_stroke` is the score.
+    `probability` belongs to the label, ``p:<class>`` to each class, and `any_stroke` is the score. There is a
+    column `player` if the video was indexed by regions.
     """
     times, classes = index.times, index.model.classes
+    player = [PLAYER] if index.players else []
     with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*COLUMNS, *(f"p:{name}" for name in classes)])
+        writer.writerow([*COLUMNS, *player, *(f"p:{name}" for name in classes)])
         for one in index.strokes:
             bounds = one.begin, one.end
             seconds = (f"{times.time_of(frame):.3f}" for frame in bounds)
             scores = (one.scores[name] for name in classes)
             sure = one.probability, one.score, one.cut
-            writer.writerow([index.video.id, *bounds, *seconds, guarded(one.label), *sure, *scores])
+            whose = [one.player] if player else []
+            writer.writerow([index.video.id, *bounds, *seconds, guarded(one.label), *sure, *whose, *scores])

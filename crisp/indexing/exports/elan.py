@@ -1,5 +1,7 @@
 """ELAN document (EAF 3.0), linked to the video: tiers for strokes, their confidence, and the annotation.
 
+Each player has tiers of his own, ``strokes@left``, of which he is the participant.
+
 The classes are a controlled vocabulary, so that a label is corrected by selecting another one.
 """
 
@@ -15,6 +17,7 @@ from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
 from crisp.core.files import replacing
 from crisp.core.frame_times import FrameTimes
+from crisp.core.views import view
 from crisp.study.annotations import Stroke
 from crisp.study.index_file import IndexedStroke, IndexFile
 
@@ -43,20 +46,24 @@ def write(path: Path, index: IndexFile) -> None:
     order = SubElement(document, "TIME_ORDER")
     numbers = count(1)
     times = index.times
-    found = _tier(document, "strokes", {"LINGUISTIC_TYPE_REF": STROKE})
-    of_strokes = {"LINGUISTIC_TYPE_REF": SCORE, "PARENT_REF": "strokes"}
-    tiers = {tier: _tier(document, tier, of_strokes) for tier in TIERS}
-    for stroke in index.strokes:
-        name = _aligned(found, order, stroke, times, numbers)
-        for tier, value in zip(TIERS, (stroke.probability, stroke.score), strict=True):
-            annotation = SubElement(tiers[tier], "ANNOTATION")
-            about = {"ANNOTATION_ID": f"a{next(numbers)}", "ANNOTATION_REF": name}
-            reference = SubElement(annotation, "REF_ANNOTATION", about)
-            SubElement(reference, "ANNOTATION_VALUE").text = f"{value:.2f}"
-    for number, lane in enumerate(_lanes(index.truth or ()), start=1):
-        row = _tier(document, "truth" if number == 1 else f"truth {number}", {"LINGUISTIC_TYPE_REF": STROKE})
-        for one in lane:
-            _aligned(row, order, one, times, numbers)
+    for player in (track.name for track in index.tracks):
+        of_strokes = view("strokes", player)
+        found = _tier(document, of_strokes, STROKE, player)
+        tiers = {tier: _tier(document, view(tier, player), SCORE, player, of_strokes) for tier in TIERS}
+        for stroke in (one for one in index.strokes if one.player == player):
+            name = _aligned(found, order, stroke, times, numbers)
+            for tier, value in zip(TIERS, (stroke.probability, stroke.score), strict=True):
+                annotation = SubElement(tiers[tier], "ANNOTATION")
+                about = {"ANNOTATION_ID": f"a{next(numbers)}", "ANNOTATION_REF": name}
+                reference = SubElement(annotation, "REF_ANNOTATION", about)
+                SubElement(reference, "ANNOTATION_VALUE").text = f"{value:.2f}"
+    truth = index.truth or ()
+    for player in sorted({one.player for one in truth}):
+        for number, lane in enumerate(_lanes(one for one in truth if one.player == player), start=1):
+            of_truth = view("truth" if number == 1 else f"truth {number}", player)
+            row = _tier(document, of_truth, STROKE, player)
+            for one in lane:
+                _aligned(row, order, one, times, numbers)
     order[:] = sorted(order, key=lambda slot: int(slot.attrib["TIME_VALUE"]))
     SubElement(header, "PROPERTY", {"NAME": "lastUsedAnnotationId"}).text = str(next(numbers) - 1)
     _types(document, index.model.classes)
@@ -76,8 +83,9 @@ def _media(header: Element, path: Path, video: Path) -> None:
     SubElement(header, "MEDIA_DESCRIPTOR", about)
 
 
-def _tier(document: Element, name: str, attributes: dict[str, str]) -> Element:
-    return SubElement(document, "TIER", {"TIER_ID": name, **attributes})
+def _tier(document: Element, name: str, kind: str, player: str, parent: str = "") -> Element:
+    about = {"TIER_ID": name, "LINGUISTIC_TYPE_REF": kind, "PARENT_REF": parent, "PARTICIPANT": player}
+    return SubElement(document, "TIER", {key: value for key, value in about.items() if value})
 
 
 def _aligned(

@@ -1,7 +1,8 @@
-"""Overlay video (H.264): region of interest, and name and probability of each stroke."""
+"""Overlay video (H.264): region of interest, and name and probability of each stroke, of every player."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 from crisp.core.files import replacing
 from crisp.core.progress import progress
 from crisp.preparation import video
-from crisp.study.index_file import IndexFile
+from crisp.study.index_file import IndexedPlayer, IndexFile
 
 REST, STROKE, TEXT, GROUND = (150, 150, 150), (255, 160, 30), (255, 255, 255), (20, 20, 20)  # RGB
 WEIGHT = 500  # font weight
@@ -33,8 +34,10 @@ def write(path: Path, index: IndexFile) -> None:
     size = about.width - about.width % 2, about.height - about.height % 2
     rate = Fraction(about.fps).limit_denominator(LARGEST_RATE)
     tick = TICK if about.times else 1 / rate
-    places, box = _places(index), np.array(index.roi_size)
-    labels = _labels(index)
+    shown = [
+        (_places(track, about.frames), np.array(track.roi_size), track.box, _labels(index, track.name))
+        for track in index.tracks
+    ]
     # The start of a later first frame is stored with the time base of the whole file, 1 ms by default.
     options = {"movie_timescale": str(tick.denominator)} if about.times else {}
     images = progress(video.frames(about.path), "frames", f"{about.id} overlay", about.frames)
@@ -50,8 +53,8 @@ def write(path: Path, index: IndexFile) -> None:
         pts = -1
         for number, image in enumerate(images):
             picture = video.resize(image, about.width, about.height)
-            if number < len(places):
-                _draw(picture, places[number], box, labels.get(number, ""))
+            for places, roi, region, labels in shown if number < about.frames else ():
+                _draw(picture, places[number], roi, region, labels.get(number, ""))
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture[: size[1], : size[0]]), "rgb24")
             # Two frames at one time are a tick apart, as MP4 requires.
             pts = max(pts + 1, round(about.times[number] / tick)) if about.times else number
@@ -60,33 +63,37 @@ def write(path: Path, index: IndexFile) -> None:
         container.mux(stream.encode(None))
 
 
-def _places(index: IndexFile) -> np.ndarray:
+def _places(track: IndexedPlayer, count: int) -> np.ndarray:
     """Return the centre of the region of interest in every frame, (N, 2) px."""
-    known = np.array(index.roi, np.float64).reshape(-1, 2)
-    at = np.arange(len(known)) * (index.roi_stride or 1)
-    frames = np.arange(index.video.frames)
-    return np.stack([np.interp(frames, at, axis) for axis in known.T], axis=1)
+    known = np.array(track.roi, np.float64).reshape(-1, 2)
+    at = np.arange(len(known)) * (track.roi_stride or 1)
+    return np.stack([np.interp(np.arange(count), at, axis) for axis in known.T], axis=1)
 
 
-def _labels(index: IndexFile) -> dict[int, str]:
-    """Return the text for each frame in a stroke."""
+def _labels(index: IndexFile, player: str) -> dict[int, str]:
+    """Return the text for each frame in a stroke of a player."""
+    name = f"{player}: " if player else ""
     return {
-        frame: f"{one.label}  {one.probability:.0%}"
+        frame: f"{name}{one.label}  {one.probability:.0%}"
         for one in index.strokes
+        if one.player == player
         for frame in range(one.begin, one.end)
     }
 
 
-def _draw(picture: np.ndarray, centre: np.ndarray, size: np.ndarray, label: str) -> None:
-    """Draw the region of interest, and a label in the corner unless it is empty."""
-    height = picture.shape[0]
+def _draw(
+    picture: np.ndarray, centre: np.ndarray, size: np.ndarray, region: Sequence[float], label: str
+) -> None:
+    """Draw the region of interest, and a label in the corner of the player's region unless it is empty."""
+    height, width = picture.shape[:2]
     thickness = max(1, height // 240)
     first, last = (np.round(centre + sign * size / 2).astype(int).tolist() for sign in (-1, 1))
     cv2.rectangle(picture, first, last, STROKE if label else REST, thickness, cv2.LINE_AA)
     if label:
         # OpenCV's own font is ASCII only; this one covers other alphabets.
         font, letter = cv2.FontFace("sans"), max(10, height // TEXT_SHARE)
-        place = letter // 2, letter + letter // 2
+        left, top = round(region[0] * width), round(region[1] * height)
+        place = left + letter // 2, top + letter + letter // 2
         x, y, wide, high = cv2.getTextSize((0, 0), label, place, font, letter, WEIGHT)
-        cv2.rectangle(picture, (0, 0), (x + wide + letter // 2, y + high + 2), GROUND, cv2.FILLED)
+        cv2.rectangle(picture, (left, top), (x + wide + letter // 2, y + high + 2), GROUND, cv2.FILLED)
         cv2.putText(picture, label, place, TEXT, font, letter, WEIGHT)

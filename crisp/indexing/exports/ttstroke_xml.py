@@ -10,4 +10,4 @@ from crisp.study.index_file import IndexFile
 
 def write(path: Path, index: IndexFile) -> None:
     """Write the strokes of an index as an annotation file."""
-    write_annotation(path, [Stroke(one.begin, one.end, one.label) for one in index.strokes])
+    write_annotation(path, [Stroke(one.begin, one.end, one.label, one.player) for one in index.strokes])

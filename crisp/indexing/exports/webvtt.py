@@ -10,15 +10,20 @@ from crisp.study.index_file import IndexFile
 
 
 def write(path: Path, index: IndexFile) -> None:
-    """Write the strokes of an index as subtitles: label and probability in percent."""
+    """Write the strokes of an index as subtitles: player, label and probability in percent."""
     time_of = index.times.time_of
     cues = [
         f"{number}\n{_time(time_of(one.begin))} --> {_time(time_of(one.end))}\n"
-        f"{escape(one.label, quote=False)} {one.probability:.0%}\n"
+        f"{_voice(one.player)}{escape(one.label, quote=False)} {one.probability:.0%}\n"
         for number, one in enumerate(index.strokes, start=1)
     ]
     with replacing(path) as beside:
         beside.write_text("\n".join(["WEBVTT\n", *cues]), encoding="utf-8", newline="\n")
+
+
+def _voice(player: str) -> str:
+    """Return who is meant: as a voice, which few video players show, and in words."""
+    return f"<v {player}>{player}: " if player else ""
 
 
 def _time(seconds: float) -> str:

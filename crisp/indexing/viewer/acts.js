@@ -8,6 +8,7 @@ function tellStatus(words = "") {
 }
 
 const overlapping = ({ begin, end }) => `overlaps the stroke of frames ${begin} to ${end}`;
+const forPlayer = (name) => (players.several ? ` for ${players.called(name)}` : "");
 
 const acts = {
   edit(id, parts) {
@@ -28,27 +29,29 @@ const acts = {
     const lengths = annotation.strokes.map(({ begin, end }) => end - begin).toSorted((one, other) => one - other);
     const usual = lengths[lengths.length >> 1] ?? Math.max(2, Math.round(FPS));
     const begin = player.frame;
-    const there = annotation.at(begin);
+    const whose = players.chosen;
+    const there = annotation.beside({ begin, end: begin + 1, player: whose });
     if (there) {
-      tellStatus(`No stroke added: frame ${begin} is in that of frames ${there.begin} to ${there.end}`);
+      tellStatus(`No stroke added${forPlayer(whose)}: frame ${begin} is in that of frames ${there.begin} to ${there.end}`);
       return;
     }
-    const next = annotation.strokes.find((stroke) => stroke.begin > begin)?.begin ?? FRAMES;
+    const next = annotation.of(whose).find((stroke) => stroke.begin > begin)?.begin ?? FRAMES;
     const end = clamp(begin + usual, begin + 1, next);
-    const id = annotation.add(begin, end, likeliest(begin, end));
+    const id = annotation.add(begin, end, likeliest(begin, end), whose);
     panel.select(id);
-    tellStatus(`Stroke added at frame ${begin}; I and O set its bounds`);
+    tellStatus(`Stroke added at frame ${begin}${forPlayer(whose)}; I and O set its bounds`);
   },
 
   takeOver() {
     const entry = panel.selected;
     if (!entry?.found || entry.kind === "same") return;
     const { begin, end, label } = entry.found;
+    const whose = entry.found.player || entry.player;
     if (entry.stroke) {
-      acts.edit(entry.id, { begin, end, label });
+      acts.edit(entry.id, { begin, end, label, player: whose });
       return;
     }
-    const id = annotation.add(begin, end, label);
+    const id = annotation.add(begin, end, label, whose);
     const other = annotation.beside(annotation.find(id));
     panel.select(id, { seek: false });
     tellStatus(["Stroke of the model added to the annotation", other && overlapping(other)].filter(Boolean).join("; "));
@@ -113,6 +116,7 @@ const acts = {
     placeRoi();
   },
 
+  nextPlayer: () => players.next(),
   focusClass: () => $('[data-field="label"]')?.focus(),
   toSelected() {
     const entry = panel.selected;
@@ -127,8 +131,9 @@ const acts = {
 };
 
 function likeliest(begin, end) {
-  if (!PROBABILITIES) return LABELS[0] ?? "";
-  const { first, stride, count, classes, rows } = PROBABILITIES;
+  const { probabilities } = players.shown;
+  if (!probabilities) return LABELS[0] ?? "";
+  const { first, stride, count, classes, rows } = probabilities;
   const from = clamp(Math.round((begin - first) / stride), 0, count - 1);
   const to = clamp(Math.round((end - first) / stride), from + 1, count);
   const sums = classes.map((label, number) => [label, rows[number].subarray(from, to).reduce((sum, value) => sum + value, 0)]);

@@ -1,14 +1,15 @@
 // The annotation: strokes that can be corrected, each step undone, and kept until they are saved.
-// A stroke {id, begin, end, label} is never changed, only replaced; end is exclusive.
+// A stroke {id, begin, end, label, player} is never changed, only replaced; end is exclusive.
 const annotation = (() => {
   let numbers = 0;
-  const numbered = ([begin, end, label]) => ({ id: `stroke-${numbers++}`, begin, end, label });
-  const plain = (strokes) => strokes.map(({ begin, end, label }) => [begin, end, label]);
+  const numbered = ([begin, end, label, player = ""]) => ({ id: `stroke-${numbers++}`, begin, end, label, player });
+  const plain = (strokes) => strokes.map(({ begin, end, label, player }) => [begin, end, label, player]);
   const same = (one, other) => JSON.stringify(plain(one)) === JSON.stringify(plain(other));
-  const byTime = (one, other) =>
-    one.begin - other.begin || one.end - other.end || (one.label < other.label ? -1 : Number(one.label > other.label));
+  const byName = (one, other) => (one < other ? -1 : Number(one > other));
+  const byTime = (one, other) => one.begin - other.begin || one.end - other.end
+    || byName(one.label, other.label) || byName(one.player, other.player);
 
-  const loaded = (DATA.truth ?? DATA.strokes).map(numbered).toSorted(byTime);
+  const loaded = plain(TRUTH ?? FOUND).map(numbered).toSorted(byTime);
   let strokes = loaded;
   let saved = loaded;
   let wasSaved = false;
@@ -77,10 +78,12 @@ const annotation = (() => {
     onChange: (tell) => changed.add(tell),
     restore,
     find: (id) => strokes.find((stroke) => stroke.id === id),
-    // The stroke that holds a frame.
-    at: (frame) => strokes.find(({ begin, end }) => begin <= frame && frame < end),
-    // The first of the other strokes that share a frame with one.
-    beside: ({ id, begin, end }) => strokes.find((other) => other.id !== id && other.begin < end && begin < other.end),
+    // The strokes that are, or may be, those of a player.
+    of: (player) => strokes.filter((stroke) => players.same(stroke, { player })),
+    // The first of the other strokes of a player that share a frame with one.
+    beside({ id, begin, end, player }) {
+      return this.of(player).find((other) => other.id !== id && other.begin < end && begin < other.end);
+    },
 
     change(id, parts) {
       const before = this.find(id);
@@ -90,14 +93,14 @@ const annotation = (() => {
       after.end = clamp(after.end, after.begin + 1, FRAMES);
       if (same([before], [after])) return "";
       const what = before.label !== after.label ? `class ${named(after.label)}`
-        : `frames ${after.begin} to ${after.end}`;
+        : before.player !== after.player ? `player ${players.called(after.player)}`
+          : `frames ${after.begin} to ${after.end}`;
       return commit(strokes.map((stroke) => (stroke.id === id ? after : stroke)), `Stroke set to ${what}`);
     },
 
-    add(begin, end, label, without = []) {
-      const stroke = numbered([begin, end, label]);
-      const rest = strokes.filter((other) => !without.includes(other.id));
-      commit([...rest, stroke], `Stroke added at frame ${begin}`);
+    add(begin, end, label, player) {
+      const stroke = numbered([begin, end, label, player]);
+      commit([...strokes, stroke], `Stroke added at frame ${begin}`);
       return stroke.id;
     },
 
@@ -125,8 +128,9 @@ const annotation = (() => {
     xml() {
       const escapes = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
       const escaped = (text) => text.replace(/[&<>"]/g, (sign) => escapes[sign]);
-      const actions = strokes.map(({ begin, end, label }) =>
-        `  <action begin="${begin}" end="${end}"${label ? ` move="${escaped(label)}"` : ""} />\n`);
+      const given = (name, text) => (text ? ` ${name}="${escaped(text)}"` : "");
+      const actions = strokes.map(({ begin, end, label, player }) =>
+        `  <action begin="${begin}" end="${end}"${given("move", label)}${given("player", player)} />\n`);
       const content = actions.length ? `<video>\n${actions.join("")}</video>` : "<video />";
       return `<?xml version='1.0' encoding='UTF-8'?>\n${content}`;
     },

@@ -1,6 +1,5 @@
 // The strokes of the model, and how they agree with the annotated ones.
-const MODEL = DATA.strokes.map(([begin, end, label, probability, score, cut, scores], number) =>
-  ({ id: `model-${number}`, begin, end, label, probability, score, cut, scores })).toSorted((one, other) => one.begin - other.begin);
+const MODEL = FOUND.map((found, number) => ({ id: `model-${number}`, ...found })).toSorted((one, other) => one.begin - other.begin);
 const LEAST_OVERLAP = 0.5; // intersection over union of the same bounds, as detections are judged
 
 // The number beside a stroke of the model: the probability of its class, null where the index lacks it.
@@ -17,7 +16,7 @@ function overlap(one, other) {
   return shared <= 0 ? 0 : shared / (Math.max(one.end, other.end) - Math.min(one.begin, other.begin));
 }
 
-// Entries {id, begin, end, label, stroke, found, kind, clash}: annotated strokes each with the model's that
+// Entries {id, begin, end, label, player, stroke, found, kind, clash}: annotated strokes each with the model's that
 // it overlaps most, every one of the model's once, and what only the model found. Without probabilities the
 // model judged some strokes alone, so that none of the others counts as missed.
 function compared(strokes) {
@@ -27,7 +26,7 @@ function compared(strokes) {
   for (const stroke of strokes) {
     while (from < MODEL.length && MODEL[from].begin + longest <= stroke.begin) from++;
     for (let number = from; number < MODEL.length && MODEL[number].begin < stroke.end; number++) {
-      const share = overlap(stroke, MODEL[number]);
+      const share = players.same(stroke, MODEL[number]) ? overlap(stroke, MODEL[number]) : 0;
       if (share > 0) pairs.push([share, stroke, MODEL[number]]);
     }
   }
@@ -37,13 +36,13 @@ function compared(strokes) {
     if (partner.has(stroke.id) || partner.has(found.id)) continue;
     partner.set(stroke.id, found).set(found.id, stroke);
   }
-  let reached = 0;
+  const reached = new Map(); // the last end of the strokes of each player so far
   const entries = strokes.map((stroke) => {
     const found = partner.get(stroke.id);
-    const clash = stroke.begin < reached;
-    reached = Math.max(reached, stroke.end);
+    const clash = [...reached].some(([player, end]) => players.same(stroke, { player }) && stroke.begin < end);
+    reached.set(stroke.player, Math.max(reached.get(stroke.player) ?? 0, stroke.end));
     let kind = "same";
-    if (!found) kind = stroke.label === DATA.negative || !PROBABILITIES ? "same" : "missed";
+    if (!found) kind = stroke.label === DATA.negative || !HAS_PROBABILITIES ? "same" : "missed";
     else if (found.label !== stroke.label) kind = "class";
     else if (overlap(stroke, found) < LEAST_OVERLAP) kind = "bounds";
     return { ...stroke, stroke, found, kind, clash };

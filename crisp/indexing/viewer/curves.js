@@ -8,28 +8,29 @@ const curves = (() => {
     const low = y + tall - 8;
     const high = y + 8;
     const chosen = panel.selected?.label ?? panel.filtered();
-    const next = `${view.begin} ${view.end} ${chosen}`;
+    const { probabilities } = players.shown;
+    const next = `${view.begin} ${view.end} ${chosen} ${players.chosen}`;
     if (next === drawn) return;
     drawn = next;
     pen.clearRect(0, 0, view.width, view.height);
-    if (!PROBABILITIES || !tall) return;
+    if (!probabilities || !tall) return;
     pen.fillStyle = paint.line;
     for (const share of [0, 0.5, 1]) pen.fillRect(0, Math.round(low - share * (low - high)), view.width, 1);
     pen.save();
     pen.beginPath();
     pen.rect(0, y, view.width, tall);
     pen.clip();
-    const order = PROBABILITIES.classes.map((label, number) => [label, PROBABILITIES.rows[number]])
+    const order = probabilities.classes.map((label, number) => [label, probabilities.rows[number]])
       .toSorted(([one], [other]) => (one === chosen) - (other === chosen));
     for (const [label, values] of order) {
       const alpha = label === DATA.negative ? 0.4 : chosen && label !== chosen ? 0.45 : 1;
       const scale = (high - low) / 255;
-      if (view.perPixel / PROBABILITIES.stride >= 2) {
+      if (view.perPixel / probabilities.stride >= 2) {
         pen.fillStyle = classColour(label, alpha);
-        drawPixels(pen, values, low, scale);
+        drawPixels(pen, values, probabilities, low, scale);
         continue;
       }
-      const { path, area } = curve(values, low, scale);
+      const { path, area } = curve(values, probabilities, low, scale);
       pen.strokeStyle = classColour(label, alpha);
       pen.lineWidth = label === chosen ? 2 : 1.2;
       pen.stroke(path);
@@ -41,8 +42,7 @@ const curves = (() => {
   }
 
   // One class in view, value by value, where it is not close to nothing: the line, and the area below it.
-  function curve(values, low, scale) {
-    const { first, stride, count } = PROBABILITIES;
+  function curve(values, { first, stride, count }, low, scale) {
     const from = clamp(Math.floor((view.begin - first) / stride), 0, count - 1);
     const to = clamp(Math.ceil((view.end - first) / stride), 0, count - 1);
     const path = new Path2D();
@@ -70,8 +70,7 @@ const curves = (() => {
   }
 
   // One class in view where several values fall on a pixel: from the least to the greatest of them.
-  function drawPixels(pen, values, low, scale) {
-    const { first, stride, count } = PROBABILITIES;
+  function drawPixels(pen, values, { first, stride, count }, low, scale) {
     let number = clamp(Math.ceil((view.begin - first) / stride), 0, count);
     for (let x = Math.max(0, Math.floor(view.toX(first))); x < view.width && number < count; x++) {
       const stop = Math.min(count, Math.ceil((view.toFrame(x + 1) - first) / stride));

@@ -4,16 +4,23 @@ const DATA = JSON.parse(document.getElementById("data").textContent);
 const { fps: FPS, frames: FRAMES } = DATA.video;
 const $ = (selector) => document.querySelector(selector);
 
-const PROBABILITIES = DATA.probabilities && unpacked(DATA.probabilities);
+// The annotated strokes, null without an annotation, and those of the model; the player is empty if unknown.
+const TRUTH = DATA.truth && DATA.truth.map(([begin, end, label, player = ""]) => ({ begin, end, label, player }));
+const FOUND = DATA.strokes.map(([begin, end, label, probability, score, cut, scores, player = ""]) =>
+  ({ begin, end, label, player, probability, score, cut, scores }));
+
+// The players {name, probabilities, roi}, each in a region; without regions one of no name, in the whole picture.
+const PLAYERS = DATA.players.map((player) => ({ ...player, probabilities: player.probabilities && unpacked(player.probabilities) }));
+const HAS_PROBABILITIES = PLAYERS.some(({ probabilities }) => probabilities);
 
 // The label of every stroke, and of every class in the curves, has one colour.
 const LABELS = [...new Set([
   ...DATA.classes,
-  ...(DATA.truth ?? []).map(([, , label]) => label),
-  ...DATA.strokes.map(([, , label]) => label),
+  ...(TRUTH ?? []).map(({ label }) => label),
+  ...FOUND.map(({ label }) => label),
 ])].filter((label) => label && label !== DATA.negative);
 // The class of no stroke, where the annotation has some of it.
-const NONE = (DATA.truth ?? []).some(([, , label]) => label === DATA.negative) ? [DATA.negative] : [];
+const NONE = (TRUTH ?? []).some(({ label }) => label === DATA.negative) ? [DATA.negative] : [];
 
 function unpacked({ stride, first, classes, count, bytes }) {
   const all = Uint8Array.from(atob(bytes), (byte) => byte.charCodeAt(0));
@@ -44,6 +51,7 @@ function classColour(label, alpha = 1) {
   return colours.get(key);
 }
 
+const ALL = " "; // in a filter: no class or player is called so, but the empty name stands for none
 const named = (label) => label || "no class";
 const percent = (share) => `${Math.round(100 * share)} %`;
 const clamp = (value, least, most) => Math.min(most, Math.max(least, value));

@@ -16,7 +16,7 @@ const fields = (() => {
 
   function show() {
     const entry = panel.selected;
-    const next = JSON.stringify([entry?.id, entry?.begin, entry?.end, entry?.label, entry?.kind, entry?.clash, dark]);
+    const next = JSON.stringify([entry?.id, entry?.begin, entry?.end, entry?.label, entry?.player, entry?.kind, entry?.clash, dark]);
     if (next === scene) return;
     scene = next;
     const focused = document.activeElement?.dataset?.field;
@@ -32,7 +32,7 @@ const fields = (() => {
     if (!entry.stroke) {
       return [
         make("h2", {}, "Found by the model only"),
-        make("p", {}, `${entry.label}, frames ${entry.begin} to ${entry.end}, ${sureness(entry)}`),
+        make("p", {}, `${entry.label}${forPlayer(players.of(entry))}, frames ${entry.begin} to ${entry.end}, ${sureness(entry)}`),
         make("div", { className: "actions" },
           make("button", { onclick: acts.takeOver, title: "Add it to the annotation (T)", "aria-keyshortcuts": "T" }, "Add to the annotation")),
       ];
@@ -43,6 +43,7 @@ const fields = (() => {
         ...(entry.clash ? [make("span", { className: "tag" }, "overlaps")] : []),
         ...(entry.kind !== "same" ? [make("span", { className: "tag" }, TAGS[entry.kind])] : [])),
       make("label", {}, "Class", choice(entry)),
+      ...(players.several ? [make("label", {}, "Player", whose(entry))] : []),
       make("div", { className: "pair" },
         bound(entry, "begin", "First frame", "I", "Begins here", 0, FRAMES - 1),
         bound(entry, "end", "End, exclusive", "O", "Ends here", 1, FRAMES)),
@@ -58,6 +59,13 @@ const fields = (() => {
       onchange: (event) => acts.edit(id, { label: event.target.value }) });
     select.append(...["", ...LABELS, ...NONE].map((label) => new Option(named(label), label)));
     select.value = stroke.label;
+    return select;
+  }
+
+  function whose({ id, stroke }) {
+    const select = make("select", { "data-field": "player", onchange: ({ target }) => acts.edit(id, { player: target.value }) });
+    select.append(...players.names.map((name) => new Option(players.called(name), name)));
+    select.value = players.of(stroke);
     return select;
   }
 
@@ -86,17 +94,18 @@ const fields = (() => {
   }
 
   // The picture that `crisp index --explain` drew of the stroke.
-  const explained = ({ begin, end }) => make("a", {
-    href: `${DATA.explained}/${begin}-${end}.png`, target: "_blank",
+  const explained = ({ begin, end, player: whose }) => make("a", {
+    href: `${DATA.explained}/${begin}-${end}${whose && `@${whose}`}.png`, target: "_blank",
   }, "What the model looks at");
 
   const shade = (label, share) => `--class: ${classColour(label)}; --share: ${percent(share).replace(" ", "")}`;
 
   // Probabilities of the frame at the playhead.
   function now() {
-    $("#now").hidden = !PROBABILITIES;
-    if (!PROBABILITIES) return;
-    const { first, stride, count, classes, rows } = PROBABILITIES;
+    const { probabilities } = players.shown;
+    $("#now").hidden = !probabilities;
+    if (!probabilities) return;
+    const { first, stride, count, classes, rows } = probabilities;
     if (player.frame < first || player.frame >= first + count * stride) {
       $("#now ol").replaceChildren(make("li", {}, make("span", { className: "name" }, "not known: too near an end of the video")));
       return;

@@ -14,6 +14,7 @@ const SHORTCUTS = [
   [["s"], "Slower", "S", () => player.slower(1)],
   [["Shift+S"], "Faster", "Shift S", () => player.slower(-1)],
   [["r"], "Region of interest", "R", acts.roi],
+  [["w"], "Next player", "W", acts.nextPlayer],
   [["i"], "The stroke begins at this frame", "I", () => acts.bound("begin")],
   [["o"], "The stroke ends with this frame", "O", () => acts.bound("end")],
   [["c"], "Choose the class", "C", acts.focusClass],

@@ -15,8 +15,8 @@ import numpy as np
 from crisp import __version__
 from crisp.core.errors import fail
 from crisp.core.unreadable import made_by_workflow
-from crisp.core.versions import INDEX
-from crisp.core.views import video_of
+from crisp.core.versions import INDEX, INDEX_OF_PLAYERS
+from crisp.core.views import region_of, video_of, view
 from crisp.indexing.viewer import make_viewer
 from crisp.preparation import frames
 from crisp.report import label_errors
@@ -25,6 +25,7 @@ from crisp.study.annotations import read_annotation
 from crisp.study.config import Study
 from crisp.study.index_file import (
     IndexedModel,
+    IndexedPlayer,
     IndexedProbabilities,
     IndexedStroke,
     IndexedVideo,
@@ -84,7 +85,7 @@ def make_label_error_pages(study: Study, ranking: Ranking, folder: Path, study_f
             result = make_viewer(path, path.with_suffix(".html"))
             warnings += result.warnings
             step = study.videos[video].frame_step
-            links |= {one.sample: f"{result.page.name}#frame={one.begin * step}" for one in suspects}
+            links |= {one.sample: f"{result.page.name}{_place(one, step)}" for one in suspects}
     page = folder / "index.html"
     note = (
         "Each time links to the sample in the viewer: correct the annotation there, save it, replace the "
@@ -92,6 +93,12 @@ def make_label_error_pages(study: Study, ranking: Ranking, folder: Path, study_f
     )
     write_label_errors_page(page, study, ranking, note, links)
     return LabelErrorPages(page, links, warnings)
+
+
+def _place(one: Suspect, step: int) -> str:
+    """Return the fragment of a sample's URL: its first frame, and its player if it is in a region."""
+    player = region_of(one.video)
+    return f"#frame={one.begin * step}" + (f"&player={player}" if player else "")
 
 
 def _check_folder(table: Path) -> None:
@@ -143,8 +150,8 @@ def build_index(study: Study, row: Annotation, suspects: Sequence[Suspect], vari
     CrispError
         If the annotation file or the video's stage file is missing or damaged.
     """
-    path = study.annotation_file(row)
-    step = study.videos[row.video].frame_step
+    path, video = study.annotation_file(row), study.videos[row.video]
+    step = video.frame_step
     source = frames.described(study.stage_file(row.video, "frames"))
     truth = sorted(read_annotation(path))
     strokes = [one for one in suspects if one.kind == "stroke"]
@@ -154,15 +161,25 @@ def build_index(study: Study, row: Annotation, suspects: Sequence[Suspect], vari
             f"{len(truth) - len(strokes)} of the {len(truth)} annotated strokes have no prediction: "
             "their class is unknown, or all models were trained or validated on them"
         )
+
+    def curves(of_one: str) -> IndexedProbabilities:
+        samples = [one for one in suspects if one.video == of_one]
+        return _curves(samples, study.classes, step, source.decoded)
+
+    players = tuple(
+        IndexedPlayer(name=name, box=box, probabilities=curves(view(row.video, name)))
+        for name, box in video.boxes.items()
+    )
     return IndexFile(
-        schema=INDEX,
+        schema=INDEX_OF_PLAYERS if players else INDEX,
         crisp=__version__,
         video=IndexedVideo.of(row.video, study.source(row.video), source),
         model=IndexedModel(variant=variant, classes=study.classes, negative=study.negative_class),
         strokes=_predicted(study, suspects, step, source.decoded),
         truth=tuple(truth),
         annotations=str(path.absolute()),
-        probabilities=_curves(suspects, study.classes, step, source.decoded),
+        probabilities=None if players else curves(row.video),
+        players=players,
         warnings=warnings,
     )
 
@@ -174,6 +191,7 @@ def _predicted(study: Study, suspects: Sequence[Suspect], step: int, count: int)
             begin=one.begin * step,
             end=min(one.end * step, count),
             label=one.predicted,
+            player=region_of(one.video),
             probability=max(one.probabilities),
             score=1 - shares.get(study.negative_class, 0.0),
             scores=shares,

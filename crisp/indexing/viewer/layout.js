@@ -20,7 +20,7 @@ const layout = (() => {
     $("#show-list").addEventListener("click", () => show("list"));
     $("#show-stroke").addEventListener("click", () => show("stroke"));
     $("#show-filters").addEventListener("click", () => filters(dataset.filters !== "on"));
-    dataset.curves = PROBABILITIES ? "on" : "off";
+    dataset.curves = HAS_PROBABILITIES ? "on" : "off";
     show("list");
     filters(false);
   }

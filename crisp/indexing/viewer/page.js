@@ -3,14 +3,14 @@ const UNKNOWN_ROI = 44; // px on the screen of a mark where only the centre is k
 
 function placeRoi() {
   const box = $("#roi");
-  const { stride, points } = DATA.roi;
-  box.hidden = !player.ready || $("#show-roi").getAttribute("aria-pressed") !== "true";
+  const { stride, size, points } = players.shown.roi;
+  box.hidden = !points.length || !player.ready || $("#show-roi").getAttribute("aria-pressed") !== "true";
   if (box.hidden) return;
   const at = Math.min(Math.round(player.frame / stride), points.length / 2 - 1);
   const stage = $("#stage");
   const { width, height } = DATA.video;
   const scale = Math.min(stage.clientWidth / width, stage.clientHeight / height);
-  const [wide, tall] = DATA.roi.size ?? [UNKNOWN_ROI / scale, UNKNOWN_ROI / scale];
+  const [wide, tall] = size ?? [UNKNOWN_ROI / scale, UNKNOWN_ROI / scale];
   box.style.width = `${wide * scale}px`;
   box.style.height = `${tall * scale}px`;
   box.style.left = `${(stage.clientWidth - width * scale) / 2 + points[2 * at] * scale}px`;
@@ -73,12 +73,14 @@ function keptTheme() {
   }
 }
 
-// match.html#frame=123 shows the stroke that holds frame 123, or else the frame.
+// match.html#frame=123 shows the stroke that holds frame 123, or else the frame; #frame=123&player=left, the player's.
 function goToAddress() {
-  const wanted = /^#frame=(\d+)$/.exec(location.hash);
-  if (!wanted) return;
-  const frame = clamp(Number(wanted[1]), 0, FRAMES - 1);
-  const around = panel.entries.filter(({ begin, end }) => begin <= frame && frame < end);
+  const wanted = new URLSearchParams(location.hash.slice(1));
+  if (!/^\d+$/.test(wanted.get("frame"))) return;
+  const whose = wanted.get("player") ?? "";
+  if (whose) players.choose(whose);
+  const frame = clamp(Number(wanted.get("frame")), 0, FRAMES - 1);
+  const around = panel.entries.filter((entry) => entry.begin <= frame && frame < entry.end && players.same(entry, { player: whose }));
   const entry = around.find(({ stroke }) => stroke) ?? around[0];
   if (entry) {
     panel.select(entry.id);
@@ -102,12 +104,14 @@ function start() {
     $("#notice span").textContent = `${kept.unsaved ? "Unsaved corrections" : "Your saved corrections"} of ${kept.when.toLocaleString()} are shown.`;
     $("#notice").hidden = false;
   }
+  players.start();
   if (DATA.warnings.length) {
     $("#warnings ul").append(...DATA.warnings.map((words) => make("li", {}, words)));
     $("#warnings button").addEventListener("click", () => { $("#warnings").hidden = true; });
     $("#warnings").hidden = false;
   }
-  $("#shortcuts").append(...SHORTCUTS.map(([, words, shown]) => make("div", {},
+  const shortcuts = SHORTCUTS.filter(([, , , act]) => act !== acts.nextPlayer || players.several);
+  $("#shortcuts").append(...shortcuts.map(([, words, shown]) => make("div", {},
     make("span", {}, words), make("span", {}, ...shown.split(" ").map((key) => (key === "to" ? " to " : make("kbd", {}, key)))))));
   for (const [name, act] of Object.entries({
     add: acts.add, undo: acts.undo, redo: acts.redo, save: acts.save, help: acts.help, loop: acts.loop, "show-roi": acts.roi,
@@ -119,10 +123,11 @@ function start() {
     theme: () => setTheme({ "": "light", light: "dark", dark: "" }[document.documentElement.dataset.theme ?? ""]),
   })) $(`#${name}`).addEventListener("click", act);
   $("#speed").addEventListener("change", (event) => { player.speed = Number(event.target.value); });
-  $("#show-roi").hidden = !DATA.roi.points.length;
+  $("#show-roi").hidden = PLAYERS.every(({ roi }) => !roi.points.length);
   annotation.onChange(showHistory);
   player.onMove(showPosition);
   player.onSwitch(showPlaying);
+  players.onChange(() => { fields.now(); placeRoi(); timeline.redraw(); });
   system.addEventListener("change", () => { timeline.recolour(); panel.repaint(); });
   addEventListener("resize", placeRoi);
   addEventListener("beforeunload", (event) => { if (annotation.unsaved) event.preventDefault(); });

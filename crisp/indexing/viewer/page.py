@@ -11,6 +11,7 @@ import numpy as np
 from crisp.core.errors import fail
 from crisp.core.files import digest
 from crisp.core.html_pages import write_html
+from crisp.study.annotations import Stroke
 from crisp.study.index_file import IndexedProbabilities, IndexedStroke, IndexFile
 
 TITLE, HEAD = b"<title>CRISP viewer</title>", 1000  # must occur within that many first bytes of a page
@@ -18,6 +19,7 @@ SOURCES = Path(__file__).parent
 # In order of dependency.
 SCRIPTS = (
     "data.js",
+    "players.js",
     "times.js",
     "places.js",
     "annotation.js",
@@ -94,7 +96,8 @@ def pack_index(index: IndexFile, links: Links) -> dict[str, Any]:
     video, model, truth = index.video, index.model, index.truth
     given = PurePath(index.annotations or "").name
     # Depends on the annotation, not on the detected strokes: corrections survive a better model.
-    lasting = [video.id, video.frames, video.sha256, truth and [stroke._asdict() for stroke in truth]]
+    known = truth and [dict(zip(Stroke._fields, stroke.row, strict=False)) for stroke in truth]
+    lasting = [video.id, video.frames, video.sha256, known]
     return {
         "key": digest(lasting)[:16],
         "index": links.source,
@@ -120,18 +123,25 @@ def pack_index(index: IndexFile, links: Links) -> dict[str, Any]:
                 round(stroke.score, 3),
                 stroke.cut or "",
                 [round(stroke.scores.get(name, 0), 3) for name in model.classes],
+                *([stroke.player] if stroke.player else []),
             ]
             for stroke in index.strokes
         ],
-        "truth": truth,
+        "truth": truth and [stroke.row for stroke in truth],
         "annotated": truth is not None,
         "warnings": index.warnings,
-        "probabilities": _probabilities(index.probabilities),
-        "roi": {
-            "stride": index.roi_stride or 1,
-            "size": index.roi_size,
-            "points": np.round(np.asarray(index.roi or [], float)).astype(int).ravel().tolist(),
-        },
+        "players": [
+            {
+                "name": track.name,
+                "probabilities": _probabilities(track.probabilities),
+                "roi": {
+                    "stride": track.roi_stride or 1,
+                    "size": track.roi_size,
+                    "points": np.round(np.asarray(track.roi or [], float)).astype(int).ravel().tolist(),
+                },
+            }
+            for track in index.tracks
+        ],
     }
 
 

@@ -15,18 +15,18 @@ const pointing = (() => {
   const frameAt = (event) => view.toFrame(xOf(event));
   const away = (frame, { begin, end }) => Math.max(begin - frame, frame - end, 0);
 
-  // What lies under the pointer: {row, frame, entry, edge}; the edge may be one of another entry.
+  // What lies under the pointer: {row, player, frame, entry, edge}; the edge may be one of another entry.
   function under(event) {
     const box = top.getBoundingClientRect();
     const x = event.clientX - box.left;
     const y = event.clientY - box.top;
-    const row = Object.keys(view.rows).find((name) => y >= view.rows[name].y && y < view.rows[name].y + view.rows[name].height);
+    const place = [...view.lanes, ...Object.values(view.rows)].find((one) => y >= one.y && y < one.y + one.height);
+    const { row, side, player: whose } = place ?? {};
     const frame = view.toFrame(x);
-    const found = { row, x, y, frame };
-    const side = { model: "found", annotation: "stroke" }[row];
+    const found = { row, player: whose, x, y, frame };
     if (!side) return found;
     const near = (REACH[event.pointerType] ?? REACH_OF_MOUSE) * view.perPixel;
-    const entries = panel.entries.filter((entry) => entry[side]);
+    const entries = panel.entries.filter((entry) => entry[side] && players.of(entry[side]) === whose);
     let entry = entries.findLast((one) => frame >= one[side].begin && frame < one[side].end);
     if (!entry && event.pointerType === "touch") {
       const close = entries.filter((one) => away(frame, one[side]) <= near);
@@ -98,6 +98,7 @@ const pointing = (() => {
 
   function beginGesture() {
     const { event, at } = gesture;
+    players.choose(at.player);
     if (at.edge) {
       const { id, name } = at.edge;
       const stroke = annotation.find(id);
@@ -116,6 +117,7 @@ const pointing = (() => {
 
   function tap({ event, at }) {
     if (at.row === "overview") { leaf(event); return; }
+    players.choose(at.player);
     if (at.entry) panel.select(at.entry.id, { seek: false });
     const shown = at.entry?.[at.row === "model" ? "found" : "stroke"];
     const frame = Math.floor(at.frame);
@@ -179,7 +181,7 @@ const pointing = (() => {
   function describe(row, entry, frame) {
     if (!entry) return row === "curves" || row === "ruler" ? `frame ${frame} · ${clockTime(frame)}` : "";
     const shown = row === "model" ? entry.found : entry.stroke;
-    const lines = [named(shown.label), `frames ${shown.begin} to ${shown.end} · ${duration(shown)}`];
+    const lines = [named(shown.label) + forPlayer(players.of(shown)), `frames ${shown.begin} to ${shown.end} · ${duration(shown)}`];
     if (row === "model") lines.push(sureness(shown));
     return lines.join("\n");
   }

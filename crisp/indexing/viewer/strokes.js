@@ -12,19 +12,20 @@ const panel = (() => {
   let passing = new Set(); // ids of those
   let marked = new Set(); // ids of the selected stroke, of the annotation and of the model
 
-  const all = " "; // no class is called so, but the empty one stands for "no class"
-  let filters = { wanted: all, way: "", from: 0, to: 1 };
+  let filters = { wanted: ALL, whose: ALL, way: "", from: 0, to: 1 };
 
   const chosen = () => ({
     wanted: $("#by-class").value,
+    whose: $("#by-player").value,
     way: $("#by-kind").value,
     from: Number($("#from").value) / 100,
     to: $("#to").value === "" ? 1 : Number($("#to").value) / 100,
   });
 
-  function admits({ label, found, kind }) {
-    const { wanted, way, from, to } = filters;
-    if (wanted !== all && label !== wanted && found?.label !== wanted) return false;
+  function admits({ label, player: name, found, kind }) {
+    const { wanted, whose, way, from, to } = filters;
+    if (whose !== ALL && players.of({ player: name }) !== whose) return false;
+    if (wanted !== ALL && label !== wanted && found?.label !== wanted) return false;
     if (way === "differ" ? kind === "same" : way && kind !== way) return false;
     // A stroke that the model did not find has no confidence.
     const share = found ? confidence(found) : null;
@@ -46,7 +47,7 @@ const panel = (() => {
       make("span", { className: "name" }, named(entry.label)),
       make("span", { className: "score", title: entry.found ? sureness(entry.found) : "" }, entry.found ? classShare(entry.found) : "–"),
       make("span", { className: "below" },
-        make("span", { className: "when" }, `${clockTime(entry.begin)} · ${duration(entry)}`),
+        make("span", { className: "when" }, [...(players.several ? [players.called(players.of(entry))] : []), clockTime(entry.begin), duration(entry)].join(" · ")),
         ...(tags.length ? [make("span", { className: "tag" }, tags.join(", "))] : [])),
     );
     return row;
@@ -72,7 +73,7 @@ const panel = (() => {
   }
 
   function clear() {
-    $("#by-class").value = all;
+    $("#by-class").value = $("#by-player").value = ALL;
     $("#by-kind").value = "";
     $("#from").value = 0;
     $("#to").value = 100;
@@ -81,6 +82,7 @@ const panel = (() => {
 
   function refilter() {
     filters = chosen();
+    players.choose(filters.whose);
     fill();
     timeline.redraw();
   }
@@ -123,6 +125,7 @@ const panel = (() => {
     selected = id;
     layout.show(id === null ? "list" : "stroke");
     const entry = entryOf(id);
+    if (entry) players.choose(players.of(entry));
     if (player.loop) player.loop = entry && { begin: entry.begin, end: entry.end };
     if (entry && seek) {
       player.pause();
@@ -162,9 +165,9 @@ const panel = (() => {
   }
 
   function start() {
-    if (!PROBABILITIES) $('#by-kind [value="missed"]').remove();
-    $("#by-class").append(new Option("all classes", all), ...LABELS.map((label) => new Option(label, label)));
-    for (const control of ["#by-class", "#by-kind", "#from", "#to"]) $(control).addEventListener("input", refilter);
+    if (!HAS_PROBABILITIES) $('#by-kind [value="missed"]').remove();
+    $("#by-class").append(new Option("all classes", ALL), ...LABELS.map((label) => new Option(label, label)));
+    for (const control of ["#by-class", "#by-player", "#by-kind", "#from", "#to"]) $(control).addEventListener("input", refilter);
     $("#filters").addEventListener("submit", (event) => event.preventDefault());
     list.addEventListener("scroll", () => lay(false));
     // Shown again, or with room for other rows, it keeps the selected one in sight.
@@ -177,7 +180,7 @@ const panel = (() => {
   return {
     get selected() { return selected && entryOf(selected); },
     get entries() { return entries; },
-    filtered: () => (filters.wanted === all ? undefined : filters.wanted),
+    filtered: () => (filters.wanted === ALL ? undefined : filters.wanted),
     repaint() { fill(); fields.repaint(); },
     passes: ({ id }) => passing.has(id),
     isSelected: (id) => marked.has(id),

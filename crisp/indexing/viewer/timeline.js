@@ -49,13 +49,12 @@ const timeline = (() => {
     pen.textBaseline = "middle";
     drawRuler(pen);
     const { entries } = panel;
-    for (const name of ["annotation", "model"]) {
+    for (const lane of view.lanes) {
       pen.fillStyle = paint.raised;
-      pen.fillRect(0, view.rows[name].y + 2, view.width, view.rows[name].height - 4);
+      pen.fillRect(0, lane.y + 2, view.width, lane.height - 4);
+      if (lane.side === "stroke") drawLoaded(pen, lane);
+      drawLane(pen, lane, entries);
     }
-    drawLoaded(pen);
-    drawRow(pen, view.rows.annotation, entries.filter((entry) => entry.stroke), (entry) => entry);
-    drawRow(pen, view.rows.model, entries.filter((entry) => entry.found), (entry) => entry.found);
     if (coarse.matches) drawGrips(pen);
     curves.draw(overCurves.getContext("2d"), paint);
     drawOverview(pen, entries);
@@ -93,21 +92,21 @@ const timeline = (() => {
   const bounds = (stroke) => (pointing.drag?.id === stroke.id ? pointing.drag : stroke);
 
   // Where the strokes were when the page was made: a thin line below the corrected ones.
-  function drawLoaded(pen) {
-    const { y, height: tall } = view.rows.annotation;
+  function drawLoaded(pen, { y, height: tall, player: whose }) {
     pen.fillStyle = paint.muted;
-    for (const { begin, end } of annotation.loaded.filter(inView)) {
+    for (const { begin, end } of annotation.loaded.filter((stroke) => inView(stroke) && players.of(stroke) === whose)) {
       pen.fillRect(view.toX(begin), y + tall - 3, Math.max(1, (end - begin) / view.perPixel), 1.5);
     }
   }
 
-  function drawRow(pen, { y, height: tall }, entries, shown) {
+  function drawLane(pen, { y, height: tall, side, player: whose }, all) {
+    const entries = all.filter((entry) => entry[side] && players.of(entry[side]) === whose);
     if (!entries.length) {
       pen.fillStyle = paint.muted;
       pen.fillText("no strokes", 8, y + tall / 2);
     }
     for (const entry of entries) {
-      const stroke = shown(entry);
+      const stroke = entry[side];
       const { begin, end } = bounds(stroke);
       if (!inView({ begin, end })) continue;
       const left = view.toX(begin);
@@ -148,7 +147,7 @@ const timeline = (() => {
   function drawGrips(pen) {
     const entry = panel.selected;
     if (!entry?.stroke) return;
-    const { y, height: tall } = view.rows.annotation;
+    const { y, height: tall } = view.lanes.find((lane) => lane.side === "stroke" && lane.player === players.of(entry));
     const { begin, end } = bounds(entry);
     pen.fillStyle = paint.text;
     // Outside of it, so that a short stroke can be seen between them.
@@ -178,10 +177,12 @@ const timeline = (() => {
     const scale = view.width / FRAMES;
     pen.fillStyle = paint.raised;
     pen.fillRect(0, y + 3, view.width, tall - 6);
+    const share = (tall - 14) / players.names.length;
     for (const entry of entries) {
       pen.globalAlpha = panel.passes(entry) ? 1 : 0.18;
       pen.fillStyle = classColour(entry.label, entry.stroke ? 1 : 0.4);
-      pen.fillRect(entry.begin * scale, y + 7, Math.max(1, (entry.end - entry.begin) * scale - 0.5), tall - 14);
+      const from = y + 7 + share * players.names.indexOf(players.of(entry));
+      pen.fillRect(entry.begin * scale, from, Math.max(1, (entry.end - entry.begin) * scale - 0.5), share);
     }
     pen.globalAlpha = 1;
     pen.strokeStyle = paint.accent;

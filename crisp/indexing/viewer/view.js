@@ -1,4 +1,5 @@
 // Which frames the timeline shows, and where they and its rows are on the screen.
+const SIDES = { annotation: "stroke", model: "found" }; // part of an entry that a row shows
 const view = (() => {
   const NARROWEST = 24; // frames across
   const narrowest = Math.min(NARROWEST, FRAMES);
@@ -6,7 +7,8 @@ const view = (() => {
   let end = FRAMES;
   let width = 1; // px
   let height = 1;
-  let rows = {}; // name to {y, height}, px; a hidden row has the height 0
+  let rows = {}; // name to {row, y, height}, px; a hidden row has the height 0
+  let lanes = []; // {row, side, player, y, height}: of each player the annotated strokes, and those of the model
   const changed = new Set(); // of functions to call
 
   const perPixel = () => (end - begin) / width;
@@ -26,6 +28,7 @@ const view = (() => {
     get width() { return width; },
     get height() { return height; },
     get rows() { return rows; },
+    get lanes() { return lanes; },
     get perPixel() { return perPixel(); },
     toX: (frame) => (frame - begin) / perPixel(),
     toFrame: (x) => begin + x * perPixel(),
@@ -36,10 +39,13 @@ const view = (() => {
       const box = $("#tracks").getBoundingClientRect();
       width = Math.max(1, box.width);
       height = box.height;
-      rows = Object.fromEntries([...$("#gutter").children].map((row) => {
+      const placed = [...$("#gutter").children].map((row) => {
         const place = row.getBoundingClientRect();
-        return [row.className, { y: place.top - box.top, height: place.height }];
-      }));
+        return { row: row.className, y: place.top - box.top, height: place.height };
+      });
+      lanes = Object.entries(SIDES).flatMap(([name, side]) => placed.filter(({ row }) => row === name)
+        .map((place, number) => ({ ...place, side, player: players.names[number] })));
+      rows = Object.fromEntries(placed.filter(({ row }) => !SIDES[row]).map((place) => [place.row, place]));
     },
 
     pan: (frames) => look(begin + frames, end + frames),

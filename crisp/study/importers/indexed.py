@@ -122,3 +122,4 @@ COLUMNS = (
     *("video", "begin", "end", "begin_seconds", "end_seconds", "label"),
     *("probability", "any_stroke", "cut"),
 )
+PLAYER = "player"  # column of a video indexed by regions

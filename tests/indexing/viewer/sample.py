@@ -122,3 +122,31 @@ def _found(stroke: Stroke, at: np.ndarray, values: np.ndarray, classes: list[str
         "cut": "",
         "scores": scores,
     }
+
+
+def of_players(video: Path, truth: dict[str, list[Stroke]], frames: int, fps: float = 20) -> dict[str, Any]:
+    """The index of a video with players side by side, each with the strokes of an `index` of his own."""
+    share, (width, height) = 1 / len(truth), (192, 108)
+    parts = [index(video, strokes, frames, fps, seed=seed) for seed, strokes in enumerate(truth.values())]
+    players = [
+        {
+            "name": name,
+            "box": [number * share, 0, (number + 1) * share, 1],
+            "probabilities": part["probabilities"],
+            "roi": [[(number + 0.5) * share * width, height / 2]] * len(part["roi"]),
+            "roi_stride": part["roi_stride"],
+            "roi_size": [24, 24],
+        }
+        for number, (name, part) in enumerate(zip(truth, parts, strict=True))
+    ]
+    return {
+        **{key: parts[0][key] for key in ("crisp", "video", "model")},
+        "schema": 3,
+        "players": players,
+        **{
+            key: [
+                {**one, "player": name} for name, part in zip(truth, parts, strict=True) for one in part[key]
+            ]
+            for key in ("strokes", "truth")
+        },
+    }

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from crisp.cli import application
 from crisp.core.errors import CrispError
+from crisp.core.files import digest
 from crisp.indexing.viewer import make_viewer, page, proxy_video
 from crisp.study.annotations import Stroke
 from crisp.study.index_file import IndexFile
@@ -58,7 +59,7 @@ def test_one_file_that_fetches_nothing(tmp_path: Path, content: dict[str, Any]) 
 
 
 def test_probabilities_keep_their_values(content: dict[str, Any]) -> None:
-    packed = page.pack_index(IndexFile.from_json(content), page.Links("v.mp4"))["probabilities"]
+    packed = page.pack_index(IndexFile.from_json(content), page.Links("v.mp4"))["players"][0]["probabilities"]
     given = np.array(content["probabilities"]["values"])
     found = np.frombuffer(base64.b64decode(packed["bytes"]), np.uint8).reshape(-1, packed["count"]).T / 255
     assert np.abs(found - given).max() <= 0.5 / 255 + 1e-9
@@ -92,6 +93,22 @@ def test_drafts_outlive_another_model_but_not_another_truth(content: dict[str, A
     assert page.pack_index(replace(indexed, truth=indexed.truth[:1]), page.Links("v.mp4"))["key"] != key
 
 
+def test_drafts_of_before_there_were_players_are_found(content: dict[str, Any]) -> None:
+    video = content["video"]
+    kept = [video["id"], video["frames"], None, [{**stroke} for stroke in content["truth"]]]
+    for stroke in kept[-1]:
+        del stroke["player"]
+    indexed = IndexFile.from_json(content)
+    packed = page.pack_index(indexed, page.Links("v.mp4"))
+    assert packed["key"] == digest(kept)[:16]
+    assert packed["truth"] == [[one["begin"], one["end"], one["label"]] for one in kept[-1]]
+    assert indexed.truth
+    other = (indexed.truth[0]._replace(player="left"), *indexed.truth[1:])
+    packed = page.pack_index(replace(indexed, truth=other), page.Links("v.mp4"))
+    assert packed["key"] != digest(kept)[:16]
+    assert packed["truth"][0][3:] == ["left"]
+
+
 def test_video_elsewhere_and_missing(tmp_path: Path, content: dict[str, Any]) -> None:
     (tmp_path / "videos/v é.mp4").rename(tmp_path / "moved.mp4")
     file = written(tmp_path / "out", content)
@@ -110,7 +127,7 @@ def test_video_elsewhere_and_missing(tmp_path: Path, content: dict[str, Any]) ->
 @pytest.mark.parametrize(
     ("place", "value", "message"),
     [
-        (["schema"], 3, r"\$\.schema: 3 is not one of \[1, 2\]"),
+        (["schema"], 4, r"\$\.schema: 4 is not one of \[1, 2, 3\]"),
         (["video", "fps"], 0, r"\$\.video\.fps"),
         (["video", "frames"], None, r"\$\.video\.frames"),
         (["strokes", 0, "label"], 7, r"\$\.strokes\[0\]\.label"),

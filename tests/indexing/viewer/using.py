@@ -25,27 +25,27 @@ def shown_frame(page: Any) -> int:
     return int(page.evaluate("document.querySelector('#video').currentTime") * FPS)
 
 
-def at(page: Any, row: str, number: float) -> tuple[float, float]:
-    """Where a frame is on the timeline, px."""
+def at(page: Any, row: str, number: float, lane: int = 0) -> tuple[float, float]:
+    """Where a frame is on the timeline, px; `lane` counts the players."""
     drawn(page)
     top = page.locator("#top")
     box = top.bounding_box()
     begin, end = (float(top.get_attribute(f"data-{name}")) for name in ("begin", "end"))
     if row == "overview":
         begin, end = 0.0, float(FRAMES)
-    names = page.locator(f"#gutter .{row}").bounding_box()
+    names = page.locator(f"#gutter .{row}").nth(lane).bounding_box()
     return box["x"] + (number - begin) / (end - begin) * box["width"], names["y"] + names["height"] / 2
 
 
-def click(page: Any, row: str, number: float) -> None:
-    page.mouse.click(*at(page, row, number))
+def click(page: Any, row: str, number: float, lane: int = 0) -> None:
+    page.mouse.click(*at(page, row, number, lane))
 
 
-def drag(page: Any, row: str, begin: float, end: float) -> None:
-    page.mouse.move(*at(page, row, begin))
+def drag(page: Any, row: str, begin: float, end: float, lane: int = 0) -> None:
+    page.mouse.move(*at(page, row, begin, lane))
     page.mouse.down()
-    page.mouse.move(*at(page, row, (begin + end) / 2))
-    page.mouse.move(*at(page, row, end))
+    page.mouse.move(*at(page, row, (begin + end) / 2, lane))
+    page.mouse.move(*at(page, row, end, lane))
     page.mouse.up()
 
 
