@@ -20,6 +20,10 @@ STREAMS = {
 }
 
 
+# What a missing key means in finished studies and model files of versions with other defaults.
+FORMER = {"pose_norm": "crop"}
+
+
 def _frozen(value: Any) -> Any:
     return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
 

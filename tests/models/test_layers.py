@@ -34,7 +34,7 @@ def streams(size: tuple[int, int, int] = SIZE) -> dict[str, torch.Tensor]:
     return {
         "rgb": torch.rand(2, 3, *size, generator=noise),
         "flow": torch.rand(2, 2, *size, generator=noise),
-        "pose": torch.rand(2, 42, size[0], generator=noise),
+        "pose": torch.rand(2, 70, size[0], generator=noise),
     }
 
 

@@ -16,7 +16,7 @@ from crisp.clips.augmentation import Draw, draw, generator
 from crisp.clips.reader import ClipReader
 from crisp.core import stage_files
 from crisp.core.errors import CrispError
-from crisp.core.skeleton import BONES, JOINTS, MIRRORED, POINTS, POSE_CHANNELS
+from crisp.core.skeleton import BONES, JOINTS, MIRRORED, POINTS, pose_channels
 from crisp.preparation import pose
 from crisp.preparation.pose import extract_pose
 from tests import published, stagefiles
@@ -35,7 +35,7 @@ def standing(x: float, y: float, score: float = 1.0) -> np.ndarray:
 
 def test_points_and_what_mirrors_them() -> None:
     assert len(POINTS) == 14
-    assert POSE_CHANNELS == 42
+    assert pose_channels("crop") == pose_channels("image") == 42
     for point, other in enumerate(MIRRORED):
         assert MIRRORED[other] == point
         assert POINTS[point].split()[-1] == POINTS[other].split()[-1]
