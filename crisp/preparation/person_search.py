@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import cv2
@@ -58,11 +58,16 @@ class PersonSearch:
     region : (x0, y0, x1, y1), optional
         Box in shares of the frame's width and height: nothing else is seen, and it is searched first as a
         whole.
+
+    Attributes
+    ----------
+    followed : Square or None
+        Where the person of the last frame is searched for in the next one.
     """
 
     detect: Detect
     region: tuple[float, float, float, float] | None = None
-    followed: Square | None = None
+    followed: Square | None = field(default=None, init=False)
 
     def joints(self, image: np.ndarray, centre: np.ndarray) -> np.ndarray:
         """Find the person in the next frame.
