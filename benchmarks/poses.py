@@ -2,10 +2,11 @@
 
     python benchmarks/poses.py strokes.csv joints.npz
 
-`strokes.csv` has the columns video, begin, end (frames), label and player; `joints.npz` an array of each of
-these videos, (N, 13, 3): (x, y, score) of `crisp.core.skeleton.JOINTS` in px, NaN in frames without the player.
-Each fold tests the players of a fifth of the strokes; a quarter of the others' strokes, again of players of their
-own, chooses the epoch and is all that a recipe may be chosen by (`--validation` tests nothing).
+`strokes.csv` has the columns video, begin, end (frames), label and player; `joints.npz` an array of each
+of these videos, (N, 13, 3): (x, y, score) of `crisp.core.skeleton.JOINTS` in px, NaN in frames without the
+player. Each fold tests the players of a fifth of the strokes; a quarter of the others' strokes, again of
+players of their own, chooses the epoch and is all that a recipe may be chosen by (`--validation`
+tests nothing).
 """
 
 from __future__ import annotations
