@@ -22,12 +22,13 @@ from crisp.clips.reader import RegionRequest
 from crisp.clips.regions import Region
 from crisp.core.errors import CrispError
 from crisp.core.files import digest, replacing
+from crisp.core.skeleton import pose_channels
 
 GIB = 2**30
 FREE = 0.5  # maximum share of the free space that a cache takes
 LAYOUT = 1  # version of the arrays and of how they are computed; increase it with any change
 PER_PIXEL = {"rgb": 3, "flow": 4, "mask": 1}  # bytes
-PER_FRAME = {"places": 32, "pose": 14 * 3 * 4}
+PLACES = 32  # bytes per frame
 
 
 def names(wanted: RegionRequest) -> dict[str, str]:
@@ -44,7 +45,8 @@ def bytes_of(wanted: RegionRequest) -> int:
     facts = wanted.reader.facts
     frames = max(1, min(wanted.end, facts.frames) - max(wanted.begin, 0))
     pixels = math.prod(regions.shape(wanted.reach, facts.picture))
-    return frames * sum(PER_FRAME.get(name, 0) + PER_PIXEL.get(name, 0) * pixels for name in facts.identities)
+    of = {"places": PLACES, "pose": 4 * pose_channels(wanted.reader.pose_norm)}
+    return frames * sum(of.get(name, 0) + PER_PIXEL.get(name, 0) * pixels for name in facts.identities)
 
 
 class Cache:

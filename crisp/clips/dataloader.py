@@ -26,7 +26,7 @@ class Batch(NamedTuple):
     Parameters
     ----------
     streams : dict of str to Tensor
-        (B, C, T, H, W); for poses (B, 42, T).
+        (B, C, T, H, W); for poses (B, C, T).
     labels : Tensor, (B,) int64
     total : int
         Samples of the whole batch, over all processes.

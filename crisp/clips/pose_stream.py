@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from crisp.clips import augmentation
+from crisp.clips import augmentation, player_frame
 from crisp.clips.augmentation import Draw
-from crisp.core.skeleton import MIRRORED, POSE_CHANNELS
+from crisp.core.skeleton import MIRRORED
 from crisp.preparation.pose import filled
 
 
@@ -23,8 +23,9 @@ def channels(
 
     Parameters
     ----------
-    points : ndarray, (T, 14, 3)
-        (x, y, score), x and y in px of the frames.
+    points : ndarray, (T, 14, 3) or (T, 14, 5)
+        (x, y, score), x and y in px of the frames; in the player's frame from
+        `crisp.clips.player_frame.in_player_frame`.
     centres : ndarray, (T, 2)
         ROI centre that each frame's crop follows, whole px; unknown points are placed there.
     draw : Draw
@@ -33,15 +34,18 @@ def channels(
         Size of the crop.
     picture : (height, width)
         Size of the frames.
-    pose_norm : {"crop", "image"}
+    pose_norm : {"crop", "image", "player", "player-as-filmed"}
         ``crop``: place in the crop, divided by its size. ``image``: place in the image, divided by its size,
         as published: turned about the ROI centre, shifted, and mirrored; a zoom has no effect.
+        ``player``, ``player-as-filmed``: see `crisp.clips.player_frame`.
 
     Returns
     -------
     ndarray, (42, T) float32
-        Channel 3 * point + (x, y, score).
+        Channel 3 * point + (x, y, score); in the player's frame (70, T).
     """
+    if pose_norm in player_frame.NORMS:
+        return player_frame.channels(points, draw, pose_norm)
     points = filled(points.astype(np.float64), centres)
     if pose_norm == "crop":
         shifts = augmentation.shifts(draw, centres, size, picture)
@@ -52,7 +56,7 @@ def channels(
         place[:, :2] = (place[:, :2] @ matrix[:, :2].T + matrix[:, 2]) / divisor
     if draw.flip:
         points = points[:, list(MIRRORED)]
-    return np.ascontiguousarray(points.reshape(len(points), POSE_CHANNELS).T, np.float32)
+    return np.ascontiguousarray(points.reshape(len(points), -1).T, np.float32)
 
 
 def _in_image(draw: Draw, centres: np.ndarray, picture: tuple[int, int]) -> np.ndarray:

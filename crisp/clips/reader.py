@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Iterable
+from copy import copy
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ import cv2
 import h5py
 import numpy as np
 
-from crisp.clips import regions, transforms_cpu
+from crisp.clips import player_frame, regions, transforms_cpu
 from crisp.clips.augmentation import Draw
 from crisp.clips.normalisation import Normalisation
 from crisp.clips.regions import Region
@@ -70,9 +71,9 @@ class ClipReader:
         Streams that `clip` returns; the files of other streams need not exist.
     method : str
         Flow method of the flow stream and of the ROI.
-    pose_norm : {"crop", "image"}
-        Whether joint positions are relative to the crop or to the image; see
-        `crisp.clips.pose_stream.channels`.
+    pose_norm : {"crop", "image", "player", "player-as-filmed"}
+        What joint positions are relative to; see `crisp.clips.pose_stream.channels`. Regions hold the poses
+        in px for the first two, otherwise in the player's frame.
     region : str
         Name of the region that the clips are of; empty for the whole picture.
     """
@@ -95,6 +96,13 @@ class ClipReader:
             self._paths["flow"] = folder / "flow" / f"{method}.h5"
         if "pose" in self.streams:
             self._paths["pose"] = folder / f"{view('pose', region)}.h5"
+
+    def in_crop(self) -> ClipReader:
+        """Return a reader of the same clips with joints relative to the crop."""
+        reader = copy(self)
+        reader.pose_norm = "crop"
+        reader.__dict__.pop("facts", None)
+        return reader
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -120,6 +128,8 @@ class ClipReader:
         stored = self._datasets()
         count, height, width = stored["mask"].shape
         identities = {kind: stage_files.identity(path, kind) for kind, path in self._paths.items()}
+        if "pose" in identities and self.pose_norm in player_frame.NORMS:
+            identities["pose"] += f" {self.pose_norm} {player_frame.VERSION}"
         places = identities["roi"]
         return Facts(
             count,
@@ -182,6 +192,14 @@ class ClipReader:
                     )
         return datasets
 
+    def _rows(self, dataset: h5py.Dataset, name: str, first: int, end: int) -> np.ndarray:
+        """Read frames ``[first, end)`` of an array of a region."""
+        if name != "pose" or self.pose_norm not in player_frame.NORMS:
+            return stage_files.read_rows(dataset, first, end)
+        begin = max(0, first - player_frame.margin(self.fps))
+        points = stage_files.read_rows(dataset, begin, end + player_frame.margin(self.fps))
+        return player_frame.in_player_frame(points, self.fps, self.pose_norm)[first - begin : end - begin]
+
     def clip(
         self, draw: Draw, size: tuple[int, int, int], normalised: Normalisation | None = None
     ) -> dict[str, np.ndarray]:
@@ -201,7 +219,7 @@ class ClipReader:
         Returns
         -------
         dict of str to ndarray, float32
-            By stream: ``rgb`` in [0, 1] and ``flow`` (dx, dy), each (C, T, H, W), and ``pose`` (42, T), see
+            By stream: ``rgb`` in [0, 1] and ``flow`` (dx, dy), each (C, T, H, W), and ``pose`` (C, T), see
             `crisp.clips.pose_stream.channels`.
 
         Raises
@@ -239,7 +257,7 @@ class ClipReader:
         stored = self._datasets()
         count, height, width = stored["mask"].shape
         first, last = (int(np.clip(frame, 0, count - 1)) for frame in (begin, end - 1))
-        taken = {name: stage_files.read_rows(stored[name], first, last + 1) for name in self._arrays(stored)}
+        taken = {name: self._rows(stored[name], name, first, last + 1) for name in self._arrays(stored)}
         centres = np.floor(roi.read_centres(stored["roi"].file, first, last + 1, size[1:]))
         if "mask" in taken:
             taken["mask"] = np.stack([roi.dilate(mask) for mask in taken["mask"]])

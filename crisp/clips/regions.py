@@ -33,7 +33,8 @@ class Region:
         (x, y) of the region's first pixel in each frame.
     arrays : dict of str to ndarray
         Required streams: ``rgb`` (n, h, w, 3) uint8; ``flow`` (n, h, w, 2) int16 with its dilated
-        mask, ``mask`` (n, h, w) uint8; ``pose`` (n, 14, 3) float32, px of the frame.
+        mask, ``mask`` (n, h, w) uint8; ``pose`` (n, 14, 3) float32, px of the frame,
+        or (n, 14, 5) in the player's frame.
     scale : float
         px per unit of the flow.
     """

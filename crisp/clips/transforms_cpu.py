@@ -51,7 +51,7 @@ def clip(
     size : (frames, height, width)
     normalised : Normalisation, optional
         Normalisation of the flow; None leaves it in px per frame.
-    pose_norm : {"crop", "image"}
+    pose_norm : {"crop", "image", "player", "player-as-filmed"}
         As for `crisp.clips.reader.ClipReader`.
 
     Returns
@@ -117,7 +117,7 @@ def poses(region: Region, draw: Draw, size: tuple[int, int, int], pose_norm: str
 
     Returns
     -------
-    ndarray, (42, T) float32
+    ndarray, (C, T) float32
         As from `crisp.clips.pose_stream.channels`.
     """
     shown, _ = rows(draw, size[0], region)

@@ -19,7 +19,13 @@ POINTS = (
     "right hip",
 )
 JOINTS = POINTS[1:]  # the centre is imported, or computed from these
-POSE_CHANNELS = 3 * len(POINTS)  # channel 3 * point + (x, y, score)
+# Values of a point in a clip by `pose_norm`: (x, y, score), or (x, y, known, dx, dy) in the player's frame.
+VALUES = {"crop": 3, "image": 3, "player": 5, "player-as-filmed": 5}
+
+
+def pose_channels(pose_norm: str) -> int:
+    """Return the number of channels of a clip's poses: its values of every point."""
+    return VALUES[pose_norm] * len(POINTS)
 
 
 SIDES = {"left": "right", "right": "left"}

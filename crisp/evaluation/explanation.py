@@ -48,7 +48,7 @@ def explain_clip(model: nn.Module, clip: Mapping[str, Tensor], target: int) -> E
     model : Module
         One of `crisp.models`, in evaluation mode.
     clip : mapping of str to Tensor, float32
-        By stream, each (C, T, H, W), for poses (42, T).
+        By stream, each (C, T, H, W), for poses (C, T).
     target : int
         Index of the class.
 

@@ -25,6 +25,7 @@ ARCHITECTURE = (
     "attention",
     "pose_attention",
     "attention_blocks",
+    "batch_norm",
     "filters",
     "pooling",
     "features",

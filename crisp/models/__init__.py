@@ -1,6 +1,6 @@
 """Build models by name.
 
-A model takes a dict of streams (float32), each (B, C, T, H, W), or (B, 42, T) for poses, and returns logits
+A model takes a dict of streams (float32), each (B, C, T, H, W), or (B, C, T) for poses, and returns logits
 (B, classes).
 Its `features` (the input of the last layer) are separate from its `head`.
 """
@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from crisp.core.skeleton import POSE_CHANNELS
+from crisp.core.skeleton import pose_channels
 from crisp.models.branch import CHANNELS, Branch
 from crisp.models.initialisation import initialise
 from crisp.models.joined import Joined
@@ -50,9 +50,11 @@ def widths(model: nn.Module) -> int:
     return sum(model.widths)  # type: ignore[arg-type]
 
 
-def input_shape(stream: str, size: tuple[int, int, int]) -> tuple[int, ...]:
-    """Return the shape of a stream's clips of that size: (C, T, H, W), for poses (42, T)."""
-    return (POSE_CHANNELS, size[0]) if stream == "pose" else (CHANNELS[stream], *size)
+def input_shape(stream: str, variant: Variant) -> tuple[int, ...]:
+    """Return the shape of a stream of a variant's clips: (C, T, H, W), for poses (C, T)."""
+    if stream == "pose":
+        return pose_channels(variant.pose_norm), variant.size[0]
+    return CHANNELS[stream], *variant.size
 
 
 def model_table(study: Study) -> list[dict[str, Any]]:
@@ -69,7 +71,7 @@ def model_table(study: Study) -> list[dict[str, Any]]:
                 "variant": variant.name,
                 "model": variant.model,
                 "parameters": sum(weights.numel() for weights in model.parameters()),
-                "inputs": {stream: input_shape(stream, variant.size) for stream in variant.streams},
+                "inputs": {stream: input_shape(stream, variant) for stream in variant.streams},
             }
         )
     return rows

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from crisp.core.errors import fail
-from crisp.core.skeleton import POSE_CHANNELS
+from crisp.core.skeleton import pose_channels
 from crisp.core.words import counted
-from crisp.models.attention import CONVOLUTION, POOL, Attention
+from crisp.models.attention import CONVOLUTION, NORM, POOL, Attention
 from crisp.study.variants import Variant
 
 CHANNELS = {"rgb": 3, "flow": 2}
@@ -28,8 +28,8 @@ class Trunk(nn.Module):
     ----------
     stream : {"rgb", "flow", "pose"}
     variant : Variant
-        Its `size`, `filters`, `pooling`, `features`, `head`, `attention`, `attention_blocks` and
-        `pose_attention` are used.
+        Its `size`, `filters`, `pooling`, `features`, `head`, `attention`, `attention_blocks`,
+        `batch_norm`, `pose_attention` and `pose_norm` are used.
 
     Attributes
     ----------
@@ -52,12 +52,13 @@ class Trunk(nn.Module):
         attentive = variant.attention if video else variant.pose_attention
         first = len(filters) - (variant.attention_blocks or len(filters))
         self.blocks = nn.Sequential()
-        channels = (CHANNELS.get(stream, POSE_CHANNELS), *filters)
+        channels = (CHANNELS.get(stream) or pose_channels(variant.pose_norm), *filters)
         for number, (before, after, pool) in enumerate(zip(channels, filters, pools, strict=False)):
             layers = [nn.ReLU(), POOL[dimensions](pool)]
-            block = nn.Sequential(
-                CONVOLUTION[dimensions](before, after, 3, padding=1), *(layers[::-1] if video else layers)
-            )
+            block = nn.Sequential(CONVOLUTION[dimensions](before, after, 3, padding=1))
+            if variant.batch_norm:
+                block.append(NORM[dimensions](after))
+            block.extend(layers[::-1] if video else layers)
             if attentive and number >= first:
                 block.append(Attention(after, dimensions))
             self.blocks.append(block)
@@ -73,7 +74,7 @@ class Trunk(nn.Module):
         return self.blocks
 
     def forward(self, clip: Tensor) -> Tensor:
-        """Map clips (B, C, T, H, W), or poses (B, 42, T), to features (B, width)."""
+        """Map clips (B, C, T, H, W), or poses (B, C, T), to features (B, width)."""
         if self.video:
             clip = clip.contiguous(memory_format=torch.channels_last_3d)
         maps = self.blocks(clip).flatten(2)

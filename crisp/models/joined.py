@@ -68,7 +68,7 @@ class Joined(nn.Module):
         return tuple(self.dropout(self.get_submodule(name)(streams[name])) for name in self.streams)
 
     def forward(self, streams: Mapping[str, Tensor]) -> Tensor:
-        """Map clips (B, C, T, H, W) and poses (B, 42, T), by stream, to logits (B, classes)."""
+        """Map clips (B, C, T, H, W) and poses (B, C, T), by stream, to logits (B, classes)."""
         # Bilinear is not on autocast's list and refuses half-precision features.
         dtype = next(self.head.parameters()).dtype
         return self.head(*(part.to(dtype) for part in self.features(streams)))

@@ -209,7 +209,8 @@ def write_pose(
     points = filled(nearest(people, video.centres), video.centres)
     empty = int((points[:, 1:, 2] == 0).all(axis=1).sum())
     if empty:
-        print(f"{source}: nobody in {empty} of {counted(len(points), 'frame')}", file=sys.stderr)
+        found = f"{source}: nobody in {empty} of {counted(len(points), 'frame')}"
+        print(f"warning: {found}" if empty == len(points) else found, file=sys.stderr)
     attributes = {
         **attributes,
         "fps": video.about["fps"],
@@ -246,14 +247,6 @@ def _plausible(source: str | Path, people: np.ndarray, width: int, height: int, 
         frame = int(np.argwhere(np.isinf(people) | (people < 0) & (np.arange(3) == 2))[0][0])
         raise fail(f"{source}, frame {frame}", "invalid position or score", "finite px, scores of 0 or more")
     seen = known(people)
-    if people.shape[1] and not seen.any():
-        raise fail(
-            source,
-            "no keypoint is known",
-            "numbers, with scores above 0",
-            "NaN or score 0 throughout",
-            "export it again",
-        )
     places = people[seen][:, :2]
     outside = ((places < -0.1 * np.array([width, height])) | (places > 1.1 * np.array([width, height]))).any(
         axis=1

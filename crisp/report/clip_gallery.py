@@ -78,6 +78,7 @@ def _drawn(dataset: ClipDataset) -> ClipDataset:
     """Return the data set with joints relative to the crop, in which they are drawn."""
     drawn = copy(dataset)
     drawn.variant = replace(dataset.variant, pose_norm="crop")
+    drawn.readers = {video: reader.in_crop() for video, reader in dataset.readers.items()}
     return drawn
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from crisp import __version__
+from crisp.core import stage_files
 from crisp.core.html_table import write_page
 from crisp.core.words import few
 from crisp.study.config import Study
@@ -58,6 +59,26 @@ def flatten(part: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
         yield prefix, part if isinstance(part, str) else json.dumps(part, ensure_ascii=False)
 
 
+def _nobody(study: Study) -> Iterator[tuple[str, str]]:
+    """Say in how many frames poses have nobody: in all videos, and in those with the largest shares."""
+    empty: dict[str, tuple[int, int]] = {}
+    for video in study.used if study.takes_pose else ():
+        path = study.stage_file(video, "pose")
+        if path.exists():
+            with stage_files.open_stage(path, "pose") as file:
+                empty[video] = int(file.attrs.get("frames_without_person", 0)), len(file["pose"])
+    if not empty:
+        return
+    totals = [sum(counts) for counts in zip(*empty.values(), strict=True)]
+    yield "frames without a person", _share(*totals)
+    worst = sorted(empty, key=lambda video: -empty[video][0] / empty[video][1])[:NAMED]
+    yield from ((f"without a person: {video}", _share(*empty[video])) for video in worst if empty[video][0])
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part} of {whole} ({100 * part / whole:.3g} %)"
+
+
 def write_study_page(path: str | Path, study: Study) -> None:
     """Write the provenance as a self-contained HTML page."""
     rows = [["Version", *item] for item in versions().items()]
@@ -69,5 +90,6 @@ def write_study_page(path: str | Path, study: Study) -> None:
         if row.remark:
             alike[row.remark].append(row.video)
     rows += [["Videos", f"unusual: {few(videos, NAMED)}", remark] for remark, videos in alike.items()]
+    rows += [["Poses", *item] for item in _nobody(study)]
     rows += [["Config", *item] for item in flatten(study.config)]
     write_page(path, f"Study {study.name}", NOTE, ["Part", "Key", "Value"], rows)

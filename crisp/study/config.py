@@ -21,7 +21,7 @@ from crisp.study import tables
 from crisp.study.annotations import Stroke
 from crisp.study.schema import defaults
 from crisp.study.super_classes import SuperClasses, of_ttstroke21
-from crisp.study.variants import NO_RESULT, OTHER_KEYS, Detection, Training, Variant
+from crisp.study.variants import FORMER, NO_RESULT, OTHER_KEYS, Detection, Training, Variant
 
 OF_REGIONS = ("roi", "pose")  # stages with a file for each region of a video
 
@@ -361,9 +361,12 @@ class Study:
         """Return the keys of a variant and of its optimisation that affect its result.
 
         The super-classes are among them if they are part of the loss. Keys with their default are left out:
-        those that a version adds rerun nothing. A changed default is a new version of the stage.
+        those that a version adds rerun nothing. A default that has changed is left out where it
+        changes no result, and its former value everywhere.
         """
         own = {key: value for key, value in variant.plain().items() if key != "training"}
+        if "pose" not in variant.streams and own["pose_norm"] == defaults("defaults")["pose_norm"]:
+            own |= FORMER
         settings = self.training_of(variant)
         training = {key: value for key, value in asdict(settings).items() if key not in NO_RESULT}
         if settings.super_class_loss:
@@ -373,7 +376,7 @@ class Study:
 
 def changed_keys(keys: Mapping[str, Any], section: str) -> dict[str, Any]:
     """Return the keys of a section of the study file that differ from its defaults."""
-    usual = defaults(section)
+    usual = defaults(section) | (FORMER if section == "defaults" else {})
     return {key: value for key, value in keys.items() if key not in usual or value != usual[key]}
 
 

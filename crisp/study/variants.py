@@ -20,6 +20,10 @@ STREAMS = {
 }
 
 
+# What a missing key means in finished studies and model files of versions with other defaults.
+FORMER = {"pose_norm": "crop"}
+
+
 def _frozen(value: Any) -> Any:
     return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
 
@@ -45,6 +49,7 @@ class Variant:
     spread: float
     attention: bool
     pose_attention: bool
+    batch_norm: bool
     attention_blocks: int
     filters: tuple[int, ...]
     pooling: tuple[int | tuple[int, int, int], ...]
@@ -75,7 +80,8 @@ class Variant:
     @property
     def normalises_batches(self) -> bool:
         """Return whether any layer is a batch normalisation, whose batches need a variance."""
-        return self.attentive or (self.model in NETWORKS and NETWORKS[self.model].batch_norm)
+        others = NETWORKS[self.model].batch_norm if self.model in NETWORKS else self.batch_norm
+        return self.attentive or others
 
     @property
     def pools(self) -> list[tuple[int, int, int]]:

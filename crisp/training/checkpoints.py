@@ -15,7 +15,7 @@ from crisp.core.errors import fail
 from crisp.core.files import replacing
 from crisp.core.unreadable import explained, remade
 from crisp.study.schema import defaults
-from crisp.study.variants import Variant
+from crisp.study.variants import FORMER, Variant
 from crisp.training import torch_files
 
 MODEL_SCHEMA = 1
@@ -189,7 +189,7 @@ def _with_defaults(content: dict[str, Any]) -> dict[str, Any]:
         "reference": {},
         **content,
         "classes": list(content["classes"]),
-        "variant": {**defaults("defaults"), **content["variant"]},
+        "variant": {**defaults("defaults"), **FORMER, **content["variant"]},
         "preparation": {**preparation, **content["preparation"]},
         "detection": {**defaults("detection"), **content.get("detection", {})},
     }

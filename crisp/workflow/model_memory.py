@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
+from crisp.core.skeleton import pose_channels
 from crisp.study.networks import NETWORKS
 from crisp.study.variants import Training, Variant
 
@@ -20,7 +21,6 @@ LOADER = 300  # MB per clip-loading process
 REGION = 8 * 1.6**2  # bytes per pixel of a clip's region; each side is 1.6 times as large
 # As in crisp.models; the tests compare the counts.
 CHANNELS = {"rgb": 3, "flow": 2}
-POSE_CHANNELS = 42
 # Memory per clip, in multiples of the largest feature maps (first convolution). Training keeps the maps of
 # all streams, with those of attention; inference keeps those of one stream.
 KEPT, KEPT_BY_ATTENTION, PASSING = 2.5, 5, 2
@@ -45,8 +45,10 @@ def parameters(variant: Variant, classes: int) -> int:
 def _trunk(stream: str, variant: Variant) -> int:
     video, filters = stream in CHANNELS, variant.filters
     kernel, dimensions = (27, 3) if video else (3, 1)
-    channels = (CHANNELS.get(stream, POSE_CHANNELS), *filters)
+    channels = (CHANNELS.get(stream) or pose_channels(variant.pose_norm), *filters)
     count = sum(kernel * before * after + after for before, after in pairwise(channels))
+    if variant.batch_norm:
+        count += 2 * sum(filters)
     if variant.attention if video else variant.pose_attention:
         count += sum(_attention(one, kernel) for one in filters[-variant.attention_blocks :])
     if variant.head == "flatten":

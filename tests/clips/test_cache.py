@@ -46,7 +46,7 @@ def video(tmp_path: Path) -> Path:
     return write(tmp_path / "v")
 
 
-def variant(model: str) -> Variant:
+def variant(model: str, pose_norm: str = "crop") -> Variant:
     return Variant.from_config(
         {
             "name": model,
@@ -58,19 +58,21 @@ def variant(model: str) -> Variant:
             "flip": True,
             "spread": 0.0,
             "norm_method": "normal",
-            "pose_norm": "crop",
+            "pose_norm": pose_norm,
             "init": "he",
             "init_from": "",
         }
     )
 
 
-def dataset(video: Path, cache: Cache | None, model: str = "twin", augment: bool = True) -> ClipDataset:
+def dataset(
+    video: Path, cache: Cache | None, model: str = "twin", augment: bool = True, pose_norm: str = "crop"
+) -> ClipDataset:
     samples = [
         Sample("v", 10 * number, 10 * number + 14, "Hit", "stroke", f"v:{number}") for number in range(5)
     ]
-    kind = variant(model)
-    readers = {"v": ClipReader(video, kind.streams, stagefiles.METHOD)}
+    kind = variant(model, pose_norm)
+    readers = {"v": ClipReader(video, kind.streams, stagefiles.METHOD, pose_norm)}
     made = ClipDataset(samples, ["Hit"], readers, kind, SCALE, 3, augment, cache)
     made.epoch = 1
     return made
@@ -102,6 +104,19 @@ def test_clips_are_the_same_with_and_without(video: Path, tmp_path: Path, model:
     reserved(tmp_path / "cache", 2**30, kept)
     for _ in ("read and kept", "mapped"):
         assert all(torch.equal(*both) for both in zip(clips(kept), plain, strict=True))
+
+
+def test_poses_in_the_players_frame_are_kept_as_such(video: Path, tmp_path: Path) -> None:
+    """Beside those in px, which another variant of the same folder has kept."""
+    plain = list(clips(dataset(video, None, "pose", pose_norm="player")))
+    for pose_norm in ("image", "player"):
+        kept = dataset(video, None, "pose", pose_norm=pose_norm)
+        reserved(tmp_path / "cache", 2**30, kept)
+        found = list(clips(kept))
+        assert used(tmp_path / "cache") >= sum(
+            caches.bytes_of(kept.wanted(index)) for index in range(len(kept))
+        )
+    assert all(torch.equal(*both) for both in zip(found, plain, strict=True))
 
 
 def test_each_frame_is_read_once(video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

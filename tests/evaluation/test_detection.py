@@ -78,7 +78,8 @@ def network(made: Study, variant: str = "flow") -> torch.nn.Module:
 
 
 def clip_reader(made: Study, variant: str = "flow") -> ClipReader:
-    return ClipReader(made.volumes / "w", made.variant(variant).streams, stagefiles.METHOD)
+    kind = made.variant(variant)
+    return ClipReader(made.volumes / "w", kind.streams, stagefiles.METHOD, kind.pose_norm)
 
 
 @pytest.mark.parametrize("variant", ["flow", "rgb", "twin", "three-stream"])

@@ -18,6 +18,7 @@ from crisp.study.variants import Variant
 
 SIZE = (16, 24, 32)
 CLASSES = 3
+CLIP = Variant.from_config({"name": "clip", "size": SIZE})
 
 
 def model(name: str, **keys: Any) -> torch.nn.Module:
@@ -29,7 +30,7 @@ def model(name: str, **keys: Any) -> torch.nn.Module:
 
 def clip(*streams: str) -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(1)
-    return {stream: torch.rand(models.input_shape(stream, SIZE), generator=generator) for stream in streams}
+    return {stream: torch.rand(models.input_shape(stream, CLIP), generator=generator) for stream in streams}
 
 
 def test_heat_is_the_published_formula() -> None:
@@ -66,7 +67,7 @@ def test_heat_is_where_the_evidence_is() -> None:
         made.trunk.dense.bias.zero_()
         made.head.weight.zero_()
         made.head.weight[2] = 1
-    one = {"rgb": torch.zeros(models.input_shape("rgb", SIZE))}
+    one = {"rgb": torch.zeros(models.input_shape("rgb", CLIP))}
     one["rgb"][0, :8, :8, 24:] = 1
     heat = explain_clip(made, one, 2).heat["rgb"]
     assert heat[:4, :4, 28:].min() > 0.9

@@ -222,7 +222,7 @@ def test_model_of_otherwise_divided_poses_is_refused(small: Study) -> None:
     other = changed(defaults={**CONTENT["defaults"], "pose_norm": "image"})
     with pytest.raises(CrispError, match="pose_norm image") as error:
         evaluate.evaluate_model(other, other.variant("pose"), "main", 1, "cpu")
-    assert "found: pose_norm crop" in str(error.value)
+    assert "found: pose_norm player" in str(error.value)
 
 
 def test_model_of_another_normalisation_is_refused(small: Study) -> None:

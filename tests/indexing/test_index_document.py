@@ -10,9 +10,7 @@ import pytest
 
 from crisp.evaluation.detection_metrics import DetectedInterval
 from crisp.indexing import index_document
-from crisp.study.index_file import DomainGap
 
-ALIKE = DomainGap(words=[], meaningless=False)
 MODEL: Any = SimpleNamespace(
     variant=SimpleNamespace(size=(16, 48, 48)),
     classes=("Forehand", "Backhand", "Negative"),

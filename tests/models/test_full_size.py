@@ -21,7 +21,7 @@ from crisp.study.variants import Variant
 
 variant = Variant.from_config({"name": "v", "size": (100, 120, 120), **json.loads(sys.argv[1])})
 model = models.build(variant, 21)
-clips = {stream: torch.rand(1, *models.input_shape(stream, variant.size)) for stream in variant.streams}
+clips = {stream: torch.rand(1, *models.input_shape(stream, variant)) for stream in variant.streams}
 logits = model(clips)
 functional.cross_entropy(logits, torch.tensor([3])).backward()
 print(json.dumps({

@@ -16,7 +16,7 @@ from crisp.core.errors import CrispError
 from crisp.study.load import resolve_study
 from crisp.study.variants import Variant
 
-VARIANT = Variant.from_config({"name": "v", "size": (100, 120, 120)})
+VARIANT = Variant.from_config({"name": "v", "size": (100, 120, 120), "pose_norm": "crop"})
 SMALL = (8, 16, 24)
 
 

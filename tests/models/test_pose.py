@@ -53,8 +53,8 @@ def test_parameter_count_at_full_size(model: str, attention: bool, count: int) -
 
 
 def test_input_shapes() -> None:
-    assert models.input_shape("pose", VARIANT.size) == (42, 100)
-    assert models.input_shape("flow", VARIANT.size) == (2, 100, 120, 120)
+    assert models.input_shape("pose", VARIANT) == (42, 100)
+    assert models.input_shape("flow", VARIANT) == (2, 100, 120, 120)
 
 
 def test_pose_forward_against_numpy() -> None:

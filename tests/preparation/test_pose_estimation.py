@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -19,49 +17,7 @@ from crisp.study.load import resolve_study
 from tests import stagefiles
 from tests.clips.test_dataset import blob
 from tests.preparation.poses.test_poses import CONTENT
-
-HEIGHT, WIDTH = 90, 160
-SPOTS = np.array([[x, y] for x in (60, 66, 72) for y in (30, 36, 42, 48)] + [[66.0, 56.0]])
-
-
-def brightest(picture: np.ndarray) -> np.ndarray | None:
-    """A detector that takes the one bright spot of a picture for all joints."""
-    if not picture.any():
-        return None
-    weights = picture[..., 0].astype(float)
-    ys, xs = np.mgrid[: len(weights), : len(weights)]
-    place = np.array([(xs * weights).sum(), (ys * weights).sum()]) / weights.sum()
-    return np.column_stack([np.tile((place + 0.5) / len(weights), (13, 1)), np.full(13, 0.8)])
-
-
-@pytest.mark.parametrize("spot", SPOTS)
-@pytest.mark.parametrize("shape", [(HEIGHT, WIDTH), (WIDTH, HEIGHT), (300, 400)])
-def test_joints_come_back_to_where_they_are_in_the_frame(spot: np.ndarray, shape: tuple[int, int]) -> None:
-    image = np.repeat((250 * blob(*shape, *spot))[..., None], 3, axis=2).astype(np.uint8)
-    found = pose_estimation.joints_around(image, spot + np.array([3, -4]), brightest)
-    np.testing.assert_allclose(found[1:, :2], np.tile(spot, (13, 1)), atol=0.1)
-    assert (found[1:, 2] == 0.8).all()
-    assert np.isnan(found[0]).all()
-
-
-@pytest.mark.parametrize(("centre", "seen"), [((20, 45), True), ((110, 45), False)])
-def test_only_the_square_about_the_roi_is_searched(centre: tuple[int, int], seen: bool) -> None:
-    image = np.repeat((250 * blob(HEIGHT, WIDTH, 20, 40))[..., None], 3, axis=2).astype(np.uint8)
-    found = pose_estimation.joints_around(image, np.array(centre), brightest)
-    assert np.isfinite(found[1:]).all() == seen
-
-
-def test_small_players_are_looked_for_in_half_the_square() -> None:
-    image = np.repeat((250 * blob(HEIGHT, WIDTH, 60, 40))[..., None], 3, axis=2).astype(np.uint8)
-    sides = []
-
-    def found_if_large(picture: np.ndarray) -> np.ndarray | None:
-        sides.append(picture.sum())
-        return brightest(picture) if len(sides) == 2 else None
-
-    found = pose_estimation.joints_around(image, np.array([62, 42]), found_if_large)
-    np.testing.assert_allclose(found[1:, :2], np.tile((60, 40), (13, 1)), atol=0.1)
-    assert sides[1] > 3 * sides[0], "the same spot, twice as large in each direction"
+from tests.preparation.test_person_search import HEIGHT, WIDTH, brightest
 
 
 def test_every_joint_has_a_landmark_of_its_own() -> None:
@@ -73,6 +29,7 @@ def test_missing_package_is_told_by_the_check_and_the_verb(
 ) -> None:
     monkeypatch.setitem(sys.modules, "mediapipe", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    pose_estimation._mediapipe.cache_clear()
     dataset = {**CONTENT["dataset"], "poses": ""}
     study = resolve_study(
         {**CONTENT, "dataset": dataset, "preparation": {"pose": {"estimator": "mediapipe"}}}
@@ -91,11 +48,7 @@ def test_files_and_an_estimator_contradict_each_other() -> None:
 
 
 def test_estimated_stage_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    @contextmanager
-    def fake() -> Iterator[tuple[pose_estimation.Detect, str]]:
-        yield brightest, "fake 1"
-
-    monkeypatch.setattr(pose_estimation, "_mediapipe", fake)
+    monkeypatch.setattr(pose_estimation, "_mediapipe", lambda: (brightest, "fake 1"))
     rgb = np.zeros((20, HEIGHT, WIDTH, 3), np.uint8)
     rgb[3] = (250 * blob(HEIGHT, WIDTH, 70, 40))[..., None]
     rgb[18] = (250 * blob(HEIGHT, WIDTH, 90, 50))[..., None]

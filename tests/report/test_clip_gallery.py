@@ -68,11 +68,13 @@ def test_nothing_to_draw_is_an_error(tmp_path: Path) -> None:
         clip_gallery.draw_samples(dataset(tmp_path, count=0), 3, tmp_path / "samples.png")
 
 
-@pytest.mark.parametrize("norm", ["crop", "image"])
+@pytest.mark.parametrize("norm", ["crop", "image", "player"])
 def test_skeleton_is_drawn_where_the_joints_are(tmp_path: Path, norm: str) -> None:
     clips = dataset(tmp_path, "pose")
     clips.augment = False
     clips.variant = dataclasses.replace(clips.variant, pose_norm=norm)
+    for reader in clips.readers.values():
+        reader.pose_norm = norm
     clips = clip_gallery._drawn(clips)
     with stage_files.open_stage(tmp_path / "pose.h5", "pose") as file:
         stored = file["pose"][:]

@@ -414,3 +414,22 @@ def test_streams_of_other_networks() -> None:
     variants = [{"name": name or "none", "model": "i3d", "input": name} for name in ("", "flow", "rgb-flow")]
     made = load.resolve_study(content(variants=variants))
     assert [one.streams for one in made.variants] == [("rgb",), ("flow",), ("rgb", "flow")]
+
+
+def test_a_changed_default_retrains_only_who_takes_it() -> None:
+    """Before, missing `pose_norm` meant the crop: only models with poses are other ones without it."""
+
+    def settings(model: str, **keys: Any) -> dict[str, Any]:
+        poses = {**content()["dataset"], "poses": "poses"}
+        made = [{"name": "v", "model": model, **keys}]
+        study = load.resolve_study(content(dataset=poses, variants=made))
+        return study.train_settings(study.variants[0])[0]
+
+    assert schema.defaults("defaults")["pose_norm"] == "player"
+    for model in ("pose", "three-stream"):
+        assert settings(model)["pose_norm"] == "player"
+        assert "pose_norm" not in settings(model, pose_norm="crop")
+        assert settings(model, pose_norm="image")["pose_norm"] == "image"
+    for stated in ({}, {"pose_norm": "crop"}):
+        assert "pose_norm" not in settings("twin", **stated)
+    assert settings("twin", pose_norm="image")["pose_norm"] == "image"
