@@ -28,18 +28,37 @@ from crisp.preparation.deepflow import DeviceFullError
 
 CHUNK = 8  # frames per chunk
 SCALE = 1 / 128  # px per unit of the stored int16: an error of at most 1/256 px, a range of +-255 px
-METHODS = ("deepflow", "dis", "farneback", "tvl1", "pcaflow")
+METHODS = ("deepflow", "dis", "disfine", "farneback", "tvl1", "pcaflow")
 BACKENDS = ("auto", "opencv", "cpu", "gpu")
 GPU_BLOCK = 256  # frames per GPU call; a multiple of CHUNK
 SOLVED_WITH = {"cpu": "numba", "gpu": "torch"}  # packages that affect the last bits, by backend
 PROVENANCE = {"fps": float, "method": str, "backend": str, "frames_sha256": str, "versions": str}
-PCAFLOW_LEAST = (56, 72)  # height, width in px: below, OpenCV writes past the end of its arrays
+# Height, width in px: below, OpenCV fails, or reads and writes past the end of its arrays.
+LEAST_SIZES = {"pcaflow": (56, 72), "dis": (16, 16), "disfine": (16, 16)}
+
+
+def _disfine() -> cv2.DISOpticalFlow:
+    """Create DIS down to the full resolution, refined by DeepFlow's equations with half its smoothness.
+
+    OpenCV's preset stops at half the resolution and smooths more, as DeepFlow does: neither sees a hand
+    or a racket that is a few pixels wide.
+    """
+    solver = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    solver.setFinestScale(0)
+    solver.setPatchSize(8)
+    solver.setPatchStride(4)
+    solver.setVariationalRefinementIterations(5)
+    solver.setVariationalRefinementAlpha(12.0)  # of smoothness; DeepFlow's weights are 24 : 1 : 10
+    solver.setVariationalRefinementDelta(1.0)  # of brightness
+    solver.setVariationalRefinementGamma(10.0)  # of the gradient
+    return solver
 
 
 # A new solver for every pair of frames: DIS keeps settings that it chose for the previous pair.
 SOLVERS: dict[str, Callable[[], cv2.DenseOpticalFlow]] = {
     "deepflow": cv2.optflow.createOptFlow_DeepFlow,
     "dis": lambda: cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM),
+    "disfine": _disfine,
     "farneback": cv2.FarnebackOpticalFlow.create,
     "tvl1": cv2.optflow.createOptFlow_DualTVL1,
     "pcaflow": cv2.optflow.createOptFlow_PCAFlow,
@@ -103,9 +122,10 @@ def compute(frames: np.ndarray, method: str = "deepflow", backend: str = "auto")
     ----------
     frames : ndarray, (N, H, W) uint8
         Grey frames, in order.
-    method : {"deepflow", "dis", "farneback", "tvl1", "pcaflow"}
+    method : {"deepflow", "dis", "disfine", "farneback", "tvl1", "pcaflow"}
         `deepflow` is the variational coarse-to-fine solver of Weinzaepfel et al. (ICCV 2013)
-        without its matching stage, as in OpenCV's contrib module.
+        without its matching stage, as in OpenCV's contrib module. `disfine` is `dis` with settings for
+        fast, small things (docs/flow.md).
     backend : {"auto", "opencv", "cpu", "gpu"}
         Backend for `deepflow`: OpenCV, our own solver on one core, which is faster (``auto``), or
         our own on a GPU. OpenCV computes all other methods.
@@ -128,8 +148,9 @@ def compute(frames: np.ndarray, method: str = "deepflow", backend: str = "auto")
     backend = resolve_backend(backend, method)
     if method not in SOLVERS:
         raise fail("flow", "unknown flow method", ", ".join(METHODS), method)
-    if method == "pcaflow" and any(np.less(frames.shape[1:], PCAFLOW_LEAST)):
-        raise _unfit(method, frames.shape[1:], "at least 72x56 px are needed")
+    least = LEAST_SIZES.get(method, (0, 0))
+    if any(np.less(frames.shape[1:], least)):
+        raise _unfit(method, frames.shape[1:], f"at least {least[1]}x{least[0]} px are needed")
     cv2.setNumThreads(1)
     flow = np.zeros((*frames.shape, 2), np.float32)
     if backend == "gpu":
