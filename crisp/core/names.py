@@ -39,6 +39,7 @@ CHOICES = {
         "deepflow|dis|disfine|farneback|tvl1|pcaflow",
         "deepflow, dis, disfine, farneback, tvl1 or pcaflow",
     ),
+    "stabilise": ("never|auto|always", "never, auto or always"),
     "kind": ("normal|max|none", "normal, max or none"),
     "from": ("frames|flow|roi|pose|volume", "frames, flow, roi, pose or volume"),
     "task": ("classification|detection", "classification or detection"),

@@ -25,6 +25,7 @@ from crisp.core.errors import fail
 from crisp.core.progress import progress
 from crisp.core.unreadable import made_by_workflow
 from crisp.preparation.flow import read_flow
+from crisp.preparation.foreground import Foreground, MovingForeground
 
 CHUNK = 16  # frames per block
 POWER = 16.0  # exponent of the strength, in the mean that represents the strongest motion
@@ -317,17 +318,6 @@ def statistics(masked_flow: np.ndarray) -> np.ndarray:
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-class Foreground:
-    """Zivkovic's adaptive mixture of Gaussians (MOG2), fed a whole video in order, without shadows."""
-
-    def __init__(self) -> None:
-        self._model = cv2.createBackgroundSubtractorMOG2(history=500, varThreshold=16, detectShadows=False)
-
-    def masks(self, rgb: np.ndarray) -> np.ndarray:
-        """Return the foreground of the next frames: (n, H, W, 3) uint8 to (n, H, W) uint8, 1 = foreground."""
-        return np.stack([self._model.apply(image) for image in rgb]) // 255
-
-
 def extract_roi(
     frames: str | Path,
     flow: str | Path,
@@ -338,7 +328,8 @@ def extract_roi(
 ) -> None:
     """Compute a video's ROI stage file from its frames and flow.
 
-    Datasets: `mask` (N, H, W) uint8, 1 = foreground, not dilated; `roi` (N, 2, 2) float32, (x, y) of the
+    Datasets: `mask` (N, H, W) uint8, 1 = foreground, not dilated (from `MovingForeground` if the
+    camera's motion was taken out of the flow); `roi` (N, 2, 2) float32, (x, y) of the
     strongest motion and of the mean moving position in px, carried through frames without motion (see
     `carry`), from which `read_centres` makes centres; `flow_stats` (N, 6) float32, see `statistics`.
 
@@ -373,13 +364,19 @@ def extract_roi(
         }
         with stage_files.create(target, "roi", attributes) as file:
             masks = stage_files.Appender(file, "mask", (height, width), "u1", CHUNK, bitshuffle=True)
-            foreground, found, stats = Foreground(), [], []
+            foreground, moved, found, stats = Foreground(), MovingForeground(fps), [], []
+            camera = motion["camera"] if "stabilised" in motion.attrs else None
             begins = range(0, count, CHUNK)
             name = f"{Path(frames).parent.name} ROI"
             for begin in progress(begins, f"blocks of {CHUNK} frames", name, len(begins)):
                 end = min(begin + CHUNK, count)
-                mask = foreground.masks(stage_files.read_rows(rgb, begin, end))
-                seen = masked(read_flow(motion, begin, end), mask)
+                field = read_flow(motion, begin, end)
+                images_read = stage_files.read_rows(rgb, begin, end)
+                if camera is None:
+                    mask = foreground.masks(images_read)
+                else:
+                    mask = moved.masks(images_read, stage_files.read_rows(camera, begin, end))
+                seen = masked(field, mask)
                 masks.append(mask)
                 found.append(positions(seen, theta, power))
                 stats.append(statistics(seen))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from crisp.study import schema, tables
-from crisp.study.importers import flow_choice
+from crisp.study.importers import flow_settings
 from crisp.study.importers.fitting import Labels
 from crisp.study.importers.study_template import MODELS, variants
 
@@ -176,7 +176,7 @@ def affordable(
     keys: dict[str, Any] = {}
     found = None
     for keys in candidates(choice.preset, size, choice.machine.cores):
-        keys = flow_choice.follow(keys, rows, choice.preset)
+        keys = flow_settings.follow(keys, rows, choice.preset)
         found = choice.cost({**content, **keys}, rows, label_snapshot, choice.machine)
         if choice.preset != "quick" or found is None or found.wall <= BUDGET:
             break

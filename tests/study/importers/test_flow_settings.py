@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from crisp.preparation import flow
-from crisp.study.importers import flow_choice
+from crisp.study.importers import flow_settings
 from crisp.study.tables import VideoRow
 
 
@@ -36,11 +36,16 @@ def keys(width: int, method: str = "deepflow") -> dict[str, Any]:
 def test_deepflow_is_replaced_where_it_misses_fast_strokes(
     given: dict[str, Any], videos: list[VideoRow], said: str
 ) -> None:
-    found = flow_choice.follow(given, videos, "quick")
-    assert found["preparation"] == {**given.get("preparation", {}), "flow_methods": ["disfine"]}
+    found = flow_settings.follow(given, videos, "quick")
+    assert found["preparation"] == {
+        **given.get("preparation", {}),
+        "flow_methods": ["disfine"],
+        "roi": {"threshold": 0.125},
+        "stabilise": "auto",
+    }
     assert found["defaults"] == {**given.get("defaults", {}), "flow": "disfine"}
     line = f"flow: {said}: DeepFlow misses fast strokes, taking disfine, see docs/flow.md"
-    assert flow_choice.notes(found, videos) == [line]
+    assert flow_settings.notes(found, videos) == [line]
     assert found["defaults"]["flow"] in flow.METHODS
 
 
@@ -49,16 +54,17 @@ def test_deepflow_is_replaced_where_it_misses_fast_strokes(
     [(keys(320), rows(120)), (keys(240), rows(100)), ({}, rows(0)), ({}, []), (keys(96, "dis"), rows(30))],
 )
 def test_other_methods_stay(given: dict[str, Any], videos: list[VideoRow]) -> None:
-    assert flow_choice.follow(given, videos, "quick") is given
-    assert flow_choice.notes(given, videos) == []
+    expected = {**given, "preparation": {**given.get("preparation", {}), "stabilise": "auto"}}
+    assert flow_settings.follow(given, videos, "quick") == expected
+    assert flow_settings.notes(given, videos) == []
 
 
 def test_the_published_method_stays_and_is_said() -> None:
-    assert flow_choice.follow({}, rows(30), "published") == {}
-    [line] = flow_choice.notes({}, rows(30))
+    assert flow_settings.follow({}, rows(30), "published") == {}
+    [line] = flow_settings.notes({}, rows(30))
     assert line.endswith("taken as published; disfine would follow them, see docs/flow.md")
 
 
 def test_unused_videos_do_not_count() -> None:
     slow = replace(rows(30)[0], use=False)
-    assert flow_choice.notes({}, [*rows(120), slow]) == []
+    assert flow_settings.notes({}, [*rows(120), slow]) == []

@@ -1,4 +1,4 @@
-"""Flow method of an imported study: DeepFlow misses fast strokes where few pictures or pixels show them.
+"""Flow of an imported study: DeepFlow misses fast strokes where few pictures or pixels show them.
 
 `benchmarks/flow_motion.py` measures it; docs/flow.md has the figures.
 """
@@ -13,11 +13,12 @@ from crisp.study.tables import VideoRow
 
 RATE, WIDTH = 100.0, 240  # frames per second and px from which DeepFlow follows a fast hand
 FAST = "disfine"
+THRESHOLD = 0.125  # of the ROI: flow that is not smoothed away needs half of the usual
 USUAL = "deepflow"  # as published, and the default
 
 
 def follow(keys: dict[str, Any], rows: Sequence[VideoRow], preset: str) -> dict[str, Any]:
-    """Replace DeepFlow in the keys of a preset if it would miss fast strokes.
+    """Take out the motion of moving cameras, and replace DeepFlow if it would miss fast strokes.
 
     Parameters
     ----------
@@ -26,18 +27,21 @@ def follow(keys: dict[str, Any], rows: Sequence[VideoRow], preset: str) -> dict[
     rows : sequence of VideoRow
         Rows of ``videos.tsv``.
     preset : str
-        ``published`` keeps its method.
+        ``published`` keeps its keys.
 
     Returns
     -------
     dict
-        The same keys if nothing is replaced.
+        Keys with changes.
     """
-    if preset == "published" or _method(keys) != USUAL or not _missed(keys, rows):
+    if preset == "published":
         return keys
+    preparation = {**keys.get("preparation", {}), "stabilise": "auto"}
+    if _method(keys) != USUAL or not _missed(keys, rows):
+        return {**keys, "preparation": preparation}
     return {
         **keys,
-        "preparation": {**keys.get("preparation", {}), "flow_methods": [FAST]},
+        "preparation": {**preparation, "flow_methods": [FAST], "roi": {"threshold": THRESHOLD}},
         "defaults": {**keys.get("defaults", {}), "flow": FAST},
     }
 
