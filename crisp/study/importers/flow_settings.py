@@ -62,7 +62,7 @@ def _method(keys: dict[str, Any]) -> str:
 def _missed(keys: dict[str, Any], rows: Sequence[VideoRow]) -> str:
     """Return why DeepFlow misses fast strokes; empty if it does not, or no frame rate is known."""
     width = keys.get("preparation", {}).get("width", schema.defaults("preparation")["width"])
-    rate = min((row.working_fps for row in rows if row.use and row.fps), default=RATE)
-    if rate >= RATE and width >= WIDTH:
+    fps = min((row.working_fps for row in rows if row.use and row.fps), default=RATE)
+    if fps >= RATE and width >= WIDTH:
         return ""
-    return f"{rate:.4g} frames per second" if rate < RATE else f"{width} px"
+    return f"{fps:.4g} frames per second" if fps < RATE else f"{width} px"
