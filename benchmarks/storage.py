@@ -25,6 +25,7 @@ import numpy as np
 from crisp.core import stage_files
 from crisp.demo import generate
 from crisp.preparation import flow, frames, roi, video
+from crisp.preparation.foreground import Foreground
 
 CLIP, CLIPS = 100, 6  # frames of a clip; clips read in each repeat
 STEPS = (16, 32, 64, 128, 256)  # a px
@@ -84,7 +85,7 @@ def material(
     first = next(pictures)
     size = frames.working_size(first.shape[1], first.shape[0], width)
     rgb = np.stack([video.resize(picture, *size) for picture in (first, *pictures)])
-    return rgb, flow.compute(flow.grey(rgb)), roi.Foreground().masks(rgb), source.fps
+    return rgb, flow.compute(flow.grey(rgb)), Foreground().masks(rgb), source.fps
 
 
 def spent(work: Callable[[], object]) -> float:

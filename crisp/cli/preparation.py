@@ -68,6 +68,12 @@ def flow(
     part: Annotated[
         tuple[int, int], typer.Option(metavar="K N", help="Compute only the K-th of N parts.")
     ] = (1, 1),
+    stabilise: Annotated[
+        str,
+        typer.Option(
+            **choice("stabilise"), help="Take the camera's motion out: never, auto (if it moves), always."
+        ),
+    ] = "never",
 ) -> None:
     """Compute the optical flow of a video's frames, as a whole or in parts.
 
@@ -78,7 +84,7 @@ def flow(
     if parts:
         join_parts(frames_file, parts, out)
     else:
-        extract_flow(frames_file, out, method, backend, workers, part)
+        extract_flow(frames_file, out, method, backend, workers, part, stabilise)
 
 
 @app.command(rich_help_panel=PREPARATION)

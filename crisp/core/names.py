@@ -37,7 +37,11 @@ IN_WORDS = {
 CHOICES = {
     "device": ("auto|cpu|cuda(:[0-9]+)?", "auto, cpu, cuda, or one of several GPUs: cuda:0, cuda:1, ..."),
     "backend": ("auto|opencv|cpu|gpu", "auto, opencv, cpu or gpu"),
-    "method": ("deepflow|dis|farneback|tvl1|pcaflow", "deepflow, dis, farneback, tvl1 or pcaflow"),
+    "method": (
+        "deepflow|dis|disfine|farneback|tvl1|pcaflow",
+        "deepflow, dis, disfine, farneback, tvl1 or pcaflow",
+    ),
+    "stabilise": ("never|auto|always", "never, auto or always"),
     "kind": ("normal|max|none", "normal, max or none"),
     "from": ("frames|flow|roi|pose|volume", "frames, flow, roi, pose or volume"),
     "task": ("classification|detection", "classification or detection"),

@@ -112,18 +112,36 @@ class Scene:
         ndarray, (108, 192, 3) uint8
             RGB.
         """
-        picture = self.hall.copy()
-        self._draw_passer(picture)
-        self._draw_table(picture)
-        self._draw_player(picture, pose)
-        if ball:
-            _disc(picture, ball, 1.6, (250, 244, 226))
+        picture = self.paint(pose, ball)
         self._move_camera()
         x, y = (SCALE * MARGIN + step for step in self.camera)
         seen = picture[y : y + SCALE * HEIGHT, x : x + SCALE * WIDTH]
         frame = cv2.resize(seen, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
         grain = self.noise.integers(-self.look.noise, self.look.noise + 1, frame.shape, dtype=np.int16)
         return np.clip(frame + grain, 0, 255).astype(np.uint8)
+
+    def paint(self, pose: BodyPose, ball: Point | None) -> np.ndarray:
+        """Paint the next frame before the camera moves and adds noise.
+
+        Parameters
+        ----------
+        pose : BodyPose
+            The player in it.
+        ball : (x, y) or None
+            Position in px; None if no ball is visible.
+
+        Returns
+        -------
+        ndarray, (248, 416, 3) uint8
+            RGB; `SCALE` pixels per pixel of the video, with `MARGIN` pixels of the video beyond each edge.
+        """
+        picture = self.hall.copy()
+        self._draw_passer(picture)
+        self._draw_table(picture)
+        self._draw_player(picture, pose)
+        if ball:
+            _disc(picture, ball, 1.6, (250, 244, 226))
+        return picture
 
     def _move_camera(self) -> None:
         """Move the camera by half pixels; rarely, so that the hall mostly stands still."""

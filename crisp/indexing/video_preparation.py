@@ -93,7 +93,8 @@ def prepare_video(source: Source, folder: Path, step: int, model: Model, options
             options.fps,
         )
     if not _usable(motion, "flow"):
-        _flow(images, motion, prepared["flow_backend"], options.workers)
+        stabilise = prepared.get("stabilise", "never")
+        _flow(images, motion, prepared["flow_backend"], options.workers, stabilise)
     for name, box in (options.regions or {"": WHOLE}).items():
         roi_file, pose_file = (folder / f"{view(one, name)}.h5" for one in (f"roi/{motion.stem}", "pose"))
         if not _usable(roi_file, "roi"):
@@ -167,22 +168,22 @@ def _usable(path: Path, kind: str) -> bool:
     return True
 
 
-def _flow(images: Path, target: Path, backend: str, workers: int) -> None:
+def _flow(images: Path, target: Path, backend: str, workers: int, stabilise: str) -> None:
     """Compute the flow, in parts for a long video, so that a kill loses little work."""
     number = -(-stage_files.frame_count(images) // PART)
     if number == 1:
-        flow.extract_flow(images, target, target.stem, backend, workers)
+        flow.extract_flow(images, target, target.stem, backend, workers, stabilise=stabilise)
         return
     parts = [target.with_suffix(f".part-{part}-of-{number}.h5") for part in range(1, number + 1)]
     try:
         for part, path in enumerate(parts, start=1):
             if not _usable(path, "flow"):
-                flow.extract_flow(images, path, target.stem, backend, workers, (part, number))
+                flow.extract_flow(images, path, target.stem, backend, workers, (part, number), stabilise)
     except DeviceFullError as error:  # no file mixes two backends
         for path in parts:
             path.unlink(missing_ok=True)
         print(f"warning: {error}\n    computing it with another backend instead: {target}", file=sys.stderr)
-        _flow(images, target, "auto", workers)
+        _flow(images, target, "auto", workers, stabilise)
         return
     flow.join_parts(images, parts, target)
     for path in parts:

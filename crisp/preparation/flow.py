@@ -24,22 +24,43 @@ from crisp.core.files import parts_record, replacing
 from crisp.core.parallel import ordered_map
 from crisp.core.progress import progress
 from crisp.core.unreadable import made_by_workflow
+from crisp.preparation import camera
 from crisp.preparation.deepflow import DeviceFullError
 
 CHUNK = 8  # frames per chunk
 SCALE = 1 / 128  # px per unit of the stored int16: an error of at most 1/256 px, a range of +-255 px
-METHODS = ("deepflow", "dis", "farneback", "tvl1", "pcaflow")
+METHODS = ("deepflow", "dis", "disfine", "farneback", "tvl1", "pcaflow")
 BACKENDS = ("auto", "opencv", "cpu", "gpu")
+STABILISE = ("never", "auto", "always")
 GPU_BLOCK = 256  # frames per GPU call; a multiple of CHUNK
 SOLVED_WITH = {"cpu": "numba", "gpu": "torch"}  # packages that affect the last bits, by backend
 PROVENANCE = {"fps": float, "method": str, "backend": str, "frames_sha256": str, "versions": str}
-PCAFLOW_LEAST = (56, 72)  # height, width in px: below, OpenCV writes past the end of its arrays
+# Height, width in px: below, OpenCV fails, or reads and writes past the end of its arrays.
+LEAST_SIZES = {"pcaflow": (56, 72), "dis": (16, 16), "disfine": (16, 16)}
+
+
+def _disfine() -> cv2.DISOpticalFlow:
+    """Create DIS down to the full resolution, refined by DeepFlow's equations with half its smoothness.
+
+    OpenCV's preset stops at half the resolution and smooths more, as DeepFlow does: neither sees a hand
+    or a racket that is a few pixels wide.
+    """
+    solver = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    solver.setFinestScale(0)
+    solver.setPatchSize(8)
+    solver.setPatchStride(4)
+    solver.setVariationalRefinementIterations(5)
+    solver.setVariationalRefinementAlpha(12.0)  # of smoothness; DeepFlow's weights are 24 : 1 : 10
+    solver.setVariationalRefinementDelta(1.0)  # of brightness
+    solver.setVariationalRefinementGamma(10.0)  # of the gradient
+    return solver
 
 
 # A new solver for every pair of frames: DIS keeps settings that it chose for the previous pair.
 SOLVERS: dict[str, Callable[[], cv2.DenseOpticalFlow]] = {
     "deepflow": cv2.optflow.createOptFlow_DeepFlow,
     "dis": lambda: cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM),
+    "disfine": _disfine,
     "farneback": cv2.FarnebackOpticalFlow.create,
     "tvl1": cv2.optflow.createOptFlow_DualTVL1,
     "pcaflow": cv2.optflow.createOptFlow_PCAFlow,
@@ -103,9 +124,10 @@ def compute(frames: np.ndarray, method: str = "deepflow", backend: str = "auto")
     ----------
     frames : ndarray, (N, H, W) uint8
         Grey frames, in order.
-    method : {"deepflow", "dis", "farneback", "tvl1", "pcaflow"}
+    method : {"deepflow", "dis", "disfine", "farneback", "tvl1", "pcaflow"}
         `deepflow` is the variational coarse-to-fine solver of Weinzaepfel et al. (ICCV 2013)
-        without its matching stage, as in OpenCV's contrib module.
+        without its matching stage, as in OpenCV's contrib module. `disfine` is `dis` with settings for
+        fast, small things (docs/flow.md).
     backend : {"auto", "opencv", "cpu", "gpu"}
         Backend for `deepflow`: OpenCV, our own solver on one core, which is faster (``auto``), or
         our own on a GPU. OpenCV computes all other methods.
@@ -128,8 +150,9 @@ def compute(frames: np.ndarray, method: str = "deepflow", backend: str = "auto")
     backend = resolve_backend(backend, method)
     if method not in SOLVERS:
         raise fail("flow", "unknown flow method", ", ".join(METHODS), method)
-    if method == "pcaflow" and any(np.less(frames.shape[1:], PCAFLOW_LEAST)):
-        raise _unfit(method, frames.shape[1:], "at least 72x56 px are needed")
+    least = LEAST_SIZES.get(method, (0, 0))
+    if any(np.less(frames.shape[1:], least)):
+        raise _unfit(method, frames.shape[1:], f"at least {least[1]}x{least[0]} px are needed")
     cv2.setNumThreads(1)
     flow = np.zeros((*frames.shape, 2), np.float32)
     if backend == "gpu":
@@ -169,10 +192,17 @@ def _blocks(path: str | Path, ranges: Sequence[tuple[int, int]]) -> Iterator[tup
             before = frames[-1:]
 
 
-def _block(method: str, backend: str, block: tuple[np.ndarray, int]) -> np.ndarray:
-    """Return the quantised flow of a block from `_blocks`."""
+def _block(
+    method: str, backend: str, stabilised: bool, block: tuple[np.ndarray, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the quantised flow of a block from `_blocks`, and the camera's motions taken out of it."""
     frames, before = block
-    return quantise(compute(frames, method, backend))[before:]
+    flow = compute(frames, method, backend)
+    motions = camera.motions(frames) if stabilised else np.tile(np.eye(3), (len(frames), 1, 1))
+    if stabilised:
+        for field, matrix in zip(flow, motions, strict=True):
+            field -= camera.field(matrix, frames.shape[1:])
+    return quantise(flow)[before:], motions[before:]
 
 
 def extract_flow(
@@ -182,10 +212,13 @@ def extract_flow(
     backend: str = "auto",
     workers: int = 1,
     part: tuple[int, int] = (1, 1),
+    stabilise: str = "never",
 ) -> None:
     """Compute a video's flow stage file from its frames stage file.
 
-    Dataset `flow`: (N, H, W, 2) int16 with attribute `scale` (px per unit).
+    Dataset `flow`: (N, H, W, 2) int16 with attribute `scale` (px per unit). If the camera's motion is taken
+    out, dataset `camera`: (N, 3, 3) float64, the homographies of `crisp.preparation.camera.motion`, and
+    attribute `stabilised`.
 
     Parameters
     ----------
@@ -197,11 +230,15 @@ def extract_flow(
         Threads that share the work; the file does not depend on their number.
     part : (k, n)
         Compute only the k-th (from 1) of n parts of the video, for `gather`.
+    stabilise : {"never", "auto", "always"}
+        Whether to take the camera's motion out of the flow; ``auto``: if the camera moves
+        (`crisp.preparation.camera.moves`). The flow of a still camera is the same as with ``never``.
 
     Raises
     ------
     CrispError
-        If the frames file is missing or damaged, there is no such part, or there is no GPU or it fails.
+        If the frames file is missing or damaged, there is no such part, `stabilise` is unknown, or there is
+        no GPU or it fails.
 
     Notes
     -----
@@ -209,18 +246,27 @@ def extract_flow(
     recorded in its attribute `backend`. This does not apply to parts, which must all use one backend.
     """
     backend = resolve_backend(backend, method)
+    if stabilise not in STABILISE:
+        raise fail("flow", "unknown value of stabilise", ", ".join(STABILISE), stabilise)
+    stabilised = stabilise == "always" or (stabilise == "auto" and camera.moves(frames))
     try:
-        _extract(frames, target, method, backend, workers, part)
+        _extract(frames, target, method, backend, workers, part, stabilised)
     except DeviceFullError as error:
         if part != (1, 1):
             raise
         instead = resolve_backend("auto", method)
         print(f"warning: {error}\n    instead {instead} computes {target}", file=sys.stderr)
-        _extract(frames, target, method, instead, workers, part)
+        _extract(frames, target, method, instead, workers, part, stabilised)
 
 
 def _extract(
-    frames: str | Path, target: str | Path, method: str, backend: str, workers: int, part: tuple[int, int]
+    frames: str | Path,
+    target: str | Path,
+    method: str,
+    backend: str,
+    workers: int,
+    part: tuple[int, int],
+    stabilised: bool,
 ) -> None:
     """Compute the flow stage file as in `extract_flow`, with one backend."""
     with stage_files.open_stage(frames, "frames") as file:
@@ -231,29 +277,34 @@ def _extract(
             "backend": backend,
             "frames_sha256": str(file["rgb"].attrs["sha256"]),
             "versions": _versions(backend),
+            **({"stabilised": "homography"} if stabilised else {}),
         }
     parts_record(target).unlink(missing_ok=True)
     begin, end = part_bounds(count, *part)
     size = GPU_BLOCK if backend == "gpu" else CHUNK
     ranges = [(first, min(first + size, end)) for first in range(begin, end, size)]
-    work = functools.partial(_block, method, backend)
-    with _create(target, (height, width), attributes) as flow:
+    work = functools.partial(_block, method, backend, stabilised)
+    with _create(target, (height, width), attributes) as (flow, motions):
         name = f"{Path(frames).parent.name} {method}" + (f" part {part[0]} of {part[1]}" * (part[1] > 1))
         blocks = ordered_map(work, _blocks(frames, ranges), workers)
-        for block in progress(blocks, f"blocks of {size} frames", name, len(ranges)):
-            flow.append(block)
+        for fields, matrices in progress(blocks, f"blocks of {size} frames", name, len(ranges)):
+            flow.append(fields)
+            motions.append(matrices)
 
 
 @contextmanager
 def _create(
     target: str | Path, size: tuple[int, int], attributes: dict[str, Any]
-) -> Iterator[stage_files.Appender]:
-    """Create a flow stage file for frames of `size` (height, width)."""
+) -> Iterator[tuple[stage_files.Appender, list[np.ndarray]]]:
+    """Create a flow stage file for frames of `size` (height, width), and for motions of the camera."""
     with stage_files.create(target, "flow", attributes) as file:
         flow = stage_files.Appender(file, "flow", (*size, 2), "i2", CHUNK, bitshuffle=True)
         flow.dataset.attrs["scale"] = SCALE
-        yield flow
+        motions: list[np.ndarray] = []
+        yield flow, motions
         flow.close()
+        if "stabilised" in attributes:
+            stage_files.put(file, "camera", np.concatenate([np.empty((0, 3, 3)), *motions]))
 
 
 def part_bounds(count: int, part: int, parts: int) -> tuple[int, int]:
@@ -309,9 +360,9 @@ def join_parts(frames: str | Path, parts: Sequence[str | Path], target: str | Pa
         source = file["rgb"].attrs["sha256"]
     with ExitStack() as stack:
         files = [stack.enter_context(stage_files.open_stage(path, "flow")) for path in parts]
-        attributes = stage_files.facts(files[0], PROVENANCE)
+        attributes = _provenance(files[0])
         for number, (path, file) in enumerate(zip(parts, files, strict=True), start=1):
-            found = stage_files.facts(file, PROVENANCE) | {"frames": len(file["flow"])}
+            found = _provenance(file) | {"frames": len(file["flow"])}
             begin, end = part_bounds(count, number, len(parts))
             expected = {**attributes, "frames_sha256": source, "frames": end - begin}
             if found != expected:
@@ -326,9 +377,17 @@ def join_parts(frames: str | Path, parts: Sequence[str | Path], target: str | Pa
                 )
         with replacing(parts_record(target)) as beside:
             beside.write_text(f"{len(parts)}\n")
-        with _create(target, (height, width), attributes) as flow:
+        with _create(target, (height, width), attributes) as (flow, motions):
             for file in files:
                 flow.copy(file["flow"])
+                if "stabilised" in attributes:
+                    motions.append(stage_files.read_rows(file["camera"], 0, len(file["camera"])))
+
+
+def _provenance(file: h5py.File) -> dict[str, Any]:
+    """Return how a flow was computed."""
+    known = PROVENANCE | ({"stabilised": str} if "stabilised" in file.attrs else {})
+    return stage_files.facts(file, known)
 
 
 def read_flow(file: h5py.File, begin: int, end: int) -> np.ndarray:

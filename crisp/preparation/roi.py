@@ -29,6 +29,7 @@ from crisp.core.progress import progress
 from crisp.core.unreadable import made_by_workflow
 from crisp.core.views import WHOLE, Box, parse_box
 from crisp.preparation.flow import read_flow
+from crisp.preparation.foreground import Foreground, MovingForeground
 
 CHUNK = 16  # frames per block
 POWER = 16.0  # exponent of the strength, in the mean that represents the strongest motion
@@ -334,17 +335,6 @@ def statistics(masked_flow: np.ndarray) -> np.ndarray:
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-class Foreground:
-    """Zivkovic's adaptive mixture of Gaussians (MOG2), fed a whole video in order, without shadows."""
-
-    def __init__(self) -> None:
-        self._model = cv2.createBackgroundSubtractorMOG2(history=500, varThreshold=16, detectShadows=False)
-
-    def masks(self, rgb: np.ndarray) -> np.ndarray:
-        """Return the foreground of the next frames: (n, H, W, 3) uint8 to (n, H, W) uint8, 1 = foreground."""
-        return np.stack([self._model.apply(image) for image in rgb]) // 255
-
-
 def extract_roi(
     frames: str | Path,
     flow: str | Path,
@@ -356,10 +346,10 @@ def extract_roi(
 ) -> None:
     """Compute the ROI stage file of a video, or of a region of it, from its frames and flow.
 
-    Datasets: `mask` (N, H, W) uint8, 1 = foreground, not dilated, 0 outside the region; `roi` (N, 2, 2)
-    float32, (x, y) of the strongest motion and of the mean moving position in px, carried through frames
-    without motion (see `carry`), from which `read_centres` makes centres; `flow_stats` (N, 6) float32, see
-    `statistics`.
+    Datasets: `mask` (N, H, W) uint8, 1 = foreground, not dilated, 0 outside the region (from
+    `MovingForeground` if the camera's motion was taken out of the flow); `roi` (N, 2, 2) float32, (x, y) of
+    the strongest motion and of the mean moving position in px, carried through frames without motion (see
+    `carry`), from which `read_centres` makes centres; `flow_stats` (N, 6) float32, see `statistics`.
 
     Parameters
     ----------
@@ -386,6 +376,7 @@ def extract_roi(
         fps = float(video.attrs["fps"])
         theta = motion_threshold(threshold, width, fps)
         left, top, right, bottom = region.pixels(width, height)
+        part = np.s_[:, top:bottom, left:right]
         if left == right or top == bottom:
             remedy = "enlarge the region, or preparation.width"
             raise fail(frames, "region without a pixel", f"some of {width}x{height} px", region, remedy)
@@ -400,16 +391,19 @@ def extract_roi(
         }
         with stage_files.create(target, "roi", attributes) as file:
             masks = stage_files.Appender(file, "mask", (height, width), "u1", CHUNK, bitshuffle=True)
-            foreground, found, stats = Foreground(), [], []
+            foreground, moved, found, stats = Foreground(), MovingForeground(fps), [], []
+            camera = motion["camera"] if "stabilised" in motion.attrs else None
             begins = range(0, count, CHUNK)
             name = f"{Path(frames).parent.name} ROI"
             for begin in progress(begins, f"blocks of {CHUNK} frames", name, len(begins)):
                 end = min(begin + CHUNK, count)
-                images = stage_files.read_rows(rgb, begin, end)[:, top:bottom, left:right]
-                mask = foreground.masks(images)
-                seen = masked(read_flow(motion, begin, end)[:, top:bottom, left:right], mask)
-                padding = ((0, 0), (top, height - bottom), (left, width - right))
-                masks.append(np.pad(mask, padding))
+                pictures = stage_files.read_rows(rgb, begin, end)
+                if camera is None:
+                    mask = foreground.masks(pictures[part])
+                else:  # of the whole picture, as its background shows where the camera went
+                    mask = moved.masks(pictures, stage_files.read_rows(camera, begin, end))[part]
+                seen = masked(read_flow(motion, begin, end)[part], mask)
+                masks.append(np.pad(mask, ((0, 0), (top, height - bottom), (left, width - right))))
                 found.append(positions(seen, theta, power))
                 stats.append(statistics(seen))
             masks.close()

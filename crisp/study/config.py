@@ -48,6 +48,7 @@ class Study:
     upscale: bool = field(metadata=_key("preparation.upscale"))
     flow_methods: tuple[str, ...] = field(metadata=_key("preparation.flow_methods", tuple))
     flow_backend: str = field(metadata=_key("preparation.flow_backend"))
+    stabilise: str = field(metadata=_key("preparation.stabilise"))
     scatter_seconds: float = field(metadata=_key("preparation.scatter_seconds", float))
     roi_alpha: float = field(metadata=_key("preparation.roi.alpha", float))
     roi_threshold: float = field(metadata=_key("preparation.roi.threshold", float))
@@ -398,5 +399,6 @@ def parameters(study: Study) -> dict[str, Any]:
         "roi_alpha": study.roi_alpha,
         "roi_threshold": study.roi_threshold,
         "roi_power": study.roi_power,
+        **({"stabilise": study.stabilise} if study.stabilise != "never" else {}),
         "frame_step": {video: row.frame_step for video, row in study.used.items() if row.frame_step != 1},
     }

@@ -336,6 +336,7 @@ class Trainer:
                 "roi_threshold": study.roi_threshold,
                 "roi_power": study.roi_power,
                 "flow_backend": study.flow_backend,
+                **({"stabilise": study.stabilise} if study.stabilise != "never" else {}),
                 "pose_estimator": study.pose_estimator,
             },
             "detection": asdict(study.detection),

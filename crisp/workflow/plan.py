@@ -25,6 +25,7 @@ DECODING = 0.015  # core-seconds per video frame of 1920x1080 H.264, scaled down
 FLOW = {
     "deepflow": 0.16,
     "dis": 0.012,
+    "disfine": 0.036,
     "farneback": 0.046,
     "tvl1": 1.4,
     "pcaflow": 0.065,

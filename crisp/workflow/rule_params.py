@@ -54,6 +54,12 @@ class RuleParams:
         picture = self.study.used[wildcards.video].picture
         return version("frames", *filter(None, [picture]))
 
+    @property
+    def flow(self) -> str:
+        """Return the version of the flow; with the camera's motion left in, that of older studies."""
+        kept = self.study.stabilise == "never"
+        return version("flow", *([] if kept else [self.study.stabilise]))
+
     def frame_step(self, wildcards: Wildcards) -> int:
         """Return the frame step of a video."""
         return self.study.used[wildcards.video].frame_step

@@ -18,6 +18,7 @@ from crisp.core.views import Box
 from crisp.demo import render, script
 from crisp.preparation import flow as flows
 from crisp.preparation import roi, video
+from crisp.preparation.foreground import Foreground
 from crisp.preparation.roi import extract_roi
 from tests import published, stagefiles
 
@@ -229,7 +230,7 @@ def scene(count: int, seed: int = 0) -> np.ndarray:
 
 def test_foreground() -> None:
     images = scene(40)
-    masks = roi.Foreground().masks(images)
+    masks = Foreground().masks(images)
     assert (masks.shape, masks.dtype) == ((40, 45, 80), np.uint8)
     assert masks[0].all()
     assert set(np.unique(masks)) == {0, 1}
@@ -238,7 +239,7 @@ def test_foreground() -> None:
     model = cv2.createBackgroundSubtractorMOG2(500, 16, False)
     assert (model.getHistory(), model.getVarThreshold(), model.getDetectShadows()) == (500, 16, False)
     np.testing.assert_array_equal(masks, np.stack([model.apply(image) for image in images]) // 255)
-    parts = roi.Foreground()
+    parts = Foreground()
     np.testing.assert_array_equal(np.concatenate([parts.masks(images[:7]), parts.masks(images[7:])]), masks)
 
 
@@ -272,7 +273,7 @@ def test_streaming_equals_the_whole(tmp_path: Path) -> None:
     target = tmp_path / "roi.h5"
     extract_roi(tmp_path / "frames.h5", motion_file, target, 0.6, 0.25)
 
-    masks = roi.Foreground().masks(images)
+    masks = Foreground().masks(images)
     stored = flows.quantise(motion) * np.float32(flows.SCALE)
     seen = roi.masked(stored, masks)
     places = roi.carry(*roi.positions(seen, 0.25 * 80 / 320 * 120 / 60), 80, 45)
@@ -323,7 +324,7 @@ def moved_by_storing(motion: np.ndarray, masks: np.ndarray, fps: float) -> float
 def test_storing_the_flow_moves_no_centre(method: str) -> None:
     images = scene(40)
     motion = flows.compute(flows.grey(images), method)
-    assert moved_by_storing(motion, roi.Foreground().masks(images), 120) <= 0.5
+    assert moved_by_storing(motion, Foreground().masks(images), 120) <= 0.5
 
 
 @functools.cache
@@ -331,7 +332,7 @@ def demo(player: int) -> tuple[np.ndarray, np.ndarray]:
     """Flow and masks of a demo video's first 200 frames, at 96 px as the demo's study has them."""
     images = islice(render.frames(script.VIDEOS[player - 1]), 200)
     small = np.stack([video.resize(image, 96, 54) for image in images])
-    return flows.compute(flows.grey(small)), roi.Foreground().masks(small)
+    return flows.compute(flows.grey(small)), Foreground().masks(small)
 
 
 @pytest.mark.parametrize("player", [1, 16])

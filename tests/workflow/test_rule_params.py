@@ -41,6 +41,13 @@ def test_a_label_changes_the_parameters_of_its_own_video_and_parts() -> None:
     assert params().training_samples(TRAINING) != samples
 
 
+def test_stabilised_flow_is_computed_again() -> None:
+    """A study without the key keeps its finished flow."""
+    assert params().flow == params(preparation={"stabilise": "never"}).flow == version("flow")
+    others = {params(preparation={"stabilise": value}).flow for value in ("auto", "always")}
+    assert len(others | {version("flow")}) == 3
+
+
 def test_the_labels_of_a_run_are_those_of_its_start() -> None:
     running = params()
     before = running.strokes(job())

@@ -19,10 +19,12 @@ rule flow:
         runtime=growing("runtime", RESOURCES.flow_minutes),
         # A resource and no parameter: another backend leaves finished flow alone.
         backend=STUDY.flow_backend,
+        stabilise=STUDY.stabilise,
     params:
-        version=version("flow"),
+        version=PARAMS.flow,
     shell:
         "crisp flow --method {wildcards.method} --backend {resources.backend} --workers {threads}"
+        " --stabilise {resources.stabilise}"
         " {input.frames:q} {output:q} {input.parts:q} 2>&1 | tee {log:q}"
 
 
@@ -44,8 +46,10 @@ rule flow_part:
         disk_mb=2000,
         runtime=growing("runtime", RESOURCES.flow_minutes),
         backend=STUDY.flow_backend,
+        stabilise=STUDY.stabilise,
     params:
-        version=version("flow"),
+        version=PARAMS.flow,
     shell:
         "crisp flow --method {wildcards.method} --backend {resources.backend} --workers {threads}"
+        " --stabilise {resources.stabilise}"
         " --part {wildcards.part} {wildcards.parts} {input.frames:q} {output:q} 2>&1 | tee {log:q}"

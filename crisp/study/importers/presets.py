@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from crisp.core.errors import Fault
 from crisp.study import schema, tables
-from crisp.study.importers import published
+from crisp.study.importers import flow_settings, published
 from crisp.study.importers.fitting import Labels
 from crisp.study.importers.study_template import MODELS, variants
 
@@ -226,6 +226,7 @@ def affordable(
     keys: dict[str, Any] = {}
     found = None
     for keys in candidates(choice.preset, size, choice.machine):
+        keys = flow_settings.follow(keys, rows, choice.preset)
         found = choice.cost({**content, **keys}, rows, label_snapshot, choice.machine)
         if choice.preset != "quick" or found is None or found.wall <= BUDGET:
             break

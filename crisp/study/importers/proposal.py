@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from crisp.core.errors import Fault
 from crisp.study import tables
 from crisp.study.annotations import Stroke, is_unknown
-from crisp.study.importers import fitting, presets, published, study_template
+from crisp.study.importers import fitting, flow_settings, presets, published, study_template
 from crisp.study.importers.presets import Choice
 
 WHOLE = 0.9  # share of a clip covered by its stroke, for clips cut around it
@@ -159,6 +159,7 @@ def propose(
         f"preset: {choice.preset}, {choice.why}: {presets.text(keys)}",
         f"cost: {cost or 'not known before the warnings are resolved'}; see crisp plan",
     ]
+    lines += flow_settings.notes(content, rows)
     if choice.preset != "published":
         lines += _published(data, rows, choice, content, source)
     steps = {row.frame_step for row in rows if row.use}

@@ -93,6 +93,8 @@ def test_eight_short_clips(made: Made) -> None:
     assert loaded.split_method == "stratified"
     assert loaded.variants[0].size == (16, 48, 48)
     assert loaded.width == 128
+    assert (loaded.flow_methods, loaded.variants[1].flow) == (("disfine",), "disfine")
+    assert said(proposed, "flow: 30 frames per second: DeepFlow misses fast strokes, taking disfine")
     assert loaded.training.epochs == 100
     assert [variant.name for variant in loaded.variants] == ["rgb", "flow", "twin"]
     found = plan_study(loaded)
