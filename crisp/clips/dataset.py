@@ -109,7 +109,10 @@ class ClipDataset(Dataset):
         return self.samples[index % len(self.samples)]
 
     def draw(self, index: int) -> Draw:
-        """Return the draw of a sample in the current epoch."""
+        """Return the draw of a sample in the current epoch, with the mirroring of its video."""
+        return self.readers[self.sample(index).video].oriented(self._drawn(index))
+
+    def _drawn(self, index: int) -> Draw:
         sample, size = self.sample(index), self.variant.size
         if not self.augment:
             return augmentation.centred(sample.begin, sample.end, size[0])
@@ -177,7 +180,13 @@ def clip_readers(study: Study, variant: Variant, videos: Iterable[str]) -> dict[
         By video id. No file is opened yet.
     """
     return {
-        video: ClipReader(study.volumes / video, variant.streams, variant.flow, variant.pose_norm)
+        video: ClipReader(
+            study.volumes / video,
+            variant.streams,
+            variant.flow,
+            variant.pose_norm,
+            study.videos[video].mirrored,
+        )
         for video in dict.fromkeys(videos)
     }
 

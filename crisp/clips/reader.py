@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -71,13 +72,21 @@ class ClipReader:
     pose_norm : {"crop", "image"}
         Whether joint positions are relative to the crop or to the image; see
         `crisp.clips.pose_stream.channels`.
+    mirrored : bool
+        Whether clips are mirrored, so that players who face left face right in them.
     """
 
     def __init__(
-        self, folder: str | Path, streams: Iterable[str], method: str, pose_norm: str = "crop"
+        self,
+        folder: str | Path,
+        streams: Iterable[str],
+        method: str,
+        pose_norm: str = "crop",
+        mirrored: bool = False,
     ) -> None:
         folder = Path(folder)
         self.pose_norm = pose_norm
+        self.mirrored = mirrored
         self.streams = tuple(streams)
         self._paths = {"roi": folder / "roi" / f"{method}.h5"}
         if "rgb" in self.streams:
@@ -173,6 +182,10 @@ class ClipReader:
                     )
         return datasets
 
+    def oriented(self, draw: Draw) -> Draw:
+        """Return a draw with the video's own mirroring added."""
+        return replace(draw, flip=draw.flip != self.mirrored)
+
     def clip(
         self, draw: Draw, size: tuple[int, int, int], normalised: Normalisation | None = None
     ) -> dict[str, np.ndarray]:
@@ -201,7 +214,7 @@ class ClipReader:
             If a stage file is missing, damaged or does not belong to the others.
         """
         region = self.region(draw.begin, draw.begin + size[0], size)
-        return transforms_cpu.clip(region, draw, size, normalised, self.pose_norm)
+        return transforms_cpu.clip(region, self.oriented(draw), size, normalised, self.pose_norm)
 
     def region(
         self, begin: int, end: int, size: tuple[int, int, int], reach: tuple[int, int] | None = None

@@ -1,4 +1,4 @@
-"""Facts of the networks of others that a variant can name, for checks and memory requests without torch.
+"""Facts of the networks besides the published that a variant can name, for checks and memory requests without torch.
 
 Counts and maps are measured; `tests/models/test_networks.py` compares them.
 """
@@ -39,6 +39,10 @@ TORCHVISION = {
     "swin3d_s": Facts(49_509_078, 3072, 768, 4270, batch_norm=False),
     "swin3d_t": Facts(27_850_470, 3072, 768, 2630, batch_norm=False),
 }
-NETWORKS = {"i3d": Facts(12_287_264, 21_952, 1024, 700), **TORCHVISION}
+NETWORKS = {
+    "i3d": Facts(12_287_264, 21_952, 1024, 700),
+    "slim": Facts(16_524, 868, 864, 120, least=(8, 28, 28)),
+    **TORCHVISION,
+}
 KINETICS = "kinetics400"  # weights that torchvision has for each of its networks
 INPUTS = {"rgb": ("rgb",), "flow": ("flow",), "rgb-flow": ("rgb", "flow")}

@@ -25,7 +25,7 @@ TASKS = ("classification", "detection")
 SPLITS = ("train", "validation", "test")
 LARGEST = {"size": 2**63, "frames": MOST_FRAMES, "frame_step": MOST_FRAMES}  # of the numeric columns
 
-OPTIONAL = ("frame_step", "timing", "picture", "capture_fps")  # columns written only if a video needs them
+OPTIONAL = ("frame_step", "timing", "picture", "capture_fps", "facing")  # columns written only if a video needs them
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,8 @@ class VideoRow:
         Changes to the decoded pictures, separated by ``; ``, as found by the scan.
     capture_fps : float
         Rate at which slow motion or a raw stream was recorded, frames per second; 0: `fps`.
+    facing : str
+        Side of the picture to which the player plays, ``left`` or ``right``; empty: not stated.
     """
 
     video: str
@@ -75,6 +77,12 @@ class VideoRow:
     timing: str = ""
     picture: str = ""
     capture_fps: float = 0.0
+    facing: str = ""
+
+    @property
+    def mirrored(self) -> bool:
+        """Return whether clips are mirrored, so that players face right in all of them."""
+        return self.facing == "left"
 
     @property
     def recorded_fps(self) -> float:
@@ -167,6 +175,7 @@ def _video(row: dict[str, str]) -> VideoRow:
         timing=row.get("timing", ""),
         picture=row.get("picture", ""),
         capture_fps=_rate(row, "capture_fps"),
+        facing=_facing(row.get("facing", "")),
     )
 
 
@@ -195,6 +204,12 @@ def _yes(text: str) -> bool:
     if text not in ("yes", "no", ""):
         raise ValueError("use: yes or no", repr(text), "correct the cell")
     return text != "no"
+
+
+def _facing(text: str) -> str:
+    if text not in ("left", "right", ""):
+        raise ValueError("facing: left, right or empty", repr(text)[:50], "correct the cell")
+    return text
 
 
 def read_annotations(path: str | Path) -> list[Annotation]:

@@ -108,6 +108,7 @@ class Training:
     nesterov: bool
     weight_decay: float
     label_smoothing: float
+    mixup: float
     super_class_loss: float
     gradient_clip: float
     balance: str

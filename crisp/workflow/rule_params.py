@@ -7,6 +7,7 @@ The Snakefile loads this at every start: import no slow library.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from functools import cached_property
 
 from crisp.core import files, names
@@ -14,6 +15,7 @@ from crisp.core.versions import STAGES
 from crisp.study import samples, schema, splits
 from crisp.study.checks import pose_sources, video_sources
 from crisp.study.config import Study
+from crisp.study.training_samples import TRAINING
 from crisp.workflow.rule_resources import Wildcards
 from crisp.workflow.run_labels import RunLabels
 
@@ -138,4 +140,16 @@ class RuleParams:
     def train(self, wildcards: Wildcards) -> str:
         """Return the version of a training; settings that do not affect its result are excluded."""
         settings = self.study.train_settings(self.study.variant(wildcards.variant))
-        return version("train", *settings, self.study.classes)
+        mirrored = self._mirrored(self.labels.split_samples.videos(wildcards.split, *TRAINING))
+        return version("train", *settings, self.study.classes, *mirrored)
+
+    def evaluate(self, wildcards: Wildcards) -> str:
+        """Return the version of an evaluation."""
+        study = self.study
+        mirrored = self._mirrored(self.labels.split_samples.videos(wildcards.split, "test"))
+        return version("evaluate", study.decision, study.classes, study.super_classes, *mirrored)
+
+    def _mirrored(self, videos: Iterable[str]) -> list[dict[str, list[str]]]:
+        """Return the videos whose clips are mirrored, as a part of a version; nothing for most studies."""
+        found = [video for video in videos if self.study.videos[video].mirrored]
+        return [{"mirrored": found}] if found else []
