@@ -96,7 +96,9 @@ def simple(study: Study) -> Iterator[Line]:
         given = np.array([assigned.get(one.sample, "") for one in samples])
         parts.append([np.flatnonzero(given == part) for part in ("train", "validation", "test")])
     n = sum(len(test) for *_, test in parts)
-    correct = sum((metrics.majority(labels[train], labels[test]) or 0) * len(test) for train, _, test in parts)
+    correct = sum(
+        (metrics.majority(labels[train], labels[test]) or 0) * len(test) for train, _, test in parts
+    )
     yield Line("most frequent class", [correct / n], n)
     kinds: dict[str, Callable[[Study, Sample], np.ndarray]] = {
         "linear, flow statistics": flow_statistics,

@@ -121,6 +121,30 @@ def evaluate(
 
 
 @app.command(rich_help_panel=MODELS)
+def fuse(
+    fusion: Annotated[
+        str, typer.Argument(parser=named("variant"), metavar="FUSION", help="Name of a fusion.")
+    ],
+    study: StudyFile = HERE,
+    split: Split = "main",
+    seed: Seed = 1,
+    device: Device = "auto",
+) -> None:
+    """Evaluate a fusion of evaluated variants: the weighted mean of their probabilities.
+
+    Example: crisp fuse --study config/mine/study.yaml rgb-and-flow
+    """
+    from crisp.evaluation.fusion import fuse_variants
+    from crisp.study.load import load_study
+
+    loaded = load_study(study)
+    figures = fuse_variants(loaded, loaded.fusion(fusion), loaded.split(split), seed, device)
+    shares = ", ".join(f"{name} {weight:.2f}" for name, weight in figures["weights"].items())
+    found = f"accuracy {figures['accuracy']:.3f}" if figures["n"] else "no labelled test sample"
+    print(f"{fusion} {split} seed {seed}: {found}; weights {shares}", file=sys.stderr)
+
+
+@app.command(rich_help_panel=MODELS)
 def explain(
     variant: Variant,
     out: Annotated[Path, typer.Option(help="Picture to write.")],

@@ -60,11 +60,7 @@ class Network(nn.Module):
         super().__init__()
         name = variant.model
         self.size = variant.network_size or variant.size
-        self.backbones = nn.ModuleDict(
-            {
-                stream: _backbone(name, stream) for stream in variant.streams
-            }
-        )
+        self.backbones = nn.ModuleDict({stream: _backbone(name, stream) for stream in variant.streams})
         self.widths = tuple(int(part.width) for part in self.backbones.values())  # type: ignore[arg-type]
         self.dropout = nn.Dropout(variant.dropout)
         head = nn.Linear(self.widths[0], classes) if len(self.widths) == 1 else None

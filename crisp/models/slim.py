@@ -43,9 +43,7 @@ class Slim(nn.Module):
         places = GRID
         for before, after in zip((2 * channels, *FILTERS), FILTERS, strict=False):
             convolution = nn.Conv3d(before, after, 3, padding=1, bias=False)
-            self.blocks.append(
-                nn.Sequential(convolution, nn.BatchNorm3d(after), nn.ReLU(), nn.MaxPool3d(2))
-            )
+            self.blocks.append(nn.Sequential(convolution, nn.BatchNorm3d(after), nn.ReLU(), nn.MaxPool3d(2)))
             places = (places[0] // 2, places[1] // 2, places[2] // 2)
         self.width = FILTERS[-1] * places[0] * places[1] * places[2]
 

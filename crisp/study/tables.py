@@ -25,7 +25,13 @@ TASKS = ("classification", "detection")
 SPLITS = ("train", "validation", "test")
 LARGEST = {"size": 2**63, "frames": MOST_FRAMES, "frame_step": MOST_FRAMES}  # of the numeric columns
 
-OPTIONAL = ("frame_step", "timing", "picture", "capture_fps", "facing")  # columns written only if a video needs them
+OPTIONAL = (
+    "frame_step",
+    "timing",
+    "picture",
+    "capture_fps",
+    "facing",
+)  # columns written only if a video needs them
 
 
 @dataclass(frozen=True)

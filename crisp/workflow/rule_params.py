@@ -149,6 +149,11 @@ class RuleParams:
         mirrored = self._mirrored(self.labels.split_samples.videos(wildcards.split, "test"))
         return version("evaluate", study.decision, study.classes, study.super_classes, *mirrored)
 
+    def fuse(self, wildcards: Wildcards) -> str:
+        """Return the version of a fusion."""
+        study, fusion = self.study, self.study.fusion(wildcards.fusion)
+        return version("fuse", *fusion.of, fusion.weights, study.decision, study.classes, study.super_classes)
+
     def _mirrored(self, videos: Iterable[str]) -> list[dict[str, list[str]]]:
         """Return the videos whose clips are mirrored, as a part of a version; nothing for most studies."""
         found = [video for video in videos if self.study.videos[video].mirrored]
