@@ -2,9 +2,9 @@
 
     python benchmarks/real.py config/<study>/study.yaml
 
-The study must have run; all its folds count together, and the table has, for each seed, the accuracy on the
-test samples, with Wilson's 95 % interval of the mean, and the median time of a training. The simple classifiers
-see the same training samples, and validation chooses their regularisation:
+The study must have run; all its folds count together, and the table has, for each seed, the accuracy
+on the test samples, with Wilson's 95 % interval of the mean, and the median time of a training. The simple
+classifiers see the same training samples, and validation chooses their regularisation:
 
 - the most frequent class,
 - logistic regression on flow statistics: mean, deviation and maximum of (max |dx|, mean dx, std dx, max |dy|,

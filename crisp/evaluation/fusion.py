@@ -125,8 +125,8 @@ def _validated(study: Study, name: str, split: str, seed: int, device: str) -> N
 def mixture_weights(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the weights of a mixture under which the true classes are most probable.
 
-    The likelihood is concave in the weights; expectation maximisation reaches its maximum (Dempster, Laird and
-    Rubin, Journal of the Royal Statistical Society B, 1977, for a mixture of known components):
+    The log-likelihood is concave in the weights; expectation maximisation reaches its maximum (Dempster,
+    Laird and Rubin, Journal of the Royal Statistical Society B, 1977, for a mixture of known components):
 
         w(m) <- mean over samples of w(m) p(m) / sum of w(k) p(k) over k
 

@@ -40,8 +40,8 @@ class Network(nn.Module):
     """A network for each stream; two streams are averaged as in Carreira and Zisserman (CVPR 2017).
 
     Clips are resampled to the variant's `network_size` (nearest frames, bilinear in space) and scaled as the
-    network expects: RGB by torchvision's mean and standard deviation, for I3D to [-1, 1]; for Slim it stays in
-    [0, 1], and flow in [-1, 1].
+    network expects: RGB by torchvision's mean and standard deviation, for I3D to [-1, 1]; for Slim it stays
+    in [0, 1], and flow in [-1, 1].
 
     Parameters
     ----------
