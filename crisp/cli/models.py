@@ -234,6 +234,13 @@ def index(
             max=MOST_FPS,
         ),
     ] = 0,
+    facing: Annotated[
+        str,
+        typer.Option(
+            **choice("facing", none=""),
+            help="Side to which the player plays, left or right, for a model of videos where it is stated.",
+        ),
+    ] = "",
     device: Device = "auto",
 ) -> None:
     """Find and classify the strokes of new videos, and write them for other software.
@@ -246,7 +253,7 @@ def index(
 
     workers = workers or len(os.sched_getaffinity(0))
     loaded = load_trained_model(model, device, load_study(study) if study else None, workers)
-    options = Options(out, annotations, overlay, keep, workers, backend, fps, explain)
+    options = Options(out, annotations, overlay, keep, workers, backend, fps, explain, facing)
     index_videos([*map(existing, videos)], loaded, options)
 
 

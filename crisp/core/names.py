@@ -40,6 +40,7 @@ CHOICES = {
     "from": ("frames|flow|roi|pose|volume", "frames, flow, roi, pose or volume"),
     "task": ("classification|detection", "classification or detection"),
     "part": ("train|validation|test", "train, validation or test"),
+    "facing": ("left|right", "left or right"),
     "form": ("auto|2020|2022", "auto, 2020 or 2022"),
 }
 

@@ -20,7 +20,7 @@ FOLDER = "explained"
 NAME = re.compile(r"\d+-\d+\.png")
 
 
-def explain_strokes(folder: Path, index: IndexFile, step: int, model: Model) -> None:
+def explain_strokes(folder: Path, index: IndexFile, step: int, model: Model, mirrored: bool = False) -> None:
     """Draw each stroke of an index: ``explained/<begin>-<end>.png``, in place of those of an earlier index.
 
     Parameters
@@ -31,6 +31,8 @@ def explain_strokes(folder: Path, index: IndexFile, step: int, model: Model) -> 
     step : int
         Every `step`-th frame of the file is in the stage files.
     model : Model
+    mirrored : bool
+        Whether clips are mirrored, as for `crisp.clips.reader.ClipReader`.
 
     Raises
     ------
@@ -42,7 +44,8 @@ def explain_strokes(folder: Path, index: IndexFile, step: int, model: Model) -> 
     for path in target.iterdir():
         if NAME.fullmatch(path.name):
             path.unlink()
-    reader = ClipReader(folder, model.variant.streams, model.variant.flow, model.variant.pose_norm)
+    variant = model.variant
+    reader = ClipReader(folder, variant.streams, variant.flow, variant.pose_norm, mirrored)
     strokes = progress(index.strokes, "strokes", f"{index.video.id} explanations", len(index.strokes))
     for stroke in strokes:
         clip = _explained(reader, stroke, step, model)

@@ -139,7 +139,7 @@ def _index(
     began = time.monotonic()
     name = folder.name
     annotated, truth = annotation
-    identity = _identity(source, model, options.fps)
+    identity = _identity(source, model, options)
     content = _current(folder, identity)
     if options.explain and not (folder / FOLDER).is_dir():
         content = None
@@ -161,9 +161,9 @@ def _index(
     step, warnings = frame_step(options.fps or source.fps, model.preparation["fps"])
     warnings += prepare_video(source, folder, step, model, options)
     try:
-        content = build_document(source, name, folder, step, model)
+        content = build_document(source, name, folder, step, model, options.mirrored)
         if options.explain:
-            explain_strokes(folder, content, step, model)
+            explain_strokes(folder, content, step, model, options.mirrored)
     finally:
         close_files()
     content = replace(content, warnings=[*content.warnings, *warnings], digest=identity)
@@ -274,14 +274,15 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(place)
 
 
-def _identity(source: Source, model: Model, fps: float) -> str:
+def _identity(source: Source, model: Model, options: Options) -> str:
     """Return a digest of all inputs of an index except the annotation, which is only shown."""
     return files.digest(
         [
             [INDEX, __version__, {stage: STAGES[stage] for stage in ("frames", "flow", "roi", "detect")}],
             [str(source.path.absolute()), source.sha256],
             [str(model.path.absolute()), model.sha256, vars(model.settings), model.decision],
-            *([fps] if fps else []),
+            *([options.fps] if options.fps else []),
+            *(["mirrored"] if options.mirrored else []),
         ]
     )
 

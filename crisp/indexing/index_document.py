@@ -73,7 +73,9 @@ def _truth_warnings(index: IndexFile) -> list[str]:
     return found
 
 
-def build_document(source: Source, name: str, folder: Path, step: int, model: Model) -> IndexFile:
+def build_document(
+    source: Source, name: str, folder: Path, step: int, model: Model, mirrored: bool = False
+) -> IndexFile:
     """Find the strokes of a prepared video.
 
     Parameters
@@ -87,6 +89,8 @@ def build_document(source: Source, name: str, folder: Path, step: int, model: Mo
     step : int
         Every `step`-th frame of the file is in the stage files.
     model : Model
+    mirrored : bool
+        Whether clips are mirrored, as for `crisp.clips.reader.ClipReader`.
 
     Returns
     -------
@@ -98,7 +102,8 @@ def build_document(source: Source, name: str, folder: Path, step: int, model: Mo
     CrispError
         If a stage file is damaged.
     """
-    reader = ClipReader(folder, model.variant.streams, model.variant.flow, model.variant.pose_norm)
+    variant = model.variant
+    reader = ClipReader(folder, variant.streams, variant.flow, variant.pose_norm, mirrored)
     stride = detection.stride_frames(model.settings.stride, reader.fps)
     probabilities, distances = _predict(reader, stride, model, name)
     decided, runs = find_candidates(

@@ -99,7 +99,8 @@ class Options:
     """How to index videos: `annotated` is an annotation file, or a folder of ``<video id>.xml``.
 
     `fps` is the rate at which slow motion or a raw stream was recorded; 0 = that of the file. `explain` is
-    whether to draw what the model looks at in each stroke.
+    whether to draw what the model looks at in each stroke. `facing` is the side to which the player plays, as
+    in ``videos.tsv``.
     """
 
     out: Path
@@ -110,3 +111,9 @@ class Options:
     backend: str = ""  # flow backend; empty = as in the model's study
     fps: float = 0.0
     explain: bool = False
+    facing: str = ""
+
+    @property
+    def mirrored(self) -> bool:
+        """Return whether clips are mirrored, so that the player faces right in them."""
+        return self.facing == "left"

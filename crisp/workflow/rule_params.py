@@ -135,7 +135,8 @@ class RuleParams:
             if key not in LATER or value != defaults[key]
         }
         parts = [settings, study.decision, study.classes, study.negative_class]
-        return version("detect", *parts, *([study.task] if study.task != "classification" else []))
+        mirrored = self._mirrored(row.video for row in study.detection_rows)
+        return version("detect", *parts, *([study.task] if study.task != "classification" else []), *mirrored)
 
     def train(self, wildcards: Wildcards) -> str:
         """Return the version of a training; settings that do not affect its result are excluded."""
