@@ -35,6 +35,7 @@ include: "workflow/rules/normalisation.smk"
 include: "workflow/rules/training_samples.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/fuse.smk"
 include: "workflow/rules/detect.smk"
 include: "workflow/rules/summary.smk"
 

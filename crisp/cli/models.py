@@ -20,6 +20,7 @@ from crisp.cli.options import (
     Split,
     StudyFile,
     Variant,
+    check_facing,
     choice,
     named,
     named_regions,
@@ -122,6 +123,30 @@ def evaluate(
 
 
 @app.command(rich_help_panel=MODELS)
+def fuse(
+    fusion: Annotated[
+        str, typer.Argument(parser=named("variant"), metavar="FUSION", help="Name of a fusion.")
+    ],
+    study: StudyFile = HERE,
+    split: Split = "main",
+    seed: Seed = 1,
+    device: Device = "auto",
+) -> None:
+    """Evaluate a fusion of evaluated variants: the weighted mean of their probabilities.
+
+    Example: crisp fuse --study config/mine/study.yaml rgb-and-flow
+    """
+    from crisp.evaluation.fusion import fuse_variants
+    from crisp.study.load import load_study
+
+    loaded = load_study(study)
+    figures = fuse_variants(loaded, loaded.fusion(fusion), loaded.split(split), seed, device)
+    shares = ", ".join(f"{name} {weight:.2f}" for name, weight in figures["weights"].items())
+    found = f"accuracy {figures['accuracy']:.3f}" if figures["n"] else "no labelled test sample"
+    print(f"{fusion} {split} seed {seed}: {found}; weights {shares}", file=sys.stderr)
+
+
+@app.command(rich_help_panel=MODELS)
 def explain(
     variant: Variant,
     out: Annotated[Path, typer.Option(help="Picture to write.")],
@@ -218,6 +243,13 @@ def index(
             max=MOST_FPS,
         ),
     ] = 0,
+    facing: Annotated[
+        str,
+        typer.Option(
+            help="Side to which the player plays, left or right, for a model of videos where it is stated; "
+            "of several players 'left=right; right=left'.",
+        ),
+    ] = "",
     device: Device = "auto",
 ) -> None:
     """Find and classify the strokes of new videos, and write them for other software.
@@ -229,9 +261,10 @@ def index(
     from crisp.study.load import load_study
 
     regions = named_regions(region or [])
+    check_facing(facing, regions)
     workers = workers or len(os.sched_getaffinity(0))
     loaded = load_trained_model(model, device, load_study(study) if study else None, workers)
-    options = Options(out, annotations, overlay, keep, workers, backend, fps, explain, regions)
+    options = Options(out, annotations, overlay, keep, workers, backend, fps, explain, regions, facing)
     index_videos([*map(existing, videos)], loaded, options)
 
 

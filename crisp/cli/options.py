@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -105,3 +105,17 @@ HERE = Path()
 def print_json(content: Any) -> None:
     """Print content as one indented JSON document, for `--json`; in ASCII if the stream is not UTF-8."""
     print(json.dumps(content, indent=1, ensure_ascii=codecs.lookup(sys.stdout.encoding).name != "utf-8"))
+
+
+def check_facing(text: str, regions: Iterable[str]) -> None:
+    """Check the sides to which players play.
+
+    Raises
+    ------
+    CrispError
+        If one is neither left nor right, or of a region that is not given.
+    """
+    try:
+        views.parse_facing(text, regions)
+    except ValueError as error:
+        raise fail("--facing", "bad side", *error.args) from None

@@ -110,7 +110,10 @@ class ClipDataset(Dataset):
         return self.samples[index % len(self.samples)]
 
     def draw(self, index: int) -> Draw:
-        """Return the draw of a sample in the current epoch."""
+        """Return the draw of a sample in the current epoch, with the mirroring of its video."""
+        return self.readers[self.sample(index).video].oriented(self._drawn(index))
+
+    def _drawn(self, index: int) -> Draw:
         sample, size = self.sample(index), self.variant.size
         if not self.augment:
             return augmentation.centred(sample.begin, sample.end, size[0])
@@ -179,7 +182,12 @@ def clip_readers(study: Study, variant: Variant, views: Iterable[str]) -> dict[s
     """
     return {
         view: ClipReader(
-            study.volumes / video_of(view), variant.streams, variant.flow, variant.pose_norm, region_of(view)
+            study.volumes / video_of(view),
+            variant.streams,
+            variant.flow,
+            variant.pose_norm,
+            region_of(view),
+            study.is_mirrored(view),
         )
         for view in dict.fromkeys(views)
     }

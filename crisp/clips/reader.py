@@ -6,6 +6,7 @@ import functools
 import os
 from collections.abc import Iterable
 from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,6 +77,8 @@ class ClipReader:
         in px for the first two, otherwise in the player's frame.
     region : str
         Name of the region that the clips are of; empty for the whole picture.
+    mirrored : bool
+        Whether clips are mirrored, so that players who face left face right in them.
     """
 
     def __init__(
@@ -85,9 +88,11 @@ class ClipReader:
         method: str,
         pose_norm: str = "crop",
         region: str = "",
+        mirrored: bool = False,
     ) -> None:
         folder = Path(folder)
         self.pose_norm = pose_norm
+        self.mirrored = mirrored
         self.streams = tuple(streams)
         self._paths = {"roi": folder / "roi" / f"{view(method, region)}.h5"}
         if "rgb" in self.streams:
@@ -200,6 +205,10 @@ class ClipReader:
         points = stage_files.read_rows(dataset, begin, end + player_frame.margin(self.fps))
         return player_frame.in_player_frame(points, self.fps, self.pose_norm)[first - begin : end - begin]
 
+    def oriented(self, draw: Draw) -> Draw:
+        """Return a draw with the video's own mirroring added."""
+        return replace(draw, flip=draw.flip != self.mirrored)
+
     def clip(
         self, draw: Draw, size: tuple[int, int, int], normalised: Normalisation | None = None
     ) -> dict[str, np.ndarray]:
@@ -228,7 +237,7 @@ class ClipReader:
             If a stage file is missing, damaged or does not belong to the others.
         """
         region = self.region(draw.begin, draw.begin + size[0], size)
-        return transforms_cpu.clip(region, draw, size, normalised, self.pose_norm)
+        return transforms_cpu.clip(region, self.oriented(draw), size, normalised, self.pose_norm)
 
     def region(
         self, begin: int, end: int, size: tuple[int, int, int], reach: tuple[int, int] | None = None

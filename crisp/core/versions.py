@@ -19,6 +19,7 @@ STAGES = {
     "normalisation": 1,
     "train": 4,
     "evaluate": 4,
+    "fuse": 1,
     "detect": 3,
     "summary": 5,
     "quality": 3,

@@ -132,8 +132,8 @@ def format_regions(regions: Mapping[str, Box]) -> str:
     return "; ".join(f"{name}={box}" for name, box in regions.items())
 
 
-def parse_groups(text: str, regions: Iterable[str]) -> dict[str, str]:
-    """Read the group (player) of each region: one name for all, or ``left=Anna; right=Ben``.
+def parse_each(text: str, regions: Iterable[str]) -> dict[str, str]:
+    """Read a value for each region, such as its group: one for all, or ``left=Anna; right=Ben``.
 
     Parameters
     ----------
@@ -158,6 +158,32 @@ def parse_groups(text: str, regions: Iterable[str]) -> dict[str, str]:
         return dict.fromkeys(names, text)
     given = {name: group for name, _, group in named}
     if unknown := [name for name in given if name not in names]:
-        expected = f"one group, or one for each of the regions {', '.join(names)}"
-        raise ValueError(expected, f"a group of {unknown[0]!r}", "correct the cell")
+        expected = f"one value, or one for each of the regions {', '.join(names)}"
+        raise ValueError(expected, f"one of {unknown[0]!r}", "correct the cell")
     return {name: given.get(name, "") for name in names}
+
+
+def parse_facing(text: str, regions: Iterable[str]) -> dict[str, str]:
+    """Read the side of the picture to which the player plays, ``left`` or ``right``, of each region.
+
+    Parameters
+    ----------
+    text : str
+        One side, or one for each region as for `parse_each`; empty: not stated.
+    regions : iterable of str
+        None for the whole picture, whose name is empty.
+
+    Returns
+    -------
+    dict of str to str
+
+    Raises
+    ------
+    ValueError
+        With expected, found and remedy, if it is another side, or of a region that the video does not have.
+    """
+    names = tuple(regions)
+    each = parse_each(text, names) if names else {"": text}
+    if not set(each.values()) <= {"left", "right", ""}:
+        raise ValueError("left, right, or one of them for each region", repr(text)[:50], "correct it")
+    return each

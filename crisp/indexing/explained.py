@@ -14,14 +14,14 @@ from crisp.core.progress import progress
 from crisp.core.views import REGION, view
 from crisp.evaluation.explanation import explain_clip
 from crisp.evaluation.explanation_plot import ExplainedClip, plot_explanations
-from crisp.indexing.model import Model
+from crisp.indexing.model import Model, Options
 from crisp.study.index_file import IndexedStroke, IndexFile
 
 FOLDER = "explained"
 NAME = re.compile(rf"\d+-\d+({REGION})?\.png")
 
 
-def explain_strokes(folder: Path, index: IndexFile, step: int, model: Model) -> None:
+def explain_strokes(folder: Path, index: IndexFile, step: int, model: Model, options: Options) -> None:
     """Draw each stroke of an index: ``explained/<begin>-<end>.png``, in place of those of an earlier index.
 
     That of a player is ``<begin>-<end>@<player>.png``.
@@ -34,6 +34,8 @@ def explain_strokes(folder: Path, index: IndexFile, step: int, model: Model) -> 
     step : int
         Every `step`-th frame of the file is in the stage files.
     model : Model
+    options : Options
+        The sides to which the players play.
 
     Raises
     ------
@@ -46,7 +48,9 @@ def explain_strokes(folder: Path, index: IndexFile, step: int, model: Model) -> 
         if NAME.fullmatch(path.name):
             path.unlink()
     given = folder, model.variant.streams, model.variant.flow, model.variant.pose_norm
-    readers = {track.name: ClipReader(*given, track.name) for track in index.tracks}
+    readers = {
+        track.name: ClipReader(*given, track.name, options.is_mirrored(track.name)) for track in index.tracks
+    }
     strokes = progress(index.strokes, "strokes", f"{index.video.id} explanations", len(index.strokes))
     for stroke in strokes:
         clip = _explained(readers[stroke.player], stroke, step, model)

@@ -170,9 +170,9 @@ def _index(
     step, warnings = frame_step(options.fps or source.fps, model.preparation["fps"])
     warnings += prepare_video(source, folder, step, model, options)
     try:
-        content = build_document(source, name, folder, step, model, options.regions)
+        content = build_document(source, name, folder, step, model, options)
         if options.explain:
-            explain_strokes(folder, content, step, model)
+            explain_strokes(folder, content, step, model, options)
     finally:
         close_files()
     content = replace(content, warnings=[*content.warnings, *warnings], digest=identity)
@@ -292,6 +292,7 @@ def _identity(source: Source, model: Model, options: Options) -> str:
             [str(model.path.absolute()), model.sha256, vars(model.settings), model.decision],
             *([options.fps] if options.fps else []),
             *([format_regions(options.regions)] if options.regions else []),
+            *([f"facing {options.facing}"] if options.facing else []),
         ]
     )
 

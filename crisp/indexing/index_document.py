@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from crisp.core.words import counted
 from crisp.evaluation import detection
 from crisp.evaluation.candidates import find_candidates
 from crisp.evaluation.detection_metrics import DetectedInterval
-from crisp.indexing.model import Model
+from crisp.indexing.model import Model, Options
 from crisp.preparation.video import Source
 from crisp.study.annotations import Stroke, is_unknown
 from crisp.study.index_file import (
@@ -100,7 +100,7 @@ class _Found:
 
 
 def build_document(
-    source: Source, name: str, folder: Path, step: int, model: Model, regions: Mapping[str, Box]
+    source: Source, name: str, folder: Path, step: int, model: Model, options: Options
 ) -> IndexFile:
     """Find the strokes of a prepared video, those of each player in his region.
 
@@ -115,8 +115,8 @@ def build_document(
     step : int
         Every `step`-th frame of the file is in the stage files.
     model : Model
-    regions : mapping of str to Box
-        Of each player; without any, the whole picture is searched.
+    options : Options
+        The regions of the players, and the sides to which they play.
 
     Returns
     -------
@@ -128,8 +128,9 @@ def build_document(
     CrispError
         If a stage file is damaged.
     """
+    regions = options.regions
     found = [
-        _find(source, name, folder, step, model, region, box)
+        _find(source, name, folder, step, model, region, box, options.is_mirrored(region))
         for region, box in (regions or {"": WHOLE}).items()
     ]
     tracks = tuple(of_one.track for of_one in found)
@@ -150,10 +151,19 @@ def build_document(
     )
 
 
-def _find(source: Source, name: str, folder: Path, step: int, model: Model, region: str, box: Box) -> _Found:
+def _find(
+    source: Source,
+    name: str,
+    folder: Path,
+    step: int,
+    model: Model,
+    region: str,
+    box: Box,
+    mirrored: bool,
+) -> _Found:
     """Find the strokes in the whole picture or in a region."""
     variant = model.variant
-    reader = ClipReader(folder, variant.streams, variant.flow, variant.pose_norm, region)
+    reader = ClipReader(folder, variant.streams, variant.flow, variant.pose_norm, region, mirrored)
     stride = detection.stride_frames(model.settings.stride, reader.fps)
     probabilities, distances = _predict(reader, stride, model, view(name, region))
     decided, runs = find_candidates(

@@ -11,7 +11,7 @@ from torch import nn
 
 from crisp.core import files
 from crisp.core.errors import fail
-from crisp.core.views import Box
+from crisp.core.views import Box, parse_facing
 from crisp.study.config import Study
 from crisp.study.variants import Detection, Variant
 from crisp.training.checkpoints import load_model
@@ -103,6 +103,7 @@ class Options:
     `fps` is the rate at which slow motion or a raw stream was recorded; 0 = that of the file. `explain` is
     whether to draw what the model looks at in each stroke. `regions` are the places of the players in the
     picture, by name; without any, all strokes are of nobody.
+    `facing` is the side to which the player plays, or each of them, as in ``videos.tsv``.
     """
 
     out: Path
@@ -114,3 +115,8 @@ class Options:
     fps: float = 0.0
     explain: bool = False
     regions: Mapping[str, Box] = field(default_factory=dict)
+    facing: str = ""
+
+    def is_mirrored(self, region: str) -> bool:
+        """Return whether the clips of a region are mirrored, so that the player faces right in them."""
+        return parse_facing(self.facing, self.regions)[region] == "left"

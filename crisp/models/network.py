@@ -1,4 +1,4 @@
-"""The networks of others on RGB, flow or both: I3D and the video networks of torchvision."""
+"""Networks on RGB, flow or both besides the published: Slim, I3D and the video networks of torchvision."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch.nn import functional
 from crisp.models import torchvision_networks
 from crisp.models.branch import CHANNELS
 from crisp.models.i3d import I3D
+from crisp.models.slim import Slim
 from crisp.models.torchvision_networks import Backbone
 from crisp.study.variants import Variant
 
@@ -39,8 +40,8 @@ class Network(nn.Module):
     """A network for each stream; two streams are averaged as in Carreira and Zisserman (CVPR 2017).
 
     Clips are resampled to the variant's `network_size` (nearest frames, bilinear in space) and scaled as the
-    network expects: RGB by torchvision's mean and standard deviation, or for I3D to [-1, 1]; flow is in
-    [-1, 1] as it is.
+    network expects: RGB by torchvision's mean and standard deviation, for I3D to [-1, 1]; for Slim it stays
+    in [0, 1], and flow in [-1, 1].
 
     Parameters
     ----------
@@ -59,19 +60,12 @@ class Network(nn.Module):
         super().__init__()
         name = variant.model
         self.size = variant.network_size or variant.size
-        self.backbones = nn.ModuleDict(
-            {
-                stream: I3D(CHANNELS[stream]) if name == "i3d" else Backbone(name, CHANNELS[stream])
-                for stream in variant.streams
-            }
-        )
+        self.backbones = nn.ModuleDict({stream: _backbone(name, stream) for stream in variant.streams})
         self.widths = tuple(int(part.width) for part in self.backbones.values())  # type: ignore[arg-type]
         self.dropout = nn.Dropout(variant.dropout)
         head = nn.Linear(self.widths[0], classes) if len(self.widths) == 1 else None
         self.head = head or MeanOfLogits(self.widths, classes)
-        self.mean = self.std = [0.5] * 3
-        if name != "i3d":
-            self.mean, self.std = torchvision_networks.statistics(name)
+        self.mean, self.std = _expected(name)
 
     def features(self, streams: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
         """Return the input of the head: each stream's features (B, width)."""
@@ -90,6 +84,19 @@ class Network(nn.Module):
             return clip
         mean, std = (clip.new_tensor(values).view(3, 1, 1, 1) for values in (self.mean, self.std))
         return (clip - mean) / std
+
+
+def _backbone(name: str, stream: str) -> nn.Module:
+    if name == "slim":
+        return Slim(CHANNELS[stream], differences=stream == "rgb")
+    return I3D(CHANNELS[stream]) if name == "i3d" else Backbone(name, CHANNELS[stream])
+
+
+def _expected(name: str) -> tuple[list[float], list[float]]:
+    """Return mean and standard deviation of RGB (0 to 1) by which a network's clips are scaled, (3,) each."""
+    if name == "slim":
+        return [0.0] * 3, [1.0] * 3
+    return ([0.5] * 3, [0.5] * 3) if name == "i3d" else torchvision_networks.statistics(name)
 
 
 def resampled(clip: Tensor, size: tuple[int, int, int]) -> Tensor:

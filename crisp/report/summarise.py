@@ -39,14 +39,20 @@ def summarise_study(study: Study) -> str:
         for split in study.split_names
         for seed in study.seeds
     ]
-    rows = collect_rows(runs)
+    fused = [
+        Run(fusion.name, split, seed, study.fusion_folder(fusion.name, split, seed), fusion=True)
+        for fusion in study.fusions
+        for split in study.split_names
+        for seed in study.seeds
+    ]
+    rows = collect_rows([*runs, *fused])
     write_summary(results / "summary.tsv", rows)
     summary_plot.plot_summary(results / "summary.png", rows)
     if study.flow_groups:
         summary_plot.plot_flow_study(results / "flow_study.png", rows, study.flow_groups)
     simple = baselines(study)
     write_summary_page(results / "summary.html", rows, simple)
-    compared = compare_variants(runs, rows)
+    compared = compare_variants([*runs, *fused], rows)
     write_comparisons(results / "comparisons.tsv", compared)
     write_comparisons_page(results / "comparisons.html", compared)
     if study.detection_rows:

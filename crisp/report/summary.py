@@ -40,13 +40,14 @@ JOINT = {  # keys of `crisp.evaluation.joint_accuracy`
 
 
 class Run(NamedTuple):
-    """A trained model; `folder` holds its ``metrics.json`` and ``history.csv``."""
+    """A trained model; `folder` holds its ``metrics.json`` and ``history.csv``, which a fusion lacks."""
 
     variant: str
     split: str
     seed: int
     folder: Path
     double_softmax: bool = False
+    fusion: bool = False
 
 
 class SummaryRow(NamedTuple):
@@ -150,9 +151,9 @@ def _metrics(path: Path) -> dict[str, Any]:
 
 def _rows(run: Run) -> list[SummaryRow]:
     metrics = _metrics(run.folder / "metrics.json")
-    history = read_history(run.folder / "history.csv")
+    history = [] if run.fusion else read_history(run.folder / "history.csv")
     best = [int(epoch["epoch"]) for epoch in history if epoch["best"] == 1]
-    learned = not never_learned(history, len(metrics["classes"]), run.double_softmax)
+    learned = run.fusion or not never_learned(history, len(metrics["classes"]), run.double_softmax)
     rows = []
     for rule in RULES:
         figures = metrics["decisions"][rule]

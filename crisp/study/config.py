@@ -21,7 +21,7 @@ from crisp.study import tables
 from crisp.study.annotations import Stroke
 from crisp.study.schema import defaults
 from crisp.study.super_classes import SuperClasses, of_ttstroke21
-from crisp.study.variants import FORMER, NO_RESULT, OTHER_KEYS, Detection, Training, Variant
+from crisp.study.variants import FORMER, NO_RESULT, OTHER_KEYS, Detection, Fusion, Training, Variant
 
 OF_REGIONS = ("roi", "pose")  # stages with a file for each region of a video
 
@@ -67,6 +67,9 @@ class Study:
     split_shares: tuple[float, float, float] = field(metadata=_key("split.shares", tuple))
     variants: tuple[Variant, ...] = field(
         metadata=_key("variants", lambda given: tuple(map(Variant.from_config, given)))
+    )
+    fusions: tuple[Fusion, ...] = field(
+        metadata=_key("fusions", lambda given: tuple(map(Fusion.from_config, given)))
     )
     seeds: tuple[int, ...] = field(metadata=_key("seeds", tuple))
     training: Training = field(metadata=_key("training", lambda given: Training(**given)))
@@ -215,6 +218,10 @@ class Study:
             raise fail(where, f"no region {name!r}", expected, name, "check the spelling")
         return row.boxes[name]
 
+    def is_mirrored(self, view: str) -> bool:
+        """Return whether clips of a view are mirrored, so that players face right in all of them."""
+        return self.video(view).is_mirrored(view)
+
     def split(self, name: str) -> str:
         """Return the name of a split.
 
@@ -335,6 +342,24 @@ class Study:
         Path
         """
         return self.results / "models" / variant / split / f"seed-{seed}"
+
+    def fusion(self, name: str) -> Fusion:
+        """Return the fusion of that name.
+
+        Raises
+        ------
+        CrispError
+            If the study has no such fusion.
+        """
+        for fusion in self.fusions:
+            if fusion.name == name:
+                return fusion
+        names = ", ".join(fusion.name for fusion in self.fusions) or "none: add the key fusions"
+        raise fail(f"study {self.name}", f"no fusion {name!r}", names, name, "choose one of them")
+
+    def fusion_folder(self, fusion: str, split: str, seed: int) -> Path:
+        """Return the folder of the evaluation of a fusion of models of that split and training seed."""
+        return self.results / "fusions" / fusion / split / f"seed-{seed}"
 
     def normalisation_file(self, variant: Variant, split: str) -> Path:
         """Return the path of the normalisation that a flow variant uses."""

@@ -229,6 +229,20 @@ def _shares(study: Study, where: str) -> Iterator[Fault]:
         yield Fault(f"{where}, split.shares", "shares do not add up", "1", str(total), "correct them")
 
 
+def _fusions(study: Study, where: str) -> Iterator[Fault]:
+    known = [variant.name for variant in study.variants]
+    taken = [name.lower() for name in known]
+    for number, fusion in enumerate(study.fusions):
+        place = f"{where}, fusions.{number} ({fusion.name})"
+        if fusion.name.lower() in taken:
+            yield Fault(place, "name is that of a variant or of another fusion", remedy="rename it")
+        taken.append(fusion.name.lower())
+        for name in fusion.of:
+            if name not in known:
+                remedy = "correct the name, or remove it from the fusion"
+                yield Fault(f"{place}, of", f"no variant {name!r}", ", ".join(known), name, remedy)
+
+
 VARIANT_RULES: tuple[Callable[[Study, Variant, str], Iterator[Fault]], ...] = (
     _taken_names,
     _unprepared_flow,
@@ -249,4 +263,5 @@ STUDY_RULES: tuple[Callable[[Study, str], Iterator[Fault]], ...] = (
     _folds_of_method,
     _single_fold,
     _shares,
+    _fusions,
 )

@@ -1,4 +1,4 @@
-"""Facts of the networks of others that a variant can name, for checks and memory requests without torch.
+"""Facts of the networks besides the published, for checks and memory requests without torch.
 
 Counts and maps are measured; `tests/models/test_networks.py` compares them.
 """
@@ -14,9 +14,9 @@ class Facts(NamedTuple):
     """Facts of a network.
 
     `weights` are counted without the last layer, for 3 channels; `per_channel` are those of the first
-    convolution for each channel. `features` is the input of the last layer, `kept` the bytes per voxel of a
-    clip that training keeps. `least` (frames, height, width) is the smallest clip, `only` the only one
-    (None = any).
+    convolution for each channel. `features` is the input of the last layer, for 3 channels, of which
+    `features_per_channel` depend on each; `kept` are the bytes per voxel of a clip that training keeps.
+    `least` (frames, height, width) is the smallest clip, `only` the only one (None = any).
     """
 
     weights: int
@@ -26,6 +26,11 @@ class Facts(NamedTuple):
     least: Size = (1, 1, 1)
     only: Size | None = None
     batch_norm: bool = True
+    features_per_channel: int = 0
+
+    def width(self, channels: int) -> int:
+        """Return the number of features of clips with that many channels."""
+        return self.features + (channels - 3) * self.features_per_channel
 
 
 TORCHVISION = {
@@ -39,6 +44,10 @@ TORCHVISION = {
     "swin3d_s": Facts(49_509_078, 3072, 768, 4270, batch_norm=False),
     "swin3d_t": Facts(27_850_470, 3072, 768, 2630, batch_norm=False),
 }
-NETWORKS = {"i3d": Facts(12_287_264, 21_952, 1024, 700), **TORCHVISION}
+NETWORKS = {
+    "i3d": Facts(12_287_264, 21_952, 1024, 700),
+    "slim": Facts(7056, 2352, 3528, 100, features_per_channel=1176, least=(8, 14, 14)),
+    **TORCHVISION,
+}
 KINETICS = "kinetics400"  # weights that torchvision has for each of its networks
 INPUTS = {"rgb": ("rgb",), "flow": ("flow",), "rgb-flow": ("rgb", "flow")}

@@ -80,7 +80,7 @@ def give_regions(videos_table: str | Path, regions: Mapping[str, str]) -> list[s
             continue
         lines.append(f"{row.video}: {given or 'the whole picture'}")
         try:
-            views.parse_groups(row.group, views.parse_regions(given))
+            views.parse_each(row.group, views.parse_regions(given))
         except ValueError as error:
             where = f"{videos_table}, video {row.video}, column group"
             faults.append(Fault(where, "group of no region", *error.args))

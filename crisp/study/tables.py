@@ -31,6 +31,7 @@ OPTIONAL = (
     "picture",
     "capture_fps",
     "regions",
+    "facing",
 )  # columns written only if a video needs them
 
 
@@ -70,6 +71,9 @@ class VideoRow:
     regions : str
         Named boxes of the picture, one for each player, in the form of `crisp.core.views.parse_regions`;
         empty: the whole picture.
+    facing : str
+        Side of the picture to which the player plays, ``left`` or ``right``; empty: not stated. With regions
+        also one for each of them.
     """
 
     video: str
@@ -86,6 +90,7 @@ class VideoRow:
     picture: str = ""
     capture_fps: float = 0.0
     regions: str = ""
+    facing: str = ""
 
     @property
     def boxes(self) -> dict[str, views.Box]:
@@ -101,7 +106,11 @@ class VideoRow:
         """Return the group of a view: its player's or video's name; empty if none is given."""
         if not self.regions:
             return self.group
-        return views.parse_groups(self.group, self.boxes)[views.region_of(view)]
+        return views.parse_each(self.group, self.boxes)[views.region_of(view)]
+
+    def is_mirrored(self, view: str) -> bool:
+        """Return whether clips of a view are mirrored, so that players face right in all of them."""
+        return views.parse_facing(self.facing, self.boxes)[views.region_of(view)] == "left"
 
     @property
     def recorded_fps(self) -> float:
@@ -195,6 +204,7 @@ def _video(row: dict[str, str]) -> VideoRow:
         picture=row.get("picture", ""),
         capture_fps=_rate(row, "capture_fps"),
         regions=_regions(row),
+        facing=_facing(row),
     )
 
 
@@ -202,7 +212,7 @@ def _regions(row: dict[str, str]) -> str:
     try:
         regions = views.parse_regions(row.get("regions", ""))
         if regions:
-            views.parse_groups(row["group"], regions)
+            views.parse_each(row["group"], regions)
     except ValueError as error:
         expected, found, remedy = error.args
         raise ValueError(f"regions: {expected}", found, remedy) from None
@@ -234,6 +244,16 @@ def _yes(text: str) -> bool:
     if text not in ("yes", "no", ""):
         raise ValueError("use: yes or no", repr(text), "correct the cell")
     return text != "no"
+
+
+def _facing(row: dict[str, str]) -> str:
+    text = row.get("facing", "")
+    try:
+        views.parse_facing(text, views.parse_regions(row.get("regions", "")))
+    except ValueError as error:
+        expected, found, remedy = error.args
+        raise ValueError(f"facing: {expected}", found, remedy) from None
+    return text
 
 
 def read_annotations(path: str | Path) -> list[Annotation]:

@@ -95,6 +95,20 @@ class Variant:
         return STREAMS[self.model] if self.model in STREAMS else INPUTS[self.input or "rgb"]
 
 
+@dataclass(frozen=True)
+class Fusion:
+    """A late fusion of the variants `of`; `weights` are ``equal`` or fitted on ``validation`` samples."""
+
+    name: str
+    of: tuple[str, ...]
+    weights: str = "equal"
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Fusion:
+        """Create a fusion from its keys in a study file."""
+        return cls(**{key: _frozen(value) for key, value in config.items()})
+
+
 # Keys that distinguish two variants, besides model, flow method and normalisation.
 OTHER_KEYS = [key.name for key in fields(Variant) if key.name not in ("name", "model", "flow", "norm_method")]
 
@@ -114,6 +128,7 @@ class Training:
     nesterov: bool
     weight_decay: float
     label_smoothing: float
+    mixup: float
     super_class_loss: float
     gradient_clip: float
     balance: str

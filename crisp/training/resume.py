@@ -56,6 +56,7 @@ def inputs_digest(
         }
         for video in videos
     }
+    mirrored = [video for video in videos if study.is_mirrored(video)]
     origins = [path for path in (variant.init_from, variant.weights) if Path(path).is_file()]
     return digest(
         [
@@ -67,6 +68,7 @@ def inputs_digest(
             scale,
             volumes,
             *map(files.sha256, origins),
+            *([{"mirrored": mirrored}] if mirrored else []),
         ]
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from crisp.study.variants import Training, Variant
 from crisp.training.devices import use_bfloat16
 from crisp.training.distributed import ALONE, Processes
 from crisp.training.hierarchical_loss import HierarchicalLoss
+from crisp.training.mixup import mixed
 
 BFLOAT16_FRAMES = 12  # the third convolution then sees three of them (docs/training.md)
 
@@ -185,12 +187,13 @@ class TrainStep:
                 seed = np.random.SeedSequence([*draw, self.processes.rank]).generate_state(1, np.uint64)
                 torch.manual_seed(int(seed[0]))
         try:
-            for number, part in enumerate(torch.arange(count).tensor_split(parts), start=1):
-                rows = slice(int(part[0]), int(part[-1]) + 1)
-                labels = batch.labels[rows]
+            mixture = mixed(batch.streams, batch.labels, settings.mixup if training else 0)
+            for number, places in enumerate(torch.arange(count).tensor_split(parts), start=1):
+                part = mixture.part(slice(int(places[0]), int(places[-1]) + 1))
+                labels = part.labels
                 with self._together(number == parts):
-                    logits = self._logits({name: clips[rows] for name, clips in batch.streams.items()})
-                    loss = self.loss(logits, labels, weights)
+                    logits = self._logits(part.streams)
+                    loss = part.loss(partial(self.loss, logits, weights=weights))
                     if training:
                         # Gradients are averaged over the processes, whose shares may differ.
                         share = batch.counts * len(labels) * self.processes.count / batch.total

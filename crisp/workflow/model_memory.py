@@ -31,10 +31,9 @@ def parameters(variant: Variant, classes: int) -> int:
     """Return the number of weights of a variant's model, as `crisp.models.model_table` counts them."""
     if variant.model in NETWORKS:
         facts = NETWORKS[variant.model]
-        of_streams = [
-            facts.weights + (CHANNELS[stream] - 3) * facts.per_channel for stream in variant.streams
-        ]
-        return sum(of_streams) + len(of_streams) * (facts.features + 1) * classes
+        channels = [CHANNELS[stream] for stream in variant.streams]
+        of_streams = sum(facts.weights + (count - 3) * facts.per_channel for count in channels)
+        return of_streams + sum((facts.width(count) + 1) * classes for count in channels)
     count = sum(_trunk(stream, variant) for stream in variant.streams)
     width = variant.features if variant.head == "flatten" else variant.filters[-1]
     streams = len(variant.streams)

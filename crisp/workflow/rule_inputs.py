@@ -169,6 +169,16 @@ class RuleInputs:
         """Return samples, normalisation, and the stage files of a split's test videos."""
         return self._prediction(wildcards, self.labels.split_samples.views(wildcards.split, "test"))
 
+    def fusion(self, wildcards: Wildcards) -> list[str]:
+        """Return the predictions of a fusion's variants, and where it fits weights the models."""
+        fusion = self.study.fusion(wildcards.fusion)
+        files = ["predictions.csv", *(["model.pt"] if fusion.weights == "validation" else [])]
+        folders = [
+            self.study.model_folder(name, wildcards.split, int(wildcards.seed)).as_posix()
+            for name in fusion.of
+        ]
+        return [f"{folder}/{file}" for folder in folders for file in files]
+
     def detection(self, wildcards: Wildcards) -> list[str]:
         """Return samples, normalisation, and the stage files of the videos to find strokes in."""
         return self._prediction(wildcards, self.study.detection_views)

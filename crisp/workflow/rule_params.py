@@ -7,6 +7,7 @@ The Snakefile loads this at every start: import no slow library.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from functools import cached_property
 
 from crisp.core import files, names
@@ -14,6 +15,7 @@ from crisp.core.versions import STAGES
 from crisp.study import samples, schema, splits
 from crisp.study.checks import pose_sources, video_sources
 from crisp.study.config import Study
+from crisp.study.training_samples import TRAINING
 from crisp.workflow.rule_resources import Wildcards
 from crisp.workflow.run_labels import RunLabels
 
@@ -151,9 +153,27 @@ class RuleParams:
             if key not in LATER or value != defaults[key]
         }
         parts = [settings, study.decision, study.classes, study.negative_class]
-        return version("detect", *parts, *([study.task] if study.task != "classification" else []))
+        mirrored = self._mirrored(study.detection_views)
+        return version("detect", *parts, *([study.task] if study.task != "classification" else []), *mirrored)
 
     def train(self, wildcards: Wildcards) -> str:
         """Return the version of a training; settings that do not affect its result are excluded."""
         settings = self.study.train_settings(self.study.variant(wildcards.variant))
-        return version("train", *settings, self.study.classes)
+        mirrored = self._mirrored(self.labels.split_samples.views(wildcards.split, *TRAINING))
+        return version("train", *settings, self.study.classes, *mirrored)
+
+    def evaluate(self, wildcards: Wildcards) -> str:
+        """Return the version of an evaluation."""
+        study = self.study
+        mirrored = self._mirrored(self.labels.split_samples.views(wildcards.split, "test"))
+        return version("evaluate", study.decision, study.classes, study.super_classes, *mirrored)
+
+    def fuse(self, wildcards: Wildcards) -> str:
+        """Return the version of a fusion."""
+        study, fusion = self.study, self.study.fusion(wildcards.fusion)
+        return version("fuse", *fusion.of, fusion.weights, study.decision, study.classes, study.super_classes)
+
+    def _mirrored(self, views: Iterable[str]) -> list[dict[str, list[str]]]:
+        """Return the views whose clips are mirrored, as a part of a version; nothing for most studies."""
+        found = [view for view in views if self.study.is_mirrored(view)]
+        return [{"mirrored": found}] if found else []

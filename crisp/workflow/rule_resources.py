@@ -24,7 +24,9 @@ class Wildcards(Protocol):
     region: str
     method: str
     variant: str
+    fusion: str
     split: str
+    seed: str
 
     def keys(self) -> Any:
         """Return the names of the wildcards."""
@@ -123,6 +125,23 @@ class RuleResources:
             batch_size = self.study.training_of(variant).batch_size
             return model_memory.inference_memory(
                 variant, len(self.study.classes), batch_size, self.on_gpu(rule)
+            )
+
+        return self.growing("mem_mb", amount)
+
+    def fusion_memory(self) -> Callable[..., int]:
+        """Return the megabytes of a job of `fuse`, which runs its variants one after another."""
+
+        def amount(wildcards: Wildcards, _: int) -> int:
+            variants = [self.study.variant(name) for name in self.study.fusion(wildcards.fusion).of]
+            return max(
+                model_memory.inference_memory(
+                    variant,
+                    len(self.study.classes),
+                    self.study.training_of(variant).batch_size,
+                    self.on_gpu("fuse"),
+                )
+                for variant in variants
             )
 
         return self.growing("mem_mb", amount)

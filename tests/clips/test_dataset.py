@@ -147,6 +147,22 @@ def test_warped_flow_is_the_flow_of_the_warped_frames(
     assert np.linalg.norm(found - given, axis=-1)[inner].mean() < 0.1
 
 
+def test_clips_of_a_player_who_faces_left_are_mirrored(noise: dict) -> None:
+    plain = reader(noise)
+    facing = ClipReader(noise["folder"], BOTH, stagefiles.METHOD, mirrored=True)
+    for flip in (False, True):
+        values, size = replace(DRAWS["rotation"], flip=flip), (4, 32, 40)
+        found, other = facing.clip(values, size), plain.clip(replace(values, flip=not flip), size)
+        assert all(np.array_equal(found[stream], other[stream]) for stream in BOTH)
+    sample = Sample("v", 2, 9, "a", "stroke", "v:2")
+    variant = Variant.from_config({"name": "v", "model": "twin", "size": [4, 32, 40], "flip": False})
+    clips = {
+        side: ClipDataset([sample], ["a"], {"v": made}, variant, None, augment=True)
+        for side, made in (("right", plain), ("left", facing))
+    }
+    assert clips["left"].draw(0) == replace(clips["right"].draw(0), flip=True)
+
+
 def test_flip_negates_dx_only(noise: dict) -> None:
     plain, flipped = (reader(noise).clip(values, (6, 32, 40)) for values in (Draw(3), Draw(3, flip=True)))
     np.testing.assert_array_equal(flipped["rgb"], plain["rgb"][..., ::-1])

@@ -71,9 +71,9 @@ def test_ids_of_views() -> None:
 
 def test_groups() -> None:
     names = ["left", "right"]
-    assert views.parse_groups("club", names) == {"left": "club", "right": "club"}
-    assert views.parse_groups("left=Anna; right = Ben", names) == {"left": "Anna", "right": "Ben"}
-    assert views.parse_groups("right=Ben", names) == {"left": "", "right": "Ben"}
+    assert views.parse_each("club", names) == {"left": "club", "right": "club"}
+    assert views.parse_each("left=Anna; right = Ben", names) == {"left": "Anna", "right": "Ben"}
+    assert views.parse_each("right=Ben", names) == {"left": "", "right": "Ben"}
     with pytest.raises(ValueError, match="each of the regions") as error:
-        views.parse_groups("middle=Cleo", names)
-    assert error.value.args[1] == "a group of 'middle'"
+        views.parse_each("middle=Cleo", names)
+    assert error.value.args[1] == "one of 'middle'"

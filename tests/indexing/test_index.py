@@ -189,6 +189,19 @@ def test_index_tells_of_video_and_model(lab: Path, command: Command) -> None:
 
 
 @pytest.mark.usefixtures("lab")
+def test_a_video_of_a_player_who_faces_left_is_seen_mirrored(command: Command) -> None:
+    command("game.mp4", "--keep")
+    straight = read()["probabilities"]["values"]
+    assert "already indexed" not in command("game.mp4", "--keep", "--facing", "left")
+    mirrored = read()["probabilities"]["values"]
+    assert mirrored != straight
+    assert "already indexed" in command("game.mp4", "--keep", "--facing", "left")
+    command("game.mp4", "--keep", "--facing", "right")
+    assert read()["probabilities"]["values"] == straight
+    assert "left or right" in command("game.mp4", "--facing", "west", code=1)
+
+
+@pytest.mark.usefixtures("lab")
 def test_twice_the_frame_rate(make_video, command: Command) -> None:
     make_video("fast.mp4", frames=101, fps=50)
     said = command("fast.mp4")

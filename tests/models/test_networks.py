@@ -45,11 +45,12 @@ def test_weights_features_and_logits(model: str, chosen: str) -> None:
     with torch.device("meta"):
         built = models.build(made, 5)
     assert sum(one.numel() for one in built.parameters()) == model_memory.parameters(made, 5)
-    assert models.widths(built) == NETWORKS[model].features * len(made.streams)
-    normalised = any(isinstance(part, nn.BatchNorm3d) for part in built.modules())
+    channels = [models.CHANNELS[stream] for stream in made.streams]
+    assert models.widths(built) == sum(map(NETWORKS[model].width, channels))
+    normalised = any(isinstance(part, nn.BatchNorm3d | nn.BatchNorm1d) for part in built.modules())
     assert normalised == NETWORKS[model].batch_norm
     # Some torchvision networks make tensors on the CPU in their forward pass.
-    if model in ("i3d", "mc3_18", "s3d"):
+    if model in ("i3d", "mc3_18", "s3d", "slim"):
         assert built(clips("meta")).shape == (2, 5)
 
 

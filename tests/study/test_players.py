@@ -181,7 +181,7 @@ def test_same_interval_of_one_player_is_a_fault(lab: Lab) -> None:
     ("row", "words"),
     [
         ({"regions": "left=0,0,2,1"}, "regions: a region inside the picture"),
-        ({"regions": REGIONS, "group": "middle=Cleo"}, "a group of 'middle'"),
+        ({"regions": REGIONS, "group": "middle=Cleo"}, "one of 'middle'"),
     ],
 )
 def test_bad_table(lab: Lab, row: dict[str, str], words: str) -> None:

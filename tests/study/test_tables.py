@@ -143,6 +143,13 @@ def test_optional_columns_only_where_needed(tmp_path: Path) -> None:
     assert path.read_text().splitlines()[0].endswith("use\tnote\ttiming\tcapture_fps")
     assert read_videos(path) == rows
     assert rows[0].working_fps == 240
+    rows = [VideoRow("a", "a.mp4", fps=30, facing="left"), VideoRow("b", "b.mp4", facing="right")]
+    write_videos(path, rows)
+    assert read_videos(path) == rows
+    assert [row.mirrored for row in rows] == [True, False]
+    path.write_text(path.read_text().replace("left", "west"))
+    with pytest.raises(CrispError, match="facing: left, right or empty"):
+        read_videos(path)
     (mirrored,) = rows = [VideoRow("a", "a.mp4", fps=30, timing="starts at 1.000 s", picture="mirrored: so")]
     write_videos(path, rows)
     assert path.read_text().splitlines()[0].endswith("use\tnote\ttiming\tpicture")

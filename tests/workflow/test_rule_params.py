@@ -76,6 +76,24 @@ def test_training_keys_of_a_variant_repeat_its_training_alone() -> None:
     assert after[1] == before[1]
 
 
+def test_only_mirrored_videos_change_the_versions_of_their_models() -> None:
+    def versions(facing: str, test: str = "") -> tuple[str, str]:
+        rows = [
+            tables.VideoRow(name, f"{name}.mp4", 1, 900, "", 30.0, facing=side)
+            for name, side in (("train", facing), ("validation", ""), ("test", test))
+        ]
+        tables.write_videos("videos.tsv", rows)
+        made = params()
+        return made.train(TRAINING), made.evaluate(TRAINING)
+
+    before = versions("")
+    assert versions("right") == before
+    assert versions("left")[0] != before[0]
+    trained, evaluated = versions("", test="left")
+    assert trained == before[0]
+    assert evaluated != before[1]
+
+
 def test_super_classes_repeat_a_training_only_if_they_are_part_of_its_loss() -> None:
     def versions(coarse: str, **keys: Any) -> str:
         classes = {name: coarse if name == "Hit" else name for name in params().study.classes}

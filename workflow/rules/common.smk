@@ -53,7 +53,16 @@ TRAININGS = {
 }
 
 
+FUSIONS = f"{RESULTS}/fusions/{{fusion}}/{{split}}/seed-{{seed}}"
+FUSED = {
+    "fusion": [fusion.name for fusion in STUDY.fusions],
+    "split": TRAININGS["split"],
+    "seed": STUDY.seeds,
+}
+
+
 wildcard_constraints:
+    fusion=names.PATTERNS["variant"],
     video=names.PATTERNS["video"],
     method=names.PATTERNS["method"],
     region=f"({views.REGION})?",  # of a player; empty for the whole picture
@@ -97,6 +106,11 @@ if not workflow.remote_exec and run_record.is_locked():
 def of_model(figure):
     """Labels in the report of a figure of one trained model."""
     return {"variant": "{variant}", "split": "{split}", "seed": "{seed}", "figure": figure}
+
+
+def of_fusion(figure):
+    """Labels in the report of a figure of one fusion."""
+    return {"variant": "{fusion}", "split": "{split}", "seed": "{seed}", "figure": figure}
 
 
 def of_detection(name):

@@ -60,7 +60,7 @@ rule evaluate:
         runtime=runtime(120),
     params:
         study=SNAPSHOT,
-        version=version("evaluate", STUDY.decision, STUDY.classes, STUDY.super_classes),
+        version=PARAMS.evaluate,
     shell:
         "crisp evaluate --study {params.study:q} --split {wildcards.split} --seed {wildcards.seed}"
         " {wildcards.variant} 2>&1 | tee {log:q}"

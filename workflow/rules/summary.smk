@@ -46,6 +46,7 @@ rule summary:
         expand(f"{MODELS}/history.csv", **TRAININGS),
         expand(f"{MODELS}/predictions.csv", **TRAININGS),
         of_detection("detection.json"),
+        expand(f"{FUSIONS}/{{name}}", name=["metrics.json", "predictions.csv"], **FUSED) if STUDY.fusions else [],
     output:
         **DETECTION_SUMMARY,
         **FLOW_STUDY,
@@ -118,6 +119,6 @@ rule summary:
     params:
         study=SNAPSHOT,
         # A variant or seed taken out of the study leaves the summary, too.
-        version=version("summary", TRAININGS, STUDY.decision),
+        version=version("summary", TRAININGS, STUDY.decision, *FUSED["fusion"]),
     shell:
         "crisp summary --study {params.study:q} 2>&1 | tee {log:q}"
