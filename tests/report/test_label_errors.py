@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from crisp.cli import application
 from crisp.core import files
 from crisp.core.errors import CrispError
+from crisp.core.views import region_of
 from crisp.evaluation import predictions
 from crisp.evaluation.predictions import evaluate_predictions
 from crisp.indexing.viewer import label_error_pages
@@ -22,8 +23,9 @@ from crisp.indexing.viewer.label_error_pages import make_label_error_pages
 from crisp.preparation.frames import extract_frames
 from crisp.report import label_errors
 from crisp.report.label_errors import rank_label_errors
-from crisp.study.annotations import Stroke, read_annotation
+from crisp.study.annotations import Stroke, read_annotation, write_annotation
 from crisp.study.config import Study
+from crisp.study.index_file import read_index
 from crisp.study.samples import collect_samples, read_samples, write_samples
 from crisp.study.splits import assign_split
 from tests.lab import CONTENT, Lab
@@ -78,7 +80,7 @@ def evaluated(lab: Lab, wrong: str = "", **changes: Any) -> Study:
     made = lab.study(**{**FOLDS, "seeds": [1, 2], "variants": [{"name": "rgb"}, {"name": "flow"}], **changes})
     for video in made.used:
         extract_frames(made.source(video), made.stage_file(video, "frames"))
-    samples = collect_samples(made, dict.fromkeys(made.used, 40))
+    samples = collect_samples(made, dict.fromkeys(made.views, 40))
     write_samples(made.results / "strokes.tsv", samples)
     for split in made.split_names:
         tested = [
@@ -159,7 +161,9 @@ def test_verb_writes_table_list_and_pages(lab: Lab) -> None:
     for video in made.used:
         assert Path(f"out/{video}.html").exists()
     index = files.read_json("out/test.json")
-    assert index["truth"] == [stroke._asdict() for stroke in read_annotation("xml/test.xml")]
+    assert index["truth"] == [
+        dict(zip(Stroke._fields, stroke.row, strict=False)) for stroke in read_annotation("xml/test.xml")
+    ]
     assert [(one["begin"], one["end"], one["label"]) for one in index["strokes"]] == [
         (0, 10, "Hit"),
         (20, 30, "Push"),
@@ -248,6 +252,28 @@ def test_several_annotation_files_of_a_video_have_a_page_each(lab: Lab) -> None:
     index = files.read_json("out/test.2.json")
     assert [stroke["begin"] for stroke in index["truth"]] == [11]
     assert index["annotations"].endswith("xml/more.xml")
+
+
+def test_strokes_of_players_have_their_player(lab: Lab) -> None:
+    lab.change("test", regions="left=0,0,0.5,1; right=0.5,0,1,1")
+    write_annotation("xml/test.xml", [Stroke(0, 10, "Hit", "left"), Stroke(4, 14, "Push", "right")])
+    made = evaluated(lab)
+    ranking = rank_label_errors(made)
+    assert {one.video for one in ranking.suspects} >= {"test@left", "test@right"}
+    pages = make_label_error_pages(made, ranking, Path("out"), "study.yaml")
+    samples = {one.video: one for one in ranking.suspects if one.kind == "stroke"}
+    left, right = (samples[f"test@{player}"] for player in ("left", "right"))
+    assert pages.links[left.sample] == "test.html#frame=0&player=left"
+    assert pages.links[right.sample] == "test.html#frame=4&player=right"
+    index = read_index("out/test.json")
+    assert (index.schema, index.probabilities) == (3, None)
+    assert index.truth == (Stroke(0, 10, "Hit", "left"), Stroke(4, 14, "Push", "right"))
+    assert {(one.begin, one.player) for one in index.strokes} >= {(0, "left"), (4, "right")}
+    for player, one in zip(index.players, (left, right), strict=True):
+        assert player.name == region_of(one.video)
+        assert player.probabilities is not None
+        shares = np.round(one.probabilities, 3).tolist()
+        assert player.probabilities.values[one.begin] == shares
 
 
 def test_missing_video_is_told_and_the_page_made(lab: Lab) -> None:

@@ -55,3 +55,27 @@ def content(video: Path) -> dict[str, Any]:
         "roi_stride": 50,
         "roi_size": [24.0, 16.0],
     }
+
+
+def rally(video: Path) -> IndexFile:
+    """Two players, strokes of both at one time; the annotation has one more, of nobody."""
+    whole = content(video)
+    first, second, third = whole["strokes"]
+    places = {key: whole.pop(key) for key in ("roi", "roi_stride", "roi_size")}
+    players = [
+        {"name": "left", "box": [0, 0, 0.5, 1], **places},
+        {"name": "right", "box": [0.5, 0, 1, 1], **places, "roi": [[52.0, 24.0]] * 3},
+    ]
+    strokes = [
+        {**first, "player": "left"},
+        {**first, "begin": 5, "end": 20, "player": "right"},
+        {**second, "player": "right"},
+        {**third, "begin": 50, "player": "left"},
+    ]
+    truth = [
+        {"begin": 0, "end": 20, "label": CLASSES[0], "player": "left"},
+        {"begin": 15, "end": 30, "label": "Smash", "player": "right"},
+        {"begin": 16, "end": 31, "label": "", "player": "right"},
+        {"begin": 30, "end": 60, "label": ""},
+    ]
+    return IndexFile.from_json({**whole, "schema": 3, "players": players, "strokes": strokes, "truth": truth})

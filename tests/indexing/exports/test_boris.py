@@ -84,3 +84,28 @@ def test_events_pair_into_the_strokes(tmp_path: Path) -> None:
         (40, 61, second, "class 0.40, any stroke 0.50"),
         (90, 120, first, "class 1.00, any stroke 1.00"),
     ]
+
+
+def test_players_are_subjects(tmp_path: Path) -> None:
+    path = tmp_path / "strokes.boris"
+    boris.write(path, sample.rally(tmp_path / "game.mp4"))
+    made = json.loads(path.read_text(encoding="utf-8"))
+    assert [one["name"] for one in made["subjects_conf"].values()] == ["left", "right"]
+    events = made["observations"]["game"]["events"]
+    assert [event[0] for event in events] == sorted(event[0] for event in events)
+    found: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for (
+        _,
+        subject,
+        behaviour,
+        _,
+        _,
+        frame,
+    ) in events:  # pairs of each subject's behaviour, as BORIS makes them
+        found[subject, behaviour].append(frame)
+    first, second, _ = sample.CLASSES
+    assert found == {
+        ("left", first): [0, 15, 50, 120],
+        ("right", first): [5, 20],
+        ("right", second): [40, 61],
+    }

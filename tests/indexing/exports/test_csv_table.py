@@ -32,3 +32,13 @@ def test_no_strokes_is_a_header(tmp_path: Path) -> None:
     rows = pd.read_csv(path)
     assert len(rows) == 0
     assert list(rows.columns)[: len(indexed.COLUMNS)] == list(indexed.COLUMNS)
+
+
+def test_column_of_the_players(tmp_path: Path) -> None:
+    path, content = tmp_path / "strokes.csv", sample.rally(tmp_path / "game.mp4")
+    csv_table.write(path, content)
+    rows = pd.read_csv(path)
+    assert rows["player"].tolist() == ["left", "right", "right", "left"]
+    assert rows["begin"].tolist() == [0, 5, 40, 50]
+    csv_table.write(path, sample.index(tmp_path / "game.mp4"))
+    assert "player" not in pd.read_csv(path)

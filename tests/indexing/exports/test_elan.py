@@ -87,3 +87,28 @@ def test_no_strokes_and_no_truth(tmp_path: Path) -> None:
     document = Eaf(str(path))
     assert sorted(document.get_tier_names()) == ["any stroke", "probability", "strokes"]
     assert document.get_annotation_data_for_tier("strokes") == []
+
+
+def test_players_have_tiers_of_their_own(tmp_path: Path) -> None:
+    path = tmp_path / "strokes.eaf"
+    elan.write(path, sample.rally(tmp_path / "game.mp4"))
+    document = Eaf(str(path))
+
+    def spans(tier: str) -> list[tuple[int, int]]:
+        return sorted(one[:2] for one in document.get_annotation_data_for_tier(tier))
+
+    for player, bounds in {"left": [(0, 15), (50, 120)], "right": [(5, 20), (40, 61)]}.items():
+        tier = f"strokes@{player}"
+        assert spans(tier) == [tuple(milliseconds(*bound)) for bound in bounds]
+        assert document.get_parameters_for_tier(tier)["PARTICIPANT"] == player
+        for dependent in ("probability", "any stroke"):
+            about = document.get_parameters_for_tier(f"{dependent}@{player}")
+            assert (about["PARENT_REF"], about["PARTICIPANT"]) == (tier, player)
+            assert len(document.get_ref_annotation_data_for_tier(f"{dependent}@{player}")) == 2
+    truth = {tier: spans(tier) for tier in document.get_tier_names() if tier.startswith("truth")}
+    assert {tier: len(found) for tier, found in truth.items()} == {
+        "truth": 1,
+        "truth@left": 1,
+        "truth@right": 1,
+        "truth 2@right": 1,
+    }

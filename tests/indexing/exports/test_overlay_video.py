@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -77,3 +78,32 @@ def test_video_that_is_gone(tmp_path: Path) -> None:
     with pytest.raises(CrispError, match="video file is missing"):
         overlay_video.write(tmp_path / "overlay.mp4", sample.index(tmp_path / "game.mp4"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_each_player_has_a_box_and_a_label_in_his_region(tmp_path: Path, make_video) -> None:
+    game = make_video(tmp_path / "game.mp4", frames=120, fps=sample.FPS, size=(640, 480))
+    content = sample.rally(game)
+    about = replace(content.video, width=640, height=480)
+    places = {"left": [[160.0, 240.0]] * 3, "right": [[480.0, 240.0]] * 3}
+    players = [replace(one, roi=places[one.name], roi_size=[240.0, 160.0]) for one in content.players]
+    overlay_video.write(tmp_path / "overlay.mp4", replace(content, video=about, players=tuple(players)))
+    frames = decoded(tmp_path / "overlay.mp4")
+
+    def letters(number: int, left: int) -> int:
+        return int((frames[number][5:45, left : left + 250] > 180).all(axis=2).sum())
+
+    def edge(number: int, x: int) -> bool:
+        return bool(frames[number][240, x - 3 : x + 4].max() > 90)
+
+    shown = {
+        number: (letters(number, 5) > 50, letters(number, 325) > 50) for number in (2, 10, 18, 55, 30, 100)
+    }
+    assert shown == {
+        2: (True, False),
+        10: (True, True),
+        18: (False, True),
+        55: (True, True),
+        30: (False, False),
+        100: (True, False),
+    }
+    assert all(edge(30, x) for x in (40, 280, 360, 600))

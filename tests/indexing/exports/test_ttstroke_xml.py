@@ -20,3 +20,14 @@ def test_no_strokes(tmp_path: Path) -> None:
     path = tmp_path / "strokes.xml"
     ttstroke_xml.write(path, sample.index(tmp_path / "game.mp4", strokes=[]))
     assert read_annotation(path) == []
+
+
+def test_strokes_keep_their_players(tmp_path: Path) -> None:
+    path = tmp_path / "strokes.xml"
+    ttstroke_xml.write(path, sample.rally(tmp_path / "game.mp4"))
+    assert [(one.begin, one.player) for one in read_annotation(path)] == [
+        (0, "left"),
+        (5, "right"),
+        (40, "right"),
+        (50, "left"),
+    ]

@@ -38,3 +38,11 @@ def test_no_strokes_is_still_webvtt(tmp_path: Path) -> None:
     path = tmp_path / "strokes.vtt"
     subtitles.write(path, sample.index(tmp_path / "game.mp4", strokes=[]))
     assert list(webvtt.read(str(path))) == []
+
+
+def test_who_is_meant_is_said_in_voice_and_words(tmp_path: Path) -> None:
+    path = tmp_path / "strokes.vtt"
+    subtitles.write(path, sample.rally(tmp_path / "game.mp4"))
+    cues = list(webvtt.read(str(path)))
+    assert [cue.voice for cue in cues] == ["left", "right", "right", "left"]
+    assert unescape(cues[2].text) == f"right: {sample.CLASSES[1]} 40%"
