@@ -266,7 +266,7 @@ def test_stroke_in_a_loop_and_slowly(open_page, indexed: dict[str, Any]) -> None
     # The end of the stroke comes, then its begin again; the frames in between are all in it.
     page.evaluate(WATCH)
     until(page, "window.again >= 1")
-    begin, end = TRUTH[0][:2]
+    begin, end, *_ = TRUTH[0]
     seen = page.evaluate("window.seen")
     assert min(seen) >= begin
     assert max(seen) < end
@@ -458,8 +458,8 @@ def test_a_proxy_plays(open_page, indexed: dict[str, Any], odd_video: Path, tmp_
 
 def test_address_leads_to_a_stroke_or_a_frame(open_page, indexed) -> None:
     page = open_page(indexed)
-    begin, end, label = TRUTH[2][:3]
-    begin_of_first, _, first = TRUTH[0][:3]
+    begin, end, label, _ = TRUTH[2]
+    begin_of_first, _, first, _ = TRUTH[0]
 
     def go(wanted: int, arrives: int) -> None:
         page.evaluate(f"location.hash = 'frame={wanted}'")
