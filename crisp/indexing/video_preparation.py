@@ -114,6 +114,13 @@ def prepare_video(source: Source, folder: Path, step: int, model: Model, options
 def check_regions(path: Path, model: Model, regions: Mapping[str, Box]) -> None:
     """Refuse regions of a video into which a crop of the model does not fit.
 
+    Parameters
+    ----------
+    path : path-like
+        The video, whose first frame is decoded.
+    model : Model
+    regions : mapping of str to Box
+
     Raises
     ------
     CrispError
