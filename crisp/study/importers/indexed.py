@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from crisp.core.errors import CrispError, Fault, fail
+from crisp.core.views import Box, format_regions
 from crisp.study import index_file
 from crisp.study.importers import stroke_table
 from crisp.study.importers.discovery import AnnotatedInterval, Found
@@ -25,6 +26,7 @@ class Indexed(NamedTuple):
     path: Path
     id: str
     sha256: str
+    regions: str
 
 
 def matches(source: Path) -> bool:
@@ -81,14 +83,15 @@ def read(source: Path) -> Found:
         if one.table in places:
             path = places[one.table].relative_to(folder).as_posix()
             video = stroke_table.found_video(path, _strokes(one))
-            video.sha256 = one.sha256
+            video.sha256, video.regions = one.sha256, one.regions
             found.videos.append(video)
     return found
 
 
 def _indexed(table: Path) -> Indexed:
-    video = index_file.read_index(table.with_name(index_file.NAME)).video
-    return Indexed(table, Path(video.path), video.id, video.sha256 or "")
+    index = index_file.read_index(table.with_name(index_file.NAME))
+    video, regions = index.video, {player.name: Box(*player.box) for player in index.players}
+    return Indexed(table, Path(video.path), video.id, video.sha256 or "", format_regions(regions))
 
 
 def _place(one: Indexed) -> Path | None:

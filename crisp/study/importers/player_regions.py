@@ -24,7 +24,7 @@ def give(videos: Iterable[FoundVideo], text: str) -> None:
     videos : iterable of FoundVideo
         Changed.
     text : str
-        Regions of all, as in ``videos.tsv``; empty = none.
+        Regions of all, as in ``videos.tsv``; empty = none, but those that a video has already.
 
     Raises
     ------
@@ -37,6 +37,8 @@ def give(videos: Iterable[FoundVideo], text: str) -> None:
         raise fail("--regions", "bad regions", *error.args) from None
     faults = []
     for video in videos:
+        if video.regions and not regions:
+            continue  # those of its index
         named = {one.player for label in video.labels for one in label.intervals}
         if not regions and len(named) < 2:
             _forget(video)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from crisp.cli import application
 from crisp.core import files
 from crisp.core.errors import CrispError
 from crisp.indexing.exports import csv_table
+from crisp.study import index_file
 from crisp.study.annotations import Stroke, read_annotation
 from crisp.study.index_file import IndexFile
 from crisp.study.tables import read_annotations, read_videos
@@ -61,6 +63,24 @@ def test_a_folder_of_videos(found: Path) -> None:
     importing.import_dataset(found, "mine")
     assert imported() == {"games/game.mp4": FOUND, "matches/match 2.mp4": FOUND}
     assert Path("data/mine").resolve() == found.parent / "videos"
+
+
+def test_players_and_their_regions(found: Path) -> None:
+    indexed = replace(sample.rally(Path("videos/games/game.mp4")), digest=None)
+    index_file.write_index(found / "game/index.json", indexed)
+    csv_table.write(found / "game/strokes.csv", indexed)
+    importing.import_dataset(found, "mine")
+    rows = {row.path: row for row in read_videos("config/mine/videos.tsv")}
+    assert rows["games/game.mp4"].regions == "left=0,0,0.5,1; right=0.5,0,1,1"
+    assert rows["matches/match 2.mp4"].regions == ""
+    assert imported()["games/game.mp4"] == sorted(
+        Stroke(one.begin, one.end, one.label, one.player) for one in indexed.strokes
+    )
+    assert imported()["matches/match 2.mp4"] == FOUND
+    path = found / "game/strokes.csv"
+    path.write_text(path.read_text().replace(",left,", ',"le\vft",', 1))
+    with pytest.raises(CrispError, match="bad player"):
+        importing.import_dataset(found, "other")
 
 
 def test_labels_corrected_in_the_table_count(found: Path) -> None:
