@@ -78,7 +78,7 @@ def test_players_and_their_regions(found: Path) -> None:
     )
     assert imported()["matches/match 2.mp4"] == FOUND
     path = found / "game/strokes.csv"
-    path.write_text(path.read_text().replace(",left,", ',"le\vft",', 1))
+    path.write_text(path.read_text().replace(",left,", ',"le\x07ft",', 1))
     with pytest.raises(CrispError, match="bad player"):
         importing.import_dataset(found, "other")
 
