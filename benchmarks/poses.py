@@ -176,6 +176,7 @@ def main() -> None:
     parser.add_argument("joints", type=Path)
     parser.add_argument("--fps", type=float, default=30.0)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--norms", nargs="+", default=["image", "player-as-filmed", "player"])
     parser.add_argument("--validation", action="store_true", help="test nothing")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -184,7 +185,7 @@ def main() -> None:
         joints = {name: archive[name] for name in archive.files}
     labels = np.array([one.label for one in strokes])
     print(f"{len(strokes)} strokes of {len({one.player for one in strokes})} players")
-    for norm in ("image", "player-as-filmed", "player"):
+    for norm in options.norms:
         clips = Clips(strokes, joints, options.fps, norm)
         ways: dict[str, Any] = {
             name: lambda *a, r=recipe: train(*a[:2], r, a[2]) for name, recipe in RECIPES.items()
