@@ -37,7 +37,6 @@ RECIPES: dict[str, dict[str, Any]] = {
         "learning_rate": 0.0005,
         "weight_decay": 0.05,
         "dropout": 0.5,
-        "batch_norm": True,
     },
 }
 
@@ -117,7 +116,7 @@ def train(clips: Clips, parts: tuple, recipe: dict[str, Any], seed: int) -> tupl
     """Predicted classes of a fold's (validation, test), by the epoch of the least validation loss."""
     training, validation, test = parts
     labels = torch.tensor([one.label for one in clips.strokes])
-    keys = {key: recipe[key] for key in ("dropout", "batch_norm") if key in recipe}
+    keys = {key: recipe[key] for key in ("dropout",) if key in recipe}
     variant = Variant.from_config({"name": "pose", **COMMON, **keys, "pose_norm": clips.norm})
     torch.manual_seed(seed)
     model = models.build(variant, len(set(labels.tolist())))
