@@ -163,7 +163,7 @@ def estimate_all(study: StudyFile = HERE) -> None:
     For thousands of short clips this is several times as fast as a process each. The workflow then keeps
     these poses.
 
-    Example: snakemake -j 8 --until roi && crisp estimate-all --study mine && snakemake -j 8
+    Example: crisp estimate-all --study mine
     """
     from crisp.preparation import pose_estimation
     from crisp.preparation.volume import refresh_volume
