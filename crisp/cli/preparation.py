@@ -163,7 +163,7 @@ def estimate_all(study: StudyFile = HERE) -> None:
     For thousands of short clips this is several times as fast as a process each. The workflow then keeps
     these poses.
 
-    Example: crisp estimate-all --study mine
+    Example: crisp estimate-all --study demo
     """
     from crisp.preparation import pose_estimation
     from crisp.preparation.volume import refresh_volume
