@@ -37,7 +37,6 @@ RECIPES: dict[str, dict[str, Any]] = {
         "learning_rate": 0.0005,
         "weight_decay": 0.05,
         "dropout": 0.5,
-        "batch_norm": True,
     },
 }
 
@@ -117,7 +116,7 @@ def train(clips: Clips, parts: tuple, recipe: dict[str, Any], seed: int) -> tupl
     """Predicted classes of a fold's (validation, test), by the epoch of the least validation loss."""
     training, validation, test = parts
     labels = torch.tensor([one.label for one in clips.strokes])
-    keys = {key: recipe[key] for key in ("dropout", "batch_norm") if key in recipe}
+    keys = {key: recipe[key] for key in ("dropout",) if key in recipe}
     variant = Variant.from_config({"name": "pose", **COMMON, **keys, "pose_norm": clips.norm})
     torch.manual_seed(seed)
     model = models.build(variant, len(set(labels.tolist())))
@@ -176,6 +175,7 @@ def main() -> None:
     parser.add_argument("joints", type=Path)
     parser.add_argument("--fps", type=float, default=30.0)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--norms", nargs="+", default=["image", "player-as-filmed", "player"])
     parser.add_argument("--validation", action="store_true", help="test nothing")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -184,7 +184,7 @@ def main() -> None:
         joints = {name: archive[name] for name in archive.files}
     labels = np.array([one.label for one in strokes])
     print(f"{len(strokes)} strokes of {len({one.player for one in strokes})} players")
-    for norm in ("image", "player-as-filmed", "player"):
+    for norm in options.norms:
         clips = Clips(strokes, joints, options.fps, norm)
         ways: dict[str, Any] = {
             name: lambda *a, r=recipe: train(*a[:2], r, a[2]) for name, recipe in RECIPES.items()

@@ -173,6 +173,29 @@ def estimate(
 
 
 @app.command(rich_help_panel=PREPARATION)
+def estimate_all(study: StudyFile = HERE) -> None:
+    """Estimate the missing poses of all prepared videos of a study in one process.
+
+    For thousands of short clips this is several times as fast as a process each. The workflow then keeps
+    these poses.
+
+    Example: crisp estimate-all --study demo
+    """
+    from crisp.preparation import pose_estimation
+    from crisp.preparation.volume import refresh_volume
+    from crisp.study.load import load_study
+
+    loaded = load_study(study)
+    for video in loaded.used:
+        images = loaded.stage_file(video, "frames")
+        region = loaded.stage_file(video, "roi", loaded.flow_methods[0])
+        out = loaded.stage_file(video, "pose")
+        if images.exists() and region.exists() and not out.exists():
+            pose_estimation.estimate_poses(images, region, out)
+            refresh_volume(loaded.volumes / video / f"{video}.h5")
+
+
+@app.command(rich_help_panel=PREPARATION)
 def volume(
     out: Annotated[Path, typer.Argument(help="The volume to write, beside the video's stage files.")],
     method: Annotated[

@@ -25,7 +25,6 @@ ARCHITECTURE = (
     "attention",
     "pose_attention",
     "attention_blocks",
-    "batch_norm",
     "filters",
     "pooling",
     "features",

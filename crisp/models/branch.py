@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from crisp.core.errors import fail
 from crisp.core.skeleton import pose_channels
 from crisp.core.words import counted
-from crisp.models.attention import CONVOLUTION, NORM, POOL, Attention
+from crisp.models.attention import CONVOLUTION, POOL, Attention
 from crisp.study.variants import Variant
 
 CHANNELS = {"rgb": 3, "flow": 2}
@@ -29,7 +29,7 @@ class Trunk(nn.Module):
     stream : {"rgb", "flow", "pose"}
     variant : Variant
         Its `size`, `filters`, `pooling`, `features`, `head`, `attention`, `attention_blocks`,
-        `batch_norm`, `pose_attention` and `pose_norm` are used.
+        `pose_attention` and `pose_norm` are used.
 
     Attributes
     ----------
@@ -55,10 +55,9 @@ class Trunk(nn.Module):
         channels = (CHANNELS.get(stream) or pose_channels(variant.pose_norm), *filters)
         for number, (before, after, pool) in enumerate(zip(channels, filters, pools, strict=False)):
             layers = [nn.ReLU(), POOL[dimensions](pool)]
-            block = nn.Sequential(CONVOLUTION[dimensions](before, after, 3, padding=1))
-            if variant.batch_norm:
-                block.append(NORM[dimensions](after))
-            block.extend(layers[::-1] if video else layers)
+            block = nn.Sequential(
+                CONVOLUTION[dimensions](before, after, 3, padding=1), *(layers[::-1] if video else layers)
+            )
             if attentive and number >= first:
                 block.append(Attention(after, dimensions))
             self.blocks.append(block)

@@ -49,7 +49,6 @@ class Variant:
     spread: float
     attention: bool
     pose_attention: bool
-    batch_norm: bool
     attention_blocks: int
     filters: tuple[int, ...]
     pooling: tuple[int | tuple[int, int, int], ...]
@@ -80,8 +79,7 @@ class Variant:
     @property
     def normalises_batches(self) -> bool:
         """Return whether any layer is a batch normalisation, whose batches need a variance."""
-        others = NETWORKS[self.model].batch_norm if self.model in NETWORKS else self.batch_norm
-        return self.attentive or others
+        return self.attentive or (self.model in NETWORKS and NETWORKS[self.model].batch_norm)
 
     @property
     def pools(self) -> list[tuple[int, int, int]]:

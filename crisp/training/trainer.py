@@ -102,8 +102,7 @@ class Trainer:
                 f"{layers} cannot learn from batches of one clip: batch normalisation needs their variance",
                 "training.batch_size of at least 2, and two training samples",
                 f"batch_size {settings.batch_size}, {len(self.datasets['train'])} training samples",
-                "raise batch_size, or choose a model without batch normalisation (attention: false, "
-                "batch_norm: false)",
+                "raise batch_size, or choose a model without batch normalisation (attention: false)",
             )
         if self.processes.count > 1 and self.device.type != "cuda":
             raise fail(

@@ -46,8 +46,6 @@ def _trunk(stream: str, variant: Variant) -> int:
     kernel, dimensions = (27, 3) if video else (3, 1)
     channels = (CHANNELS.get(stream) or pose_channels(variant.pose_norm), *filters)
     count = sum(kernel * before * after + after for before, after in pairwise(channels))
-    if variant.batch_norm:
-        count += 2 * sum(filters)
     if variant.attention if video else variant.pose_attention:
         count += sum(_attention(one, kernel) for one in filters[-variant.attention_blocks :])
     if variant.head == "flatten":

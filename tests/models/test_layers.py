@@ -43,8 +43,6 @@ CASES: list[dict[str, Any]] = [
     {"model": "flow-pose", "pose_attention": True},
     {"model": "three-stream", "attention": True, "pose_attention": True, "features": 20},
     {"model": "pose", "pose_attention": True, "filters": [4, 6]},
-    {"model": "pose", "batch_norm": True},
-    {"model": "three-stream", "batch_norm": True, "attention": True},
     {"model": "twin", "head": "pooled", "attention": True, "attention_blocks": 1},
     {"model": "rgb", "head": "pooled", "dropout": 0.3},
     {"model": "flow", "filters": [4, 5, 6, 7], "pooling": [[1, 2, 2], 2, [2, 2, 1], 2], "features": 9},
@@ -73,18 +71,6 @@ def test_plain_keys_rebuild_the_model(keys: dict[str, Any]) -> None:
     again.load_state_dict(first.state_dict())
     with torch.no_grad():
         torch.testing.assert_close(again(streams()), first(streams()))
-
-
-def test_batch_norm_follows_each_convolution() -> None:
-    """Before the ReLU: maps of the last block, each of mean 0 and deviation 1 over a batch before it."""
-    made = variant(model="pose", batch_norm=True)
-    assert made.normalises_batches
-    assert not variant(model="pose").normalises_batches
-    block = models.build(made, 5).trunk.blocks[0]
-    maps = block[:2](streams()["pose"])
-    torch.testing.assert_close(maps.mean(dim=(0, 2)), torch.zeros(30), atol=1e-5, rtol=0)
-    torch.testing.assert_close(maps.std(dim=(0, 2), unbiased=False), torch.ones(30), atol=1e-3, rtol=0)
-    torch.testing.assert_close(block(streams()["pose"]), block[3](maps.relu()))
 
 
 def test_pair_is_one_bilinear_layer_of_its_trunks() -> None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
+from crisp.cli import application, preparation  # noqa: F401 adds the verbs
 from crisp.core import stage_files
 from crisp.core.errors import CrispError
 from crisp.core.skeleton import JOINTS
 from crisp.preparation import pose, pose_estimation
+from crisp.study import tables
 from crisp.study.checks import pose_sources
-from crisp.study.load import resolve_study
+from crisp.study.load import load_study, resolve_study
+from crisp.study.tables import VideoRow
 from tests import stagefiles
 from tests.clips.test_dataset import blob
 from tests.preparation.poses.test_poses import CONTENT
@@ -70,3 +75,35 @@ def test_mediapipe_itself(tmp_path: Path) -> None:
     with stage_files.open_stage(folder / "pose.h5", "pose") as file:
         assert file.attrs["frames_without_person"] == 2
         assert str(file.attrs["estimator"]).startswith("mediapipe ")
+
+
+def test_a_study_is_estimated_in_one_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Prepared videos without poses only; a video in which nobody is found is a warning, not the end."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pose_estimation, "_mediapipe", lambda: (brightest, "fake 1"))
+    dataset = {**CONTENT["dataset"], "poses": "", "videos": "videos.tsv"}
+    estimated = {**CONTENT, "dataset": dataset, "preparation": {"pose": {"estimator": "mediapipe"}}}
+    estimated["preparation"]["flow_methods"] = [stagefiles.METHOD]
+    estimated["defaults"] = {"flow": stagefiles.METHOD}
+    Path("study.yaml").write_text(yaml.safe_dump(estimated))
+    names = ("nobody", "found", "done", "unprepared")
+    tables.write_videos("videos.tsv", [VideoRow(name, f"{name}.mp4") for name in names])
+    study = load_study("study.yaml")
+    for name in names[:3]:
+        rgb = np.zeros((4, HEIGHT, WIDTH, 3), np.uint8)
+        if name != "nobody":
+            rgb += (250 * blob(HEIGHT, WIDTH, 70, 40))[..., None].astype(np.uint8)
+        folder = study.volumes / name
+        stagefiles.write(folder, rgb, pose=np.ones((4, 14, 3)) if name == "done" else None)
+    application.app(["estimate-all", "--study", "study.yaml"], standalone_mode=False)
+    shown = capfd.readouterr().err
+    assert re.search(r"warning: .*nobody.*: nobody in 4 of 4 frames", shown)
+    with stage_files.open_stage(study.volumes / "found/pose.h5", "pose") as file:
+        assert file.attrs["frames_without_person"] == 0
+    with stage_files.open_stage(study.volumes / "found/found.h5", "volume") as file:
+        assert file["pose"].shape == (4, 14, 3)
+    with stage_files.open_stage(study.volumes / "done/pose.h5", "pose") as file:
+        assert (file["pose"][:] == 1).all()
+    assert not (study.volumes / "unprepared").exists()

@@ -82,3 +82,15 @@ def test_faulty_poses_stop_before_and_in_their_job(study: Study) -> None:
     assert not {"evaluate", "summary"} & run.jobs.keys()  # v3 is tested; the others train without it
     assert study.stage_file("v1", "pose.h5").exists()
     assert ONE_VIDEO.keys() <= run.jobs.keys()
+
+
+def test_poses_made_by_hand_are_kept(done: Study) -> None:
+    """As by `crisp estimate-all`, beside the workflow."""
+    poses = done.folder / "poses"
+    done.configure(dataset={**done.config["dataset"], "poses": "poses"}, variants=VARIANTS[:1])
+    for number in range(1, COUNT + 1):
+        source, video = write_poses(poses, f"v{number}", number), f"v{number}"
+        (roi,) = done.stage_file(video, "roi").glob("*.h5")
+        paths = [done.stage_file(video, "frames.h5"), roi, source, done.stage_file(video, "pose.h5")]
+        assert done.crisp("pose", *map(str, paths)).returncode == 0
+    assert planned(done) == {"train": 1, "evaluate": 1, "summary": 1}
