@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from crisp.clips.dataset import study_dataset
 from crisp.core.errors import fail
 from crisp.core.files import write_json
+from crisp.core.words import counted
 from crisp.evaluation import confusion_plot, decisions, metrics, per_class_table, predictions
 from crisp.evaluation.inference import window_probabilities
 from crisp.evaluation.trained_model import trained_model
@@ -61,8 +62,8 @@ def fuse_variants(
             raise fail(
                 study.model_folder(other, split, seed) / "predictions.csv",
                 f"not the test samples of {first}",
-                f"{len(tested[first])} samples",
-                f"{len(tested[other])} samples, or others",
+                counted(len(tested[first]), "sample"),
+                f"{counted(len(tested[other]), 'sample')}, or others",
                 "evaluate both again: crisp evaluate",
             )
     weights = np.full(len(tested), 1 / len(tested))

@@ -358,7 +358,18 @@ class Study:
         raise fail(f"study {self.name}", f"no fusion {name!r}", names, name, "choose one of them")
 
     def fusion_folder(self, fusion: str, split: str, seed: int) -> Path:
-        """Return the folder of the evaluation of a fusion of models of that split and training seed."""
+        """Return the folder of the evaluation of a fusion.
+
+        Parameters
+        ----------
+        fusion, split : str
+        seed : int
+            Training seed of its variants.
+
+        Returns
+        -------
+        Path
+        """
         return self.results / "fusions" / fusion / split / f"seed-{seed}"
 
     def normalisation_file(self, variant: Variant, split: str) -> Path:
