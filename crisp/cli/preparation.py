@@ -186,13 +186,13 @@ def estimate_all(study: StudyFile = HERE) -> None:
     from crisp.study.load import load_study
 
     loaded = load_study(study)
-    for video in loaded.used:
-        images = loaded.stage_file(video, "frames")
-        region = loaded.stage_file(video, "roi", loaded.flow_methods[0])
-        out = loaded.stage_file(video, "pose")
-        if images.exists() and region.exists() and not out.exists():
-            pose_estimation.estimate_poses(images, region, out)
-            refresh_volume(loaded.volumes / video / f"{video}.h5")
+    for view, row in loaded.views.items():
+        images = loaded.stage_file(view, "frames")
+        places = loaded.stage_file(view, "roi", loaded.flow_methods[0])
+        out = loaded.stage_file(view, "pose")
+        if images.exists() and places.exists() and not out.exists():
+            pose_estimation.estimate_poses(images, places, out)
+            refresh_volume(loaded.volumes / row.video / f"{row.video}.h5")
 
 
 @app.command(rich_help_panel=PREPARATION)

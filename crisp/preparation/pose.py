@@ -16,12 +16,13 @@ from crisp.core import stage_files
 from crisp.core.errors import fail
 from crisp.core.skeleton import POINTS
 from crisp.core.unreadable import made_by_workflow
+from crisp.core.views import WHOLE, Box
 from crisp.core.words import counted
 from crisp.preparation import poses
 from crisp.preparation.frames import VIDEO_FACTS
 from crisp.preparation.poses import read_poses
 from crisp.preparation.poses.people import People
-from crisp.preparation.roi import read_centres
+from crisp.preparation.roi import read_centres, read_region
 
 CHUNK = 256  # frames per chunk
 FACTS = {
@@ -99,6 +100,8 @@ class PreparedVideo(NamedTuple):
         ROI centres, px.
     method : str
         Flow method of the ROI.
+    region : Box
+        Part of the picture that the ROI is of.
     """
 
     shape: tuple[int, int]
@@ -106,6 +109,7 @@ class PreparedVideo(NamedTuple):
     about: dict[str, Any]
     centres: np.ndarray
     method: str
+    region: Box = WHOLE
 
     @classmethod
     def read(cls, frames: str | Path, roi: str | Path) -> PreparedVideo:
@@ -116,20 +120,20 @@ class PreparedVideo(NamedTuple):
         CrispError
             If one is missing or damaged, or they belong to different videos.
         """
-        with stage_files.open_stage(frames, "frames") as images, stage_files.open_stage(roi, "roi") as region:
+        with stage_files.open_stage(frames, "frames") as images, stage_files.open_stage(roi, "roi") as places:
             rgb = images["rgb"]
             count, *shape = rgb.shape[:3]
             about = stage_files.facts(images, FACTS)
             sha256 = str(rgb.attrs["sha256"])
-            centres = read_centres(region, 0, len(region["roi"]))
-            method = str(region.attrs.get("method", ""))
+            centres, region = read_centres(places, 0, len(places["roi"])), read_region(places)
+            method = str(places.attrs.get("method", ""))
         if len(centres) != count:
             what = f"ROI does not belong to {frames}"
             remedy = "give the ROI of these frames; crisp roi makes it"
             if made_by_workflow(roi):
                 remedy = stage_files.remake(roi, "roi")
             raise fail(roi, what, counted(count, "frame"), len(centres), remedy)
-        return cls((shape[0], shape[1]), sha256, about, centres, method)
+        return cls((shape[0], shape[1]), sha256, about, centres, method, region)
 
 
 def extract_pose(

@@ -11,6 +11,7 @@ from crisp.core import stage_files
 from crisp.core.errors import CrispError
 from crisp.core.progress import progress
 from crisp.core.skeleton import JOINTS, POINTS
+from crisp.core.views import WHOLE
 from crisp.preparation import pose, poses
 from crisp.preparation.person_search import Detect, PersonSearch
 from crisp.preparation.pose import write_pose
@@ -23,20 +24,17 @@ def estimate_poses(
     frames: str | Path,
     roi: str | Path,
     target: str | Path,
-    region: tuple[float, float, float, float] | None = None,
 ) -> None:
-    """Write a video's pose stage file, estimated from its frames.
+    """Write the pose stage file of a video, or of a region of it, estimated from its frames.
 
     The estimator is loaded once for all videos of a process.
 
     Parameters
     ----------
     frames, roi : path-like
-        Stage files of the video's frames and ROI.
+        Stage files of the video's frames and ROI. Nobody outside the region of the ROI is seen.
     target : path-like
         Stage file to write; see `crisp.preparation.pose.extract_pose`.
-    region : (x0, y0, x1, y1), optional
-        The only part of the frames in which the player is, in shares of their width and height.
 
     Raises
     ------
@@ -45,7 +43,7 @@ def estimate_poses(
     """
     video = pose.PreparedVideo.read(frames, roi)
     detect, version = _mediapipe()
-    search = PersonSearch(detect, region)
+    search = PersonSearch(detect, None if video.region == WHOLE else video.region)
     name = f"{Path(frames).parent.name} pose"
     points = np.empty((len(video.centres), 1, len(POINTS), 3))
     with stage_files.open_stage(frames, "frames") as images:

@@ -312,15 +312,36 @@ def read_centres(
     return found[begin - first : end - first].astype(np.float32).astype(np.float64)
 
 
-def _extent(file: h5py.File) -> tuple[np.ndarray, tuple[int, int]]:
-    """Return the top left corner (x, y) and the (width, height) of an ROI file's picture or region, px."""
-    height, width = file["mask"].shape[1:]
-    given = stage_files.facts(file, {"region": str})["region"] if "region" in file.attrs else str(WHOLE)
+def read_region(file: h5py.File) -> Box:
+    """Return the part of the picture that an open ROI stage file is of.
+
+    Parameters
+    ----------
+    file : h5py.File
+        From `crisp.core.stage_files.open_stage`.
+
+    Returns
+    -------
+    Box
+
+    Raises
+    ------
+    CrispError
+        If it is no box inside the picture.
+    """
+    if "region" not in file.attrs:
+        return WHOLE
     try:
-        left, top, right, bottom = parse_box(given).pixels(width, height)
+        return parse_box(stage_files.facts(file, {"region": str})["region"])
     except ValueError as error:
         found = f"{error.args[1]}, not {error.args[0]}"
         raise stage_files.damaged(file.filename, "roi", found, "attribute region") from None
+
+
+def _extent(file: h5py.File) -> tuple[np.ndarray, tuple[int, int]]:
+    """Return the top left corner (x, y) and the (width, height) of an ROI file's picture or region, px."""
+    height, width = file["mask"].shape[1:]
+    left, top, right, bottom = read_region(file).pixels(width, height)
     return np.array((left, top)), (right - left, bottom - top)
 
 

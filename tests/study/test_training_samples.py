@@ -73,12 +73,12 @@ def test_digest_changes_with_training_and_validation_alone(
 
 def test_a_new_test_video_changes_no_digest(four: Data) -> None:
     before = SplitSamples(four.study(**HOW))
-    digest, videos = before.training_digest("main"), before.videos("main", "train", "validation")
+    digest, videos = before.training_digest("main"), before.views("main", "train", "validation")
     four.add("new", *ACTIONS, split="test")
     after = SplitSamples(four.study(**HOW))
     assert after.training_digest("main") == digest
-    assert after.videos("main", "train", "validation") == videos == ["v0", "v2", "v3"]
-    assert after.videos("main", "test") == ["v1", "new"]
+    assert after.views("main", "train", "validation") == videos == ["v0", "v2", "v3"]
+    assert after.views("main", "test") == ["v1", "new"]
 
 
 def test_digest_does_not_depend_on_what_decodes(four: Data) -> None:
@@ -95,9 +95,9 @@ def test_faulty_labels_count_as_a_change_and_all_videos(four: Data) -> None:
     Path(four.rows[1].path).write_text("no XML")
     faulty = SplitSamples(four.study(**HOW))
     assert faulty.training_digest("main") != before
-    assert faulty.videos("main", "train") == ["v0", "v1", "v2", "v3"]
+    assert faulty.views("main", "train") == ["v0", "v1", "v2", "v3"]
 
 
 def test_stratified_samples_may_be_of_any_video(four: Data) -> None:
     made = four.study(**{**HOW, "split": {"method": "stratified"}})
-    assert SplitSamples(made).videos("main", "train") == list(made.used)
+    assert SplitSamples(made).views("main", "train") == list(made.used)
