@@ -385,7 +385,8 @@ def test_digest_follows_what_says_something(data: Data, change: str) -> None:
         [],
         {"a.xml": "abc"},
         {"a.xml": [[0, 5]]},
-        {"a.xml": [[0, 5, "Hit", "more"]]},
+        {"a.xml": [[0, 5, "Hit", 3]]},
+        {"a.xml": [[0, 5, "Hit", "left", "more"]]},
         {"a.xml": [[0.0, 5, "Hit"]]},
         {"a.xml": [[0, 10**15, "Hit"]]},
         {"a.xml": [[-1, 5, "Hit"]]},
@@ -403,7 +404,7 @@ def test_bad_labels(tmp_path: Path, content: object) -> None:
 
 def test_labels_as_kept(tmp_path: Path) -> None:
     path = tmp_path / "labels.json"
-    kept = {"a.xml": [strokes.Stroke(0, 5, "Hit")], "b.xml": []}
+    kept = {"a.xml": [strokes.Stroke(0, 5, "Hit").row], "b.xml": []}
     path.write_text(json.dumps(kept))
     assert strokes.read_labels(path) == {"a.xml": [[0, 5, "Hit"]], "b.xml": []}
 

@@ -146,7 +146,7 @@ def test_optional_columns_only_where_needed(tmp_path: Path) -> None:
     rows = [VideoRow("a", "a.mp4", fps=30, facing="left"), VideoRow("b", "b.mp4", facing="right")]
     write_videos(path, rows)
     assert read_videos(path) == rows
-    assert [row.mirrored for row in rows] == [True, False]
+    assert [row.is_mirrored(row.video) for row in rows] == [True, False]
     path.write_text(path.read_text().replace("left", "west"))
     with pytest.raises(CrispError, match="facing: left, right or empty"):
         read_videos(path)
