@@ -148,7 +148,7 @@ def test_optional_columns_only_where_needed(tmp_path: Path) -> None:
     assert read_videos(path) == rows
     assert [row.is_mirrored(row.video) for row in rows] == [True, False]
     path.write_text(path.read_text().replace("left", "west"))
-    with pytest.raises(CrispError, match="facing: left, right or empty"):
+    with pytest.raises(CrispError, match="facing: left, right, or one of them for each region"):
         read_videos(path)
     (mirrored,) = rows = [VideoRow("a", "a.mp4", fps=30, timing="starts at 1.000 s", picture="mirrored: so")]
     write_videos(path, rows)
