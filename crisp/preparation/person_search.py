@@ -51,16 +51,13 @@ class PersonSearch:
     moves elsewhere, the search is about the centre of the ROI: in a square as high as the frame, then in half
     of it. Small squares are enlarged: small people are missed in whole images.
 
-    Parameters
+    Attributes
     ----------
     detect : callable
         See `Detect`.
-    region : (x0, y0, x1, y1), optional
+    region : (x0, y0, x1, y1) or None
         Box in shares of the frame's width and height: nothing else is seen, and it is searched first as a
         whole.
-
-    Attributes
-    ----------
     followed : Square or None
         Where the person of the last frame is searched for in the next one.
     """

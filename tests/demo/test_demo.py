@@ -82,7 +82,7 @@ def test_truth_file(made: Path) -> None:
         assert known["joints"].shape == (count, 13, 2)
         assert known["racket"].dtype == known["joints"].dtype == np.float32
         found = zip(known["begin"], known["end"], known["label"], strict=True)
-        assert [tuple(stroke) for stroke in found] == strokes(video)
+        assert [tuple(stroke) for stroke in found] == [stroke[:3] for stroke in strokes(video)]
 
 
 @pytest.mark.parametrize("video", VIDEOS, ids=lambda video: video.id)

@@ -364,7 +364,7 @@ def test_truth_is_in_working_frames_and_as_kept() -> None:
     ]
     kept = {"w.xml": [[20, 40, "Push"], [50, 60, "Negative"]]}
     assert detect.annotated_strokes(made, kept) == {"w": [DetectedInterval("w", 10, 20, "Push")]}
-    assert samples.labels(made)["w.xml"][0] == Stroke(10, 50, "Hit")
+    assert samples.labels(made)["w.xml"][0] == [10, 50, "Hit"]
 
 
 @pytest.mark.usefixtures("small")

@@ -34,7 +34,7 @@ def batch(count: int = 4, size: tuple[int, int, int] = (8, 8, 8)) -> Batch:
     streams = {
         "rgb": torch.rand(count, 3, *size, generator=noise),
         "flow": torch.rand(count, 2, *size, generator=noise) * 2 - 1,
-        "pose": torch.rand(count, 42, size[0], generator=noise),
+        "pose": torch.rand(count, 70, size[0], generator=noise),
     }
     return Batch(streams, torch.arange(count) % 3, count)
 

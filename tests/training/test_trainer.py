@@ -555,7 +555,7 @@ def test_loss_that_is_no_number_ends_the_training(
     small: Study, monkeypatch: pytest.MonkeyPatch, value: float
 ) -> None:
     monkeypatch.setattr(
-        TrainStep, "loss", lambda _self, logits, labels, *_: functional.cross_entropy(logits, labels) + value
+        TrainStep, "loss", lambda _self, logits, labels, **_: functional.cross_entropy(logits, labels) + value
     )
     with pytest.raises(
         CrispError, match="epoch 1: the train loss is not a finite number from batch 1 on"
@@ -574,8 +574,8 @@ def test_weights_of_before_the_loss_was_no_number_are_kept(
         seen.append(number)
         return epoch(self, number, *rest)
 
-    def lost(self: TrainStep, *parts: Any) -> torch.Tensor:
-        return loss(self, *parts) * (math.nan if seen[-1] == 3 else 1)
+    def lost(self: TrainStep, *parts: Any, **options: Any) -> torch.Tensor:
+        return loss(self, *parts, **options) * (math.nan if seen[-1] == 3 else 1)
 
     with monkeypatch.context() as patched:
         patched.setattr(Trainer, "epoch", at)
