@@ -141,7 +141,9 @@ def test_every_class_has_both_facings_and_both_hands(split: str) -> None:
 
 def test_length_does_not_depend_on_the_class() -> None:
     means = [
-        np.mean([end - begin for video in VIDEOS for begin, end, found, _ in strokes(video) if found == label])
+        np.mean(
+            [end - begin for video in VIDEOS for begin, end, found, _ in strokes(video) if found == label]
+        )
         for label in LABELS
     ]
     assert max(means) - min(means) < 1.5

@@ -46,7 +46,9 @@ rule summary:
         expand(f"{MODELS}/history.csv", **TRAININGS),
         expand(f"{MODELS}/predictions.csv", **TRAININGS),
         of_detection("detection.json"),
-        expand(f"{FUSIONS}/{{name}}", name=["metrics.json", "predictions.csv"], **FUSED) if STUDY.fusions else [],
+        expand(f"{FUSIONS}/{{name}}", name=["metrics.json", "predictions.csv"], **FUSED)
+        if STUDY.fusions
+        else [],
     output:
         **DETECTION_SUMMARY,
         **FLOW_STUDY,

@@ -94,8 +94,8 @@ const fields = (() => {
   }
 
   // The picture that `crisp index --explain` drew of the stroke.
-  const explained = ({ begin, end, player: whose }) => make("a", {
-    href: `${DATA.explained}/${begin}-${end}${whose && `@${whose}`}.png`, target: "_blank",
+  const explained = ({ begin, end, player: player_ }) => make("a", {
+    href: `${DATA.explained}/${begin}-${end}${player_ && `@${player_}`}.png`, target: "_blank",
   }, "What the model looks at");
 
   const shade = (label, share) => `--class: ${classColour(label)}; --share: ${percent(share).replace(" ", "")}`;
