@@ -142,11 +142,11 @@ def test_data_of_ones_own(terminal: Terminal, tmp_path: Path) -> None:
     (clone / DETECTION).parent.mkdir(parents=True)
     shutil.copy(clone / TRAINED, clone / DETECTION)
     assert "found in 60 frames" in typed(coach)
-    typed(indexing[:2])
+    typed(indexing[:3])
     assert {path.name for path in found.iterdir()} == {"match", *VIDEOS}
-    typed(indexing[2:3])
+    typed(indexing[3:4])
     assert (found / ".logs/match-1.log").exists()
-    typed(["crisp demo --out data/demo player-21", "rm -r found/player-21", *indexing[3:]])
+    typed(["crisp demo --out data/demo player-21", "rm -r found/player-21", *indexing[4:]])
     assert (found / "player-21/overlay.mp4").exists()
 
     # Their pages, and a correction that goes back into the study.
