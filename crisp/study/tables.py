@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 
 from crisp.core import names, views
@@ -92,7 +93,7 @@ class VideoRow:
     regions: str = ""
     facing: str = ""
 
-    @property
+    @cached_property
     def boxes(self) -> dict[str, views.Box]:
         """Return the regions by name; none if the whole picture is used."""
         return views.parse_regions(self.regions)
