@@ -17,6 +17,7 @@ from crisp.models.branch import CHANNELS, Branch
 from crisp.models.initialisation import initialise
 from crisp.models.joined import Joined
 from crisp.models.network import Network
+from crisp.models.trees import Trees
 from crisp.study.config import Study
 from crisp.study.networks import NETWORKS, TORCHVISION
 from crisp.study.variants import STREAMS, Variant
@@ -39,6 +40,8 @@ def build(variant: Variant, classes: int) -> nn.Module:
 def _untrained(variant: Variant, classes: int) -> nn.Module:
     if variant.model in NETWORKS:
         return Network(variant, classes)
+    if variant.model == "trees":
+        return Trees(variant, classes)
     streams = STREAMS[variant.model]
     if len(streams) == 1:
         return Branch(streams[0], variant, classes)

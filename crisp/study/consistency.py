@@ -111,8 +111,21 @@ def _networks(study: Study, variant: Variant, place: str) -> Iterator[Fault]:  #
         )
 
 
+def _trees(study: Study, variant: Variant, place: str) -> Iterator[Fault]:
+    if variant.model != "trees":
+        return
+    if variant.pose_attention or variant.init_from:
+        key = "pose_attention" if variant.pose_attention else "init_from"
+        what = "trees are grown from nothing, without attention or initial weights"
+        yield Fault(f"{place}, {key}", what, remedy=f"remove {key} from the variant")
+    gpus = study.training_of(variant).gpus
+    if gpus > 1:
+        what, remedy = "trees are grown in one process", "train them in a study with training.gpus: 1"
+        yield Fault(f"{place}, training.gpus", what, "1", str(gpus), remedy)
+
+
 def _too_small(study: Study, variant: Variant, place: str) -> Iterator[Fault]:  # noqa: ARG001
-    if variant.model not in STREAMS or len(variant.pools) != len(variant.filters):
+    if variant.model not in STREAMS or variant.model == "trees" or len(variant.pools) != len(variant.filters):
         return
     least = [math.prod(by) for by in zip(*variant.pools, strict=True)]
     used = 3 if set(variant.streams) - {"pose"} else 1
@@ -249,6 +262,7 @@ VARIANT_RULES: tuple[Callable[[Study, Variant, str], Iterator[Fault]], ...] = (
     _missing_poses,
     _attention_without_stream,
     _blocks,
+    _trees,
     _too_small,
     _networks,
     _shared_training,

@@ -14,6 +14,7 @@ STREAMS = {
     "flow": ("flow",),
     "twin": ("rgb", "flow"),
     "pose": ("pose",),
+    "trees": ("pose",),
     "rgb-pose": ("rgb", "pose"),
     "flow-pose": ("flow", "pose"),
     "three-stream": ("rgb", "flow", "pose"),

@@ -127,8 +127,10 @@ def check_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
     own = model.state_dict()
     if odd := sorted(own.keys() ^ weights.keys()):
         raise ValueError(f"weights are missing or unknown: {', '.join(odd)}"[:200])
+    grown = getattr(model, "grown", ())  # of any length
     for name, weight in own.items():
         found = weights[name]
-        if found.shape != weight.shape or found.dtype != weight.dtype:
+        fits = found.dim() == weight.dim() and found.shape[name in grown :] == weight.shape[name in grown :]
+        if not fits or found.dtype != weight.dtype:
             shapes = (f"{list(one.shape)} of {one.dtype}" for one in (weight, found))
             raise ValueError("weights of {}: expected {}, found {}".format(name, *shapes))

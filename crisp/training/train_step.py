@@ -97,7 +97,7 @@ class TrainStep:
             self.bfloat16
             and self.device.type == "cpu"
             and frames < BFLOAT16_FRAMES
-            and self.variant.model != "pose"
+            and set(self.variant.streams) != {"pose"}
         ):
             raise fail(
                 f"variant {self.variant.name}",

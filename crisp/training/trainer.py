@@ -23,10 +23,11 @@ from crisp.core.progress import progress
 from crisp.core.signals import ShutdownRequest, graceful_shutdown
 from crisp.core.words import counted
 from crisp.models.network import start_pretrained
+from crisp.models.trees import Trees
 from crisp.study.config import Study
 from crisp.study.super_classes import super_class_index
 from crisp.study.variants import Variant
-from crisp.training import checkpoints, curves, finishing, lr_schedule, state_folder
+from crisp.training import checkpoints, curves, finishing, forest, lr_schedule, state_folder
 from crisp.training.callbacks import TrainingCallbacks
 from crisp.training.devices import choose_device, make_deterministic
 from crisp.training.distributed import ALONE, Processes, joined, local_rank
@@ -174,6 +175,9 @@ class Trainer:
         if training and within.get("epoch") == number:
             sums, first = within["sums"].to(self.device), within["batches"]
         batches = self.order(name, number)[first:]
+        if training and isinstance(self.model, Trees):
+            clips = self.supplies[name].batches(number, batches)
+            return self._added(sums, forest.add_trees(self.learner, clips, weights, (self.seed, number)))
         with torch.set_grad_enabled(training):
             for done, batch in enumerate(self.supplies[name].batches(number, batches), first + 1):
                 draw = (self.seed, number, done)
@@ -268,8 +272,12 @@ class Trainer:
         return TrainingCallbacks(folder, title, epochs, clips, self.device, events, done)
 
     def _record(self, row: dict[str, float]) -> None:
-        """Append an epoch to the history, and keep its weights if they are the best."""
-        row["best"] = int(row["validation_loss"] < self.progress.best["loss"])
+        """Append an epoch to the history, and keep its weights if they are the best.
+
+        A forest is best with all its trees: more of them never overfit (Breiman, Machine Learning, 2001).
+        """
+        grows = isinstance(self.model, Trees)
+        row["best"] = int(grows or row["validation_loss"] < self.progress.best["loss"])
         self.progress.history.append(row)
         if row["best"]:
             self.progress.best = {"epoch": row["epoch"], "loss": row["validation_loss"]}
@@ -277,7 +285,9 @@ class Trainer:
             self.progress.best_state = {key: value.detach().clone() for key, value in weights.items()}
 
     def _has_settled(self) -> bool:
-        """Return whether the validation loss has not improved for `early_stop` epochs."""
+        """Return whether the validation loss has not improved in `early_stop` epochs, or a forest is full."""
+        if isinstance(self.model, Trees) and self.model.head.full:
+            return True
         most, since = self.settings.early_stop, len(self.progress.history) - self.progress.best["epoch"]
         return 0 < most <= since
 

@@ -29,6 +29,8 @@ PASSING_SHARE = 5  # of what training keeps; for the networks of others
 
 def parameters(variant: Variant, classes: int) -> int:
     """Return the number of weights of a variant's model, as `crisp.models.model_table` counts them."""
+    if variant.model == "trees":
+        return 0  # before they are grown
     if variant.model in NETWORKS:
         facts = NETWORKS[variant.model]
         channels = [CHANNELS[stream] for stream in variant.streams]
@@ -65,7 +67,8 @@ def _attention(channels: int, kernel: int) -> int:
 def _maps(variant: Variant) -> float:
     """Return MB of the largest feature maps per clip and stream; negligible for poses."""
     frames, height, width = variant.size
-    return 4 * variant.filters[0] * frames * height * width / MB if variant.model != "pose" else 0.0
+    video = set(variant.streams) != {"pose"}
+    return 4 * variant.filters[0] * frames * height * width / MB if video else 0.0
 
 
 def _kept(variant: Variant) -> float:

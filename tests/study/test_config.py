@@ -384,6 +384,7 @@ def test_training_keys_of_a_variant_that_make_no_sense(training: dict[str, Any],
     [
         ({"model": "pose", "attention": True}, "attention is for video"),
         ({"model": "twin", "pose_attention": True}, "pose_attention is for poses, and model twin takes none"),
+        ({"model": "trees", "init_from": "m.pt"}, "init_from: trees are grown from nothing"),
         ({"pooling": [2, 2]}, "pooling: not a pooling for each block"),
         ({"size": [8, 8, 8], "pooling": [[1, 2, 4]]}, "size: clip is too small for the poolings"),
         ({"model": "pose", "size": [8, 8, 8], "filters": [4] * 4}, "at least [16]"),

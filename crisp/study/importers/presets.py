@@ -159,11 +159,11 @@ def _keys(
 
 
 def _with_pose(keys: dict[str, Any], machine: Machine) -> dict[str, Any]:
-    """Add the variant of poses, if they can be estimated."""
+    """Add the variants of poses, if they can be estimated: a network and, for few clips, trees."""
     if not machine.pose:
         return keys
     preparation = {**keys.get("preparation", {}), "pose": {"estimator": ESTIMATOR}}
-    return {**keys, "preparation": preparation, "variants": [*keys["variants"], *variants(("pose",))]}
+    return {**keys, "preparation": preparation, "variants": [*keys["variants"], *variants(("pose", "trees"))]}
 
 
 def oversized(choice: Choice, size: Size, where: str) -> list[Fault]:

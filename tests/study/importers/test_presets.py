@@ -163,7 +163,7 @@ def test_poses_are_a_variant_where_they_can_be_estimated(made: Made) -> None:
         made.add(30, 30, [Stroke(0, 30, "ab"[number % 2])])
     for preset, poses in (("quick", True), ("standard", True), ("full", True), ("published", False)):
         proposed, loaded = made.propose(preset, Machine(16, True, pose=True))
-        assert [one.name for one in loaded.variants] == ["rgb", "flow", "twin", *["pose"] * poses]
+        assert [one.name for one in loaded.variants] == ["rgb", "flow", "twin", *["pose", "trees"] * poses]
         assert loaded.pose_estimator == "mediapipe" * poses
         assert said(proposed, f"preset: {preset}, as requested")
 
