@@ -302,7 +302,9 @@ def _strides(study: Study) -> float:
 
 
 def _relative_size(variant: Variant) -> float:
-    """Return the work of a variant's clip relative to the constants' Twin clip; negligible for poses."""
+    """Return the work of a variant's clip relative to the constants' Twin clip: 0 for poses and Slim."""
+    if variant.model == "slim":
+        return 0.0
     voxels = variant.size[0] * variant.size[1] * variant.size[2]
     videos = len([stream for stream in variant.streams if stream != "pose"])
     return videos / 2 * voxels / (CLIP[0] * CLIP[1] * CLIP[2])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from crisp.core.errors import CrispError, Fault
-from crisp.core.words import counted
+from crisp.core.words import counted, few
 from crisp.study import splits
 from crisp.study.checks.labels import Checked
 from crisp.study.config import Study
@@ -17,6 +17,7 @@ from crisp.study.tables import SPLITS, Annotation
 
 # Samples times splits; more would take minutes. With a thousand splits only the first ones are made.
 MOST = 500_000
+MOST_NAMED = 5  # groups in a message
 
 
 def check_splits(study: Study, study_file: str | Path, found: Checked) -> tuple[list[Fault], list[Fault]]:
@@ -131,15 +132,11 @@ def _classes_without_stroke(
 
 def _trimmed_by_video(study: Study, study_file: str | Path, found: Checked) -> list[Fault]:
     """Report if a split by video would separate clips that may be from one recording."""
+    if study.split_method not in ("by_video", "leave_one_group_out") or not _trimmed(study, found):
+        return []
     clips = {row.video for row, _ in found.labels}
-    if study.split_method not in ("by_video", "leave_one_group_out"):
+    if any(study.videos[video].group for video in clips):
         return []
-    if len(clips) < 2 or len(clips) < len(found.labels):
-        return []
-    for row, _ in found.labels:
-        video, known = study.videos[row.video], found.strokes[row.path]
-        if video.group or not known or known[0].begin > 0 or known[0].end < video.frames:
-            return []
     return [
         Fault(
             f"{study_file}, split.method",
@@ -217,7 +214,54 @@ def _made(
         )
         for video in sorted(left_out or ())
     ]
+    warnings += _players_shared(study, study_file, found, samples, split)
     return splits.shortages(study, f"{study_file}, split", lacking), warnings
+
+
+def _players_shared(
+    study: Study, study_file: str | Path, found: Checked, samples: list[Sample], split: dict[str, str]
+) -> list[Fault]:
+    """Warn of players, or clips of unknown players, that both train and test in a split."""
+    parts: dict[str, set[str]] = {}
+    for sample in samples:
+        if sample.sample in split:
+            parts.setdefault(study.group_of(sample.video), set()).add(split[sample.sample])
+    named = {row.group for row in study.videos.values() if row.group}
+    shared = sorted(group for group, own in parts.items() if group in named and own >= {"train", "test"})
+    if shared:
+        return [
+            Fault(
+                f"{study_file}, split.method",
+                "samples of one group train and test: figures will be too good for other players",
+                "groups in one part each",
+                f"{counted(len(shared), 'group')} in both: {few(shared, MOST_NAMED)}",
+                "set split.method: by_video, which keeps groups apart",
+            )
+        ]
+    if study.split_method != "stratified" or named or not _trimmed(study, found):
+        return []
+    return [
+        Fault(
+            f"{study.videos_table}, column group",
+            "the players of the clips are not known, so clips of one player train and test: "
+            "figures will be too good",
+            "the player, or the source video, of each clip",
+            "nothing",
+            f"write it there, and set split.method: by_video in {study_file}",
+        )
+    ]
+
+
+def _trimmed(study: Study, found: Checked) -> bool:
+    """Return whether every video is a clip of one stroke."""
+    clips = {row.video for row, _ in found.labels}
+    if len(clips) < 2 or len(clips) < len(found.labels):
+        return False
+    for row, _ in found.labels:
+        known = found.strokes[row.path]
+        if not known or known[0].begin > 0 or known[0].end < study.videos[row.video].frames:
+            return False
+    return True
 
 
 def _not_searched(study: Study, samples: list[Sample], split: dict[str, str]) -> set[str]:

@@ -27,6 +27,18 @@ BUDGET = 0.5  # maximum hours of a quick study before it is reduced
 RATE = 30.0  # frames per second, if no video has a rate
 ESTIMATOR = "mediapipe"  # of poses
 CLIPS = 2000  # per quick training, in 30 to 100 epochs
+# The models for few clips, and their training (docs/networks.md, "Few clips").
+SLIM = {"augmentation": False, "flip": False, "dropout": 0.5}
+TRAINING_OF_SLIM = {
+    "epochs": 30,
+    "batch_size": 12,
+    "optimiser": "adamw",
+    "learning_rate": 0.001,
+    "weight_decay": 0.05,
+    "schedule": "cosine",
+    "label_smoothing": 0.1,
+    "mixup": 0.4,
+}
 
 
 class Machine(NamedTuple):
@@ -136,7 +148,7 @@ def candidates(name: str, data: Size, machine: Machine) -> Iterator[dict[str, An
         training = {"epochs": epochs, "batch_size": 5, "learning_rate": 0.005}
         for width in (128, 96):
             keys = _keys(width, frames, "deepflow", MODELS, training, machine.cores)
-            yield _with_pose(keys, machine)
+            yield _with_pose(_with_slim(keys, data), machine)
         yield _keys(96, frames, "dis", ("twin",), training, machine.cores)
         yield _keys(96, frames, "dis", ("twin",), training | {"epochs": 10}, machine.cores)
 
@@ -156,6 +168,17 @@ def _keys(
         "variants": variants(models),
         "training": {**training, **({"threads": 1} if cores == 1 else {})},
     }
+
+
+def _with_slim(keys: dict[str, Any], data: Size) -> dict[str, Any]:
+    """Add the models for few clips, if there are few."""
+    if data.strokes >= SMALL:
+        return keys
+    slim = [
+        {"name": f"slim-{stream}", "model": "slim", "input": stream, **SLIM, "training": TRAINING_OF_SLIM}
+        for stream in ("rgb", "flow")
+    ]
+    return {**keys, "variants": [*keys["variants"], *slim]}
 
 
 def _with_pose(keys: dict[str, Any], machine: Machine) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from crisp.study.splits import assign_split
 from crisp.study.tables import Annotation
 from tests.lab import CONTENT, STRATIFIED, STROKES, Lab, told
 
+SHARED = "samples of one group train and test: figures will be too good for other players"
+
 
 def test_class_without_training_stroke(lab: Lab) -> None:
     lab.strokes("train", Stroke(0, 10, "Hit"), Stroke(20, 30, "Hit"))
@@ -204,8 +206,30 @@ def test_untrimmed_video_of_a_group_that_trains_is_a_warning(lab: Lab) -> None:
     faults, warnings = lab.check()
     assert not faults
     assert told(warnings) == [
-        ("annotations.tsv, video test", "strokes will not be detected in this untrimmed video")
+        ("annotations.tsv, video test", "strokes will not be detected in this untrimmed video"),
+        ("my/study.yaml, split.method", SHARED),
     ]
+
+
+def test_players_who_train_and_test_are_a_warning(lab: Lab) -> None:
+    lab.change("train", group="anna")
+    lab.change("test", group="bert")
+    assert lab.check().warnings == []
+    lab.change("test", group="anna")
+    faults, (warning,) = lab.check()
+    assert not faults
+    assert (warning.where, warning.what) == ("my/study.yaml, split.method", SHARED)
+    assert warning.found == "1 group in both: anna"
+
+
+def test_clips_of_unknown_players_are_a_warning(lab: Lab) -> None:
+    for number, video in enumerate(tables.SPLITS):
+        lab.strokes(video, Stroke(0, 40, ["Hit", "Push"][number % 2]))
+    changes = {"split": STRATIFIED, "classes": ["Hit", "Push"], "negatives": {"share": 0}}
+    unknown = "the players of the clips are not known"
+    assert any(one.what.startswith(unknown) for one in lab.check(**changes).warnings)
+    lab.change("train", group="anna")
+    assert not any(one.what.startswith(unknown) for one in lab.check(**changes).warnings)
 
 
 def test_of_thousands_of_splits_the_first_are_made(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

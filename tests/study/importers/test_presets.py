@@ -24,6 +24,7 @@ from crisp.workflow.plan import plan_study
 
 MakeVideo = Callable[..., Path]
 PAPERS = Path(__file__).parents[3] / "config/ttstroke21-published.yaml"
+SLIM = ["slim-rgb", "slim-flow"]  # the models for few clips
 LAPTOP, SERVER = Machine(2, False), Machine(16, True)
 this_machine = importing.this_machine  # before a fixture replaces it
 
@@ -96,7 +97,7 @@ def test_eight_short_clips(made: Made) -> None:
     assert (loaded.flow_methods, loaded.variants[1].flow) == (("disfine",), "disfine")
     assert said(proposed, "flow: 30 frames per second: DeepFlow misses fast strokes, taking disfine")
     assert loaded.training.epochs == 100
-    assert [variant.name for variant in loaded.variants] == ["rgb", "flow", "twin"]
+    assert [variant.name for variant in loaded.variants] == ["rgb", "flow", "twin", *SLIM]
     found = plan_study(loaded)
     assert 0 < found.total("core_hours") + found.core_hours_without_gpu < 0.3
     assert any(
@@ -163,7 +164,8 @@ def test_poses_are_a_variant_where_they_can_be_estimated(made: Made) -> None:
         made.add(30, 30, [Stroke(0, 30, "ab"[number % 2])])
     for preset, poses in (("quick", True), ("standard", True), ("full", True), ("published", False)):
         proposed, loaded = made.propose(preset, Machine(16, True, pose=True))
-        assert [one.name for one in loaded.variants] == ["rgb", "flow", "twin", *["pose", "trees"] * poses]
+        slim, pose = SLIM * (preset == "quick"), ["pose", "trees"] * poses
+        assert [one.name for one in loaded.variants] == ["rgb", "flow", "twin", *slim, *pose]
         assert loaded.pose_estimator == "mediapipe" * poses
         assert said(proposed, f"preset: {preset}, as requested")
 
