@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from crisp.core.skeleton import POINTS
+from crisp.core.views import WHOLE, Box
 from crisp.preparation import roi
 
 SIDE = 256  # px, minimum side of the searched image; smaller squares are enlarged
@@ -55,15 +56,14 @@ class PersonSearch:
     ----------
     detect : callable
         See `Detect`.
-    region : (x0, y0, x1, y1) or None
-        Box in shares of the frame's width and height: nothing else is seen, and it is searched first as a
-        whole.
+    region : Box
+        Nothing else is seen; unless it is the whole frame, it is searched first as a whole.
     followed : Square or None
         Where the person of the last frame is searched for in the next one.
     """
 
     detect: Detect
-    region: tuple[float, float, float, float] | None = None
+    region: Box = WHOLE
     followed: Square | None = field(default=None, init=False)
 
     def joints(self, image: np.ndarray, centre: np.ndarray) -> np.ndarray:
@@ -81,7 +81,7 @@ class PersonSearch:
         ndarray, (14, 3)
             (x, y, score) in px of the frame, without the centre; NaN without a person.
         """
-        left, top, right, bottom = pixels(self.region, image.shape[1], image.shape[0])
+        left, top, right, bottom = self.region.pixels(image.shape[1], image.shape[0])
         part = image[top:bottom, left:right]
         x, y = float(centre[0]) - left, float(centre[1]) - top
         points = np.full((len(POINTS), 3), np.nan)
@@ -99,36 +99,14 @@ class PersonSearch:
     def _squares(self, part: np.ndarray, x: float, y: float) -> Iterator[Square]:
         """Yield the squares to search, in the order of the search."""
         height, width = part.shape[:2]
-        if self.followed and (self.region or self.followed.holds(x, y)):
+        if self.followed and (self.region != WHOLE or self.followed.holds(x, y)):
             yield self.followed
-        if self.region:
+        if self.region != WHOLE:
             yield Square(width / 2, height / 2, max(width, height))
         for side in (min(height, width), min(height, width) // 2):
             middle = roi.clamp(np.array([[x, y]]), (side, side), width, height)[0]
             corner = np.floor(middle) - side // 2
             yield Square(corner[0] + side / 2, corner[1] + side / 2, side)
-
-
-def pixels(
-    region: tuple[float, float, float, float] | None, width: int, height: int
-) -> tuple[int, int, int, int]:
-    """Return a region in whole px.
-
-    Parameters
-    ----------
-    region : (x0, y0, x1, y1) or None
-        Shares of the width and height; None = all.
-    width, height : int
-        Of the frame, px.
-
-    Returns
-    -------
-    (left, top, right, bottom) : tuple of int
-        At least one px wide and high.
-    """
-    x0, y0, x1, y1 = region or (0.0, 0.0, 1.0, 1.0)
-    left, top = min(round(x0 * width), width - 1), min(round(y0 * height), height - 1)
-    return left, top, max(round(x1 * width), left + 1), max(round(y1 * height), top + 1)
 
 
 def enlarged(image: np.ndarray, square: Square) -> np.ndarray:

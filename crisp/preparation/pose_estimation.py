@@ -11,7 +11,6 @@ from crisp.core import stage_files
 from crisp.core.errors import CrispError
 from crisp.core.progress import progress
 from crisp.core.skeleton import JOINTS, POINTS
-from crisp.core.views import WHOLE
 from crisp.preparation import pose, poses
 from crisp.preparation.person_search import Detect, PersonSearch
 from crisp.preparation.pose import write_pose
@@ -43,7 +42,7 @@ def estimate_poses(
     """
     video = pose.PreparedVideo.read(frames, roi)
     detect, version = _mediapipe()
-    search = PersonSearch(detect, None if video.region == WHOLE else video.region)
+    search = PersonSearch(detect, video.region)
     name = f"{Path(frames).parent.name} pose"
     points = np.empty((len(video.centres), 1, len(POINTS), 3))
     with stage_files.open_stage(frames, "frames") as images:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from crisp.core.views import Box
 from crisp.preparation import person_search
 from crisp.preparation.person_search import PersonSearch, Square
 from tests.clips.test_dataset import blob
@@ -93,8 +94,8 @@ def test_an_unsure_person_is_not_followed() -> None:
     assert search.followed is None
 
 
-@pytest.mark.parametrize("region", [(0.5, 0, 1, 1), (0.5, 0.25, 0.9, 0.8)])
-def test_nothing_outside_a_region_is_seen(region: tuple[float, float, float, float]) -> None:
+@pytest.mark.parametrize("region", [Box(0.5, 0, 1, 1), Box(0.5, 0.25, 0.9, 0.8)])
+def test_nothing_outside_a_region_is_seen(region: Box) -> None:
     search = PersonSearch(brightest, region)
     for spot in ((110, 50), (112, 52)):
         found = searched(search, picture((30, 40), spot, (70, 45)), (40, 45))
@@ -110,16 +111,3 @@ def test_a_square_is_cut_enlarged_and_black_outside_the_picture() -> None:
     assert edge.shape == (256, 256, 3)
     assert not edge[:, :120].any()
     assert (edge[16:-16, 140:] == 200).all()
-
-
-@pytest.mark.parametrize(
-    ("region", "expected"),
-    [
-        (None, (0, 0, 160, 90)),
-        ((0.5, 0, 1, 1), (80, 0, 160, 90)),
-        ((0.1, 0.2, 0.101, 0.201), (16, 18, 17, 19)),
-        ((1, 1, 1, 1), (159, 89, 160, 90)),
-    ],
-)
-def test_pixels_of_a_region(region: tuple | None, expected: tuple) -> None:
-    assert person_search.pixels(region, WIDTH, HEIGHT) == expected
