@@ -1,5 +1,6 @@
 # Many new videos, a job each: `crisp index` on the nodes of a cluster, or several at once on a machine.
 #   snakemake -s workflow/index.smk --profile slurm --config videos=/videos model=model.pt out=found
+# Several players, each in a box of every picture: regions='left=0,0,0.5,1; right=0.5,0,1,1' besides.
 import re
 from collections import Counter
 from pathlib import Path
@@ -11,6 +12,7 @@ from crisp.workflow.onerror import failure_report
 from crisp.core import names
 from crisp.study.importers import discovery, video_ids
 from crisp.core.versions import INDEX
+from crisp.core.views import parse_regions
 
 WANTED = {
     "videos": "a folder of videos",
@@ -29,6 +31,12 @@ for key, path in (("model", MODEL), ("out", OUT)):
         )
 if not Path(FOLDER).is_dir():
     raise WorkflowError(f"{FOLDER}: folder of videos is missing")
+try:
+    BOXES = parse_regions(str(config.get("regions", "")))
+except ValueError as error:
+    expected, found, remedy = error.args
+    raise WorkflowError(f"regions: expected {expected}, found {found}; {remedy}")
+REGIONS = [f"--region={name}={box}" for name, box in BOXES.items()]
 
 PATHS = list(discovery.video_files(Path(FOLDER)))
 VIDEOS = {video_ids.plain(path.name): path.as_posix() for path in PATHS}
@@ -78,9 +86,13 @@ rule index:
     params:
         out=out_and_video,
         # Not by its date alone: a copied video may be older than the one it replaces.
-        version=lambda wildcards: [INDEX, Path(VIDEOS[wildcards.video]).stat().st_size],
+        version=lambda wildcards: [
+            INDEX,
+            Path(VIDEOS[wildcards.video]).stat().st_size,
+            *REGIONS,
+        ],
     shell:
-        "crisp index {input.video:q} --model {input.model:q} --out {params.out:q} --workers {threads}"
+        "crisp index {input.video:q} --model {input.model:q} {REGIONS:q} --out {params.out:q} --workers {threads}"
         " 2>&1 | tee {log:q}"
 
 

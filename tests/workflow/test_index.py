@@ -62,6 +62,26 @@ def test_a_folder_of_videos(tmp_path: Path, make_video) -> None:
 
 
 @pytest.mark.slow
+def test_players_in_boxes(tmp_path: Path, make_video) -> None:
+    make_video(tmp_path / "videos/game.mp4", size=(192, 96), frames=40)
+    model_file(tmp_path / "model.pt")
+    assert index(tmp_path, *CONFIG).code == 0
+    run = index(tmp_path, *CONFIG, "regions=left=0,0,0.5,1; right=0.5,0,1,1")
+    assert run.code == 0, run.text
+    content = json.loads((tmp_path / "found/game/index.json").read_text())
+    assert [player["name"] for player in content["players"]] == ["left", "right"]
+
+
+def test_boxes_that_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "model.pt").write_bytes(b"")
+    run = index(tmp_path, *CONFIG, "regions=left=0,0,2,1", "-n")
+    assert run.code == 1
+    assert "a region inside the picture" in run.text
+    assert "left: 0,0,2,1" in run.text
+
+
+@pytest.mark.slow
 def test_videos_of_any_name(tmp_path: Path, make_video) -> None:
     names = ("match {final}.mp4", "<results> b.mp4", "$HOME 'c' [a]* %s e.mp4")
     for number, name in enumerate(names):
