@@ -29,7 +29,8 @@ from crisp.core.progress import progress
 from crisp.core.words import counted
 from crisp.evaluation import decisions
 from crisp.evaluation.detection_metrics import DetectedInterval
-from crisp.evaluation.inference import model_rows
+from crisp.evaluation.inference import window_rows
+from crisp.models import sliding
 from crisp.study.variants import Detection
 
 BLOCK = 64  # frames are read up to a multiple of it, so that no stage file chunk is decoded twice
@@ -98,27 +99,30 @@ def frame_probabilities(
     possible = decisions.windows(0, count, length)
     starts = [*possible[:-1:stride], possible[-1]]
     device = next(model.parameters()).device
-    batches = ahead(_batches(reader, size, normalised, starts, batch_size, device))
+    block = batch_size
+    if sliding.trunks(model):  # windows near each other share their convolutions
+        block = max(block, min(sliding.MOST_WINDOWS, sliding.SPAN * length // stride + 1))
+    blocks = ahead(_blocks(reader, size, normalised, starts, block, device))
     if name:
-        batches = progress(
-            batches, f"blocks of {counted(batch_size, 'window')}", name, -(-len(starts) // batch_size)
-        )
-    rows = np.concatenate([model_rows(model, batch) for batch in batches])
+        blocks = progress(blocks, f"blocks of {counted(block, 'window')}", name, -(-len(starts) // block))
+    rows = np.concatenate(
+        [window_rows(model, streams, places, length, batch_size) for streams, places in blocks]
+    )
     centres = np.array(starts) + length // 2
     frames = np.arange(count)
     beyond = None if len(possible) == 1 else np.nan
     return np.stack([np.interp(frames, centres, column, beyond, beyond) for column in rows.T], axis=1)
 
 
-def _batches(
+def _blocks(
     reader: ClipReader,
     size: tuple[int, int, int],
     normalised: Normalisation | None,
     starts: Sequence[int],
-    batch_size: int,
+    windows: int,
     device: torch.device,
-) -> Iterator[dict[str, torch.Tensor]]:
-    """Yield batches of windows (B, C, T, …) with these first frames (ascending).
+) -> Iterator[tuple[dict[str, torch.Tensor], NDArray[np.intp]]]:
+    """Yield blocks of windows with these first frames (ascending): streams (C, L, …) and places in them.
 
     A frame's crop depends only on that frame, so each frame is read and copied to the device once; windows
     are cut there from the frames still needed.
@@ -126,22 +130,19 @@ def _batches(
     length, *crop = size
     first = reached = starts[0]  # of the buffered frames, and the first frame not read yet
     held: dict[str, torch.Tensor] = {}
-    for place in range(0, len(starts), batch_size):
-        batch = starts[place : place + batch_size]
-        if batch[-1] + length > reached:
-            stop = min(-(-(batch[-1] + length) // BLOCK) * BLOCK, starts[-1] + length)
-            clip = reader.clip(Draw(reached), (stop - reached, crop[0], crop[1]), normalised)
+    for place in range(0, len(starts), windows):
+        block = np.array(starts[place : place + windows])
+        if block[-1] + length > reached:
+            stop = min(-(-(block[-1] + length) // BLOCK) * BLOCK, starts[-1] + length)
+            clip = reader.clip(Draw(reached), (int(stop) - reached, crop[0], crop[1]), normalised)
             new = {name: torch.from_numpy(array).to(device) for name, array in clip.items()}
-            done = batch[0] - first
+            done = block[0] - first
             held = {
                 name: torch.cat([held[name], frames], dim=1)[:, done:] if held else frames
                 for name, frames in new.items()
             }
-            first, reached = batch[0], stop
-        yield {
-            name: torch.stack([frames[:, start - first : start - first + length] for start in batch])
-            for name, frames in held.items()
-        }
+            first, reached = int(block[0]), int(stop)
+        yield held, block - first
 
 
 def decide_frames(probabilities: Probabilities, rule: str, fps: float, settings: Detection) -> Decided:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 
 import numpy as np
 import torch
-from torch import nn
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from crisp.clips.augmentation import centred
 from crisp.clips.dataset import ClipDataset
 from crisp.core.errors import fail
+from crisp.models import sliding
 from crisp.study.samples import Sample
 
 
@@ -46,18 +48,52 @@ def window_probabilities(model: nn.Module, clips: ClipDataset, sample: Sample, b
     clip = clips.readers[sample.video].clip(draw, (length, crop[0], crop[1]), clips.normalised)
     device = next(model.parameters()).device
     streams = {name: torch.from_numpy(array).to(device) for name, array in clip.items()}
-    rows = [model_rows(model, batch) for batch in _batches(streams, frames, batch_size)]
-    return np.concatenate(rows)
+    return window_rows(model, streams, np.arange(length - frames + 1), frames, batch_size)
 
 
-def _batches(
-    streams: dict[str, torch.Tensor], frames: int, batch_size: int
-) -> Iterator[dict[str, torch.Tensor]]:
-    """Yield batches of windows (B, C, T, ...) sliding over streams (C, length, ...)."""
-    sliding = {name: clip.unfold(1, frames, 1).movedim(1, 0).movedim(-1, 2) for name, clip in streams.items()}
-    count = len(next(iter(sliding.values())))
-    for begin in range(0, count, batch_size):
-        yield {name: windows[begin : begin + batch_size].contiguous() for name, windows in sliding.items()}
+def window_rows(
+    model: nn.Module, streams: Mapping[str, Tensor], starts: NDArray[np.intp], frames: int, batch_size: int
+) -> np.ndarray:
+    """Predict windows of longer streams; they share convolutions where the model allows and it is less work.
+
+    Parameters
+    ----------
+    model : Module
+        In evaluation mode.
+    streams : mapping of str to Tensor, float32
+        (C, L, H, W), for poses (C, L), on the device of the model.
+    starts : ndarray, (N,) int
+        First frames of the windows, from 0 to L - `frames`, ascending.
+    frames : int
+        Frames in a window.
+    batch_size : int
+        Windows per forward pass.
+
+    Returns
+    -------
+    ndarray
+        Softmax, (N, classes) float64.
+    """
+    if sliding.pays(model, streams, starts, frames):
+        try:
+            with torch.inference_mode():
+                logits = sliding.window_logits(model, streams, starts, frames, batch_size)
+            return torch.softmax(logits.double(), dim=1).cpu().numpy()
+        except torch.OutOfMemoryError:
+            pass  # few separate windows at a time need less memory
+    batches = [starts[first : first + batch_size].tolist() for first in range(0, len(starts), batch_size)]
+    return np.concatenate(
+        [
+            model_rows(
+                model,
+                {
+                    name: torch.stack([clip[:, first : first + frames] for first in batch])
+                    for name, clip in streams.items()
+                },
+            )
+            for batch in batches
+        ]
+    )
 
 
 def model_rows(model: nn.Module, streams: dict[str, torch.Tensor]) -> np.ndarray:

@@ -76,7 +76,11 @@ class Trunk(nn.Module):
         """Map clips (B, C, T, H, W), or poses (B, C, T), to features (B, width)."""
         if self.video:
             clip = clip.contiguous(memory_format=torch.channels_last_3d)
-        maps = self.blocks(clip).flatten(2)
+        return self.summary(self.blocks(clip))
+
+    def summary(self, maps: Tensor) -> Tensor:
+        """Map the last maps of convolutions (B, C, ...) to features (B, width)."""
+        maps = maps.flatten(2)
         return maps.mean(dim=2) if self.pooled else torch.relu(self.dense(maps.flatten(1)))
 
 
