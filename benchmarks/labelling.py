@@ -4,10 +4,10 @@
 
 The files are those of `benchmarks/poses.py`. In each repetition the strokes are divided into five folds that
 keep players apart. The labels of four of them are bought in rounds of ten: the first ten at random, the same
-for all ways but one (`chosen from nothing` takes one of each of ten clusters), the next ten by each way. Extra
-trees on the poses, fitted on the labels so far, are tested on the fifth fold. A cell has the mean accuracy, its
-deviation over the repetitions, and the 95 % interval of the difference from random, by a bootstrap over
-players.
+for all ways but one (`chosen from nothing` takes one of each of ten clusters), the next ten by each way.
+Extra trees on the poses, fitted on the labels so far, are tested on the fifth fold. A cell has the mean
+accuracy, its deviation over the repetitions, and the 95 % interval of the difference from random, by a
+bootstrap over players.
 """
 
 from __future__ import annotations

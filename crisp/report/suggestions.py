@@ -58,11 +58,11 @@ class Suggestions(NamedTuple):
         """Describe what is suggested, and from what."""
         text = (
             f"{len(self.suggestions)} of {counted(len(self.pool), 'unlabelled sample')} to label next; "
-            f"labelled: {self.labelled}"
+            f"labelled so far: {self.labelled}"
         )
         if self.by:
-            return f"{text}; uncertainty of: {self.by}"
-        return f"{text}; with labels of fewer than two classes only the features count"
+            return f"{text}; classifier: {self.by}"
+        return f"{text}; no classifier, as labels of fewer than two classes are known"
 
 
 def suggest_samples(study: Study, number: int, variant: str = "", device: str = "auto") -> Suggestions:

@@ -78,7 +78,7 @@ def test_without_labels_every_kind_of_motion_is_suggested() -> None:
     assert (found.by, found.labelled, len(found.pool)) == ("", 0, 15)
     assert all((one.guess, one.uncertainty, one.distance) == ("", None, None) for one in found.suggestions)
     assert "3 of 15 unlabelled samples" in found.scope
-    assert "only the features count" in found.scope
+    assert "no classifier" in found.scope
 
 
 def test_with_labels_the_uncertain_ones_come_first() -> None:
@@ -144,7 +144,7 @@ def test_verb_writes_table_list_and_pages() -> None:
     assert done.exit_code == 0, done.output
     out = made.results / "suggestions"
     assert str(out / "index.html") in done.output
-    assert "3 of 5 unlabelled samples to label next; labelled: 6" in done.output
+    assert "3 of 5 unlabelled samples to label next; labelled so far: 6" in done.output
     with (out / "suggestions.tsv").open(newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     assert [row["rank"] for row in rows] == ["1", "2", "3"]
