@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 MOST_DEVIATIONS = 3  # a feature further from its mean counts as so far: a failed pose is no rare stroke
 PREFILTER = 10  # most uncertain samples that are clustered, for each one to choose: beta of Zhdanov
+RESTARTS = 3  # of k-means; the best counts
 LEAST_WEIGHT = 1e-6  # of a sample in a cluster, if the classifier is certain
 
 
@@ -84,9 +85,11 @@ def choose(
     count = min(number, len(np.unique(features[kept], axis=0)))
     if not count:
         return order[:0]
-    clusters = KMeans(count, n_init=10, random_state=0).fit(features[kept], sample_weight=weights[kept])
-    nearest = np.unique(clusters.transform(features[kept]).argmin(axis=0))
-    sizes = np.bincount(clusters.labels_, minlength=count)[clusters.labels_[nearest]]
+    clusters = KMeans(count, n_init=RESTARTS, random_state=0).fit(features[kept], sample_weight=weights[kept])
+    labels, distances = clusters.labels_, clusters.transform(features[kept]).min(axis=1)
+    by_cluster = np.lexsort((distances, labels))
+    _, first, sizes = np.unique(labels[by_cluster], return_index=True, return_counts=True)
+    nearest = by_cluster[first]
     worth = sizes if uncertainty is None else weights[kept[nearest]]
-    chosen = kept[nearest[np.argsort(-worth, kind="stable")]]
+    chosen = kept[nearest[np.lexsort((nearest, -worth))]]
     return np.concatenate([chosen, order[~np.isin(order, chosen)]])[:number]

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from sklearn.cluster import KMeans
 
-from crisp.evaluation.selection import MOST_DEVIATIONS, choose, margin_uncertainty, standardise
+from crisp.evaluation.selection import MOST_DEVIATIONS, RESTARTS, choose, margin_uncertainty, standardise
 
 CENTRES = np.array([[0, 0], [10, 0], [0, 10], [10, 10], [5, 20]])
 
@@ -36,6 +37,14 @@ def test_chosen_point_is_typical_of_its_cluster() -> None:
     features[0] = (0, 3)  # at the edge
     for index in choose(features, 5)[:2]:
         assert np.linalg.norm(features[index] - CENTRES[of[index]]) < 0.1
+
+
+def test_each_cluster_gives_one_of_its_own_where_all_centres_are_close() -> None:
+    """In many dimensions a sample in the middle is near the centre of every cluster."""
+    features = np.random.default_rng(0).normal(size=(300, 200))
+    chosen = choose(features, 8)
+    fitted = KMeans(8, n_init=RESTARTS, random_state=0).fit(features)
+    assert sorted(fitted.labels_[chosen]) == list(range(8))
 
 
 def test_near_duplicates_are_not_both_chosen() -> None:
