@@ -43,6 +43,9 @@ def write(
         "source_height": height,
         "claimed_frames": count,
         "decoded_frames": count,
+        "broken_packets": 0,
+        "resized_frames": 0,
+        "variable_frame_rate": False,
     }
     with stage_files.create(folder / "frames.h5", "frames", about) as file:
         images = stage_files.Appender(file, "rgb", rgb.shape[1:], "u1", 16)

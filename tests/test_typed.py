@@ -41,6 +41,7 @@ ELSEWHERE = {
     ("docs/cluster.md", ""): "tests/slurm, with a study of its own",
     ("docs/demo.md", ""): "takes from ten minutes to hours: by hand, for the figures of that page",
     ("docs/players.md", ""): "tests/cli/test_regions.py, and tests of the import of regions",
+    ("docs/suggestions.md", ""): "tests/report/test_suggestions.py",
     ("docs/poses.md", "pip install"): "changes the environment of the tests",
     (
         "docs/real-clips.md",

@@ -13,6 +13,7 @@ from crisp.cli.options import (
     HERE,
     SPLIT,
     AsJson,
+    Device,
     LabelSnapshot,
     Method,
     StudyFile,
@@ -156,3 +157,42 @@ def label_errors(
         print_json({"variant": found.variant, "samples": found.samples, "ranked": rows})
     else:
         print(f"{found.scope}\n{made.page}")
+
+
+@app.command(rich_help_panel=LABELS)
+def suggest(
+    study: StudyFile = HERE,
+    number: Annotated[int, typer.Option(min=1, help="Samples to label next.")] = 20,
+    variant: Annotated[
+        str,
+        typer.Option(
+            help="Take the uncertainty of this variant's trained models; default: a simple classifier."
+        ),
+    ] = "",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write to.", show_default="suggestions in the results")
+    ] = None,
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """List the unlabelled samples to label next: uncertain ones of all kinds, with links to the viewer.
+
+    Example: crisp suggest --study config/mine/study.yaml --number 10
+    """
+    from crisp.core.html_table import text_lines
+    from crisp.indexing.viewer.suggestion_pages import make_suggestion_pages
+    from crisp.report.suggestions import HEADINGS, suggest_samples, suggestion_rows
+    from crisp.study.load import load_study
+
+    loaded = load_study(study)
+    found = suggest_samples(loaded, number, variant, device)
+    made = make_suggestion_pages(loaded, found, out or loaded.results / "suggestions", str(study))
+    for warning in made.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    if as_json:
+        rows = [{**one._asdict(), "page": made.links[one.sample]} for one in found.suggestions]
+        counts = {"unlabelled": len(found.pool), "labelled": found.labelled}
+        print_json({"by": found.by, **counts, "suggested": rows})
+        return
+    lines = text_lines(HEADINGS, suggestion_rows(loaded, found))
+    print("\n".join([*lines, found.scope, str(made.page)]))

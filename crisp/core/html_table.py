@@ -26,6 +26,7 @@ WORDS = {
     "Annotated",
     "Predicted",
     "Likely error",
+    "Guess",
     "Rule",
     "Longest job",
     "Part",
@@ -121,6 +122,33 @@ def write_tables(
         tables=map(_laid_out, tables),
         pictures=[(_embedded(one.path), one.caption) for one in pictures],
     )
+
+
+def text_lines(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return the lines of a table for the terminal, its columns aligned as on a page.
+
+    Parameters
+    ----------
+    headings : sequence of str
+        Headings in `WORDS` are for text columns, the others for numbers.
+    rows : iterable of sequence of str
+        Cells of each row, as many as headings.
+
+    Returns
+    -------
+    list of str
+        The headings, and a line for each row.
+    """
+    table = [headings, *rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = []
+    for cells in table:
+        padded = [
+            cell.ljust(width) if name in WORDS else cell.rjust(width)
+            for name, cell, width in zip(headings, cells, widths, strict=True)
+        ]
+        lines.append("  ".join(padded).rstrip())
+    return lines
 
 
 def _embedded(picture: Path) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ SHOULDERS, HIPS = (
 )
 
 Features = Mapping[str, NDArray[np.float64]]  # by sample id
+Labelled = tuple[np.ndarray, np.ndarray]  # features (n, F) and labels (n,)
 
 
 class Baseline(NamedTuple):
@@ -50,6 +51,18 @@ class Baseline(NamedTuple):
     def accuracy(self) -> float | None:
         """Return the share of correct samples; None without any."""
         return self.correct / self.n if self.n else None
+
+
+class SimpleClassifier(NamedTuple):
+    """A classifier of samples that is fitted in seconds.
+
+    `features` returns those of samples of a study, (F,) each, by sample id; `fit` takes features (n, F) and
+    labels (n,) of the training and of the validation samples, and returns a classifier of scikit-learn.
+    """
+
+    name: str
+    features: Callable[[Study, Sequence[Sample]], Features]
+    fit: Callable[[Labelled, Labelled], ClassifierMixin]
 
 
 def baselines(study: Study) -> list[Baseline]:
@@ -75,12 +88,7 @@ def baselines(study: Study) -> list[Baseline]:
     samples = [one for one in read_samples(study.results / "strokes.tsv") if one.label in study.classes]
     splits = [read_split(study.split_table(name)) for name in study.split_names]
     found = [_majority(study, samples, splits)]
-    kinds: list[tuple[str, Callable[[Study, Sequence[Sample]], Features], Callable[..., Any]]] = [
-        ("linear classifier, flow statistics of the sample", _flow_statistics, _linear),
-        ("linear classifier, flow statistics by frame", _flow_series, _linear),
-    ]
-    if study.takes_pose:
-        kinds.append(("extra trees, poses", _poses, _trees))
+    kinds = [STATISTICS, SERIES, *([POSES] if study.takes_pose else [])]
     for name, features_of, fit in kinds:
         try:
             features = features_of(study, samples)
@@ -115,7 +123,7 @@ def _scored(
     features: Features,
     samples: Sequence[Sample],
     splits: Sequence[Mapping[str, str]],
-    fit: Callable[..., Any],
+    fit: Callable[[Labelled, Labelled], ClassifierMixin],
 ) -> Baseline:
     correct = n = 0
     for split in splits:
@@ -132,10 +140,8 @@ def _scored(
     return Baseline(name, correct, n)
 
 
-def _linear(
-    train: tuple[np.ndarray, np.ndarray], validation: tuple[np.ndarray, np.ndarray]
-) -> ClassifierMixin:
-    """Fit a logistic regression, with the regularisation that is best on validation."""
+def _linear(train: Labelled, validation: Labelled) -> ClassifierMixin:
+    """Fit a logistic regression, with the regularisation that is best on validation, or else the weakest."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -144,10 +150,10 @@ def _linear(
         make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=5000)).fit(*train)
         for strength in STRENGTHS
     ]
-    return max(models, key=lambda model: model.score(*validation)) if len(validation[1]) else models[0]
+    return max(models, key=lambda model: model.score(*validation)) if len(validation[1]) else models[-1]
 
 
-def _trees(train: tuple[np.ndarray, np.ndarray], _: object) -> ClassifierMixin:
+def _trees(train: Labelled, _: Labelled) -> ClassifierMixin:
     """Fit extremely randomised trees (Geurts et al., 2006); unknown features are NaN."""
     from sklearn.ensemble import ExtraTreesClassifier
 
@@ -226,3 +232,13 @@ def pose_features(points: np.ndarray, sample: Sample) -> np.ndarray:
     speeds = np.ma.abs(np.ma.diff(places, axis=0)).mean(axis=0) if len(places) > 1 else places[0] * np.nan
     parts = [places[instants], places.std(axis=0), speeds]
     return np.concatenate([np.ma.filled(part.astype(np.float64), np.nan).ravel() for part in parts])
+
+
+STATISTICS = SimpleClassifier("linear classifier, flow statistics of the sample", _flow_statistics, _linear)
+SERIES = SimpleClassifier("linear classifier, flow statistics by frame", _flow_series, _linear)
+POSES = SimpleClassifier("extra trees, poses", _poses, _trees)
+
+
+def simple_classifier(study: Study) -> SimpleClassifier:
+    """Return the classifier of poses if a variant takes them, otherwise that of flow statistics."""
+    return POSES if study.takes_pose else STATISTICS

@@ -12,7 +12,7 @@ import numpy as np
 
 from crisp.core import json_file, json_schema
 from crisp.core.csv_table import write_table
-from crisp.core.html_table import WORDS, Table, write_tables
+from crisp.core.html_table import Table, text_lines, write_tables
 from crisp.core.unreadable import remade
 from crisp.core.words import percent
 from crisp.evaluation.baselines import Baseline
@@ -335,15 +335,7 @@ def summary_text(rows: Iterable[SummaryRow], simple: Sequence[Baseline] = ()) ->
     """Format the averages as a table for the terminal, remarks and simple baselines below it."""
     found = averages(rows)
     headings = _headings(found)
-    table = [headings, *(_cells(average) for average in found)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = []
-    for cells in table:
-        padded = [
-            cell.ljust(width) if name in WORDS else cell.rjust(width)
-            for name, cell, width in zip(headings, cells, widths, strict=True)
-        ]
-        lines.append("  ".join(padded).rstrip())
+    lines = text_lines(headings, [_cells(average) for average in found])
     lines += [
         f"{average.variant}, {average.split}: {remark}" for average in found for remark in average.remarks
     ]

@@ -16,7 +16,7 @@ from crisp.evaluation.detect import write_detections
 from crisp.evaluation.detection_metrics import DetectedInterval
 from crisp.evaluation.predictions import evaluate_predictions
 from crisp.indexing.exports import csv_table
-from crisp.report import label_errors
+from crisp.report import label_errors, suggestions
 from crisp.report.label_errors import write_label_errors
 from crisp.study import tables
 from crisp.study.importers import stroke_table
@@ -83,7 +83,10 @@ def test_tables_of_strokes_detections_and_suspects(tmp_path: Path) -> None:
     fields = label_errors.Suspect._fields
     suspects = [label_errors.Suspect(*([name] * len(fields))) for name in BAD]
     write_label_errors(tmp_path / "label_errors.tsv", suspects)
-    assert [computed(path) for path in sorted(tmp_path.iterdir())] == [[], [], []]
+    fields = suggestions.Suggestion._fields
+    suggested = [suggestions.Suggestion(*([name] * len(fields))) for name in BAD]
+    suggestions.write_suggestions(tmp_path / "suggestions.tsv", suggested)
+    assert [computed(path) for path in sorted(tmp_path.iterdir())] == [[], [], [], []]
 
 
 def test_tables_of_a_data_set(tmp_path: Path) -> None:

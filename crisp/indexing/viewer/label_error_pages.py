@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from crisp import __version__
-from crisp.core.errors import fail
-from crisp.core.unreadable import made_by_workflow
 from crisp.core.versions import INDEX, INDEX_OF_PLAYERS
 from crisp.core.views import region_of, video_of, view
 from crisp.indexing.viewer import make_viewer
+from crisp.indexing.viewer.review_lists import ReviewPages, by_file, check_folder, fragment
 from crisp.preparation import frames
 from crisp.report import label_errors
 from crisp.report.label_errors import Ranking, Suspect, write_label_errors, write_label_errors_page
@@ -32,23 +30,13 @@ from crisp.study.index_file import (
     IndexFile,
     write_index,
 )
-from crisp.study.players import view_of
-from crisp.study.samples import working_interval
 from crisp.study.tables import Annotation
 
 TABLE = "label_errors.tsv"
 MOST_POINTS = 4000  # per curve: more than the pixels of a screen
 
 
-class LabelErrorPages(NamedTuple):
-    """The list's page, the relative URL of each sample, and warnings."""
-
-    page: Path
-    links: dict[str, str]
-    warnings: list[str]
-
-
-def make_label_error_pages(study: Study, ranking: Ranking, folder: Path, study_file: str) -> LabelErrorPages:
+def make_label_error_pages(study: Study, ranking: Ranking, folder: Path, study_file: str) -> ReviewPages:
     """Write the table, the list, and a page for each annotation file with listed samples.
 
     Parameters
@@ -62,7 +50,7 @@ def make_label_error_pages(study: Study, ranking: Ranking, folder: Path, study_f
 
     Returns
     -------
-    LabelErrorPages
+    ReviewPages
 
     Raises
     ------
@@ -70,14 +58,14 @@ def make_label_error_pages(study: Study, ranking: Ranking, folder: Path, study_f
         If the folder holds other files, or an annotation file or stage file is missing or damaged.
     """
     table = folder / TABLE
-    _check_folder(table)
+    check_folder(table)
     write_label_errors(table, ranking.suspects)  # first, as it marks the folder for later calls
     links: dict[str, str] = {}
     warnings: list[str] = []
     listed = {one.sample for one in ranking.suspects[: label_errors.MOST_ROWS]}
     for video in dict.fromkeys(video_of(one.video) for one in ranking.suspects if one.sample in listed):
         of_video = [one for one in ranking.suspects if video_of(one.video) == video]
-        for number, (row, suspects) in enumerate(_by_file(study, video, of_video).items(), start=1):
+        for number, (row, suspects) in enumerate(by_file(study, video, of_video).items(), start=1):
             if listed.isdisjoint(one.sample for one in suspects):
                 continue
             path = folder / (f"{video}.json" if number == 1 else f"{video}.{number}.json")
@@ -85,44 +73,14 @@ def make_label_error_pages(study: Study, ranking: Ranking, folder: Path, study_f
             result = make_viewer(path, path.with_suffix(".html"))
             warnings += result.warnings
             step = study.videos[video].frame_step
-            links |= {one.sample: f"{result.page.name}{_place(one, step)}" for one in suspects}
+            links |= {one.sample: f"{result.page.name}{fragment(one, step)}" for one in suspects}
     page = folder / "index.html"
     note = (
         "Each time links to the sample in the viewer: correct the annotation there, save it, replace the "
         f"study's annotation file with it, and run the study again ({study_file})."
     )
     write_label_errors_page(page, study, ranking, note, links)
-    return LabelErrorPages(page, links, warnings)
-
-
-def _place(one: Suspect, step: int) -> str:
-    """Return the fragment of a sample's URL: its first frame, and its player if it is in a region."""
-    player = region_of(one.video)
-    return f"#frame={one.begin * step}" + (f"&player={player}" if player else "")
-
-
-def _check_folder(table: Path) -> None:
-    """Reject a folder with other files, some of which might be overwritten."""
-    folder = table.parent
-    if made_by_workflow(table) or table.exists() or not folder.is_dir() or not any(folder.iterdir()):
-        return
-    expected = f"a new or empty folder, or an earlier list with its {TABLE}"
-    raise fail(folder, "folder holds other files", expected, "other files", "choose another --out")
-
-
-def _by_file(study: Study, video: str, suspects: Sequence[Suspect]) -> dict[Annotation, list[Suspect]]:
-    """Group the suspects of a video by annotation file; those in no file go to the first."""
-    of = study.videos[video]
-    rows = [row for row in study.annotations if row.video == video and row.task == study.task]
-    files: dict[Annotation, list[Suspect]] = {row: [] for row in rows}
-    holders = {
-        (view_of(stroke, of), *working_interval(stroke.begin, stroke.end, of.frame_step)): row
-        for row in rows
-        for stroke in read_annotation(study.annotation_file(row))
-    }
-    for one in suspects if rows else ():  # there are none if the table has changed since
-        files[holders.get((one.video, one.begin, one.end), rows[0])].append(one)
-    return files
+    return ReviewPages(page, links, warnings)
 
 
 def build_index(study: Study, row: Annotation, suspects: Sequence[Suspect], variant: str) -> IndexFile:
