@@ -75,6 +75,43 @@ def samples(
 
 
 @app.command(rich_help_panel=MODELS)
+def features(
+    variant: Annotated[
+        str,
+        typer.Argument(
+            parser=named("variant"), metavar="[VARIANT]", help="A frozen variant; default: all of them."
+        ),
+    ] = "",
+    study: StudyFile = HERE,
+    labels: LabelSnapshot = None,
+    device: Device = "auto",
+) -> None:
+    """Compute the features of frozen networks for the training videos of a study, once per video.
+
+    They are in the videos' volumes; training then takes seconds.
+
+    Example: crisp features --study config/mine/study.yaml
+    """
+    from crisp.core.errors import fail
+    from crisp.study import samples
+    from crisp.study.load import load_study
+    from crisp.training.features import write_features
+    from crisp.workflow.split_samples import SplitSamples
+
+    loaded = load_study(study)
+    wanted = [loaded.variant(variant)] if variant else loaded.variants
+    frozen = [one for one in wanted if one.frozen]
+    if not frozen:
+        what, names = "no frozen variant", ", ".join(one.name for one in wanted)
+        raise fail(
+            f"study {loaded.name}", what, "a variant with frozen: true", names, "set frozen in a variant"
+        )
+    views = SplitSamples(loaded, samples.read_labels(labels) if labels else None).trained_on
+    for one in frozen:
+        write_features(loaded, one, views, device)
+
+
+@app.command(rich_help_panel=MODELS)
 def train(
     variant: Variant,
     study: StudyFile = HERE,
@@ -88,13 +125,16 @@ def train(
     Example: crisp train --study config/mine/study.yaml --seed 2 twin
     """
     from crisp.study.load import load_study
-    from crisp.training import distributed, trainer
+    from crisp.training import distributed, head, trainer
 
     loaded = load_study(study)
+    wanted, folder = loaded.variant(variant), loaded.model_folder(variant, split, seed)
+    if wanted.frozen:
+        head.train_head(loaded, wanted, loaded.split(split), seed, folder, device)
+        return
     distributed.start(loaded.training.gpus, device)
-    folder = loaded.model_folder(variant, split, seed)
     state = state or loaded.results / "state" / f"{variant}-{split}-{seed}"
-    trainer.train_model(loaded, loaded.variant(variant), loaded.split(split), seed, folder, state, device)
+    trainer.train_model(loaded, wanted, loaded.split(split), seed, folder, state, device)
 
 
 @app.command(rich_help_panel=MODELS)

@@ -10,8 +10,9 @@ from torch import nn
 
 from crisp.clips.augmentation import centred
 from crisp.clips.dataset import ClipDataset
-from crisp.core.errors import fail
+from crisp.clips.windows import sliding
 from crisp.study.samples import Sample
+from crisp.training.forward import forward
 
 
 def window_probabilities(model: nn.Module, clips: ClipDataset, sample: Sample, batch_size: int) -> np.ndarray:
@@ -54,28 +55,12 @@ def _batches(
     streams: dict[str, torch.Tensor], frames: int, batch_size: int
 ) -> Iterator[dict[str, torch.Tensor]]:
     """Yield batches of windows (B, C, T, ...) sliding over streams (C, length, ...)."""
-    sliding = {name: clip.unfold(1, frames, 1).movedim(1, 0).movedim(-1, 2) for name, clip in streams.items()}
-    count = len(next(iter(sliding.values())))
+    slices = {name: sliding(clip, frames) for name, clip in streams.items()}
+    count = len(next(iter(slices.values())))
     for begin in range(0, count, batch_size):
-        yield {name: windows[begin : begin + batch_size].contiguous() for name, windows in sliding.items()}
+        yield {name: windows[begin : begin + batch_size].contiguous() for name, windows in slices.items()}
 
 
 def model_rows(model: nn.Module, streams: dict[str, torch.Tensor]) -> np.ndarray:
     """Return the softmax of a batch, (B, classes) float64."""
-    try:
-        with torch.inference_mode():
-            return torch.softmax(model(streams).double(), dim=1).cpu().numpy()
-    except torch.OutOfMemoryError:
-        count = len(next(iter(streams.values())))
-        if count == 1:
-            raise fail(
-                "GPU",
-                "not even one clip fits into its memory",
-                "enough for the model and one clip",
-                "none",
-                "end other programs on it, or use --device cpu",
-            ) from None
-    halves = (slice(count // 2), slice(count // 2, count))
-    return np.concatenate(
-        [model_rows(model, {name: clips[half] for name, clips in streams.items()}) for half in halves]
-    )
+    return forward(lambda batch: torch.softmax(model(batch).double(), dim=1), streams).numpy()
