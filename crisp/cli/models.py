@@ -76,12 +76,12 @@ def samples(
 
 @app.command(rich_help_panel=MODELS)
 def features(
-    variant: Annotated[
-        str,
+    variants: Annotated[
+        list[str] | None,
         typer.Argument(
-            parser=named("variant"), metavar="[VARIANT]", help="A frozen variant; default: all of them."
+            parser=named("variant"), metavar="[VARIANT]...", help="Frozen variants; default: all of them."
         ),
-    ] = "",
+    ] = None,
     study: StudyFile = HERE,
     labels: LabelSnapshot = None,
     device: Device = "auto",
@@ -99,13 +99,12 @@ def features(
     from crisp.workflow.split_samples import SplitSamples
 
     loaded = load_study(study)
-    wanted = [loaded.variant(variant)] if variant else loaded.variants
+    wanted = [*map(loaded.variant, variants)] if variants else loaded.variants
     frozen = [one for one in wanted if one.frozen]
-    if not frozen:
-        what, names = "no frozen variant", ", ".join(one.name for one in wanted)
-        raise fail(
-            f"study {loaded.name}", what, "a variant with frozen: true", names, "set frozen in a variant"
-        )
+    if len(frozen) < len(variants or [1]):
+        others = ", ".join(one.name for one in wanted if not one.frozen)
+        where, what, expected = f"study {loaded.name}", "network is not frozen", "frozen: true in its variant"
+        raise fail(where, what, expected, others, "set frozen and weights, or name another variant")
     views = SplitSamples(loaded, samples.read_labels(labels) if labels else None).trained_on
     for one in frozen:
         write_features(loaded, one, views, device)

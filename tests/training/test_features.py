@@ -12,7 +12,9 @@ import h5py
 import numpy as np
 import pytest
 import torch
+import yaml
 
+from crisp.cli import application
 from crisp.clips import windows
 from crisp.clips.augmentation import Draw
 from crisp.clips.dataset import clip_readers
@@ -22,7 +24,9 @@ from crisp.preparation import volume
 from crisp.study import tables
 from crisp.study.config import Study
 from crisp.study.tables import VideoRow
+from crisp.training import features
 from crisp.training.features import FrozenNetwork, write_features
+from crisp.workflow import split_samples
 from tests import frozen, trainable
 
 CPU = torch.device("cpu")
@@ -202,3 +206,20 @@ def test_weights_that_cannot_be_used(small: Study, weights: Path, tmp_path: Path
         with pytest.raises(CrispError, match=what):
             network(frozen.frozen_study(tmp_path / f"{name}.pth")).of("v")
     assert not list((small.volumes / "v").glob("features/*"))
+
+
+@pytest.mark.usefixtures("small")
+def test_command_takes_frozen_variants_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    study = frozen.frozen_study(Path("own.pth"))
+    Path("study.yaml").write_text(yaml.safe_dump(study.config))
+    called: list[tuple[str, list[str]]] = []
+    monkeypatch.setattr(
+        features, "write_features", lambda _, one, views, __: called.append((one.name, views))
+    )
+    monkeypatch.setattr(split_samples.SplitSamples, "trained_on", ["v"])
+    command = ["features", "--study", "study.yaml"]
+    application.app(command, standalone_mode=False)
+    application.app([*command, "frozen"], standalone_mode=False)
+    assert called == [("frozen", ["v"])] * 2
+    with pytest.raises(CrispError, match=r"network is not frozen[\s\S]*found: rgb"):
+        application.app([*command, "rgb", "frozen"], standalone_mode=False)
