@@ -202,7 +202,8 @@ class _Left:
 
     def train(self, variant: Variant, split: str, seed: int) -> bool:
         path = self.study.model_folder(variant.name, split, seed) / "model.pt"
-        return self.training[split] or self._streams(variant, self._trained_on(split)) or self.file(path)
+        fed = self.features(variant) if variant.frozen else self._streams(variant, self._trained_on(split))
+        return self.training[split] or fed or self.file(path)
 
     def features(self, variant: Variant) -> bool:
         views = self.samples.trained_on
