@@ -6,16 +6,17 @@ weights W and biases b minimise
     - sum_i c_i log softmax(W x'_i + b)[label_i] + lambda / 2 |W|^2
 
 where the windows of a sample share its weight, c = 1 / (samples * windows of the sample). The minimum depends
-on no seed. It is found for each lambda, from strong to weak, and that with the least loss on the validation
-samples is kept.
+on no seed. It is found for each lambda, from strong to weak, until the loss on the validation samples has not
+fallen for `PATIENCE` of them; the head with the least is kept.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +36,7 @@ from crisp.training.features import FrozenNetwork
 from crisp.training.resume import inputs_digest
 
 STRENGTHS = tuple(10 ** (1 - step / 2) for step in range(11))  # lambda, 10 to 0.0001
+PATIENCE = 3  # weak ones take by far the longest
 MOST_STEPS = 1000  # of L-BFGS for each lambda
 
 
@@ -97,7 +99,7 @@ class Fit(NamedTuple):
 def fits(
     training: Windows, validation: Windows, classes: int, settings: Training, labels: list[int]
 ) -> Iterator[Fit]:
-    """Fit a head for each strength of the regularisation, from strong to weak.
+    """Fit a head for each strength of the regularisation, from strong to weak, until validation gets worse.
 
     Parameters
     ----------
@@ -122,7 +124,7 @@ def fits(
     layer = nn.Linear(training.features.shape[1], classes, dtype=torch.float64)
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
-    least = float("inf")
+    least, since = float("inf"), 0
 
     def loss(part: Windows) -> Tensor:
         losses = functional.cross_entropy(
@@ -134,10 +136,11 @@ def fits(
         )
         return (part.shares * losses).sum()
 
+    def penalised(strength: float) -> Tensor:
+        return loss(scaled[0]) + strength / 2 * layer.weight.square().sum()
+
     for number, strength in enumerate(STRENGTHS, 1):
-        _minimise(
-            layer, lambda strength=strength: loss(scaled[0]) + strength / 2 * layer.weight.square().sum()
-        )
+        _minimise(layer, partial(penalised, strength))
         row: dict[str, float] = {"epoch": number}
         for name, part in zip(TRAINING, scaled, strict=True):
             with torch.no_grad():
@@ -145,17 +148,19 @@ def fits(
                 row[f"{name}_loss"] = float(loss(part))
                 row[f"{name}_accuracy"] = float((part.shares * right).sum())
         row["best"] = int(row["validation_loss"] < least)
-        least = min(least, row["validation_loss"])
+        least, since = min(least, row["validation_loss"]), 0 if row["best"] else since + 1
         yield Fit(strength, _unscaled(layer, mean, scale), row)
+        if since == PATIENCE:
+            return
 
 
-def _minimise(layer: nn.Linear, loss: Any) -> None:
+def _minimise(layer: nn.Linear, loss: Callable[[], Tensor]) -> None:
     """Change a layer so that a loss is least, from its present weights."""
     optimiser = torch.optim.LBFGS(
         layer.parameters(),
         max_iter=MOST_STEPS,
-        tolerance_grad=1e-8,
-        tolerance_change=1e-12,
+        tolerance_grad=1e-6,
+        tolerance_change=1e-10,
         line_search_fn="strong_wolfe",
     )
 
