@@ -159,7 +159,8 @@ class FrozenNetwork:
             return windows.sliding(torch.from_numpy(clip), frames, step).contiguous()
 
         firsts = range(0, len(begins), size)
-        return progress(ahead(map(batch, firsts)), "batches", f"{self.variant.name} {view}", len(firsts))
+        name = f"{self.variant.name} {view}"
+        return progress(ahead(map(batch, firsts)), f"blocks of {size} windows", name, len(firsts))
 
 
 def write_features(study: Study, variant: Variant, views: Iterable[str], device: str = "auto") -> None:

@@ -84,7 +84,10 @@ def collect(network: FrozenNetwork, clips: ClipDataset) -> Windows:
         labels += [label] * len(every)
         shares += [1 / len(every) / len(clips)] * len(every)
     return Windows(
-        torch.cat(rows).double(), torch.tensor(labels), torch.tensor(shares).double(), torch.tensor(middles)
+        torch.cat(rows).double(),
+        torch.tensor(labels),
+        torch.tensor(shares, dtype=torch.float64),
+        torch.tensor(middles),
     )
 
 

@@ -112,7 +112,7 @@ def test_windows_of_a_sample_share_its_weight(small: Study) -> None:
     stored = network.of("v")
     # Samples are frames 4 i to 4 i + 12: three windows of eight frames, every two, the first at 4 i.
     assert len(found.labels) == 30
-    assert torch.allclose(found.shares, torch.full((30,), 1 / 30).double())
+    torch.testing.assert_close(found.shares, torch.full((30,), 1 / 30, dtype=torch.float64))
     assert found.middles.tolist() == list(range(1, 30, 3))
     for index, sample in enumerate(clips.samples):
         rows = (np.arange(sample.begin, sample.begin + 5, 2) + 4) // 2
