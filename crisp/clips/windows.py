@@ -43,7 +43,7 @@ def grid(count: int, frames: int) -> NDArray[np.int64]:
     ndarray, (windows,) int64
     """
     step = stride(frames)
-    return np.arange(0, count + step // 2, step) - frames // 2
+    return np.arange(0, count + (step + 1) // 2, step) - frames // 2
 
 
 def inside(begin: int, end: int, count: int, frames: int) -> Inside:

@@ -22,7 +22,7 @@ def test_windows_show_each_frame(count: int, frames: int) -> None:
     )
     middles = begins + frames // 2
     assert middles[0] == 0
-    assert abs(middles[-1] - count) <= max(1, windows.stride(frames) / 2)
+    assert 2 * abs(middles[-1] - count) <= windows.stride(frames)
 
 
 @given(data=st.data(), count=st.integers(1, 500), frames=LENGTHS)
