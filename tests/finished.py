@@ -26,7 +26,8 @@ from crisp.study.samples import collect_samples, write_samples
 from crisp.study.scan import scan_videos
 from crisp.study.splits import assign_split, write_split
 from crisp.study.tables import Annotation, VideoRow
-from crisp.training import curves, trainer
+from crisp.training import curves
+from crisp.training import history as history_file
 from tests.stagefiles import METHOD
 
 FRAMES, FPS = 120, 25
@@ -151,7 +152,7 @@ def _evaluate(made: Study, skill: Mapping[str, float]) -> None:
                 evaluation.write_predictions(folder / "predictions.csv", predictions, made.classes)
                 files.write_json(folder / "metrics.json", {**figures, "parameters": 4_000_000})
                 history = _history(len(made.classes), skill[variant.name])
-                trainer.write_history(folder / "history.csv", history)
+                history_file.write_history(folder / "history.csv", history)
                 files.write_json(folder / "detection.json", detection)
                 if (split, seed) == (made.split_names[0], made.seeds[0]):
                     _draw(made, folder, f"{variant.name}, seed {seed}", figures, history, found)

@@ -75,6 +75,42 @@ def samples(
 
 
 @app.command(rich_help_panel=MODELS)
+def features(
+    variants: Annotated[
+        list[str] | None,
+        typer.Argument(
+            parser=named("variant"), metavar="[VARIANT]...", help="Frozen variants; default: all of them."
+        ),
+    ] = None,
+    study: StudyFile = HERE,
+    labels: LabelSnapshot = None,
+    device: Device = "auto",
+) -> None:
+    """Compute the features of frozen networks for the training videos of a study, once per video.
+
+    They are in the videos' volumes; training then takes seconds.
+
+    Example: crisp features --study config/mine/study.yaml
+    """
+    from crisp.core.errors import fail
+    from crisp.study import samples
+    from crisp.study.load import load_study
+    from crisp.training.features import write_features
+    from crisp.workflow.split_samples import SplitSamples
+
+    loaded = load_study(study)
+    wanted = [*map(loaded.variant, variants)] if variants else loaded.variants
+    frozen = [one for one in wanted if one.frozen]
+    if len(frozen) < len(variants or [1]):
+        others = ", ".join(one.name for one in wanted if not one.frozen)
+        where, what, expected = f"study {loaded.name}", "network is not frozen", "frozen: true in its variant"
+        raise fail(where, what, expected, others, "set frozen and weights, or name another variant")
+    views = SplitSamples(loaded, samples.read_labels(labels) if labels else None).trained_on
+    for one in frozen:
+        write_features(loaded, one, views, device)
+
+
+@app.command(rich_help_panel=MODELS)
 def train(
     variant: Variant,
     study: StudyFile = HERE,
@@ -88,13 +124,16 @@ def train(
     Example: crisp train --study config/mine/study.yaml --seed 2 twin
     """
     from crisp.study.load import load_study
-    from crisp.training import distributed, trainer
+    from crisp.training import distributed, head, trainer
 
     loaded = load_study(study)
+    wanted, folder = loaded.variant(variant), loaded.model_folder(variant, split, seed)
+    if wanted.frozen:
+        head.train_head(loaded, wanted, loaded.split(split), seed, folder, device)
+        return
     distributed.start(loaded.training.gpus, device)
-    folder = loaded.model_folder(variant, split, seed)
     state = state or loaded.results / "state" / f"{variant}-{split}-{seed}"
-    trainer.train_model(loaded, loaded.variant(variant), loaded.split(split), seed, folder, state, device)
+    trainer.train_model(loaded, wanted, loaded.split(split), seed, folder, state, device)
 
 
 @app.command(rich_help_panel=MODELS)

@@ -237,7 +237,7 @@ def redo(
     video: Annotated[str, typer.Argument(help="Id of a video, as in videos.tsv.")],
     study: StudyFile = HERE,
     stage: Annotated[
-        str, typer.Option("--from", **choice("from"), help="frames, flow, roi, pose or volume.")
+        str, typer.Option("--from", **choice("from"), help="frames, flow, roi, pose, features or volume.")
     ] = "frames",
 ) -> None:
     """Delete a video's stage files from a stage on, so that the next run makes them again.

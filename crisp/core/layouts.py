@@ -45,7 +45,7 @@ class Layout(NamedTuple):
     of_file: bool = False
 
     def __str__(self) -> str:
-        sides = iter(("height", "width"))
+        sides = iter(("height", "width")[-self.row.count(SIDE) or None :])
         axes = (str(size) if size != SIDE else next(sides) for size in self.row)
         return f"({', '.join(['frames', *axes])}) of {self.dtype}"
 
@@ -62,6 +62,7 @@ LAYOUTS: dict[str, dict[str, Layout]] = {
         "flow_stats": Layout("float32", (6,), needed=False),
     },
     "pose": {"pose": Layout("float32", (14, 3))},
+    "features": {"features": Layout("float32", (SIDE,))},
     "volume": {},
 }
 

@@ -43,7 +43,7 @@ CHOICES = {
     ),
     "stabilise": ("never|auto|always", "never, auto or always"),
     "kind": ("normal|max|none", "normal, max or none"),
-    "from": ("frames|flow|roi|pose|volume", "frames, flow, roi, pose or volume"),
+    "from": ("frames|flow|roi|pose|features|volume", "frames, flow, roi, pose, features or volume"),
     "task": ("classification|detection", "classification or detection"),
     "part": ("train|validation|test", "train, validation or test"),
     "form": ("auto|2020|2022", "auto, 2020 or 2022"),

@@ -20,9 +20,11 @@ from crisp.core.errors import CrispError, Fault, fail
 from crisp.core.files import ELSEWHERE, digest, replacing, spare
 from crisp.core.unreadable import ERRORS, check_finite, explained, made_by_workflow, reason
 from crisp.core.versions import STAGES
+from crisp.core.views import REGION
 
 # Files that a volume links to, in the same folder.
-BESIDE = r"(frames|pose|(flow|roi)/[a-z0-9]+)\.h5"
+FEATURES = rf"features/[a-z0-9_]+-[0-9a-f]{{8}}({REGION})?\.h5"
+BESIDE = rf"(frames|flow/[a-z0-9]+|(pose|roi/[a-z0-9]+)({REGION})?)\.h5|{FEATURES}"
 SCHEMA = 1  # of all stage files; a reader rejects any other
 TYPES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 

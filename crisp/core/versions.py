@@ -13,6 +13,7 @@ STAGES = {
     "flow": 2,
     "roi": 3,
     "pose": 1,
+    "features": 1,
     "volume": 1,
     "strokes": 1,
     "split": 1,

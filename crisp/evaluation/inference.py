@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from crisp.clips.augmentation import centred
 from crisp.clips.dataset import ClipDataset
-from crisp.core.errors import fail
+from crisp.clips.windows import sliding as slices
 from crisp.models import sliding
 from crisp.study.samples import Sample
+from crisp.training.forward import forward
 
 
 def window_probabilities(model: nn.Module, clips: ClipDataset, sample: Sample, batch_size: int) -> np.ndarray:
@@ -81,37 +82,16 @@ def window_rows(
             return torch.softmax(logits.double(), dim=1).cpu().numpy()
         except torch.OutOfMemoryError:
             pass  # few separate windows at a time need less memory
-    batches = [starts[first : first + batch_size].tolist() for first in range(0, len(starts), batch_size)]
+    windows = {name: slices(clip, frames) for name, clip in streams.items()}
+    at = torch.from_numpy(starts).to(next(iter(streams.values())).device)
     return np.concatenate(
         [
-            model_rows(
-                model,
-                {
-                    name: torch.stack([clip[:, first : first + frames] for first in batch])
-                    for name, clip in streams.items()
-                },
-            )
-            for batch in batches
+            model_rows(model, {name: clip[some] for name, clip in windows.items()})
+            for some in at.split(batch_size)
         ]
     )
 
 
 def model_rows(model: nn.Module, streams: dict[str, torch.Tensor]) -> np.ndarray:
     """Return the softmax of a batch, (B, classes) float64."""
-    try:
-        with torch.inference_mode():
-            return torch.softmax(model(streams).double(), dim=1).cpu().numpy()
-    except torch.OutOfMemoryError:
-        count = len(next(iter(streams.values())))
-        if count == 1:
-            raise fail(
-                "GPU",
-                "not even one clip fits into its memory",
-                "enough for the model and one clip",
-                "none",
-                "end other programs on it, or use --device cpu",
-            ) from None
-    halves = (slice(count // 2), slice(count // 2, count))
-    return np.concatenate(
-        [model_rows(model, {name: clips[half] for name, clips in streams.items()}) for half in halves]
-    )
+    return forward(lambda batch: torch.softmax(model(batch).double(), dim=1), streams).numpy()

@@ -12,12 +12,13 @@ from pathlib import Path
 import h5py
 
 from crisp.core import names, stage_files
-from crisp.core.errors import fail
+from crisp.core.errors import CrispError, fail
 from crisp.core.files import TEMPORARY
 from crisp.core.views import REGION, region_of, video_of, view
 
 METHODS = names.CHOICES["method"][0]
-POSE = re.compile(rf"pose({REGION})?\.h5")
+POSE = rf"pose({REGION})?\.h5"
+OTHERS = re.compile(rf"{POSE}|{stage_files.FEATURES}")
 
 VOLUME_ATTRIBUTES = {
     "fps": float,
@@ -29,11 +30,11 @@ VOLUME_ATTRIBUTES = {
 }
 
 
-def join_volume(target: str | Path, rois: Sequence[str], poses: Sequence[str] = ()) -> None:
+def join_volume(target: str | Path, rois: Sequence[str], others: Sequence[str] = ()) -> None:
     """Write a volume that links the stage files beside it.
 
     Members: `rgb`, for each flow method `flow/<method>`, and for each ROI file `roi/<name>` and
-    `flow_stats/<name>`; `mask` once, as it does not depend on the method; the `poses`. Those of a region end
+    `flow_stats/<name>`; `mask` once, as it does not depend on the method; the `others`. Those of a region end
     with its name, ``@left``.
 
     Parameters
@@ -43,8 +44,8 @@ def join_volume(target: str | Path, rois: Sequence[str], poses: Sequence[str] = 
     rois : sequence of str
         Names of the ROI files, at least one: a flow method, with a region ``dis@left``. The first one of a
         region supplies its `mask`.
-    poses : sequence of str
-        Names of the pose files, ``pose`` or ``pose@left``.
+    others : sequence of str
+        Names of the files of poses and features, ``pose``, ``pose@left`` or ``features/r3d_18-0a1b2c3d``.
 
     Raises
     ------
@@ -60,8 +61,8 @@ def join_volume(target: str | Path, rois: Sequence[str], poses: Sequence[str] = 
         for name in ("roi", "flow_stats"):
             links[f"{name}/{roi}"] = (f"roi/{roi}.h5", name)
         links.setdefault(view("mask", region_of(roi)), (f"roi/{roi}.h5", "mask"))
-    for pose in poses:
-        links[pose] = (f"{pose}.h5", "pose")
+    for name in others:
+        links[name] = (f"{name}.h5", _kind(name))
     for name in dict.fromkeys(name for name, _ in links.values()):
         stage_files.open_stage(folder / name, _kind(name)).close()
     with stage_files.open_stage(folder / "frames.h5", "frames") as frames:
@@ -77,15 +78,15 @@ def join_volume(target: str | Path, rois: Sequence[str], poses: Sequence[str] = 
 
 
 def _kind(name: str) -> str:
-    """Return the stage of a file, from its path below the folder."""
+    """Return the stage of a file, from its path below the folder; its dataset, for poses and features."""
     return video_of(Path(name).parts[0].removesuffix(".h5"))
 
 
 def refresh_volume(target: str | Path) -> None:
     """Write a volume of all current stage files of a video.
 
-    The ROI jobs of several methods or regions, and the pose jobs, may end at the same time: each checks again
-    after writing, so that the last one includes all.
+    The ROI jobs of several methods or regions, and those of poses and features, may end at the same time:
+    each checks again after writing, so that the last one includes all.
     """
     joined: tuple[list[str], list[str]] = ([], [])
     while (prepared := _prepared(Path(target).parent)) != joined and prepared[0]:
@@ -94,22 +95,32 @@ def refresh_volume(target: str | Path) -> None:
 
 
 def _prepared(folder: Path) -> tuple[list[str], list[str]]:
-    """Return the names of the ROI files whose flow is of a folder's current frames, and of the pose files."""
+    """Return the names of the ROI files whose flow is of a folder's current frames, and of other files."""
     with stage_files.open_stage(folder / "frames.h5", "frames") as frames:
         source = frames["rgb"].attrs["sha256"]
 
     def current(path: Path, kind: str) -> bool:
         if not path.exists():
             return False
-        with stage_files.open_stage(path, kind) as file:
-            return bool(file.attrs.get("frames_sha256") == source)
+        try:
+            with stage_files.open_stage(path, kind) as file:
+                return bool(file.attrs.get("frames_sha256") == source)
+        except CrispError:
+            if kind != "features":
+                raise
+            return False  # computed anew where it is needed
 
     rois = [path.stem for path in sorted((folder / "roi").glob("*.h5"))]
     flows = {method: current(folder / "flow" / f"{method}.h5", "flow") for method in map(video_of, rois)}
-    poses = [path for path in sorted(folder.glob("pose*.h5")) if POSE.fullmatch(path.name)]
+    found = [*sorted(folder.glob("pose*.h5")), *sorted(folder.glob("features/*.h5"))]
+    others = {path: path.relative_to(folder).as_posix() for path in found}
     return (
         [roi for roi in rois if flows[video_of(roi)]],
-        [path.stem for path in poses if current(path, "pose")],
+        [
+            name.removesuffix(".h5")
+            for path, name in others.items()
+            if OTHERS.fullmatch(name) and current(path, _kind(name))
+        ],
     )
 
 
@@ -122,7 +133,7 @@ def remove_from(folder: str | Path, video: str, stage: str) -> list[Path]:
         Folder of the stage files.
     video : str
         Video id, to delete its volume as well; empty if there is none.
-    stage : {"frames", "flow", "roi", "pose", "volume"}
+    stage : {"frames", "flow", "roi", "pose", "features", "volume"}
         The first stage to delete.
 
     Returns
@@ -139,14 +150,15 @@ def remove_from(folder: str | Path, video: str, stage: str) -> list[Path]:
         "frames": r"frames\.h5",
         "flow": rf"flow/({METHODS})(\.part-[0-9]+-of-[0-9]+)?\.h5|flow/({METHODS})\.parts",
         "roi": rf"roi/({METHODS})({REGION})?\.h5",
-        "pose": POSE.pattern,
+        "pose": POSE,
+        "features": stage_files.FEATURES,
         "volume": re.escape(f"{video}.h5"),
     }
     if stage not in patterns:
         raise fail("redo", "unknown stage", ", ".join(patterns), stage, "choose one of them")
     later = re.compile(f"({'|'.join(list(patterns.values())[list(patterns).index(stage) :])})({TEMPORARY})?")
     folder = Path(folder)
-    there = [path for part in ("", "flow", "roi") for path in sorted((folder / part).glob("*"))]
+    there = [path for part in ("", "flow", "roi", "features") for path in sorted((folder / part).glob("*"))]
     found = [path for path in there if not path.is_dir()]
     paths = [path for path in found if later.fullmatch(path.relative_to(folder).as_posix())]
     for path in paths:

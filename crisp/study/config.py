@@ -23,7 +23,7 @@ from crisp.study.schema import defaults
 from crisp.study.super_classes import SuperClasses, of_ttstroke21
 from crisp.study.variants import FORMER, NO_RESULT, OTHER_KEYS, Detection, Fusion, Training, Variant
 
-OF_REGIONS = ("roi", "pose")  # stages with a file for each region of a video
+OF_REGIONS = ("roi", "pose", "features")  # stages with a file for each region of a video
 
 
 def _key(place: str, convert: Callable[[Any], Any] = lambda value: value) -> dict[str, Any]:
@@ -286,9 +286,9 @@ class Study:
         view : str
             A video, or one of its regions.
         stage : str
-            ``frames``, ``pose``, ``flow`` or ``roi``.
+            ``frames``, ``pose``, ``flow``, ``roi`` or ``features``.
         method : str
-            Flow method, for flow and ROI.
+            Flow method, for flow and ROI; `backbone` of a variant, for features.
 
         Returns
         -------
@@ -371,6 +371,10 @@ class Study:
         Path
         """
         return self.results / "fusions" / fusion / split / f"seed-{seed}"
+
+    def features_record(self, variant: Variant) -> Path:
+        """Return the path of the record of a frozen variant's features, which are in the volumes."""
+        return self.results / "features" / f"{variant.name}.json"
 
     def normalisation_file(self, variant: Variant, split: str) -> Path:
         """Return the path of the normalisation that a flow variant uses."""

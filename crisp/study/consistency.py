@@ -124,6 +124,25 @@ def _trees(study: Study, variant: Variant, place: str) -> Iterator[Fault]:
         yield Fault(f"{place}, training.gpus", what, "1", str(gpus), remedy)
 
 
+def _frozen(study: Study, variant: Variant, place: str) -> Iterator[Fault]:  # noqa: ARG001
+    if variant.frozen and not variant.weights:
+        yield Fault(
+            f"{place}, frozen",
+            "a frozen network needs pre-trained weights",
+            "weights, of a network of torchvision",
+            "none",
+            "add weights, or remove frozen",
+        )
+    if variant.frozen and "flow" in variant.streams:
+        yield Fault(
+            f"{place}, frozen",
+            "a frozen network takes RGB alone, of which its weights are",
+            "input: rgb",
+            variant.input or variant.model,
+            "set input: rgb, or remove frozen, so that the weights are trained further",
+        )
+
+
 def _too_small(study: Study, variant: Variant, place: str) -> Iterator[Fault]:  # noqa: ARG001
     if variant.model not in STREAMS or variant.model == "trees" or len(variant.pools) != len(variant.filters):
         return
@@ -265,6 +284,7 @@ VARIANT_RULES: tuple[Callable[[Study, Variant, str], Iterator[Fault]], ...] = (
     _trees,
     _too_small,
     _networks,
+    _frozen,
     _shared_training,
     _nesterov_without_momentum,
     _loss_without_super_classes,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from crisp.core.files import digest
 from crisp.study.networks import INPUTS, NETWORKS
 from crisp.study.schema import defaults
 
@@ -42,6 +43,7 @@ class Variant:
     input: str
     network_size: tuple[int, int, int]
     weights: str
+    frozen: bool
     size: tuple[int, int, int]
     flow: str
     norm_method: str
@@ -79,8 +81,16 @@ class Variant:
 
     @property
     def normalises_batches(self) -> bool:
-        """Return whether any layer is a batch normalisation, whose batches need a variance."""
-        return self.attentive or (self.model in NETWORKS and NETWORKS[self.model].batch_norm)
+        """Return whether any layer learns by a batch normalisation, whose batches need a variance."""
+        return self.attentive or (
+            self.model in NETWORKS and NETWORKS[self.model].batch_norm and not self.frozen
+        )
+
+    @property
+    def backbone(self) -> str:
+        """Return the name of the stage files with the features of a frozen network; each has its own."""
+        keys = [self.weights, self.size, self.network_size, self.flow]
+        return f"{self.model}-{digest(keys)[:8]}"
 
     @property
     def pools(self) -> list[tuple[int, int, int]]:

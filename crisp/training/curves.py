@@ -14,7 +14,9 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from crisp.core.plotting import BLUE, GREY, MANY, ORANGE, annotate, heading, legend, picture
 
 
-def plot_curves(path: str | Path, history: Sequence[Mapping[str, float]], title: str = "") -> None:
+def plot_curves(
+    path: str | Path, history: Sequence[Mapping[str, float]], title: str = "", steps: str = "Epoch"
+) -> None:
     """Plot loss and accuracy over the epochs, with the selected epoch marked.
 
     Parameters
@@ -25,6 +27,8 @@ def plot_curves(path: str | Path, history: Sequence[Mapping[str, float]], title:
         Numeric rows of ``history.csv`` (`crisp.training.history.read_history`).
     title : str, optional
         Name of what was trained.
+    steps : str, optional
+        Name of the rows, if they are no epochs.
     """
     epochs = [row["epoch"] for row in history]
     best = [row["epoch"] for row in history if row["best"] == 1]
@@ -42,10 +46,14 @@ def plot_curves(path: str | Path, history: Sequence[Mapping[str, float]], title:
                 axes.plot(epochs, values, color=colour, label=name, marker="o", markevery=dots)
             if best:
                 axes.axvline(
-                    best[-1], color=GREY, linewidth=1, linestyle=":", label=f"kept: epoch {best[-1]:.0f}"
+                    best[-1],
+                    color=GREY,
+                    linewidth=1,
+                    linestyle=":",
+                    label=f"kept: {steps.lower()} {best[-1]:.0f}",
                 )
             axes.set_title(figures.capitalize())
-            axes.set_xlabel("Epoch")
+            axes.set_xlabel(steps)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
             # Integer ticks and some space above the line, even with a single epoch.
             axes.set_xlim(min(epochs, default=1) - 0.5, max(epochs, default=1) + 0.5)

@@ -1,11 +1,12 @@
-"""Measure the calibration and reference of a model after training.
+"""Finish a training: what the file of its model holds, and its calibration and reference.
 
 Clips are taken from the middle of their samples, without augmentation. No weight or decision changes here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from crisp import __version__
 from crisp.clips.dataset import ClipDataset
 from crisp.core import stage_files
 from crisp.core.errors import CrispError
@@ -21,9 +23,83 @@ from crisp.core.parallel import ahead
 from crisp.core.progress import progress
 from crisp.study.config import Study
 from crisp.study.variants import Variant
-from crisp.training import calibration, reference
+from crisp.training import calibration, checkpoints, curves, reference
+from crisp.training.history import Row, write_history
 
 MOST = 500  # training clips used for the reference, spread evenly over all of them
+
+
+def content(
+    study: Study,
+    variant: Variant,
+    scale: dict[str, Any],
+    about: dict[str, Any],
+    weights: Mapping[str, torch.Tensor],
+) -> dict[str, Any]:
+    """Return a trained model with everything inference needs, as plain types and tensors.
+
+    Parameters
+    ----------
+    study : Study
+    variant : Variant
+    scale : dict
+        Content of the normalisation file; empty without flow.
+    about : dict
+        `seed`, `epoch`, `digest` and `init_from` of the training.
+    weights : mapping of str to Tensor
+
+    Returns
+    -------
+    dict
+        For `write`.
+    """
+    return {
+        "schema": checkpoints.MODEL_SCHEMA,
+        "crisp": __version__,
+        "torch": torch.__version__.split("+")[0],
+        "variant": variant.plain(),
+        "classes": list(study.classes),
+        "normalisation": scale,
+        "preparation": {
+            "width": study.width,
+            "upscale": study.upscale,
+            "fps": next(iter(study.used.values())).working_fps,
+            "roi_alpha": study.roi_alpha,
+            "roi_threshold": study.roi_threshold,
+            "roi_power": study.roi_power,
+            "flow_backend": study.flow_backend,
+            **({"stabilise": study.stabilise} if study.stabilise != "never" else {}),
+            "pose_estimator": study.pose_estimator,
+        },
+        "detection": asdict(study.detection),
+        "negative_class": study.negative_class,
+        "decision": study.decision,
+        "training": asdict(study.training_of(variant)),
+        **about,
+        "model": {key: value.cpu() for key, value in weights.items()},
+    }
+
+
+def write(
+    folder: Path, model: dict[str, Any], history: Sequence[Row], title: str, steps: str = "Epoch"
+) -> None:
+    """Write ``model.pt``, ``history.csv`` and ``curves.png``.
+
+    Parameters
+    ----------
+    folder : Path
+    model : dict
+        From `content`, with what `measured` returns.
+    history : sequence of mappings
+        A row per step of the training.
+    title : str
+        Name of what was trained.
+    steps : str
+        Name of a step.
+    """
+    checkpoints.save(folder / "model.pt", model)
+    write_history(folder / "history.csv", history)
+    curves.plot_curves(folder / "curves.png", history, title, steps)
 
 
 def measured(
@@ -46,10 +122,46 @@ def measured(
     """
     model.eval()
     batch = study.training_of(variant).batch_size
-    spread = np.linspace(0, len(training) - 1, min(MOST, len(training))).astype(int).tolist()
+    spread = evenly(len(training))
     of_training, _ = predicted(model, training, spread, batch, f"{variant.name} reference")
     every = range(len(validation))
     of_validation, shares = predicted(model, validation, every, batch, f"{variant.name} calibration")
+    return summarised(study, variant, training, validation, of_training, of_validation, shares)
+
+
+def evenly(count: int) -> list[int]:
+    """Return up to `MOST` of that many indices, evenly spread."""
+    return np.linspace(0, count - 1, min(MOST, count)).astype(int).tolist()
+
+
+def summarised(
+    study: Study,
+    variant: Variant,
+    training: ClipDataset,
+    validation: ClipDataset,
+    of_training: NDArray[np.float32],
+    of_validation: NDArray[np.float32],
+    shares: NDArray[np.float64],
+) -> dict[str, Any]:
+    """Return the `calibration` and `reference` of a model from what it computed of its clips.
+
+    Parameters
+    ----------
+    study : Study
+    variant : Variant
+    training, validation : ClipDataset
+        Without augmentation.
+    of_training : ndarray, (n, D) float32
+        Features of training clips.
+    of_validation : ndarray, (m, D) float32
+        Features of all validation clips.
+    shares : ndarray, (m, N) float64
+        Probabilities of the N classes of the validation clips.
+
+    Returns
+    -------
+    dict
+    """
     return {
         "calibration": calibration.fit_temperature(shares, validation.labels),
         "reference": {

@@ -6,13 +6,11 @@ import contextlib
 import math
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from crisp import __version__
 from crisp.clips.augmentation import generator
 from crisp.clips.cache import Cache
 from crisp.clips.dataloader import ClipLoader, fault_of
@@ -27,11 +25,10 @@ from crisp.models.trees import Trees
 from crisp.study.config import Study
 from crisp.study.super_classes import super_class_index
 from crisp.study.variants import Variant
-from crisp.training import checkpoints, curves, finishing, forest, lr_schedule, state_folder
+from crisp.training import checkpoints, finishing, forest, lr_schedule, state_folder
 from crisp.training.callbacks import TrainingCallbacks
 from crisp.training.devices import choose_device, make_deterministic
 from crisp.training.distributed import ALONE, Processes, joined, local_rank
-from crisp.training.history import write_history
 from crisp.training.resume import Progress, ResumeState, inputs_digest
 from crisp.training.train_step import TrainStep
 
@@ -329,35 +326,13 @@ class Trainer:
 
     def finished(self) -> dict[str, Any]:
         """Return the trained model with everything inference needs, as plain types and tensors."""
-        study = self.study
-        return {
-            "schema": checkpoints.MODEL_SCHEMA,
-            "crisp": __version__,
-            "torch": torch.__version__.split("+")[0],
-            "variant": self.variant.plain(),
-            "classes": list(study.classes),
-            "normalisation": self.scale,
-            "preparation": {
-                "width": study.width,
-                "upscale": study.upscale,
-                "fps": next(iter(study.used.values())).working_fps,
-                "roi_alpha": study.roi_alpha,
-                "roi_threshold": study.roi_threshold,
-                "roi_power": study.roi_power,
-                "flow_backend": study.flow_backend,
-                **({"stabilise": study.stabilise} if study.stabilise != "never" else {}),
-                "pose_estimator": study.pose_estimator,
-            },
-            "detection": asdict(study.detection),
-            "negative_class": study.negative_class,
-            "decision": study.decision,
-            "training": asdict(self.settings),
+        about = {
             "seed": self.seed,
             "epoch": self.progress.best["epoch"],
             "digest": self.digest,
             "init_from": self.origin,
-            "model": {key: value.cpu() for key, value in self.progress.best_state.items()},
         }
+        return finishing.content(self.study, self.variant, self.scale, about, self.progress.best_state)
 
     def measured(self) -> dict[str, Any]:
         """Return the calibration and reference of the finished model for its file."""
@@ -415,10 +390,8 @@ def train_model(
 
 def _finish(trainer: Trainer, folder: Path, state: Path) -> None:
     """Write the results and remove the resume state."""
-    history = trainer.progress.history
-    checkpoints.save(folder / "model.pt", {**trainer.finished(), **trainer.measured()})
-    write_history(folder / "history.csv", history)
-    curves.plot_curves(folder / "curves.png", history, f"{trainer.variant.name}, seed {trainer.seed}")
+    history, title = trainer.progress.history, f"{trainer.variant.name}, seed {trainer.seed}"
+    finishing.write(folder, {**trainer.finished(), **trainer.measured()}, history, title)
     # Last step: Snakemake deletes the outputs of a job that fails in any step above.
     state_folder.clear(state)
     with contextlib.suppress(OSError):  # non-empty folders, e.g. with other trainings, stay

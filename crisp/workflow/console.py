@@ -39,7 +39,7 @@ RESULT = "summary"  # the rule whose log holds the results of a run
 MOST = 20  # maximum number of warnings at the end
 NAMES = 3  # maximum number of running jobs to name
 SILENCE = 300.0  # seconds without output before the running jobs are named
-ONE_AT_A_TIME = ("train", "evaluate", "detect")  # if the machine has at most one GPU
+ONE_AT_A_TIME = ("features", "train", "evaluate", "detect")  # if the machine has at most one GPU
 
 # Snakemake's messages without an event: those to print, and those to hide before a run.
 SHOWN = ("Nothing to be done", "Terminating processes", "Will exit after finishing")

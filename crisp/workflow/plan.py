@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from crisp.clips import windows
 from crisp.core.errors import CrispError, Fault
 from crisp.core.views import video_of
 from crisp.core.words import counted
@@ -201,7 +202,12 @@ class _Left:
 
     def train(self, variant: Variant, split: str, seed: int) -> bool:
         path = self.study.model_folder(variant.name, split, seed) / "model.pt"
-        return self.training[split] or self._streams(variant, self._trained_on(split)) or self.file(path)
+        fed = self.features(variant) if variant.frozen else self._streams(variant, self._trained_on(split))
+        return self.training[split] or fed or self.file(path)
+
+    def features(self, variant: Variant) -> bool:
+        views = self.samples.trained_on
+        return self._streams(variant, views) or self.file(self.study.features_record(variant))
 
     def evaluate(self, variant: Variant, split: str, seed: int) -> bool:
         views = self.samples.views(split, "test")
@@ -277,6 +283,12 @@ def _models(study: Study, left: _Left, weights: Mapping[str, int]) -> tuple[list
             training += trained * study.training_of(variant).epochs * size * clips / 3600
             evaluation += tested * size * FORWARD * _windows(of["test"], variant.size[0]) / 3600
             trainings, evaluations = trainings + trained, evaluations + tested
+        if variant.frozen:
+            featured, training = left.features(variant), 0.0  # a last layer takes seconds
+            frames = sum(study.video(view).working_frames for view in left.samples.trained_on)
+            computing = featured * size * FORWARD * frames / windows.stride(variant.size[0]) / 3600
+            rows.append(CostRow("features", variant.name, featured, 0.0, computing / GPU_CORES))
+            cores += computing
         model = weights.get(variant.name, 0) * WEIGHT / 1e9
         rows.append(CostRow("train", variant.name, trainings, 0.0, training / GPU_CORES, trainings * model))
         rows.append(CostRow("evaluate", variant.name, evaluations, 0.0, evaluation / GPU_CORES))

@@ -160,10 +160,15 @@ class RuleInputs:
         parts = training_samples.TRAINING
         tables = [training_samples.path(self.study, split, part).as_posix() for part in parts]
         fitted = self._normalisation(variant, split)
-        given = [variant.init_from, variant.weights if variant.weights != KINETICS else ""]
-        origin = [path for path in given if path and names.plain(path)]
         roi = [] if fitted else self.stage_files("roi", variant.flow, views)
-        return tables + fitted + roi + self._pose(variant, views) + origin
+        record = [self.study.features_record(variant).as_posix()] if variant.frozen else []
+        return tables + fitted + roi + self._pose(variant, views) + self._origin(variant) + record
+
+    def features(self, wildcards: Wildcards) -> list[str]:
+        """Return the stage files of all videos that a frozen network is trained on, and its weights."""
+        variant = self.study.variant(wildcards.variant)
+        views = self.labels.split_samples.trained_on
+        return self.stage_files("roi", variant.flow, views) + self._origin(variant)
 
     def evaluation(self, wildcards: Wildcards) -> list[str]:
         """Return samples, normalisation, and the stage files of a split's test videos."""
@@ -192,6 +197,12 @@ class RuleInputs:
     def _normalisation(self, variant: Variant, split: str) -> list[str]:
         takes_flow = "flow" in variant.streams
         return [self.study.normalisation_file(variant, split).as_posix()] if takes_flow else []
+
+    @staticmethod
+    def _origin(variant: Variant) -> list[str]:
+        """Return the file of weights that a training starts from, if there is one."""
+        given = [variant.init_from, variant.weights if variant.weights != KINETICS else ""]
+        return [path for path in given if path and names.plain(path)]
 
     def _pose(self, variant: Variant, views: Iterable[str]) -> list[str]:
         return self.stage_files("pose", "", views) if "pose" in variant.streams else []

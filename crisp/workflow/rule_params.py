@@ -156,6 +156,11 @@ class RuleParams:
         mirrored = self._mirrored(study.detection_views)
         return version("detect", *parts, *([study.task] if study.task != "classification" else []), *mirrored)
 
+    def features(self, wildcards: Wildcards) -> str:
+        """Return the version of the features of a frozen network."""
+        variant = self.study.variant(wildcards.variant)
+        return version("features", variant.backbone, *self._mirrored(self.labels.split_samples.trained_on))
+
     def train(self, wildcards: Wildcards) -> str:
         """Return the version of a training; settings that do not affect its result are excluded."""
         settings = self.study.train_settings(self.study.variant(wildcards.variant))

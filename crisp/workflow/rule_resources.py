@@ -5,7 +5,7 @@ The Snakefile loads this at every start: import no slow library.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any, Protocol
 
@@ -111,14 +111,20 @@ class RuleResources:
         """Return the megabytes of a flow job's first attempt."""
         return (5000 if self.flow_gpus(wildcards) else 500) + 500 * threads
 
+    def training_gpus(self, wildcards: Wildcards) -> int:
+        """Return the GPUs of a training: none for the last layer of a frozen network."""
+        return 0 if self.study.variant(wildcards.variant).frozen else self.study.training.gpus
+
     def training_megabytes(self, wildcards: Wildcards, _: int) -> int:
         """Return the megabytes of a training's first attempt."""
         variant, classes = self.study.variant(wildcards.variant), len(self.study.classes)
         settings = self.study.training_of(variant)
+        if variant.frozen:  # missing features are computed
+            return model_memory.inference_memory(variant, classes, settings.batch_size, gpu=False)
         return model_memory.training_memory(variant, classes, settings, self.on_gpu("train"))
 
     def inference_memory(self, rule: str) -> Callable[..., int]:
-        """Return the megabytes of a job of `evaluate` or `detect`."""
+        """Return the megabytes of a job of `evaluate`, `detect` or `features`."""
 
         def amount(wildcards: Wildcards, _: int) -> int:
             variant = self.study.variant(wildcards.variant)
@@ -148,5 +154,12 @@ class RuleResources:
 
     def detection_minutes(self, _wildcards: Wildcards, _: int) -> int:
         """Return an hour, plus 50 ms per frame of the videos to process."""
-        frames = sum(self.study.video(view).working_frames for view in self.study.detection_views)
+        return self._minutes(self.study.detection_views)
+
+    def features_minutes(self, _wildcards: Wildcards, _: int) -> int:
+        """Return an hour, plus 50 ms per frame of all views."""
+        return self._minutes(self.study.views)
+
+    def _minutes(self, views: Iterable[str]) -> int:
+        frames = sum(self.study.video(view).working_frames for view in views)
         return 60 + int(SECONDS_ON_GPU * frames / 60)

@@ -28,6 +28,7 @@ BY_MODEL = {
     "train": f"{SMALLER}, a larger training.accumulate, or fewer training.workers",
     "evaluate": SMALLER,
     "detect": SMALLER,
+    "features": SMALLER,
 }
 
 

@@ -65,6 +65,12 @@ class SplitSamples:
             self._views[split, *parts] = self._found(split, parts)
         return self._views[split, *parts]
 
+    @property
+    def trained_on(self) -> list[str]:
+        """Return the views with a training or validation sample of any split."""
+        found = {view for split in self.study.split_names for view in self.views(split, *TRAINING)}
+        return [view for view in self.study.views if view in found]
+
     def _found(self, split: str, parts: tuple[str, ...]) -> list[str]:
         if self.study.split_method == "stratified":
             return list(self.study.views)

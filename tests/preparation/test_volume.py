@@ -141,6 +141,16 @@ def test_poses_of_the_present_frames_are_linked_and_packed(folder: Path, tmp_pat
         assert "pose" not in file
 
 
+def test_files_of_regions_are_linked_and_packed(folder: Path, tmp_path: Path) -> None:
+    for name in ("left", "Player-2"):
+        shutil.copy(folder / "roi/dis.h5", folder / f"roi/dis@{name}.h5")
+    volume.refresh_volume(folder / "v.h5")
+    pack_volume(folder / "v.h5", tmp_path / "packed.h5")
+    with h5py.File(tmp_path / "packed.h5", "r") as file:
+        assert sorted(file["roi"]) == ["dis", "dis@Player-2", "dis@left"]
+        assert {"mask", "mask@left"} <= set(file)
+
+
 @pytest.mark.parametrize(
     ("stage", "left"),
     [

@@ -405,6 +405,12 @@ def test_layers_that_make_no_sense(variant: dict[str, Any], what: str) -> None:
         ({"model": "r3d_18", "network_size": [16]}, "network_size: bad size"),
         ({"model": "r3d_18", "attention": True}, "attention and head are for CRISP's own trunks"),
         ({"model": "r3d_18", "weights": "kinetics400", "init_from": "m.pt"}, "both weights and init_from"),
+        ({"model": "r3d_18", "frozen": True}, "frozen: a frozen network needs pre-trained weights"),
+        ({"model": "twin", "frozen": True}, "frozen: a frozen network needs pre-trained weights"),
+        (
+            {"model": "r3d_18", "input": "rgb-flow", "weights": "kinetics400", "frozen": True},
+            "frozen: a frozen network takes RGB alone",
+        ),
     ],
 )
 def test_keys_of_other_networks_that_make_no_sense(variant: dict[str, Any], what: str) -> None:

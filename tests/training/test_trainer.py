@@ -25,7 +25,7 @@ from crisp.study import load, schema
 from crisp.study.config import Study
 from crisp.study.samples import read_samples, write_samples
 from crisp.study.splits import read_split
-from crisp.training import calibration, checkpoints, reference, resume, trainer
+from crisp.training import calibration, checkpoints, finishing, reference, resume, trainer
 from crisp.training.devices import make_deterministic
 from crisp.training.history import HISTORY_COLUMNS
 from crisp.training.resume import Progress, ResumeState
@@ -43,7 +43,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     """A study of one video in the working folder, ready to be trained."""
     monkeypatch.chdir(tmp_path)
     # At the first import matplotlib looks for fonts; the curves have tests of their own.
-    monkeypatch.setattr(trainer.curves, "plot_curves", lambda path, *_: path.write_bytes(b"PNG"))
+    monkeypatch.setattr(finishing.curves, "plot_curves", lambda path, *_: path.write_bytes(b"PNG"))
     monkeypatch.setattr(resume, "SAVING", math.inf)  # after each batch, however long that takes
     return trainable.build()
 
@@ -335,7 +335,7 @@ def test_state_is_kept_until_every_output_is_there(small: Study, monkeypatch: py
             raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(trainer.curves, "plot_curves", full)
+        patched.setattr(finishing.curves, "plot_curves", full)
         with pytest.raises(OSError, match="No space"):
             trained(small)
     best = torch.load("state/last.pt", weights_only=True)["best"]["epoch"]

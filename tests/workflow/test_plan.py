@@ -86,6 +86,24 @@ def test_cost_of_an_hour(study: Study) -> None:
     assert found.total("jobs") == sum(ALL.values())
 
 
+def test_features_of_a_frozen_network_come_before_its_trainings(study: Study) -> None:
+    weights = {"model": "r3d_18", "size": [100, 120, 120], "weights": "kinetics400", "frozen": True}
+    frozen = resolve_study({**CONTENT, "variants": [{"name": "frozen", **weights}]})
+    expected = {**ALL, "features": 1, "train": 2, "evaluate": 2}
+    del expected["normalisation"]
+    found = plan_study(frozen)
+    assert jobs(found) == expected
+    # One window each 25 frames of the training and validation videos; an RGB clip is half a Twin clip.
+    frames = sum(row.working_frames for row in study.used.values() if row.video != "test")
+    assert row(found, "features", "frozen").gpu_hours == pytest.approx(frames / 25 * 0.8 / 3600 / 100)
+    assert row(found, "train", "frozen").gpu_hours == 0
+    for seed in (1, 2):
+        path = frozen.model_folder("frozen", "main", seed) / "model.pt"
+        path.parent.mkdir(parents=True)
+        path.touch()
+    assert jobs(plan_study(frozen))["train"] == 2
+
+
 def test_width_and_frame_step(study: Study) -> None:
     rows = [tables.VideoRow(**{**vars(row), "frame_step": 2}) for row in study.videos.values()]
     tables.write_videos("videos.tsv", rows)

@@ -85,3 +85,16 @@ def test_flow_is_joined_from_parts_of_a_long_video_alone() -> None:
 def test_only_existing_files_with_plain_names_are_inputs() -> None:
     plain, braces = touch("data/a.mp4"), touch("data/match {final}.mp4")
     assert existing([plain, braces, "data/missing.mp4"]) == [plain]
+
+
+def test_features_of_a_frozen_network_are_those_of_its_training_videos() -> None:
+    added = {"name": "frozen", "model": "r3d_18", "weights": "own.pth", "frozen": True}
+    made = inputs(variants=[{"name": "rgb", "model": "rgb"}, added])
+    wildcards = job(variant="frozen", split="main")
+    method = made.study.variant("frozen").flow
+    roi = [f"{VOLUMES}/{video}/roi/{method}.h5" for video in ("train", "validation")]
+    assert made.features(wildcards) == [*roi, "own.pth"]
+    record = "results/studies/s/features/frozen.json"
+    assert record in made.training(wildcards)
+    assert not any("features" in path for path in made.training(job(variant="rgb", split="main")))
+    assert not any("features" in path for path in made.evaluation(wildcards))

@@ -144,3 +144,17 @@ def test_later_keys_of_detection_rerun_no_finished_study() -> None:
     assert before == version("detect", settings, study.decision, study.classes, study.negative_class)
     assert params(detection={"candidates": "blocks"}).detect(job()) != before
     assert params(detection={"shortest": 1}).detect(job()) != before
+
+
+def test_features_depend_on_the_network_and_its_clips_alone() -> None:
+    def versions(**keys: Any) -> tuple[str, str]:
+        frozen = {"name": "rgb", "model": "r3d_18", "weights": "own.pth", "frozen": True}
+        made = params(variants=[{**frozen, **keys}])
+        return made.features(TRAINING), made.train(TRAINING)
+
+    before = versions()
+    assert versions(network_size=[16, 112, 112])[0] != before[0]
+    other = versions(training={"balance": "loss"})
+    assert other[0] == before[0]
+    assert other[1] != before[1]
+    assert versions(frozen=False)[1] != before[1]

@@ -83,3 +83,13 @@ def test_joining_parts_takes_next_to_nothing() -> None:
         1,
     )
     assert (resources.flow_frames(part), resources.flow_gpus(part)) == (30_000, 1)
+
+
+def test_last_layer_of_a_frozen_network_needs_no_gpu() -> None:
+    weights = {"model": "r3d_18", "weights": "kinetics400"}
+    variants = [{"name": "tuned", **weights}, {"name": "frozen", **weights, "frozen": True}]
+    resources = asked(study(variants=variants, training={"gpus": 2}))
+    frozen, tuned = (job(variant=name, split="main", seed=1) for name in ("frozen", "tuned"))
+    assert (resources.training_gpus(frozen), resources.training_gpus(tuned)) == (0, 2)
+    assert resources.training_megabytes(frozen, 1) < resources.training_megabytes(tuned, 1)
+    assert resources.features_minutes(frozen, 1) == 60 + int(0.05 * sum(FRAMES.values()) / 60)

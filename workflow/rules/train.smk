@@ -19,7 +19,7 @@ rule train:
         "../../envs/crisp.yaml"
     threads: (STUDY.training.threads + STUDY.training.workers) * STUDY.training.gpus
     resources:
-        gpu=STUDY.training.gpus,
+        gpu=RESOURCES.training_gpus,
         mem_mb=growing("mem_mb", RESOURCES.training_megabytes),
         disk_mb=4000,
         runtime=runtime(720),
