@@ -15,7 +15,7 @@ from crisp.core.errors import CrispError
 from crisp.evaluation import evaluate
 from crisp.models.trees import Forest
 from crisp.study.config import Study
-from crisp.training import checkpoints, forest, resume, trainer
+from crisp.training import checkpoints, finishing, forest, resume
 from crisp.training.trainer import Trainer, train_model
 from tests import trainable
 
@@ -25,7 +25,7 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(trainer.curves, "plot_curves", lambda path, *_: path.write_bytes(b"PNG"))
+    monkeypatch.setattr(finishing.curves, "plot_curves", lambda path, *_: path.write_bytes(b"PNG"))
     monkeypatch.setattr(resume, "SAVING", math.inf)
     return trainable.build()
 
