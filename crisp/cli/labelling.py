@@ -1,0 +1,98 @@
+"""The commands of labelling by hand: annotate, serve."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from crisp.cli.application import LABELS, app
+from crisp.cli.options import STUDY, named_regions
+from crisp.core.errors import fail
+
+if TYPE_CHECKING:
+    from crisp.indexing.labelling.subjects import Subject
+
+Videos = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="VIDEO...", help="Video files; of a study also ids, or none for all."),
+]
+Classes = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME[:KEY][:#COLOUR],...",
+        help="Classes to label with, with keys (default: 1 to 9) and colours of your own.",
+        show_default="those of the study",
+    ),
+]
+OfStudy = Annotated[Path | None, typer.Option("--study", help="A study: its videos and classes.", **STUDY)]
+Annotations = Annotated[
+    Path | None,
+    typer.Option(help="Folder of annotation files, <video>.xml.", show_default="that of each video"),
+]
+Regions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--region",
+        metavar="NAME=BOX",
+        help="A player's region, left,top,right,bottom in shares of the picture; repeat.",
+    ),
+]
+
+
+def _subjects(
+    videos: list[str] | None,
+    classes: str,
+    study: Path | None,
+    annotations: Path | None,
+    regions: list[str] | None,
+    out: Path | None = None,
+) -> list[Subject]:
+    """Return the videos that a command names."""
+    from crisp.indexing.labelling.marks import parse_marks
+    from crisp.indexing.labelling.subjects import of_files, of_study
+
+    marks = parse_marks(classes) if classes else ()
+    if study is None:
+        if not videos or not marks:
+            expected = "video files and --classes, or --study"
+            raise fail("VIDEO", "nothing to label", expected, "neither", "add what is missing")
+        return of_files(map(Path, videos), marks, annotations, out, named_regions(regions or []))
+    if annotations or regions:
+        option = "--annotations" if annotations else "--region"
+        remedy = "leave it out: a study's tables say where annotations and regions are"
+        raise fail(option, "given with --study", "one of them", "both", remedy)
+    from crisp.study.load import load_study
+
+    return of_study(load_study(study), videos or (), marks, out)
+
+
+@app.command(rich_help_panel=LABELS)
+def annotate(
+    videos: Videos = None,
+    classes: Classes = "",
+    study: OfStudy = None,
+    annotations: Annotations = None,
+    region: Regions = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the pages.", show_default="that of each video, or the study's results"),
+    ] = None,
+    proxy: Annotated[bool, typer.Option("--proxy", help="Also copy the videos for browsers.")] = False,
+) -> None:
+    """Make an HTML page for each video on which its strokes are labelled by keys, without a model.
+
+    Example: crisp annotate match.mp4 --classes forehand,backhand,serve
+    """
+    from crisp.indexing.labelling import make_pages
+
+    subjects = _subjects(videos, classes, study, annotations, region, out)
+    typed = ["crisp", *(word for word in sys.argv[1:] if word != "--proxy")]
+    pages, warnings = make_pages(subjects, shlex.join(typed), proxy)
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    for page in pages:
+        print(page)
