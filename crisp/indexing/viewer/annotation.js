@@ -32,25 +32,35 @@ const annotation = (() => {
     });
   }
 
-  // What this browser kept of an earlier visit; null where there is nothing. What it kept of another content of the
-  // file is only returned: `show` puts it in the place of this one.
+  // What this browser kept of an earlier visit, and what it kept of another content of the file, which is only
+  // offered: {kept, before}, each null where there is nothing.
   async function restore() {
-    const kept = await drafts.read(key).catch(() => null);
-    if (!kept) return null;
-    const before = { strokes, open, unfinished, saved, savedUnfinished };
+    const aside = `${key}:before`;
+    let kept = await drafts.read(key).catch(() => null);
+    if (kept && (kept.base ?? base) !== base) {
+      const wasUnsaved = !kept.saved || kept.open.length > 0 || kept.unfinished !== kept.savedUnfinished
+        || JSON.stringify(kept.strokes) !== JSON.stringify(kept.saved);
+      if (wasUnsaved) drafts.write(aside, kept);
+      drafts.write(key, null);
+      kept = null;
+    }
+    const before = await drafts.read(aside).catch(() => null);
+    return { kept: kept && resume(kept), before: before && offer(before, () => drafts.write(aside, null)) };
+  }
+
+  function resume(kept) {
     strokes = kept.strokes.map(numbered);
     wasSaved = kept.saved !== null;
     saved = wasSaved ? kept.saved.map(numbered) : loaded;
-    open = kept.open ?? [];
-    unfinished = kept.unfinished ?? unfinished;
-    savedUnfinished = kept.savedUnfinished ?? savedUnfinished;
-    const found = { when: new Date(kept.when), unsaved: isUnsaved() };
-    if ((kept.base ?? base) === base) return found;
-    const other = plain(strokes);
-    ({ strokes, open, unfinished, saved, savedUnfinished } = before);
-    wasSaved = false;
-    return found.unsaved ? { ...found, show: () => commit(other.map(numbered), "Changes of before shown") } : null;
+    ({ open, unfinished, savedUnfinished } = { open, unfinished, savedUnfinished, ...kept });
+    return { when: new Date(kept.when), unsaved: isUnsaved() };
   }
+
+  const offer = (kept, forget) => ({
+    when: new Date(kept.when),
+    show() { commit(kept.strokes.map(numbered), "Changes of before shown"); forget(); },
+    discard: forget,
+  });
 
   function commit(next, words) {
     past.push({ strokes, words });

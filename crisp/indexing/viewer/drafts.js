@@ -23,7 +23,7 @@ const drafts = (() => {
 
   // Null keeps nothing: it takes the place of what is still on the disk.
   function write(key, content) {
-    const text = JSON.stringify({ ...content, when: Date.now() });
+    const text = JSON.stringify({ when: Date.now(), ...content });
     try {
       if (content) localStorage.setItem(key, text);
       else localStorage.removeItem(key);

@@ -95,14 +95,13 @@ function goToAddress() {
 
 // What was kept of an earlier visit is shown or, where the file is another one now, offered.
 async function restore() {
-  const kept = await annotation.restore();
-  if (!kept) return;
-  const when = kept.when.toLocaleString();
-  if (kept.show) {
-    notify(`Unsaved changes of ${when} are kept; this file has been changed since.`, { "Show them": kept.show, "Close": () => {} });
-  } else {
+  const { kept, before } = await annotation.restore();
+  if (before) {
+    const words = `Unsaved changes of ${before.when.toLocaleString()} are kept: the file has been changed since.`;
+    notify(words, { "Show them": before.show, "Discard them": before.discard });
+  } else if (kept) {
     const words = kept.unsaved ? "Unsaved corrections" : "Your saved corrections";
-    notify(`${words} of ${when} are shown.`, { "Discard them": annotation.discard, "Close": () => {} });
+    notify(`${words} of ${kept.when.toLocaleString()} are shown.`, { "Discard them": annotation.discard, "Close": () => {} });
   }
 }
 

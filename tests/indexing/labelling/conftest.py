@@ -18,16 +18,6 @@ FRAMES, FPS = 160, 20
 
 OpenLabelling = Callable[..., Any]
 
-# Notes the frame shown when a key goes down, before the page acts on it.
-NOTE_KEYS = """() => {
-  window.pressed = [];
-  addEventListener("keydown", (event) => {
-    const frame = Number(document.querySelector("#top").getAttribute("aria-valuenow"));
-    const shown = document.querySelector("#clock").innerText;
-    pressed.push([event.key, frame, shown]);
-  }, true);
-}"""
-
 
 @pytest.fixture(scope="session")
 def match(tmp_path_factory: pytest.TempPathFactory, make_video) -> Path:

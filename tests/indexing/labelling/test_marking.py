@@ -24,7 +24,7 @@ def go(page: Any, number: int) -> None:
 
 
 def keys(page: Any) -> list[str]:
-    return page.locator("#palette button").all_inner_texts()
+    return page.locator("#palette ol button").all_inner_texts()
 
 
 def test_a_key_begins_a_stroke_and_ends_it(open_labelling, match: Path, tmp_path: Path) -> None:
