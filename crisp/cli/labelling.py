@@ -12,6 +12,7 @@ import typer
 from crisp.cli.application import LABELS, app
 from crisp.cli.options import STUDY, named_regions
 from crisp.core.errors import fail
+from crisp.core.words import counted
 
 if TYPE_CHECKING:
     from crisp.indexing.labelling.subjects import Subject
@@ -96,3 +97,41 @@ def annotate(
         print(f"warning: {warning}", file=sys.stderr)
     for page in pages:
         print(page)
+
+
+@app.command(rich_help_panel=LABELS)
+def serve(
+    videos: Videos = None,
+    classes: Classes = "",
+    study: OfStudy = None,
+    annotations: Annotations = None,
+    region: Regions = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of this machine; 0: a free one.")] = 8127,
+) -> None:
+    """List videos on a page of this machine alone, label them there, and save in place. Ctrl-C ends it.
+
+    Example: crisp serve --study config/mine/study.yaml
+    """
+    import secrets
+
+    from crisp.indexing.labelling import server
+
+    subjects = _subjects(videos, classes, study, annotations, region)
+    place = server.listen(port)
+    port, token = place.getsockname()[1], secrets.token_urlsafe(24)
+    typed = shlex.join(["crisp", "annotate", *_without_port(sys.argv[2:])])
+    print(f"http://{server.LOOPBACK}:{port}/{token}/", flush=True)
+    print(f"{counted(len(subjects), 'video')}; open this address in a browser, Ctrl-C ends", file=sys.stderr)
+    try:
+        server.run(server.application(subjects, typed, token, port), place)
+    except KeyboardInterrupt:
+        print("ended; what is saved is saved", file=sys.stderr)
+
+
+def _without_port(words: list[str]) -> list[str]:
+    """Return the options that `crisp annotate` has as well."""
+    kept = list(words)
+    for number, word in enumerate(words):
+        if word == "--port":
+            kept[number : number + 2] = []
+    return [word for word in kept if not word.startswith("--port=")]

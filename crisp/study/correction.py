@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from crisp.core.errors import CrispError, fail
 from crisp.core.unicode_forms import compose
@@ -136,6 +135,8 @@ def changes(before: Sequence[Stroke], after: Sequence[Stroke]) -> list[Change]:
         ``added``, ``removed``, or of a stroke that stayed what is new of it: ``moved``, ``renamed``, ``other
         player``; in time order.
     """
+    from scipy.optimize import linear_sum_assignment  # slow to import
+
     gone, come = _without(before, after), _without(after, before)
     shares = np.array([[_share(one, other) for other in come] for one in gone]).reshape(len(gone), len(come))
     pairs = zip(*linear_sum_assignment(shares, maximize=True), strict=True)

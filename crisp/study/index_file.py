@@ -24,6 +24,7 @@ from crisp.preparation.video import Source
 from crisp.study.annotations import Stroke
 
 NAME = "index.json"
+EXPLAINED = "explained"  # folder beside it with pictures of what the model looks at
 REMEDY = "make it again with crisp index"
 LONGEST = 1e9  # s; bound of a time stamp
 RARE = ("times", "player", "players")  # keys that the file lacks where there is nothing
