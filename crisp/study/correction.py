@@ -14,8 +14,8 @@ import numpy as np
 from crisp.core.errors import CrispError, fail
 from crisp.core.unicode_forms import compose
 from crisp.core.words import few
-from crisp.study import samples, tables
-from crisp.study.annotations import Stroke
+from crisp.study import annotation_store, samples, tables
+from crisp.study.annotations import Stroke, read_annotation
 from crisp.study.config import Study
 
 COPY = re.compile(r" ?\([0-9]+\)$")  # which browsers append to the name of a second download
@@ -95,21 +95,17 @@ def find_row(study: Study, file: Path, video: str = "") -> tables.Annotation:
         study.video(video)
     wanted = video or (stem if stem in study.used else "")
     found = [row for row in rows if row.video == wanted or (not wanted and Path(row.path).stem == stem)]
-    if len(found) > 1:
-        found = [row for row in found if Path(row.path).stem == stem] if video else found
+    same = [row for row in found if Path(row.path).stem == stem]
+    if len(found) > 1 and len(same) == 1:
+        found = same
     if len(found) == 1:
         return found[0]
-    if not found and wanted:
-        return new_row(study, wanted)
     if found:
         several = ", ".join(row.path for row in found)
-        raise fail(
-            file,
-            "fits several annotation files",
-            "one",
-            several,
-            "name it after one of them, and give --video",
-        )
+        remedy = "name it after one of them, and give --video"
+        raise fail(file, "fits several annotation files", "one", several, remedy)
+    if wanted:
+        return new_row(study, wanted)
     raise fail(
         file,
         "belongs to no video of the study",
@@ -184,3 +180,81 @@ def differs(labels: samples.Labels | None, row: tables.Annotation, strokes: Sequ
         return False
     known = sorted(list(stroke) for stroke in labels.get(row.path, ()))
     return known != sorted(stroke.row for stroke in strokes)
+
+
+class Correction(NamedTuple):
+    """A saved annotation in the place of another one.
+
+    `row` is that of the file `path` in the table of annotations, which lacked it if `is_new`; `begun` is
+    whether the video is not labelled to its end, `counts` whether the labels are new to the next run.
+    """
+
+    row: tables.Annotation
+    path: Path
+    changes: list[Change]
+    is_new: bool
+    begun: bool
+    counts: bool
+
+
+def put(study: Study, given: Sequence[Path], video: str = "", write: bool = True) -> list[Correction]:
+    """Put saved annotations in the places where the study has them, each with a backup of what was there.
+
+    Parameters
+    ----------
+    study : Study
+    given : sequence of path-like
+        Saved files, of a video each (`find_row`).
+    video : str
+        Id of the video, if the name of a file does not say it.
+    write : bool
+        Whether to write anything.
+
+    Returns
+    -------
+    list of Correction
+
+    Raises
+    ------
+    CrispError
+        If a file is not an annotation of a video of the study, or two are of the same one; nothing is written
+        then. Or if an annotation file is a link, or outside of the folders of the study.
+    """
+    rows = [find_row(study, file, video) for file in given]
+    for number, row in enumerate(rows):
+        if row in rows[:number]:
+            first = given[rows.index(row)]
+            raise fail(
+                given[number], "two files for one video", "one", f"{first}, too", "give the one that is right"
+            )
+    for file in given:
+        read_annotation(file)  # a missing one is a fault here
+    read = [annotation_store.load(file) for file in given]
+    for file, row, saved in zip(given, rows, read, strict=True):
+        check_place(study, study.annotation_file(row))
+        frames = study.videos[row.video].frames
+        if saved.strokes and 0 < frames < max(stroke.end for stroke in saved.strokes):
+            expected = f"strokes in the {frames:,} frames of {row.video}"
+            last = max(stroke.end for stroke in saved.strokes)
+            raise fail(
+                file, "strokes after the end of the video", expected, last, "check that it is of that video"
+            )
+    labels = of_last_run(study)
+    return [_put(study, row, saved, labels, write) for row, saved in zip(rows, read, strict=True)]
+
+
+def _put(
+    study: Study,
+    row: tables.Annotation,
+    saved: annotation_store.Saved,
+    labels: samples.Labels | None,
+    write: bool,
+) -> Correction:
+    path, is_new = study.annotation_file(row), row not in study.annotations
+    before = annotation_store.load(path)
+    if write:
+        annotation_store.save(path, saved.strokes, saved.begun, before.version)
+        add_row(study, row)
+    found = changes(before.strokes, saved.strokes)
+    counts = bool(found) or is_new if labels is None else differs(labels, row, saved.strokes)
+    return Correction(row, path, found, is_new, saved.begun, counts)
