@@ -114,6 +114,7 @@ async function start() {
   if (DATA.list) Object.assign($("#all"), { href: DATA.list, hidden: false });
   $("#gutter .annotation").textContent = DATA.annotated ? "Annotation" : "Corrected";
   $("#gutter .annotation").title = DATA.annotated ? "The annotation, as corrected here" : "The strokes of the model, as corrected here";
+  if (keptTheme()) document.documentElement.dataset.theme = keptTheme(); // before anything is waited for
   await restore();
   players.start();
   if (DATA.warnings.length) {

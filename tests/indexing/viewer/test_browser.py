@@ -495,3 +495,17 @@ def test_stroke_links_to_what_the_model_looks_at(open_page, indexed: dict[str, A
     link = page.get_by_text("What the model looks at")
     assert link.get_attribute("href") == f"explained/{begin}-{end}.png"
     assert link.is_visible()
+
+
+def test_no_script_but_its_own_runs(open_page, indexed: dict[str, Any]) -> None:
+    page = open_page(indexed)
+    page.evaluate(
+        """() => {
+          const script = document.createElement("script");
+          script.textContent = "window.intruded = true";
+          document.body.append(script);
+          document.body.insertAdjacentHTML("beforeend", "<img src='x' onerror='window.intruded = true'>");
+        }"""
+    )
+    page.wait_for_timeout(200)
+    assert page.evaluate("window.intruded") is None
