@@ -13,7 +13,7 @@ import numpy as np
 
 from crisp.core.errors import CrispError, fail
 from crisp.core.unicode_forms import compose
-from crisp.core.words import few
+from crisp.core.words import counted, few
 from crisp.study import annotation_store, samples, tables
 from crisp.study.annotations import Stroke, read_annotation
 from crisp.study.config import Study
@@ -175,7 +175,21 @@ def of_last_run(study: Study) -> samples.Labels | None:
 
 
 def differs(labels: samples.Labels | None, row: tables.Annotation, strokes: Sequence[Stroke]) -> bool:
-    """Return whether an annotation has other strokes than in the last run, if there was one."""
+    """Return whether an annotation has other strokes than in the last run, if there was one.
+
+    Parameters
+    ----------
+    labels : Labels or None
+        As of `of_last_run`.
+    row : Annotation
+        Row of its file.
+    strokes : sequence of Stroke
+        What it holds.
+
+    Returns
+    -------
+    bool
+    """
     if labels is None:
         return False
     known = sorted(list(stroke) for stroke in labels.get(row.path, ()))
@@ -234,7 +248,7 @@ def put(study: Study, given: Sequence[Path], video: str = "", write: bool = True
         check_place(study, study.annotation_file(row))
         frames = study.videos[row.video].frames
         if saved.strokes and 0 < frames < max(stroke.end for stroke in saved.strokes):
-            expected = f"strokes in the {frames:,} frames of {row.video}"
+            expected = f"strokes in the {counted(frames, 'frame')} of {row.video}"
             last = max(stroke.end for stroke in saved.strokes)
             raise fail(
                 file, "strokes after the end of the video", expected, last, "check that it is of that video"

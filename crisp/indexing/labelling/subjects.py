@@ -192,6 +192,14 @@ def _wanted(study: Study, given: str) -> VideoRow:
 def described(subject: Subject) -> IndexedVideo:
     """Describe a video by its packets and its first frame; its other frames are not decoded.
 
+    Parameters
+    ----------
+    subject : Subject
+
+    Returns
+    -------
+    IndexedVideo
+
     Raises
     ------
     CrispError
@@ -206,7 +214,19 @@ def described(subject: Subject) -> IndexedVideo:
 
 
 def index_of(subject: Subject, about: IndexedVideo, strokes: Sequence[Stroke]) -> IndexFile:
-    """Return what the page of a video shows: its annotated strokes, and none of a model."""
+    """Return what the page of a video shows: its annotated strokes, and none of a model.
+
+    Parameters
+    ----------
+    subject : Subject
+    about : IndexedVideo
+        As of `described`.
+    strokes : sequence of Stroke
+
+    Returns
+    -------
+    IndexFile
+    """
     negative = [subject.negative] if subject.negative else []
     classes = [mark.label for mark in subject.marks] + negative
     return IndexFile(

@@ -99,7 +99,18 @@ def write_page(path: Path, index: IndexFile, links: Links, labelling: Labelling 
 
 
 def render_page(index: IndexFile, links: Links, labelling: Labelling) -> str:
-    """Return the page of a video that is labelled."""
+    """Return the page of a video that is labelled.
+
+    Parameters
+    ----------
+    index : IndexFile
+    links : Links
+    labelling : Labelling
+
+    Returns
+    -------
+    str
+    """
     return render(TEMPLATE, **_values(index, links, labelling))
 
 
@@ -130,7 +141,18 @@ def _source(name: str) -> str:
 
 
 def pack_index(index: IndexFile, links: Links, labelling: Labelling | None = None) -> dict[str, Any]:
-    """Pack the data that the page needs from an index."""
+    """Pack the data that the page needs from an index.
+
+    Parameters
+    ----------
+    index : IndexFile
+    links : Links
+    labelling : Labelling, optional
+
+    Returns
+    -------
+    dict
+    """
     video, model, truth = index.video, index.model, index.truth
     given = PurePath(index.annotations or "").name
     # Depends on the annotation, not on the detected strokes: corrections survive a better model.
