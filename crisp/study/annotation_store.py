@@ -125,7 +125,7 @@ def save(path: Path, strokes: Sequence[Stroke], begun: bool, version: str) -> st
     if path.is_symlink():
         remedy = "give the file itself, or copy it to the place of the link"
         raise fail(path, "annotation file is a link", "a file", f"a link to {path.readlink()}", remedy)
-    with _locked(path.parent):
+    with locked(path.parent):
         now = load(path)
         if now.version != version:
             raise ConflictError(now)
@@ -147,7 +147,7 @@ def back_up(path: Path, version: str) -> Path:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Wait until no other process or thread saves in a folder; the end of a process releases it."""
     folder.mkdir(parents=True, exist_ok=True)
     place = os.open(folder, os.O_RDONLY)

@@ -41,11 +41,12 @@ def new_row(study: Study, video: str) -> tables.Annotation:
 
 def add_row(study: Study, row: tables.Annotation) -> bool:
     """Append a row to the study's table of annotations; return whether it was missing."""
-    rows = tables.read_annotations(study.annotations_table)
-    if row in rows:
-        return False
-    tables.write_annotations(study.annotations_table, [*rows, row])
-    return True
+    with annotation_store.locked(study.annotations_table.parent):
+        rows = tables.read_annotations(study.annotations_table)
+        if row in rows:
+            return False
+        tables.write_annotations(study.annotations_table, [*rows, row])
+        return True
 
 
 def check_place(study: Study, path: Path) -> None:

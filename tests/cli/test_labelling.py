@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -193,3 +194,14 @@ def test_export(tmp_path: Path, make_video) -> None:
         crisp(*arguments, "--out", tmp_path / "all")
     with pytest.raises(CrispError, match="no such format"):
         crisp(*arguments, "--format", "docx")
+
+
+def test_first_saves_of_two_videos_at_once(study: Path, lab: Lab) -> None:
+    """Each gets its row in the table, whoever reads it in between."""
+    lab.labels.clear()
+    lab.write()
+    body = b'<video><action begin="0" end="9" move="Hit"/></video>'
+    with served("--study", study) as server, ThreadPoolExecutor() as pool:
+        answers = list(pool.map(lambda name: server.put(body, "", name), tables.SPLITS))
+    assert [answer.status for answer in answers] == [200] * 3
+    assert {row.video for row in tables.read_annotations("annotations.tsv")} == set(tables.SPLITS)

@@ -33,6 +33,7 @@ from crisp.indexing.labelling.subjects import Subject, described, index_of
 from crisp.indexing.viewer import page, proxy_video
 from crisp.study import annotation_store, correction
 from crisp.study.index_file import IndexedVideo
+from crisp.study.samples import Labels
 
 LOOPBACK = "127.0.0.1"
 STATES = ("none", "begun", "done", "differs", "damaged")
@@ -52,7 +53,7 @@ class Labelling:
         self.subjects = {subject.name: subject for subject in subjects}
         self.command = command
         self.known: dict[str, IndexedVideo] = {}
-        self.probing = Lock()
+        self.probing = {name: Lock() for name in self.subjects}
 
     @property
     def routes(self) -> list[Route]:
@@ -74,7 +75,7 @@ class Labelling:
 
     def about(self, subject: Subject) -> IndexedVideo:
         """Describe a video, once."""
-        with self.probing:
+        with self.probing[subject.name]:
             if subject.name not in self.known:
                 self.known[subject.name] = described(subject)
             return self.known[subject.name]
@@ -85,12 +86,13 @@ class Labelling:
 
     def list(self, _: Request) -> Response:
         """Return the page with all videos and their states."""
-        rows = [_row(subject) for subject in self.subjects.values()]
+        study = next((subject.study for subject in self.subjects.values()), None)
+        labels = correction.of_last_run(study) if study else None
+        rows = [_row(subject, labels) for subject in self.subjects.values()]
         found = Counter(row["state"] for row in rows)
         counts = ", ".join(f"{found[state]} {state}" for state in STATES if found[state])
         title = f"{counted(len(rows), 'video')} to label"
-        of_study = any(subject.study for subject in self.subjects.values())
-        values = {"title": title, "counts": counts, "rows": rows, "of_study": of_study}
+        values = {"title": title, "counts": counts, "rows": rows, "of_study": study is not None}
         content = render("indexing/labelling/list.html", **values)
         policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
         return HTMLResponse(content, headers={"Content-Security-Policy": f"{policy}; frame-ancestors 'none'"})
@@ -159,8 +161,8 @@ def _copied(subject: Subject) -> bool:
     return subject.copy.is_file() and proxy_video.is_copy(subject.copy)
 
 
-def _row(subject: Subject) -> dict[str, Any]:
-    """Return a row of the list."""
+def _row(subject: Subject, labels: Labels | None) -> dict[str, Any]:
+    """Return a row of the list; `labels` are those of the last run of the study."""
     row: dict[str, Any] = {"name": subject.name, "file": str(subject.annotation)}
     try:
         saved = annotation_store.load(subject.annotation)
@@ -172,19 +174,16 @@ def _row(subject: Subject) -> dict[str, Any]:
         changed = datetime.fromtimestamp(subject.annotation.stat().st_mtime)
         when = changed.isoformat(" ", "minutes")
     strokes = len(saved.strokes) if saved.version else ""
-    return {**row, "state": state_of(subject, saved), "fault": "", "strokes": strokes, "saved": when}
+    return {**row, "state": _state(subject, saved, labels), "fault": "", "strokes": strokes, "saved": when}
 
 
-def state_of(subject: Subject, saved: annotation_store.Saved) -> str:
-    """Return the state of a video: none, begun, done, or differs from the last run of its study."""
+def _state(subject: Subject, saved: annotation_store.Saved, labels: Labels | None) -> str:
     if not saved.version:
         return "none"
     if saved.begun:
         return "begun"
-    if subject.study and subject.row:
-        labels = correction.of_last_run(subject.study)
-        if correction.differs(labels, subject.row, saved.strokes):
-            return "differs"
+    if subject.row and correction.differs(labels, subject.row, saved.strokes):
+        return "differs"
     return "done"
 
 
