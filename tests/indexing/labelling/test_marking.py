@@ -47,7 +47,7 @@ def test_saved_is_what_crisp_writes_to_the_byte(open_labelling, match: Path, tmp
     go(page, 20)
     press(page, "2", "ArrowRight", "2")
     for begun in (True, False):
-        page.get_by_role("checkbox", name="All strokes of this video are labelled").set_checked(not begun)
+        page.get_by_role("checkbox", name="All strokes are labelled").set_checked(not begun)
         path, strokes = save(page, tmp_path)
         assert strokes == [Stroke(20, 22, PUSH)]
         write_annotation(tmp_path / "expected.xml", strokes, begun)
@@ -112,7 +112,7 @@ def test_what_is_begun_can_be_given_up(open_labelling, match: Path, tmp_path: Pa
 def test_no_stroke_begins_within_another(open_labelling, match: Path, tmp_path: Path) -> None:
     write_annotation(tmp_path / "my match.xml", [Stroke(10, 30, FOREHAND), Stroke(40, 50, "old name")])
     page = open_labelling(match)
-    assert page.get_by_role("checkbox", name="All strokes of this video are labelled").is_checked()
+    assert page.get_by_role("checkbox", name="All strokes are labelled").is_checked()
     go(page, 20)
     press(page, "Escape", "1")
     assert "No stroke begun: frame 20 is in that of frames 10 to 30" in status(page)
