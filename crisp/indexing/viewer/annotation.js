@@ -125,6 +125,7 @@ const annotation = (() => {
       return commit(strokes.filter((stroke) => stroke.id !== id), `Stroke at frame ${begin} deleted`);
     },
 
+    get hasOpen() { return open.length > 0; },
     opened: (player) => open.find((stroke) => stroke.player === player),
     setOpen(player, stroke) {
       open = [...open.filter((other) => other.player !== player), ...(stroke ? [stroke] : [])];

@@ -4,12 +4,14 @@ const saving = (() => {
   let { base } = DATA; // the version of the file from which the strokes come
   let isBusy = false;
 
+  const without = () => (annotation.hasOpen ? ", without the stroke that is only begun" : "");
+
   function download() {
     const address = URL.createObjectURL(new Blob([annotation.xml()], { type: "application/xml" }));
     make("a", { href: address, download: DATA.file }).click();
     setTimeout(() => URL.revokeObjectURL(address), 10000);
     annotation.markSaved(annotation.snapshot());
-    tellStatus(`${DATA.file} is saved where this browser puts downloads`);
+    tellStatus(`${DATA.file} is saved where this browser puts downloads${without()}`);
   }
 
   async function put(version = base) {
@@ -24,7 +26,7 @@ const saving = (() => {
       else if (answer.ok) {
         ({ version: base } = await answer.json());
         annotation.rebase(snapshot, base);
-        tellStatus(`${DATA.file} is saved`);
+        tellStatus(`${DATA.file} is saved${without()}`);
       } else tellStatus(`Not saved, kept in this browser: ${await answer.text()}`);
     } catch {
       tellStatus("Not saved, kept in this browser: crisp serve does not answer");

@@ -124,6 +124,16 @@ def test_no_stroke_begins_within_another(open_labelling, match: Path, tmp_path: 
     assert save(page, tmp_path)[1][1:] == [Stroke(30, 45, BACKHAND), Stroke(40, 50, "old name")]
 
 
+def test_saved_without_the_stroke_that_is_only_begun(open_labelling, match: Path, tmp_path: Path) -> None:
+    page = open_labelling(match)
+    press(page, "f")
+    assert save(page, tmp_path)[1] == []
+    assert "without the stroke that is only begun · unsaved changes" in status(page)
+    press(page, "ArrowRight", "f")
+    assert save(page, tmp_path)[1] == [Stroke(0, 2, FOREHAND)]
+    assert "unsaved" not in status(page)
+
+
 def test_end_at_the_last_frame(open_labelling, match: Path, tmp_path: Path) -> None:
     page = open_labelling(match)
     go(page, 150)
