@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -132,16 +132,37 @@ def changes(before: Sequence[Stroke], after: Sequence[Stroke]) -> list[Change]:
         ``added``, ``removed``, or of a stroke that stayed what is new of it: ``moved``, ``renamed``, ``other
         player``; in time order.
     """
+    gone, come = _without(before, after), _without(after, before)
+    found: list[Change] = []
+    for olds, news in _clusters(gone, come):
+        found += _paired(olds, news)
+    return sorted(found, key=lambda change: change.before or change.after or Stroke(0, 1))
+
+
+def _clusters(gone: list[Stroke], come: list[Stroke]) -> Iterator[tuple[list[Stroke], list[Stroke]]]:
+    """Group strokes that overlap, directly or by others: no stroke has to do with one of another group."""
+    olds, news, reached = list[Stroke](), list[Stroke](), 0
+    for stroke, group in sorted([(one, False) for one in gone] + [(one, True) for one in come]):
+        if stroke.begin >= reached:
+            yield olds, news
+            olds, news = [], []
+        (news if group else olds).append(stroke)
+        reached = max(reached, stroke.end)
+    yield olds, news
+
+
+def _paired(gone: list[Stroke], come: list[Stroke]) -> list[Change]:
+    """Compare the strokes of a group."""
     from scipy.optimize import linear_sum_assignment  # slow to import
 
-    gone, come = _without(before, after), _without(after, before)
     shares = np.array([[_share(one, other) for other in come] for one in gone]).reshape(len(gone), len(come))
     pairs = zip(*linear_sum_assignment(shares, maximize=True), strict=True)
     met = {int(one): int(other) for one, other in pairs if shares[one, other] > 0}
     found = [Change(_kind(gone[one], come[other]), gone[one], come[other]) for one, other in met.items()]
     found += [Change("removed", one, None) for number, one in enumerate(gone) if number not in met]
-    found += [Change("added", None, one) for number, one in enumerate(come) if number not in met.values()]
-    return sorted(found, key=lambda change: change.before or change.after or Stroke(0, 1))
+    return found + [
+        Change("added", None, one) for number, one in enumerate(come) if number not in met.values()
+    ]
 
 
 def _without(strokes: Sequence[Stroke], others: Sequence[Stroke]) -> list[Stroke]:
