@@ -39,7 +39,7 @@ LOOPBACK = "127.0.0.1"
 STATES = ("none", "begun", "done", "differs", "damaged")
 
 
-class Labelling:
+class Handlers:
     """The videos that a server offers, and what it answers about them.
 
     Parameters
@@ -117,6 +117,8 @@ class Labelling:
         subject = self.subject(request)
         self.about(subject)  # refuses what is not a video, wherever a link leads
         path = subject.copy if _copied(subject) else subject.video
+        if not path.is_file():
+            raise HTTPException(404, "the video is not there any more")
         kind = guess_type(path.name)[0] or ""
         media_type = kind if kind.startswith("video/") else "application/octet-stream"
         headers = {"Cache-Control": "no-cache", "Content-Security-Policy": "default-src 'none'; sandbox"}
@@ -203,7 +205,7 @@ def application(subjects: Sequence[Subject], command: str, token: str, port: int
     Guard
     """
     handlers: dict[Any, Any] = {CrispError: _faulty, HTTPException: _refused}
-    app = Starlette(routes=list(Labelling(subjects, command).routes), exception_handlers=handlers)
+    app = Starlette(routes=Handlers(subjects, command).routes, exception_handlers=handlers)
     app.router.redirect_slashes = False
     return Guard(app, token, port)
 

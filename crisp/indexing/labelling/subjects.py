@@ -9,6 +9,7 @@ from pathlib import Path
 
 from crisp.core import files
 from crisp.core.errors import fail
+from crisp.core.versions import INDEX, INDEX_OF_PLAYERS
 from crisp.core.views import Box
 from crisp.core.words import few
 from crisp.indexing.labelling.marks import with_keys
@@ -230,7 +231,7 @@ def index_of(subject: Subject, about: IndexedVideo, strokes: Sequence[Stroke]) -
     negative = [subject.negative] if subject.negative else []
     classes = [mark.label for mark in subject.marks] + negative
     return IndexFile(
-        schema=3 if subject.boxes else 2,
+        schema=INDEX_OF_PLAYERS if subject.boxes else INDEX,
         video=about,
         model=IndexedModel(classes=classes, negative=subject.negative),
         strokes=(),

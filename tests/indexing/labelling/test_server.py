@@ -276,6 +276,9 @@ def test_what_a_link_leads_to(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "match.xml").symlink_to(tmp_path / "outside/match.xml")
     with served(tmp_path / "match.mp4", tmp_path / "other.mp4", "--classes", "a") as server:
         assert server.ask("match/video").status == 200
+        (tmp_path / "match.mp4").unlink()
+        assert server.ask("match/video").status == 404
+        (tmp_path / "match.mp4").symlink_to(folder / "match.mp4")
         answer = server.ask("other/video")
         assert (answer.status, "not a video" in answer.text, "root:" in answer.text) == (400, True, False)
         answer = server.put(ONE, sha256(tmp_path / "match.xml"))
