@@ -12,7 +12,7 @@ from io import TextIOWrapper
 
 # Each module adds its commands to the app, in the order of the help.
 # isort: off
-from crisp.cli import data, preparation, labels, models, runs  # noqa: F401
+from crisp.cli import data, preparation, labels, labelling, models, runs  # noqa: F401
 
 # isort: on
 from crisp.cli.application import app

@@ -6,6 +6,8 @@ Templates lie beside the code that fills them and are named by their path in the
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from functools import cache
 from pathlib import Path
@@ -75,7 +77,14 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters["script_json"] = script_json
+    environment.filters["fingerprint"] = fingerprint
     return environment
+
+
+def fingerprint(source: str) -> str:
+    """Return the name, in a content security policy, of a script or style between two line feeds."""
+    digest = hashlib.sha256(f"\n{source}\n".encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"
 
 
 def script_json(content: Any) -> Markup:

@@ -15,9 +15,8 @@ from crisp.core.views import REGION, view
 from crisp.evaluation.explanation import explain_clip
 from crisp.evaluation.explanation_plot import ExplainedClip, plot_explanations
 from crisp.indexing.model import Model, Options
-from crisp.study.index_file import IndexedStroke, IndexFile
+from crisp.study.index_file import EXPLAINED, IndexedStroke, IndexFile
 
-FOLDER = "explained"
 NAME = re.compile(rf"\d+-\d+({REGION})?\.png")
 
 
@@ -42,7 +41,7 @@ def explain_strokes(folder: Path, index: IndexFile, step: int, model: Model, opt
     CrispError
         If a stage file is damaged, or a picture cannot be written.
     """
-    target = folder / FOLDER
+    target = folder / EXPLAINED
     target.mkdir(exist_ok=True)
     for path in target.iterdir():
         if NAME.fullmatch(path.name):

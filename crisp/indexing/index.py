@@ -27,7 +27,7 @@ from crisp.core.views import format_regions
 from crisp.core.words import counted
 from crisp.evaluation.explain import check_explicable
 from crisp.indexing import exports, viewer
-from crisp.indexing.explained import FOLDER, explain_strokes
+from crisp.indexing.explained import explain_strokes
 from crisp.indexing.exports import write_exports
 from crisp.indexing.index_document import build_document, with_annotation
 from crisp.indexing.model import Model, Options
@@ -150,7 +150,7 @@ def _index(
     annotated, truth = annotation
     identity = _identity(source, model, options)
     content = _current(folder, identity)
-    if options.explain and not (folder / FOLDER).is_dir():
+    if options.explain and not (folder / index_file.EXPLAINED).is_dir():
         content = None
     where = str(annotated.absolute()) if annotated else None
     if content is not None and (content.truth, content.annotations) != (truth, where):

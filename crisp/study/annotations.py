@@ -2,7 +2,7 @@
 
 ``<video><action begin="144" end="276" move="Defensive Forehand Push"/>…</video>``: half-open
 intervals of 0-based frames; ``move`` is absent where only the bounds are known. ``player`` names the region
-of the video in which the stroke is.
+of the video in which the stroke is. ``<video state="begun">`` says that the video is not labelled to its end.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from crisp.core.plain_text import is_plain
 from crisp.core.unicode_forms import compose
 
 LONGEST_NUMBER = len(str(MOST_FRAMES))  # digits; Python rejects numbers with thousands of them
+BEGUN = "begun"
 MOST_ACTIONS = 50_000  # per file: a stroke per second for 14 hours
 
 
@@ -92,9 +93,7 @@ def read_actions(path: str | Path) -> list[Action]:
     CrispError
         If the file is missing, too large, not XML, has too many strokes, or holds a DOCTYPE.
     """
-    root = xml_files.read(path, "annotation file")
-    if root.tag != "video":
-        raise fail(path, "not an annotation file", "root element <video>", f"<{root.tag}>", "correct the XML")
+    root = _root(path)
     actions = list(root.iter("action"))
     if len(actions) > MOST_ACTIONS:
         raise fail(
@@ -105,6 +104,24 @@ def read_actions(path: str | Path) -> list[Action]:
             "check that this is an annotation file",
         )
     return [_action(f"{path}, action {number}", action) for number, action in enumerate(actions, start=1)]
+
+
+def is_begun(path: str | Path) -> bool:
+    """Return whether an annotation file says that its video is not labelled to its end.
+
+    Raises
+    ------
+    CrispError
+        If the file is missing, too large, not XML, not an annotation, or holds a DOCTYPE.
+    """
+    return _root(path).get("state") == BEGUN
+
+
+def _root(path: str | Path) -> Element:
+    root = xml_files.read(path, "annotation file")
+    if root.tag != "video":
+        raise fail(path, "not an annotation file", "root element <video>", f"<{root.tag}>", "correct the XML")
+    return root
 
 
 def _action(where: str, found: Element) -> Action:
@@ -150,15 +167,19 @@ def annotation_element(strokes: Iterable[Stroke]) -> Element:
     return root
 
 
-def write_annotation(path: str | Path, strokes: list[Stroke]) -> None:
+def write_annotation(path: str | Path, strokes: list[Stroke], begun: bool = False) -> None:
     """Write an annotation file for editing by hand, sorted by time.
 
     Parameters
     ----------
     path : path to write.
     strokes : list of Stroke
+    begun : bool
+        Whether the video is not labelled to its end.
     """
     root = annotation_element(strokes)
+    if begun:
+        root.set("state", BEGUN)
     indent(root)
     with replacing(path) as beside:
         ElementTree(root).write(beside, encoding="UTF-8", xml_declaration=True)

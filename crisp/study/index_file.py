@@ -24,6 +24,7 @@ from crisp.preparation.video import Source
 from crisp.study.annotations import Stroke
 
 NAME = "index.json"
+EXPLAINED = "explained"  # folder beside it with pictures of what the model looks at
 REMEDY = "make it again with crisp index"
 LONGEST = 1e9  # s; bound of a time stamp
 RARE = ("times", "player", "players")  # keys that the file lacks where there is nothing
@@ -94,7 +95,8 @@ class IndexedStroke:
 
     `probability` is that of its class, `score` that of any stroke, `scores` those of all classes; `cut` is
     ``begin``, ``end`` or ``both`` if the unknown first or last frames of the video cut it off, else empty.
-    `player` is empty where the video was indexed without regions.
+    `player` is empty where the video was indexed without regions. A stroke that a person gave has no
+    `probability`.
     """
 
     begin: int
@@ -176,6 +178,17 @@ class IndexFile:
         """Return the players, or one without a name in the whole picture."""
         whole = {name: getattr(self, name) for name in ("probabilities", "roi", "roi_size", "roi_stride")}
         return self.players or (IndexedPlayer(name="", box=WHOLE, **whole),)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Return the classes of the model, then other labels of its strokes, which people gave."""
+        return tuple(dict.fromkeys([*self.model.classes, *(one.label for one in self.strokes if one.label)]))
+
+    @property
+    def player_names(self) -> tuple[str, ...]:
+        """Return the names of the players, then others of strokes; empty for strokes of nobody."""
+        names = [track.name for track in self.tracks]
+        return tuple(dict.fromkeys([*names, *(one.player for one in self.strokes)]))
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:

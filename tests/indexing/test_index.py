@@ -387,7 +387,7 @@ def test_corrected_file_is_not_written_over(
     path.write_text(corrected)
     model_file(Path("model.pt"), bias=(0, 5, 0))
     called = spied(monkeypatch)
-    assert f"{path}: was changed since crisp index wrote it" in command("game.mp4", code=1)
+    assert f"{path}: was changed since CRISP wrote it" in command("game.mp4", code=1)
     assert called == [], "told before the work"
     assert path.read_text() == corrected
     path.rename("mine")

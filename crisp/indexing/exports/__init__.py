@@ -6,7 +6,7 @@ file, ends exclusive; times are those at which the file shows its frames.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from crisp.core import files
@@ -43,16 +43,33 @@ def write_exports(folder: Path, index: IndexFile, overlay: bool) -> None:
     CrispError
         If the disk is full or, for the overlay, if the video is missing.
     """
-    missing = [name for name in FORMATS if not (folder / name).exists()]
-    for name in missing:
-        FORMATS[name](folder / name, index)
-    if missing:
-        written = {name: files.sha256(folder / name) for name in missing}
-        write_json(folder / RECORD, {**read_cache(folder / RECORD), **written})
+    write_formats(folder, index, [name for name in FORMATS if not (folder / name).exists()])
     if overlay and not (folder / OVERLAY).exists():
         from crisp.indexing.exports import overlay_video
 
         overlay_video.write(folder / OVERLAY, index)
+
+
+def write_formats(folder: Path, index: IndexFile, names: Sequence[str]) -> None:
+    """Write files of a folder, and record what was written.
+
+    Parameters
+    ----------
+    folder : path-like
+    index : IndexFile
+    names : sequence of str
+        Their names, of `FORMATS`.
+
+    Raises
+    ------
+    CrispError
+        If a file cannot be written.
+    """
+    for name in names:
+        FORMATS[name](folder / name, index)
+    if names:
+        written = {name: files.sha256(folder / name) for name in names}
+        write_json(folder / RECORD, {**read_cache(folder / RECORD), **written})
 
 
 def check_unchanged(folder: Path) -> None:
@@ -68,7 +85,7 @@ def check_unchanged(folder: Path) -> None:
         if name in FORMATS and path.is_file() and files.sha256(path) != digest:
             raise fail(
                 path,
-                "was changed since crisp index wrote it, and would be overwritten",
+                "was changed since CRISP wrote it, and would be overwritten",
                 "the file as it was written",
                 "other content",
                 "move it to another folder, then repeat the command; --annotations accepts a corrected"

@@ -15,6 +15,7 @@ from typing import Any
 from crisp.core.files import write_json
 from crisp.core.frame_times import FrameTimes
 from crisp.study.index_file import IndexedStroke, IndexFile
+from crisp.study.samples import UNKNOWN
 
 PLAYERS = 8  # per BORIS observation; the video is in the first
 KEYS = string.digits[1:] + string.ascii_lowercase  # hotkeys of classes, as long as they last
@@ -22,7 +23,10 @@ KEYS = string.digits[1:] + string.ascii_lowercase  # hotkeys of classes, as long
 
 def write(path: Path, index: IndexFile) -> None:
     """Write the strokes of an index as a BORIS project; the comment of a begin gives the confidence."""
-    classes = [name for name in index.model.classes if name != index.model.negative]
+    given = {one.label for one in index.strokes}
+    classes = [name for name in index.labels if name != index.model.negative or name in given]
+    if "" in given:
+        classes.append(UNKNOWN)
     now = datetime.now().isoformat(timespec="seconds")
     write_json(
         path,
@@ -33,8 +37,8 @@ def write(path: Path, index: IndexFile) -> None:
             "project_description": f"Strokes found by CRISP {index.crisp}",
             "project_format_version": "7.0",
             "subjects_conf": {
-                str(number): {"key": "", "name": player.name, "description": ""}
-                for number, player in enumerate(index.players)
+                str(number): {"key": "", "name": name, "description": ""}
+                for number, name in enumerate(filter(None, index.player_names))
             },
             "behaviors_conf": {
                 str(number): _behaviour(name, KEYS[number : number + 1])
@@ -99,7 +103,7 @@ def _events(strokes: Iterable[IndexedStroke], times: FrameTimes) -> list[list[An
     BORIS interprets the first, third, … event of a subject's behaviour as a begin, and the others as ends.
     """
     events = [
-        [round(times.time_of(frame), 3), one.player, one.label, "", comment, frame]
+        [round(times.time_of(frame), 3), one.player, one.label or UNKNOWN, "", comment, frame]
         for one in strokes
         for frame, comment in ((one.begin, _sureness(one)), (one.end, ""))
     ]
@@ -107,4 +111,4 @@ def _events(strokes: Iterable[IndexedStroke], times: FrameTimes) -> list[list[An
 
 
 def _sureness(one: IndexedStroke) -> str:
-    return f"class {one.probability:.2f}, any stroke {one.score:.2f}"
+    return "" if one.probability is None else f"class {one.probability:.2f}, any stroke {one.score:.2f}"

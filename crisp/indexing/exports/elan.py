@@ -46,12 +46,14 @@ def write(path: Path, index: IndexFile) -> None:
     order = SubElement(document, "TIME_ORDER")
     numbers = count(1)
     times = index.times
-    for player in (track.name for track in index.tracks):
+    for player in index.player_names:
         of_strokes = view("strokes", player)
         found = _tier(document, of_strokes, STROKE, player)
         tiers = {tier: _tier(document, view(tier, player), SCORE, player, of_strokes) for tier in TIERS}
         for stroke in (one for one in index.strokes if one.player == player):
             name = _aligned(found, order, stroke, times, numbers)
+            if stroke.probability is None:
+                continue
             for tier, value in zip(TIERS, (stroke.probability, stroke.score), strict=True):
                 annotation = SubElement(tiers[tier], "ANNOTATION")
                 about = {"ANNOTATION_ID": f"a{next(numbers)}", "ANNOTATION_REF": name}
@@ -66,7 +68,7 @@ def write(path: Path, index: IndexFile) -> None:
                 _aligned(row, order, one, times, numbers)
     order[:] = sorted(order, key=lambda slot: int(slot.attrib["TIME_VALUE"]))
     SubElement(header, "PROPERTY", {"NAME": "lastUsedAnnotationId"}).text = str(next(numbers) - 1)
-    _types(document, index.model.classes)
+    _types(document, index.labels)
     indent(document)
     with replacing(path) as beside:
         ElementTree(document).write(beside, encoding="UTF-8", xml_declaration=True)

@@ -10,11 +10,11 @@ from crisp.study.index_file import IndexFile
 
 
 def write(path: Path, index: IndexFile) -> None:
-    """Write the strokes of an index as subtitles: player, label and probability in percent."""
+    """Write the strokes of an index as subtitles: player, label, and the model's probability in percent."""
     time_of = index.times.time_of
     cues = [
         f"{number}\n{_time(time_of(one.begin))} --> {_time(time_of(one.end))}\n"
-        f"{_voice(one.player)}{escape(one.label, quote=False)} {one.probability:.0%}\n"
+        f"{_voice(one.player)}{escape(one.label, quote=False)}{_sureness(one.probability)}\n"
         for number, one in enumerate(index.strokes, start=1)
     ]
     with replacing(path) as beside:
@@ -24,6 +24,10 @@ def write(path: Path, index: IndexFile) -> None:
 def _voice(player: str) -> str:
     """Return who is meant: as a voice, which few video players show, and in words."""
     return f"<v {player}>{player}: " if player else ""
+
+
+def _sureness(probability: float | None) -> str:
+    return "" if probability is None else f" {probability:.0%}"
 
 
 def _time(seconds: float) -> str:

@@ -13,9 +13,8 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from crisp.core.errors import fail
-from crisp.indexing.explained import FOLDER
 from crisp.indexing.viewer import page, proxy_video
-from crisp.study.index_file import IndexedVideo, read_index
+from crisp.study.index_file import EXPLAINED, IndexedVideo, read_index
 
 PAGE = "viewer.html"
 
@@ -75,7 +74,7 @@ def make_viewer(
         words: list[str | Path] = ["crisp", "viewer", Path(index_file)]
         words += ["--out", out] if out != default else []
         warnings = _video_warnings(path, index.video, words, ["--video", moved] if moved else [])
-    pictures = Path(index_file).with_name(FOLDER)
+    pictures = Path(index_file).with_name(EXPLAINED)
     links = page.Links(
         link(path, out.parent),
         link(Path(index_file), out.parent),

@@ -10,6 +10,14 @@ function tellStatus(words = "") {
 const overlapping = ({ begin, end }) => `overlaps the stroke of frames ${begin} to ${end}`;
 const forPlayer = (name) => (players.several ? ` for ${players.called(name)}` : "");
 
+// What is asked or said above the video: {words on a button: function}.
+function notify(words, choices) {
+  const close = (act) => () => { $("#notice").hidden = true; act(); };
+  const buttons = Object.entries(choices).map(([name, act]) => make("button", { onclick: close(act) }, name));
+  $("#notice").replaceChildren(make("span", {}, words), ...buttons);
+  $("#notice").hidden = false;
+}
+
 const acts = {
   edit(id, parts) {
     const words = annotation.change(id, parts);
@@ -63,6 +71,7 @@ const acts = {
   },
 
   bound(name) {
+    if (marking.bound(name)) return;
     const entry = panel.selected;
     if (!entry?.stroke) return;
     const frame = name === "begin" ? player.frame : player.frame + 1;
@@ -81,6 +90,7 @@ const acts = {
   },
 
   undo() {
+    if (marking.cancel()) return;
     const words = annotation.undo();
     tellStatus(words ? `Undone: ${words}` : "Nothing to undo");
   },
@@ -89,13 +99,7 @@ const acts = {
     tellStatus(words ? `Redone: ${words}` : "Nothing to redo");
   },
 
-  save() {
-    const address = URL.createObjectURL(new Blob([annotation.xml()], { type: "application/xml" }));
-    make("a", { href: address, download: DATA.file }).click();
-    setTimeout(() => URL.revokeObjectURL(address), 10000);
-    annotation.markSaved();
-    tellStatus(`${DATA.file} is saved where this browser puts downloads`);
-  },
+  save: () => saving.act(),
 
   loop() {
     const entry = panel.selected;
@@ -126,13 +130,13 @@ const acts = {
   toDifferent: () => panel.go(1, ({ kind }) => kind !== "same"),
   help: () => $("#keys").showModal(),
   escape() {
-    if (!pointing.cancel()) panel.select(null);
+    if (!pointing.cancel() && !marking.cancel()) panel.select(null);
   },
 };
 
 function likeliest(begin, end) {
   const { probabilities } = players.shown;
-  if (!probabilities) return LABELS[0] ?? "";
+  if (!probabilities) return marking.last || (LABELS[0] ?? "");
   const { first, stride, count, classes, rows } = probabilities;
   const from = clamp(Math.round((begin - first) / stride), 0, count - 1);
   const to = clamp(Math.round((end - first) / stride), from + 1, count);

@@ -1,5 +1,6 @@
 // The annotation: strokes that can be corrected, each step undone, and kept until they are saved.
-// A stroke {id, begin, end, label, player} is never changed, only replaced; end is exclusive.
+// A stroke {id, begin, end, label, player} is never changed, only replaced; end is exclusive. Of each player one may
+// be open: begun, {begin, label, player}, without an end yet.
 const annotation = (() => {
   let numbers = 0;
   const numbered = ([begin, end, label, player = ""]) => ({ id: `stroke-${numbers++}`, begin, end, label, player });
@@ -9,43 +10,57 @@ const annotation = (() => {
   const byTime = (one, other) => one.begin - other.begin || one.end - other.end
     || byName(one.label, other.label) || byName(one.player, other.player);
 
-  const loaded = plain(TRUTH ?? FOUND).map(numbered).toSorted(byTime);
+  let loaded = plain(TRUTH ?? FOUND).map(numbered).toSorted(byTime);
   let strokes = loaded;
   let saved = loaded;
   let wasSaved = false;
+  let base = DATA.base; // what the strokes were loaded from
+  let open = [];
+  let unfinished = DATA.begun; // the whole video is not labelled yet
+  let savedUnfinished = unfinished;
   const past = [];
   let future = [];
   const changed = new Set(); // of functions to call
 
   const key = `crisp-viewer:${DATA.key}`;
-  let keeps = true;
+  const isUnsaved = () => open.length > 0 || unfinished !== savedUnfinished || !same(strokes, saved);
 
   function keep() {
-    try {
-      if (same(strokes, loaded) && !wasSaved) localStorage.removeItem(key);
-      else {
-        const content = { strokes: plain(strokes), saved: wasSaved ? plain(saved) : null, when: Date.now() };
-        localStorage.setItem(key, JSON.stringify(content));
-      }
-    } catch {
-      keeps = false;
-    }
+    const isAsLoaded = same(strokes, loaded) && !open.length && unfinished === savedUnfinished && !wasSaved;
+    drafts.write(key, isAsLoaded ? null : {
+      strokes: plain(strokes), saved: wasSaved ? plain(saved) : null, open, unfinished, savedUnfinished, base,
+    });
   }
 
-  // What this browser kept of an earlier visit; null where there is nothing.
-  function restore() {
-    try {
-      const kept = JSON.parse(localStorage.getItem(key));
-      if (!kept) return null;
-      strokes = kept.strokes.map(numbered);
-      wasSaved = kept.saved !== null;
-      saved = wasSaved ? kept.saved.map(numbered) : loaded;
-      return { when: new Date(kept.when), unsaved: !same(strokes, saved) };
-    } catch {
-      keeps = false;
-      return null;
+  // What this browser kept of an earlier visit, and what it kept of another content of the file, which is only
+  // offered: {kept, before}, each null where there is nothing.
+  async function restore() {
+    const aside = `${key}:before`;
+    let kept = await drafts.read(key).catch(() => null);
+    if (kept && (kept.base ?? base) !== base) {
+      const wasUnsaved = !kept.saved || kept.open.length > 0 || kept.unfinished !== kept.savedUnfinished
+        || JSON.stringify(kept.strokes) !== JSON.stringify(kept.saved);
+      if (wasUnsaved) drafts.write(aside, kept);
+      drafts.write(key, null);
+      kept = null;
     }
+    const before = await drafts.read(aside).catch(() => null);
+    return { kept: kept && resume(kept), before: before && offer(before, () => drafts.write(aside, null)) };
   }
+
+  function resume(kept) {
+    strokes = kept.strokes.map(numbered);
+    wasSaved = kept.saved !== null;
+    saved = wasSaved ? kept.saved.map(numbered) : loaded;
+    ({ open, unfinished, savedUnfinished } = { open, unfinished, savedUnfinished, ...kept });
+    return { when: new Date(kept.when), unsaved: isUnsaved() };
+  }
+
+  const offer = (kept, forget) => ({
+    when: new Date(kept.when),
+    show() { commit(kept.strokes.map(numbered), "Changes of before shown"); forget(); },
+    discard: forget,
+  });
 
   function commit(next, words) {
     past.push({ strokes, words });
@@ -71,8 +86,9 @@ const annotation = (() => {
   return {
     get strokes() { return strokes; },
     get loaded() { return loaded; },
-    get unsaved() { return !same(strokes, saved); },
-    get keeps() { return keeps; },
+    get unsaved() { return isUnsaved(); },
+    get unfinished() { return unfinished; },
+    set unfinished(value) { unfinished = value; set(strokes); },
     get undoes() { return past.at(-1)?.words; },
     get redoes() { return future.at(-1)?.words; },
     onChange: (tell) => changed.add(tell),
@@ -109,19 +125,47 @@ const annotation = (() => {
       return commit(strokes.filter((stroke) => stroke.id !== id), `Stroke at frame ${begin} deleted`);
     },
 
+    get hasOpen() { return open.length > 0; },
+    opened: (player) => open.find((stroke) => stroke.player === player),
+    setOpen(player, stroke) {
+      open = [...open.filter((other) => other.player !== player), ...(stroke ? [stroke] : [])];
+      set(strokes);
+    },
+
     discard: () => {
       wasSaved = false;
       saved = loaded;
+      open = [];
+      unfinished = savedUnfinished;
       return commit(loaded, "Corrections discarded");
     },
     undo: () => travel(past, future),
     redo: () => travel(future, past),
 
-    markSaved() {
-      saved = strokes;
+    // What is saved now; strokes change meanwhile if that takes time.
+    snapshot: () => ({ strokes, unfinished }),
+    markSaved(snapshot) {
+      saved = snapshot.strokes;
+      savedUnfinished = snapshot.unfinished;
       wasSaved = true;
+      set(strokes);
+    },
+
+    // The strokes in the file are those of a snapshot now.
+    rebase(snapshot, version) {
+      loaded = snapshot.strokes;
+      this.markSaved(snapshot);
+      wasSaved = false;
+      base = version;
       keep();
-      for (const tell of changed) tell();
+    },
+
+    // The strokes of a file that somebody else saved, in the place of these; undo brings these back.
+    adopt(rows, begun, version) {
+      unfinished = begun;
+      open = [];
+      commit(rows.map(numbered), "Strokes of the file shown");
+      this.rebase({ strokes, unfinished }, version);
     },
 
     // As crisp.study.annotations.write has it, to the byte.
@@ -131,7 +175,8 @@ const annotation = (() => {
       const given = (name, text) => (text ? ` ${name}="${escaped(text)}"` : "");
       const actions = strokes.map(({ begin, end, label, player }) =>
         `  <action begin="${begin}" end="${end}"${given("move", label)}${given("player", player)} />\n`);
-      const content = actions.length ? `<video>\n${actions.join("")}</video>` : "<video />";
+      const root = `video${unfinished ? ' state="begun"' : ""}`;
+      const content = actions.length ? `<${root}>\n${actions.join("")}</video>` : `<${root} />`;
       return `<?xml version='1.0' encoding='UTF-8'?>\n${content}`;
     },
   };

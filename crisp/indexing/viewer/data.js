@@ -11,6 +11,8 @@ const FOUND = DATA.strokes.map(([begin, end, label, probability, score, cut, sco
 
 // The players {name, probabilities, roi}, each in a region; without regions one of no name, in the whole picture.
 const PLAYERS = DATA.players.map((player) => ({ ...player, probabilities: player.probabilities && unpacked(player.probabilities) }));
+// Without a model the page only has strokes that are labelled here.
+const HAS_MODEL = !DATA.marks;
 const HAS_PROBABILITIES = PLAYERS.some(({ probabilities }) => probabilities);
 
 // The label of every stroke, and of every class in the curves, has one colour.
@@ -28,6 +30,9 @@ function unpacked({ stride, first, classes, count, bytes }) {
   return { stride, first, classes, count, rows };
 }
 
+// Colours of one's own, by label.
+const OWN_COLOURS = new Map((DATA.marks ?? []).filter(({ colour }) => colour).map(({ label, colour }) => [label, colour]));
+
 // Asked once a change of theme, not once a stroke.
 let dark = false;
 const colours = new Map(); // of labels, of the present theme
@@ -40,6 +45,7 @@ function noteTheme() {
 
 // Hues go round by steps of the golden angle, so that neighbours in the list differ most.
 function classColour(label, alpha = 1) {
+  if (OWN_COLOURS.has(label)) return OWN_COLOURS.get(label) + Math.round(255 * alpha).toString(16).padStart(2, "0");
   const key = `${alpha} ${label}`;
   if (!colours.has(key)) {
     const number = LABELS.indexOf(label);

@@ -9,7 +9,7 @@ const SHORTCUTS = [
   [["End"], "Last frame", "End", () => player.seek(FRAMES - 1)],
   [["ArrowUp", "p"], "Stroke before", "↑", () => panel.go(-1)],
   [["ArrowDown", "n"], "Next stroke", "↓", () => panel.go(1)],
-  [["d"], "Next disagreement", "D", acts.toDifferent],
+  ...(HAS_MODEL ? [[["d"], "Next disagreement", "D", acts.toDifferent]] : []),
   [["l"], "Play the stroke in a loop", "L", acts.loop],
   [["s"], "Slower", "S", () => player.slower(1)],
   [["Shift+S"], "Faster", "Shift S", () => player.slower(-1)],
@@ -18,9 +18,8 @@ const SHORTCUTS = [
   [["i"], "The stroke begins at this frame", "I", () => acts.bound("begin")],
   [["o"], "The stroke ends with this frame", "O", () => acts.bound("end")],
   [["c"], "Choose the class", "C", acts.focusClass],
-  [["1", "2", "3", "4"], "Class as the model has it", "1 to 4", (key) => acts.likely(Number(key) - 1)],
   [["a"], "Add a stroke here", "A", acts.add],
-  [["t"], "Take the model's stroke", "T", acts.takeOver],
+  ...(HAS_MODEL ? [[["t"], "Take the model's stroke", "T", acts.takeOver]] : []),
   [["Delete", "Backspace"], "Delete the stroke", "Del", acts.remove],
   [["Control+z"], "Undo", "Ctrl Z", acts.undo],
   [["Control+Shift+Z", "Control+y"], "Redo", "Ctrl Shift Z", acts.redo],
@@ -31,7 +30,12 @@ const SHORTCUTS = [
   [["0"], "Whole video", "0", () => view.look(0, FRAMES)],
   [["Escape"], "Cancel, or select none", "Esc", acts.escape],
   [["?"], "This list", "?", acts.help],
+  // Keys of one's own are in the place of others.
+  ...(HAS_MODEL
+    ? [[["1", "2", "3", "4"], "Class as the model has it", "1 to 4", (key) => acts.likely(Number(key) - 1)]]
+    : [[marking.keys, "Begin or end a stroke of a class", marking.keys.join(" ").toUpperCase(), marking.press]]),
 ];
+const ONCE = new Set([marking.press, ...["i", "o"].map((key) => SHORTCUTS.find(([keys]) => keys.includes(key))[3])]);
 const BY_KEY = new Map(SHORTCUTS.flatMap(([keys, , , act]) => keys.map((key) => [key, act])));
 
 function keyName(event) {
@@ -54,5 +58,5 @@ document.addEventListener("keydown", (event) => {
   const act = BY_KEY.get(name);
   if (!act) return;
   event.preventDefault();
-  act(event.key);
+  if (!event.repeat || !ONCE.has(act)) act(event.key);
 });

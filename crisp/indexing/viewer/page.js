@@ -93,24 +93,37 @@ function goToAddress() {
   }
 }
 
-function start() {
+// What was kept of an earlier visit is shown or, where the file is another one now, offered.
+async function restore() {
+  const { kept, before } = await annotation.restore();
+  if (before) {
+    const words = `Unsaved changes of ${before.when.toLocaleString()} are kept: the file has been changed since.`;
+    notify(words, { "Show them": before.show, "Discard them": before.discard });
+  } else if (kept) {
+    const words = kept.unsaved ? "Unsaved corrections" : "Your saved corrections";
+    notify(`${words} of ${kept.when.toLocaleString()} are shown.`, { "Discard them": annotation.discard, "Close": () => {} });
+  }
+}
+
+async function start() {
   document.title = `${DATA.video.id} · CRISP viewer`;
   $("#title").textContent = DATA.video.id;
   $("#subtitle").textContent = [DATA.model, clockTime(FRAMES, 0), `${Number(FPS.toFixed(3))} frames/s`].filter(Boolean).join(" · ");
+  document.body.dataset.model = HAS_MODEL ? "on" : "off";
+  if (!HAS_MODEL) $("#gutter .model").remove();
+  if (DATA.list) Object.assign($("#all"), { href: DATA.list, hidden: false });
   $("#gutter .annotation").textContent = DATA.annotated ? "Annotation" : "Corrected";
   $("#gutter .annotation").title = DATA.annotated ? "The annotation, as corrected here" : "The strokes of the model, as corrected here";
-  const kept = annotation.restore();
-  if (kept) {
-    $("#notice span").textContent = `${kept.unsaved ? "Unsaved corrections" : "Your saved corrections"} of ${kept.when.toLocaleString()} are shown.`;
-    $("#notice").hidden = false;
-  }
+  if (keptTheme()) document.documentElement.dataset.theme = keptTheme(); // before anything is waited for
+  await restore();
   players.start();
   if (DATA.warnings.length) {
     $("#warnings ul").append(...DATA.warnings.map((words) => make("li", {}, words)));
     $("#warnings button").addEventListener("click", () => { $("#warnings").hidden = true; });
     $("#warnings").hidden = false;
   }
-  const shortcuts = SHORTCUTS.filter(([, , , act]) => act !== acts.nextPlayer || players.several);
+  const shortcuts = SHORTCUTS.filter(([keys, , , act]) => (act !== acts.nextPlayer || players.several)
+    && keys.some((key) => BY_KEY.get(key) === act));
   $("#shortcuts").append(...shortcuts.map(([, words, shown]) => make("div", {},
     make("span", {}, words), make("span", {}, ...shown.split(" ").map((key) => (key === "to" ? " to " : make("kbd", {}, key)))))));
   for (const [name, act] of Object.entries({
@@ -119,7 +132,6 @@ function start() {
     "second-back": () => player.skip(-1), "second-on": () => player.skip(1),
     previous: () => panel.go(-1), next: () => panel.go(1), different: acts.toDifferent, "to-stroke": acts.toSelected,
     in: () => view.zoom(0.5), out: () => view.zoom(2), fit: () => view.look(0, FRAMES),
-    discard: () => { $("#notice").hidden = true; annotation.discard(); }, dismiss: () => { $("#notice").hidden = true; },
     theme: () => setTheme({ "": "light", light: "dark", dark: "" }[document.documentElement.dataset.theme ?? ""]),
   })) $(`#${name}`).addEventListener("click", act);
   $("#speed").addEventListener("change", (event) => { player.speed = Number(event.target.value); });
@@ -135,6 +147,7 @@ function start() {
   layout.start();
   timeline.start();
   panel.start();
+  marking.start();
   setTheme(keptTheme());
   showHistory();
   showPosition();
@@ -142,7 +155,7 @@ function start() {
   player.start();
   goToAddress();
   addEventListener("hashchange", goToAddress);
-  if (!annotation.keeps) tellStatus("This browser keeps no changes over a reload: save before you close");
+  if (!drafts.keeps) tellStatus("This browser keeps no changes over a reload: save before you close");
 }
 
 start();

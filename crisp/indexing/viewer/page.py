@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
@@ -10,11 +11,12 @@ import numpy as np
 
 from crisp.core.errors import fail
 from crisp.core.files import digest
-from crisp.core.html_pages import write_html
+from crisp.core.html_pages import render, write_html
 from crisp.study.annotations import Stroke
 from crisp.study.index_file import IndexedProbabilities, IndexedStroke, IndexFile
 
 TITLE, HEAD = b"<title>CRISP viewer</title>", 1000  # must occur within that many first bytes of a page
+TEMPLATE = "indexing/viewer/page.html"
 SOURCES = Path(__file__).parent
 # In order of dependency.
 SCRIPTS = (
@@ -22,6 +24,7 @@ SCRIPTS = (
     "players.js",
     "times.js",
     "places.js",
+    "drafts.js",
     "annotation.js",
     "comparison.js",
     "player.js",
@@ -33,6 +36,8 @@ SCRIPTS = (
     "strokes.js",
     "fields.js",
     "acts.js",
+    "saving.js",
+    "marking.js",
     "keys.js",
     "page.js",
 )
@@ -52,22 +57,66 @@ class Links(NamedTuple):
     explained: str = ""
 
 
-def write_page(path: Path, index: IndexFile, links: Links) -> None:
-    """Write the page of an index.
+class Mark(NamedTuple):
+    """A class of new strokes: the key that begins and ends one, and its colour, ``#rrggbb``, or none."""
+
+    label: str
+    key: str = ""
+    colour: str = ""
+
+
+class Labelling(NamedTuple):
+    """What makes a page one on which a video is labelled without a model.
+
+    `version` is that of the annotation file shown, `begun` whether that is unfinished; `save` and `list` are
+    the URLs where `crisp serve` takes the annotation and lists all videos, `command` makes the page again.
+    """
+
+    marks: Sequence[Mark]
+    version: str = ""
+    begun: bool = False
+    save: str = ""
+    list: str = ""
+    command: str = ""
+
+
+def write_page(path: Path, index: IndexFile, links: Links, labelling: Labelling | None = None) -> None:
+    """Write the page of an index, or of a video that is labelled.
 
     Parameters
     ----------
     path : path-like
     index : IndexFile
     links : Links
+    labelling : Labelling, optional
 
     Raises
     ------
     CrispError
         If the page cannot be written.
     """
-    styles, scripts = _source("page.css"), "\n".join(map(_source, SCRIPTS))
-    write_html(path, "indexing/viewer/page.html", css=styles, js=scripts, data=pack_index(index, links))
+    write_html(path, TEMPLATE, **_values(index, links, labelling))
+
+
+def render_page(index: IndexFile, links: Links, labelling: Labelling) -> str:
+    """Return the page of a video that is labelled.
+
+    Parameters
+    ----------
+    index : IndexFile
+    links : Links
+    labelling : Labelling
+
+    Returns
+    -------
+    str
+    """
+    return render(TEMPLATE, **_values(index, links, labelling))
+
+
+def _values(index: IndexFile, links: Links, labelling: Labelling | None) -> dict[str, Any]:
+    scripts = "\n".join(map(_source, SCRIPTS))
+    return {"css": _source("page.css"), "js": scripts, "data": pack_index(index, links, labelling)}
 
 
 def check_target(path: Path) -> None:
@@ -91,15 +140,33 @@ def _source(name: str) -> str:
     return (SOURCES / name).read_text(encoding="utf-8")
 
 
-def pack_index(index: IndexFile, links: Links) -> dict[str, Any]:
-    """Pack the data that the page needs from an index."""
+def pack_index(index: IndexFile, links: Links, labelling: Labelling | None = None) -> dict[str, Any]:
+    """Pack the data that the page needs from an index.
+
+    Parameters
+    ----------
+    index : IndexFile
+    links : Links
+    labelling : Labelling, optional
+
+    Returns
+    -------
+    dict
+    """
     video, model, truth = index.video, index.model, index.truth
     given = PurePath(index.annotations or "").name
     # Depends on the annotation, not on the detected strokes: corrections survive a better model.
     known = truth and [dict(zip(Stroke._fields, stroke.row, strict=False)) for stroke in truth]
     lasting = [video.id, video.frames, video.sha256, known]
+    key = digest(lasting)[:16]
     return {
-        "key": digest(lasting)[:16],
+        "key": key,
+        "base": key,
+        "begun": False,
+        "marks": None,
+        "save": "",
+        "list": "",
+        "command": "",
         "index": links.source,
         "moved": links.moved,
         "explained": links.explained,
@@ -142,6 +209,17 @@ def pack_index(index: IndexFile, links: Links) -> dict[str, Any]:
             }
             for track in index.tracks
         ],
+    } | (_labelled(index, labelling) if labelling else {})
+
+
+def _labelled(index: IndexFile, labelling: Labelling) -> dict[str, Any]:
+    """Pack what differs on a page without a model: drafts belong to the video, whatever its file holds."""
+    video = index.video
+    return {
+        "key": digest([video.id, video.frames, video.sha256])[:16],
+        "base": labelling.version,
+        "marks": [one._asdict() for one in labelling.marks],
+        **{key: getattr(labelling, key) for key in ("begun", "save", "list", "command")},
     }
 
 

@@ -22,6 +22,15 @@ const places = (() => {
     ...(own === `${folder(DATA.index)}viewer.html` ? [] : ["--out", typed(own)]),
   ].join(" ");
 
+  // A page that is made of a video comes with its command.
+  if (DATA.command) {
+    return {
+      get copy() { return path(own).split("/").at(-1).replace(/\.[^.]*$/, ".mp4"); },
+      get video() { return path(DATA.video.src); },
+      copying: `${DATA.command} --proxy`,
+      moving: DATA.command,
+    };
+  }
   return {
     // The name of the copy that belongs to this page.
     get copy() { return path(own).split("/").at(-1).replace(/\.[^.]*$/, ".mp4"); },

@@ -30,7 +30,7 @@ const players = (() => {
     $("#time").style.setProperty("--lanes", names.length);
     if (names.length > 1) {
       document.body.dataset.players = names.length;
-      const rows = ["annotation", "model"].map((row) => $(`#gutter .${row}`));
+      const rows = ["annotation", "model"].map((row) => $(`#gutter .${row}`)).filter(Boolean);
       rows[0].before(...names.flatMap((name) => rows.map((row) => Object.assign(row.cloneNode(true), { title: called(name) }))));
       for (const row of rows) row.remove();
       for (const [number, row] of document.querySelectorAll("#gutter .annotation").entries()) {

@@ -45,7 +45,7 @@ const panel = (() => {
         onclick: () => select(entry.id) },
       make("span", { className: "bar" }),
       make("span", { className: "name" }, named(entry.label)),
-      make("span", { className: "score", title: entry.found ? sureness(entry.found) : "" }, entry.found ? classShare(entry.found) : "–"),
+      ...(HAS_MODEL ? [make("span", { className: "score", title: entry.found ? sureness(entry.found) : "" }, entry.found ? classShare(entry.found) : "–")] : []),
       make("span", { className: "below" },
         make("span", { className: "when" }, [...(players.several ? [players.called(players.of(entry))] : []), clockTime(entry.begin), duration(entry)].join(" · ")),
         ...(tags.length ? [make("span", { className: "tag" }, tags.join(", "))] : [])),
@@ -63,8 +63,9 @@ const panel = (() => {
     $("#none").hidden = listed.length > 0;
     if (!entries.length) {
       $("#none").replaceChildren(
-        make("p", {}, "No strokes: the model found none in this video."),
-        make("p", {}, "Go to the first frame of one and add it by ", make("kbd", {}, "A"), " or “+ Stroke”."),
+        make("p", {}, HAS_MODEL ? "No strokes: the model found none in this video." : "No strokes yet."),
+        make("p", {}, HAS_MODEL ? "Go to the first frame of one and add it by " : "Play the video and press the key of a class where a stroke begins, and again where it ends; or add one by ",
+          make("kbd", {}, "A"), " or “+ Stroke”."),
       );
     } else if (!listed.length) {
       $("#none").replaceChildren(make("p", {}, "No stroke passes the filters."), make("button", { onclick: clear }, "Show all"));
@@ -181,7 +182,7 @@ const panel = (() => {
     get selected() { return selected && entryOf(selected); },
     get entries() { return entries; },
     filtered: () => (filters.wanted === ALL ? undefined : filters.wanted),
-    repaint() { fill(); fields.repaint(); },
+    repaint() { fill(); fields.repaint(); marking.show(); },
     passes: ({ id }) => passing.has(id),
     isSelected: (id) => marked.has(id),
     select, go, start,

@@ -201,6 +201,8 @@ const timeline = (() => {
     pen.fillRect(view.toX(frame), view.rows.ruler.height, Math.max(0, 1 / view.perPixel), view.rows.overview.y - view.rows.ruler.height);
     pen.globalAlpha = 1;
     const x = view.toX(frame);
+    for (const lane of view.lanes) drawOpen(pen, lane, frame);
+    pen.fillStyle = paint.playhead;
     pen.fillRect(x - 0.75, view.rows.ruler.height - 8, 1.5, view.rows.overview.y - view.rows.ruler.height + 4);
     pen.beginPath();
     pen.moveTo(x - 5, view.rows.ruler.height - 12);
@@ -210,6 +212,17 @@ const timeline = (() => {
     pen.fillRect(frame * view.width / FRAMES - 0.75, view.rows.overview.y, 1.5, view.rows.overview.height);
     top.setAttribute("aria-valuenow", frame);
     top.setAttribute("aria-valuetext", `frame ${frame}, ${clockTime(frame)}`);
+  }
+
+  // The stroke that is begun, up to the playhead.
+  function drawOpen(pen, { side, y, height: tall, player: whose }, frame) {
+    const open = side === "stroke" && annotation.opened(whose);
+    if (!open) return;
+    const left = view.toX(open.begin);
+    pen.fillStyle = classColour(open.label, 0.5);
+    pen.fillRect(left, y + 4, Math.max(3, (frame + 1 - open.begin) / view.perPixel), tall - 9);
+    pen.fillStyle = classColour(open.label);
+    pen.fillRect(left, y + 4, 3, tall - 9);
   }
 
   return {

@@ -19,7 +19,7 @@ from crisp.core.unicode_forms import fold, spelt
 from crisp.core.unreadable import ERRORS
 from crisp.core.views import region_of
 from crisp.core.words import counted, few
-from crisp.study.annotations import Action, Stroke, is_unknown, read_actions
+from crisp.study.annotations import Action, Stroke, is_begun, is_unknown, read_actions
 from crisp.study.config import Study
 from crisp.study.overlaps import colliding
 from crisp.study.players import unknown_player, view_of
@@ -97,6 +97,15 @@ def check_labels(study: Study) -> Checked:
             of_task = [(one, stroke) for one, stroke in views[view] if one.row.task == task]
             faults += _twice(of_task)
             warnings += _overlaps(of_task)
+    warnings += [
+        Fault(
+            str(path),
+            "video is not labelled to its end",
+            remedy="negatives would be cut from the rest: label it, or set use=no in videos.tsv",
+        )
+        for row in study.annotations
+        if row.video not in unread and is_begun(path := study.annotation_file(row))
+    ]
     everything = [one for actions in placed.values() for one in actions]
     warnings += _look_alikes(study, everything)
     strokes: dict[str, list[Stroke]] = {row.path: [] for row in study.annotations}

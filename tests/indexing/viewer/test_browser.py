@@ -341,10 +341,12 @@ def test_changes_survive_a_reload(open_page, indexed: dict[str, Any], tmp_path: 
     asked = []
     page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
     page.reload()
+    until(page, LOADED)
     assert asked == ["beforeunload"]
     assert page.get_by_text("Unsaved corrections of").is_visible()
     assert save(page, tmp_path)[1] == [TRUTH[0], *TRUTH[2:]]
     page.reload()  # saved: nothing to ask
+    until(page, LOADED)
     assert asked == ["beforeunload"]
     assert page.get_by_text("Your saved corrections of").is_visible()
     page.get_by_role("button", name="Discard them").click()
@@ -495,3 +497,32 @@ def test_stroke_links_to_what_the_model_looks_at(open_page, indexed: dict[str, A
     link = page.get_by_text("What the model looks at")
     assert link.get_attribute("href") == f"explained/{begin}-{end}.png"
     assert link.is_visible()
+
+
+def test_no_script_but_its_own_runs(open_page, indexed: dict[str, Any]) -> None:
+    page = open_page(indexed)
+    page.evaluate(
+        """() => {
+          const script = document.createElement("script");
+          script.textContent = "window.intruded = true";
+          document.body.append(script);
+          document.body.insertAdjacentHTML("beforeend", "<img src='x' onerror='window.intruded = true'>");
+        }"""
+    )
+    page.wait_for_timeout(200)
+    assert page.evaluate("window.intruded") is None
+
+
+def test_changes_kept_by_an_earlier_version(open_page, indexed: dict[str, Any], tmp_path: Path) -> None:
+    page = open_page(indexed)
+    page.evaluate(
+        """() => {
+          const { key } = JSON.parse(document.getElementById("data").textContent);
+          const kept = { strokes: [[1, 5, "Offensive Forehand Hit"]], saved: null, when: Date.now() };
+          localStorage.setItem(`crisp-viewer:${key}`, JSON.stringify(kept));
+        }"""
+    )
+    page.reload()
+    until(page, LOADED)
+    assert page.get_by_text("Unsaved corrections of").is_visible()
+    assert save(page, tmp_path)[1] == [Stroke(1, 5, "Offensive Forehand Hit")]

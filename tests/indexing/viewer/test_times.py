@@ -198,6 +198,7 @@ def test_picture_that_the_browser_does_not_show(open_page, tmp_path: Path) -> No
     ]
     assert make_viewer(tmp_path / "index.json", copy=True).warnings == []
     page.reload()
+    until(page, LOADED)
     go_to(page, number - 1)
     assert arrived(page, number - 1) == number - 1
 

@@ -54,6 +54,7 @@ def test_one_file_that_fetches_nothing(tmp_path: Path, content: dict[str, Any]) 
     assert "http://" not in text
     assert "https://" not in text
     assert "default-src 'none'" in text
+    assert "unsafe" not in text.partition("Content-Security-Policy")[2][:500]
     assert held(made.page)["video"]["src"] == "../videos/v%20%C3%A9.mp4"
     assert str(tmp_path) not in text  # of the machine it was made on
 

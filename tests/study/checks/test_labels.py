@@ -10,7 +10,7 @@ import pytest
 from crisp.core import xml_files
 from crisp.preparation.frames import extract_frames
 from crisp.study import annotations as annotation_files
-from crisp.study.annotations import Stroke
+from crisp.study.annotations import Stroke, write_annotation
 from crisp.study.scan import scan_videos
 from crisp.study.tables import Annotation
 from tests.lab import STROKES, Lab, told
@@ -201,3 +201,12 @@ def test_more_strokes_than_a_video_can_hold(lab: Lab, monkeypatch: pytest.Monkey
     monkeypatch.setattr(annotation_files, "MOST_ACTIONS", 3)
     lab.strokes("test", *([Stroke(0, 10, "Hit")] * 4))
     assert told(lab.check().faults) == [("xml/test.xml", "too many strokes")]
+
+
+def test_video_that_is_not_labelled_to_its_end(lab: Lab) -> None:
+    write_annotation("xml/train.xml", STROKES, begun=True)
+    faults, warnings = lab.check()[:2]
+    assert faults == []
+    assert ("xml/train.xml", "video is not labelled to its end") in told(warnings)
+    write_annotation("xml/train.xml", STROKES)
+    assert "not labelled to its end" not in str(told(lab.check()[1]))
