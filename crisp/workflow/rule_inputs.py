@@ -128,7 +128,7 @@ class RuleInputs:
     def annotation_files(self, views: Iterable[str] | None = None) -> list[str]:
         """Return the existing annotation files of views; all by default. Parameters digest their content."""
         wanted = set(self.study.used if views is None else map(video_of, views))
-        rows = [row for row in self.study.annotations if row.video in wanted]
+        rows = [row for row in self.study.annotator_rows if row.video in wanted]
         return existing(dict.fromkeys(map(self.study.annotation_file, rows)))
 
     def training_views(self, wildcards: Wildcards) -> list[str]:

@@ -21,7 +21,6 @@ from crisp.indexing.viewer import make_viewer
 from crisp.preparation import frames
 from crisp.report import label_errors
 from crisp.report.label_errors import Ranking, Suspect, write_label_errors, write_label_errors_page
-from crisp.study.annotations import read_annotation
 from crisp.study.config import Study
 from crisp.study.index_file import (
     IndexedModel,
@@ -33,7 +32,7 @@ from crisp.study.index_file import (
     write_index,
 )
 from crisp.study.players import view_of
-from crisp.study.samples import working_interval
+from crisp.study.samples import strokes_of, working_interval
 from crisp.study.tables import Annotation
 
 TABLE = "label_errors.tsv"
@@ -118,7 +117,7 @@ def _by_file(study: Study, video: str, suspects: Sequence[Suspect]) -> dict[Anno
     holders = {
         (view_of(stroke, of), *working_interval(stroke.begin, stroke.end, of.frame_step)): row
         for row in rows
-        for stroke in read_annotation(study.annotation_file(row))
+        for stroke in strokes_of(study, row, {})
     }
     for one in suspects if rows else ():  # there are none if the table has changed since
         files[holders.get((one.video, one.begin, one.end), rows[0])].append(one)
@@ -153,7 +152,7 @@ def build_index(study: Study, row: Annotation, suspects: Sequence[Suspect], vari
     path, video = study.annotation_file(row), study.videos[row.video]
     step = video.frame_step
     source = frames.described(study.stage_file(row.video, "frames"))
-    truth = sorted(read_annotation(path))
+    truth = sorted(strokes_of(study, row, {}))
     strokes = [one for one in suspects if one.kind == "stroke"]
     warnings = []
     if len(strokes) < len(truth):

@@ -23,6 +23,7 @@ from crisp.study.annotations import Action, Stroke, is_unknown, read_actions
 from crisp.study.config import Study
 from crisp.study.overlaps import colliding
 from crisp.study.players import unknown_player, view_of
+from crisp.study.samples import strokes_of
 from crisp.study.tables import Annotation, VideoRow
 
 MOST_ACTIONS = 20  # numbers in one message
@@ -81,7 +82,8 @@ def check_labels(study: Study) -> Checked:
     warnings: list[Fault] = []
     placed, unread = _read(study, faults)
     known = {video: frame_count(study, video) for video in study.used}
-    for video in dict.fromkeys(row.video for row in study.annotations):
+    annotators = dict.fromkeys(row.annotator for row in study.annotator_rows)
+    for video in dict.fromkeys(row.video for row in study.annotator_rows):
         actions = placed.get(video, [])
         rows = [row for row in study.annotations if row.video == video]
         if not actions and video not in unread and not all(map(study.is_unannotated, rows)):
@@ -93,24 +95,31 @@ def check_labels(study: Study) -> Checked:
             for one, stroke in views.pop(None, [])
         ]
         warnings += _players(study, video, actions, views)
-        for view, task in product(views, ("classification", "detection")):
-            of_task = [(one, stroke) for one, stroke in views[view] if one.row.task == task]
-            faults += _twice(of_task)
-            warnings += _overlaps(of_task)
+        for view, *of in product(views, ("classification", "detection"), annotators):
+            same = [(one, stroke) for one, stroke in views[view] if [one.row.task, one.row.annotator] == of]
+            faults += _twice(same)
+            warnings += _overlaps(same)
     everything = [one for actions in placed.values() for one in actions]
     warnings += _look_alikes(study, everything)
-    strokes: dict[str, list[Stroke]] = {row.path: [] for row in study.annotations}
+    strokes: dict[str, list[Stroke]] = {row.path: [] for row in study.annotator_rows}
     for row_actions in _by_file(placed):
         faults += _labels(study, row_actions)
         strokes[row_actions[0].row.path] = [stroke for _, stroke in _sound(row_actions)]
+    merged = {row: strokes_of(study, row, strokes) for row in study.annotations if row.sources}
+    strokes |= {row.path: found for row, found in merged.items()}
+    used = set(study.annotations)
     return Checked(
         faults,
         warnings,
         strokes,
         [
-            (one.row, study.class_of(Stroke(0, 0, one.action.label)))
-            for one in everything
-            if one.row.task == study.task
+            (row, study.class_of(stroke))
+            for row, found in (
+                *((one.row, [Stroke(0, 0, one.action.label)]) for one in everything if one.row in used),
+                *merged.items(),
+            )
+            if row.task == study.task
+            for stroke in found
         ],
         {view: -(-known[row.video][0] // row.frame_step) for view, row in study.views.items()},
         bool(unread),
@@ -122,7 +131,7 @@ def _read(study: Study, faults: list[Fault]) -> tuple[dict[str, list[Placed]], s
     placed: dict[str, list[Placed]] = defaultdict(list)
     unread: set[str] = set()
     seen: set[tuple[str, str, str]] = set()
-    for row in study.annotations:
+    for row in study.annotator_rows:
         if (row.video, row.path, row.task) in seen:
             faults.append(
                 Fault(
