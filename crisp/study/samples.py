@@ -118,7 +118,7 @@ def content(parsed: list[Stroke] | str) -> list[list[int | str]] | str:
 
 def parsed_labels(study: Study) -> list[tuple[Annotation, list[Stroke] | str]]:
     """Return the sorted current strokes of every annotation row; the error message for a bad file."""
-    return [(row, _parsed(study, row)) for row in study.annotations]
+    return [(row, parsed(study, row)) for row in study.annotations]
 
 
 def annotated(study: Study, view: str, label_snapshot: Labels | None = None) -> list[Stroke]:
@@ -209,8 +209,19 @@ def merged_strokes(study: Study, row: Annotation, label_snapshot: Labels) -> lis
     return merge_strokes(strokes, study.merging.iou, lambda stroke: view_of(stroke, video))
 
 
-def _parsed(study: Study, row: Annotation) -> list[Stroke] | str:
-    """Return the strokes of a file, or the error message for an unreadable one (the check stops the run)."""
+def parsed(study: Study, row: Annotation) -> list[Stroke] | str:
+    """Return the sorted current strokes of a row, or the error message for a bad file.
+
+    Parameters
+    ----------
+    study : Study
+    row : Annotation
+
+    Returns
+    -------
+    list of Stroke or str
+        A message is not shown, as the check stops the run.
+    """
     try:
         return sorted(strokes_of(study, row, {}))
     except CrispError as error:

@@ -69,7 +69,7 @@ def make_label_error_pages(study: Study, ranking: Ranking, folder: Path, study_f
         If the folder holds other files, or an annotation file or stage file is missing or damaged.
     """
     table = folder / TABLE
-    _check_folder(table)
+    check_folder(table)
     write_label_errors(table, ranking.suspects)  # first, as it marks the folder for later calls
     links: dict[str, str] = {}
     warnings: list[str] = []
@@ -100,12 +100,23 @@ def _place(one: Suspect, step: int) -> str:
     return f"#frame={one.begin * step}" + (f"&player={player}" if player else "")
 
 
-def _check_folder(table: Path) -> None:
-    """Reject a folder with other files, some of which might be overwritten."""
+def check_folder(table: Path) -> None:
+    """Reject a folder with other files, some of which might be overwritten.
+
+    Parameters
+    ----------
+    table : Path
+        The table of the list, which marks a folder that earlier calls have written.
+
+    Raises
+    ------
+    CrispError
+        If its folder is neither new nor empty, has no such table, and lies outside the results.
+    """
     folder = table.parent
     if made_by_workflow(table) or table.exists() or not folder.is_dir() or not any(folder.iterdir()):
         return
-    expected = f"a new or empty folder, or an earlier list with its {TABLE}"
+    expected = f"a new or empty folder, or an earlier list with its {table.name}"
     raise fail(folder, "folder holds other files", expected, "other files", "choose another --out")
 
 

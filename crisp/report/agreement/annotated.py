@@ -50,9 +50,19 @@ class AnnotatedView:
     speed: float = 1.0
 
     def delay(self, frame: int, after: float, unit: str) -> float:
-        """Return how much later a frame is than another, in a unit of `Annotated`.
+        """Return how much later a frame is than another.
 
-        The other may lie between two frames, as a median does. Times are those of the scene.
+        Parameters
+        ----------
+        frame : int
+        after : float
+            Another frame; between two, as a median may be, times are interpolated.
+        unit : str
+            ``ms`` of the scene, or ``frames``.
+
+        Returns
+        -------
+        float
         """
         if unit == "frames" or self.times is None:
             return frame - after
@@ -257,9 +267,10 @@ def _annotated(
 
 def _spellings(labels: Mapping[str, int], classes: Iterable[str]) -> tuple[dict[str, str], list[str]]:
     """Return the class that each label means: labels that differ by case or look-alike letters are one."""
-    usual = {fold(name): name for name in sorted(labels, key=lambda name: (labels[name], name))}
+    usual: dict[str, str] = {}
     exact = list(classes)
-    usual |= {fold(name): name for name in exact}
+    for name in [*exact, *sorted(labels, key=lambda label: -labels[label])]:  # the most frequent spelling
+        usual.setdefault(fold(name), name)
     spelling = {name: name if name in exact else usual[fold(name)] for name in labels}
     warnings = [
         f"class {name!r} is counted as {same!r}" for name, same in sorted(spelling.items()) if name != same

@@ -267,8 +267,11 @@ def _pair(annotated: Annotated, one: str, other: str, least: float) -> Pair:
 
 
 def spread(differences: Sequence[float]) -> Spread | None:
-    """Return the percentiles of differences; None if there are none."""
-    return Spread(*map(float, np.percentile(differences, [5, 50, 95]))) if differences else None
+    """Return the percentiles of differences, with three decimals; None if there are none."""
+    if not differences:
+        return None
+    low, middle, high = np.percentile(differences, [5, 50, 95]).round(3).tolist()
+    return Spread(low, middle, high)
 
 
 def _person(annotated: Annotated, name: str, groups: Sequence[tuple[AnnotatedView, list[Group]]]) -> Person:
