@@ -208,36 +208,29 @@ def agree(
     from crisp.report.agreement import files
     from crisp.report.agreement.annotated import of_folders, of_study
     from crisp.report.agreement.comparison import compare_annotators
-    from crisp.report.agreement.disagreements import list_disagreements
+    from crisp.report.agreement.disagreements import list_disagreements, write_disagreements
     from crisp.report.agreement.origins import label_origins, write_label_origins
     from crisp.study import samples, study_files
     from crisp.study.load import load_study
 
     if folders and study:
         raise fail("--study", "two sets of annotators", "--study or folders", "both", "give one of them")
+    loaded = None if folders else load_study(study or study_files.find_study(HERE))
+    label_snapshot = samples.read_labels(labels) if labels else None
+    annotated = of_study(loaded, label_snapshot) if loaded else of_folders(folders or [], fps)
+    folder = out or (loaded.results if loaded else Path()) / "agreement"
+    check_folder(folder / files.TABLE)
+    compared = compare_annotators(annotated, iou or (loaded.merging.iou if loaded else 0.5))
+    disagreements = list_disagreements(compared)
+    # First, as it marks the folder for later calls.
+    write_disagreements(folder / files.TABLE, disagreements, annotated.annotators)
     links: dict[int, str] = {}
-    if folders:
-        annotated = of_folders(folders, fps)
-        folder = out or Path("agreement")
-        check_folder(folder / files.TABLE)
-        compared = compare_annotators(annotated, iou or 0.5)
-        disagreements = list_disagreements(compared)
-    else:
-        loaded = load_study(study or study_files.find_study(HERE))
-        label_snapshot = samples.read_labels(labels) if labels else None
-        annotated = of_study(loaded, label_snapshot)
-        folder = out or loaded.results / "agreement"
-        check_folder(folder / files.TABLE)
-        compared = compare_annotators(annotated, iou or loaded.merging.iou)
-        disagreements = list_disagreements(compared)
-        if loaded.merging.merge:
-            write_label_origins(folder / files.ORIGINS, label_origins(loaded, label_snapshot))
-        if pages:
-            files.write_disagreements(folder / files.TABLE, disagreements, annotated.annotators)
-            made = make_disagreement_pages(loaded, compared, disagreements, folder)
-            links = made.links
-            for warning in made.warnings:
-                print(f"warning: {warning}", file=sys.stderr)
+    if loaded and loaded.merging.merge:
+        write_label_origins(folder / files.ORIGINS, label_origins(loaded, label_snapshot))
+    if loaded and pages:
+        links, warnings = make_disagreement_pages(loaded, compared, disagreements, folder)
+        for warning in warnings:
+            print(f"warning: {warning}", file=sys.stderr)
     page = files.write_agreement(folder, annotated, compared, disagreements, links)
     if as_json:
         print_json(files.figures(annotated, compared))

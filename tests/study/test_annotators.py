@@ -158,6 +158,16 @@ def test_rows_of_other_tasks_and_several_files_of_a_person() -> None:
         label_rows(rows, Merging("", (), 0.5), "annotations.tsv")
 
 
+def test_a_class_that_one_annotator_does_not_know(people: Lab) -> None:
+    people.strokes("ben", Stroke(0, 10, "Unknown"), PUSH)
+    assert people.check(annotators=MAJORITY).faults == []
+    assert strokes_of(people, **MAJORITY) == [HIT, PUSH]
+    people.strokes("train", Stroke(0, 10, "Unknown"), PUSH)
+    what = "unlabelled stroke in the train split"
+    found = [fault for fault in people.check(annotators=MAJORITY).faults if fault.what == what]
+    assert [fault.where for fault in found] == ["annotations.tsv, video train, begin=0 end=10"]
+
+
 def test_unreadable_file_of_one_annotator(people: Lab) -> None:
     Path("xml/ben.xml").write_text("<video>")
     (fault,) = people.check(annotators=MAJORITY).faults

@@ -1,4 +1,4 @@
-"""Write all files of a comparison of annotators."""
+"""The files of a comparison of annotators, and what it prints."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from crisp.core.files import write_json
 from crisp.report.agreement.annotated import Annotated
 from crisp.report.agreement.comparison import Agreement
-from crisp.report.agreement.disagreements import Disagreement, write_disagreements
+from crisp.report.agreement.disagreements import Disagreement
 from crisp.report.agreement.page import write_agreement_page
 from crisp.report.agreement.plot import plot_agreement
 
@@ -29,7 +29,7 @@ def write_agreement(
     disagreements: Sequence[Disagreement],
     links: Mapping[int, str],
 ) -> Path:
-    """Write figures, table of disagreements, picture and page.
+    """Write figures, picture and page.
 
     Parameters
     ----------
@@ -50,7 +50,6 @@ def write_agreement(
     CrispError
         If a file cannot be written.
     """
-    write_disagreements(folder / TABLE, disagreements, annotated.annotators)
     write_json(folder / FIGURES, figures(annotated, agreement))
     plot_agreement(folder / PICTURE, agreement)
     note = LINKED if links else UNLINKED

@@ -25,6 +25,7 @@ from crisp.study.overlaps import colliding
 from crisp.study.players import unknown_player, view_of
 from crisp.study.samples import strokes_of
 from crisp.study.tables import Annotation, VideoRow
+from crisp.study.training_samples import TRAINING
 
 MOST_ACTIONS = 20  # numbers in one message
 MOST_FILES = 5  # in one message
@@ -107,6 +108,7 @@ def check_labels(study: Study) -> Checked:
         strokes[row_actions[0].row.path] = [stroke for _, stroke in _sound(row_actions)]
     merged = {row: strokes_of(study, row, strokes) for row in study.annotations if row.sources}
     strokes |= {row.path: found for row, found in merged.items()}
+    faults += [fault for row, found in merged.items() for fault in _unknown_to_all(study, row, found)]
     used = set(study.annotations)
     return Checked(
         faults,
@@ -319,7 +321,8 @@ def _labels(study: Study, actions: list[Placed]) -> list[Fault]:
                 )
             )
         elif is_unknown(label):
-            if study.split_method == "given" and row.split in ("train", "validation"):
+            # Of a stroke that is merged, others may know the class: `_unknown_to_all`.
+            if study.split_method == "given" and row.split in TRAINING and row in study.annotations:
                 faults.append(
                     Fault(
                         where,
@@ -341,6 +344,23 @@ def _labels(study: Study, actions: list[Placed]) -> list[Fault]:
                 )
             )
     return faults
+
+
+def _unknown_to_all(study: Study, row: Annotation, strokes: Sequence[Stroke]) -> list[Fault]:
+    """Report merged training strokes whose class none of the annotators knows."""
+    if "detection" in (study.task, row.task) or study.split_method != "given" or row.split not in TRAINING:
+        return []
+    return [
+        Fault(
+            f"{study.annotations_table}, video {row.video}, begin={stroke.begin} end={stroke.end}",
+            f"unlabelled stroke in the {row.split} split",
+            "a class by one of its annotators",
+            repr(stroke.label),
+            "label it, delete it, or move the rows to the test split",
+        )
+        for stroke in strokes
+        if is_unknown(stroke.label)
+    ]
 
 
 @cache

@@ -21,7 +21,10 @@ from crisp.report.agreement.disagreements import list_disagreements
 from crisp.study.annotations import Stroke, write_annotation
 from crisp.study.config import Study
 from crisp.study.index_file import IndexFile, read_index
+from crisp.study.samples import strokes_of
 from crisp.study.tables import Annotation
+from tests.indexing.viewer.conftest import OpenPage
+from tests.indexing.viewer.using import press, save
 from tests.lab import CONTENT, Lab
 
 MAJORITY = {"merge": "majority", "order": ["Anna"]}
@@ -110,6 +113,28 @@ def test_a_video_that_is_not_prepared_has_no_page(people: Lab) -> None:
     links, (warning,) = pages_of(people.study(annotators=MAJORITY))
     assert links == {}
     assert warning == "no pages of 1 video: prepare them with crisp run (test)"
+
+
+def test_either_is_taken_with_one_key_and_becomes_the_label(
+    people: Lab, open_page: OpenPage, tmp_path: Path
+) -> None:
+    pages_of(prepared(people, **MAJORITY))
+    page = open_page(json.loads(Path("out/test.2.json").read_text()))
+    assert "Ben" in page.locator("#subtitle").inner_text()
+    options = page.locator("#list [role=option]")
+    assert options.count() == 3
+    for number in (0, 2):  # another class, and a stroke of Ben alone
+        options.nth(number).click()
+        press(page, "t")
+    path, strokes = save(page, tmp_path)
+    assert path.name == "test.xml"
+    assert strokes == [Stroke(0, 10, "Push"), Stroke(20, 30, "Push"), Stroke(33, 39, "Hit")]
+    path.rename("xml/decided.xml")
+    people.labels.append(Annotation("test", "xml/decided.xml", split="test", annotator="adjudicated"))
+    people.write()
+    study = people.study(annotators=MAJORITY)
+    (row,) = [row for row in study.annotations if row.video == "test"]
+    assert strokes_of(study, row, {}) == strokes
 
 
 def test_command_links_its_page(people: Lab) -> None:
