@@ -186,7 +186,7 @@ def agree(
         ),
     ] = None,
     fps: Annotated[
-        float, typer.Option(min=0, help="Frame rate of the videos of folders; 0 = bounds in frames.")
+        float, typer.Option(min=0, max=100_000, help="Frame rate of the videos of folders; 0 = not known.")
     ] = 0,
     labels: LabelSnapshot = None,
     pages: Annotated[

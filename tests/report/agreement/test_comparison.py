@@ -11,7 +11,8 @@ import pytest
 from crisp.core.frame_times import FrameTimes
 from crisp.report.agreement.comparison import Agreement, compare_annotators, frame_ratings
 from crisp.study.annotations import Stroke
-from tests.report.agreement.simulated import CLASSES, FPS, annotate, annotated, drawn_strokes
+from crisp.study.merging import merge_strokes
+from tests.report.agreement.simulated import CLASSES, FPS, SPACING, annotate, annotated, drawn_strokes
 
 VIDEOS, STROKES = 20, 50
 MISSED, CONFUSED, JITTER, LATE = 0.12, 0.2, 3, 5
@@ -83,6 +84,22 @@ def test_who_deviates_from_the_others() -> None:
         assert one.missed / one.pairs == pytest.approx(
             2 * MISSED / (6 - 2 * MISSED), abs=within(N / 3, MISSED)
         )
+
+
+def test_majority_of_five_errs_as_rarely_as_the_binomial_says() -> None:
+    random = np.random.default_rng(3)
+    truth = drawn_strokes(random, N)
+    people = {name: annotate(random, truth, MISSED, CONFUSED, JITTER) for name in "abcde"}
+    kept = {one.stroke.begin // SPACING: one for one in merge_strokes(people, 0.5, lambda _: "") if one.kept}
+    lost = sum(math.comb(5, k) * MISSED**k * (1 - MISSED) ** (5 - k) for k in (3, 4, 5))
+    assert 1 - len(kept) / N == pytest.approx(lost, abs=within(N, lost))
+    # Of those whom most have: each is right with 0.8, and the two other classes are equally probable.
+    right = sum(one.stroke.label == truth[number].label for number, one in kept.items()) / len(kept)
+    assert right > 1 - CONFUSED + within(len(kept), CONFUSED)
+    # The median of three or more bounds deviates less than one of them, whose variance is (7^2 - 1) / 12 = 4.
+    apart = np.array([one.stroke.begin - truth[number].begin for number, one in kept.items()])
+    assert abs(apart.mean()) < 4 * 2 / math.sqrt(len(kept))
+    assert apart.std() < 1.5
 
 
 def test_alpha_and_fleiss_of_three_with_errors() -> None:

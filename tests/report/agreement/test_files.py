@@ -182,6 +182,17 @@ def test_negative_strokes_are_none_and_adjudicated_ones_are_nobodys(people: Lab)
     assert len(made.views[0].strokes["Ben"]) == 1
 
 
+def test_detection_task_has_one_class_of_strokes(people: Lab) -> None:
+    people.labels = [
+        Annotation(row.video, row.path, "detection", row.split, row.annotator) for row in people.labels
+    ]
+    people.write()
+    study = people.study(task="detection", classes=["Negative", "Stroke"])
+    made = of_study(study)
+    assert made.classes == ("Stroke",)
+    assert [len(own) for own in made.views[0].strokes.values()] == [2, 3]
+
+
 def test_study_without_annotators(lab: Lab) -> None:
     with pytest.raises(CrispError, match="fill in the column annotator"):
         of_study(lab.study())
