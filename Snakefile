@@ -30,6 +30,7 @@ include: "workflow/rules/pose.smk"
 include: "workflow/rules/volume.smk"
 include: "workflow/rules/quality.smk"
 include: "workflow/rules/strokes.smk"
+include: "workflow/rules/agreement.smk"
 include: "workflow/rules/split.smk"
 include: "workflow/rules/normalisation.smk"
 include: "workflow/rules/training_samples.smk"
@@ -55,6 +56,7 @@ rule all:
         expand(f"{MODELS}/curves.png", **TRAININGS),
         expand(f"{MODELS}/confusion.png", **TRAININGS),
         of_detection("detection.png"),
+        [f"{RESULTS}/agreement.json"] if STUDY.several_annotators else [],
 
 
 # In the head process, before any job; no rule depends on its output.

@@ -12,6 +12,7 @@ from crisp.cli.application import LABELS, app
 from crisp.cli.options import (
     HERE,
     SPLIT,
+    STUDY,
     AsJson,
     Device,
     LabelSnapshot,
@@ -196,3 +197,82 @@ def suggest(
         return
     lines = text_lines(HEADINGS, suggestion_rows(loaded, found))
     print("\n".join([*lines, found.scope, str(made.page)]))
+
+
+@app.command(rich_help_panel=LABELS)
+def agree(
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[FOLDER]...",
+            help="Folders of annotation XML, one for each annotator, instead of a study.",
+        ),
+    ] = None,
+    study: Annotated[
+        Path | None,
+        typer.Option(
+            help="A study with the column annotator in annotations.tsv.",
+            show_default="the one study of the working folder",
+            **STUDY,
+        ),
+    ] = None,
+    iou: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01,
+            max=1,
+            help="Smallest temporal intersection over union of the same stroke.",
+            show_default="annotators.iou of the study, or 0.5",
+        ),
+    ] = None,
+    fps: Annotated[
+        float, typer.Option(min=0, max=100_000, help="Frame rate of the videos of folders; 0 = not known.")
+    ] = 0,
+    labels: LabelSnapshot = None,
+    pages: Annotated[
+        bool, typer.Option("--pages/--no-pages", help="Make viewer pages of a study's disagreements.")
+    ] = True,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder to write to.", show_default="agreement in the results, or here"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare several annotators of the same videos: kappa, alpha, bounds, confusions, disagreements.
+
+    Example: crisp agree --study config/mine/study.yaml
+    """
+    from crisp.core.errors import fail
+    from crisp.indexing.viewer.disagreement_pages import make_disagreement_pages
+    from crisp.indexing.viewer.review_lists import check_folder
+    from crisp.report.agreement import files
+    from crisp.report.agreement.annotated import of_folders, of_study
+    from crisp.report.agreement.comparison import compare_annotators
+    from crisp.report.agreement.disagreements import list_disagreements, write_disagreements
+    from crisp.report.agreement.origins import label_origins, write_label_origins
+    from crisp.study import samples, study_files
+    from crisp.study.load import load_study
+
+    if folders and study:
+        raise fail("--study", "two sets of annotators", "--study or folders", "both", "give one of them")
+    loaded = None if folders else load_study(study or study_files.find_study(HERE))
+    label_snapshot = samples.read_labels(labels) if labels else None
+    annotated = of_study(loaded, label_snapshot) if loaded else of_folders(folders or [], fps)
+    folder = out or (loaded.results if loaded else Path()) / "agreement"
+    check_folder(folder / files.TABLE)
+    compared = compare_annotators(annotated, iou or (loaded.merging.iou if loaded else 0.5))
+    disagreements = list_disagreements(compared)
+    # First, as it marks the folder for later calls.
+    write_disagreements(folder / files.TABLE, disagreements, annotated.annotators)
+    links: dict[int, str] = {}
+    if loaded and loaded.merging.merge:
+        write_label_origins(folder / files.ORIGINS, label_origins(loaded, label_snapshot))
+    if loaded and pages:
+        links, warnings = make_disagreement_pages(loaded, compared, disagreements, folder)
+        for warning in warnings:
+            print(f"warning: {warning}", file=sys.stderr)
+    page = files.write_agreement(folder, annotated, compared, disagreements, links)
+    if as_json:
+        print_json(files.figures(annotated, compared))
+    else:
+        print(f"{files.summary_text(annotated, compared, disagreements)}\n{page}")

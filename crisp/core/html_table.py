@@ -31,6 +31,11 @@ WORDS = {
     "Longest job",
     "Part",
     "Key",
+    "Annotator",
+    "Ratings",
+    "Kind",
+    "Confused with",
+    "Annotated as",
     "Value",
 }
 LONGEST_LINE = 16  # letters of a text cell that stay on one line

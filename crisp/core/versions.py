@@ -16,6 +16,7 @@ STAGES = {
     "features": 1,
     "volume": 1,
     "strokes": 1,
+    "agreement": 1,
     "split": 1,
     "normalisation": 1,
     "train": 4,

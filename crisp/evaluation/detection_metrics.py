@@ -12,9 +12,10 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from crisp.evaluation import metrics
+from crisp.study.matching import iou
 
 THRESHOLDS = tuple(percent / 100 for percent in range(50, 100, 5))  # of the IoU
 
@@ -35,14 +36,6 @@ class DetectedInterval(NamedTuple):
     label: str = ""
     score: float = 1.0
     probability: float = 1.0
-
-
-def iou(one: ArrayLike, other: ArrayLike) -> NDArray[np.float64]:
-    """Return the intersection over union of intervals (n, 2) with others (m, 2), (n, m) in [0, 1]."""
-    a, b = np.reshape(one, (-1, 1, 2)), np.reshape(other, (1, -1, 2))
-    shared = np.minimum(a[..., 1], b[..., 1]) - np.maximum(a[..., 0], b[..., 0])
-    shared = np.maximum(shared, 0)
-    return shared / (np.ptp(a, axis=2) + np.ptp(b, axis=2) - shared)
 
 
 def detection(

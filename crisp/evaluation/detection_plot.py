@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike
 
 from crisp.core.plotting import BLUE, GREEN, GREY, ORANGE, annotate, heading, legend, picture
 from crisp.core.words import counted
-from crisp.evaluation.detection_metrics import THRESHOLDS, DetectedInterval, iou
+from crisp.evaluation.detection_metrics import THRESHOLDS, DetectedInterval
+from crisp.study.matching import iou
 
 MOST_VIDEOS = 40  # per figure; more would make it too tall
 

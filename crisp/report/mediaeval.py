@@ -23,7 +23,7 @@ from crisp.core.signals import provisional
 from crisp.core.unreadable import reading
 from crisp.core.words import counted
 from crisp.study import samples
-from crisp.study.annotations import Stroke, annotation_element, is_unknown, read_annotation
+from crisp.study.annotations import Stroke, annotation_element, is_unknown
 from crisp.study.checks.labels import frame_count
 from crisp.study.config import Study
 from crisp.study.importers.discovery import stem
@@ -199,7 +199,7 @@ def _predicted(study: Study, split: str, path: Path, faults: list[Fault]) -> lis
         if row.task != "classification":
             continue
         video = study.videos[row.video]
-        for stroke in sorted(read_annotation(study.annotation_file(row))):
+        for stroke in sorted(samples.strokes_of(study, row, {})):
             begin, end = samples.working_interval(stroke.begin, stroke.end, video.frame_step)
             sample = f"{view_of(stroke, video)}:{begin}-{end}"
             where = f"{path}, sample {sample}"

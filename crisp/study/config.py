@@ -19,6 +19,7 @@ from crisp.core.unicode_forms import existing
 from crisp.core.views import WHOLE, Box, region_of, video_of
 from crisp.study import tables
 from crisp.study.annotations import Stroke
+from crisp.study.annotators import ADJUDICATED, Merging, by_video, label_rows
 from crisp.study.schema import defaults
 from crisp.study.super_classes import SuperClasses, of_ttstroke21
 from crisp.study.variants import FORMER, NO_RESULT, OTHER_KEYS, Detection, Fusion, Training, Variant
@@ -56,6 +57,7 @@ class Study:
     pose_estimator: str = field(metadata=_key("preparation.pose.estimator"))
     pose_width: float = field(metadata=_key("preparation.pose.width", float))
     pose_joints: dict[str, str] = field(metadata=_key("preparation.pose.joints"))
+    merging: Merging = field(metadata=_key("annotators", Merging.from_config))
     task: str = field(metadata=_key("task"))
     classes: tuple[str, ...] = field(metadata=_key("classes", tuple))
     negative_class: str = field(metadata=_key("negatives.class"))
@@ -121,9 +123,26 @@ class Study:
         return {view: row for row in self.used.values() for view in row.views}
 
     @cached_property
-    def annotations(self) -> list[tables.Annotation]:
-        """Return the annotation rows of the videos in use."""
+    def annotator_rows(self) -> list[tables.Annotation]:
+        """Return the rows of ``annotations.tsv`` of the videos in use, those of every annotator."""
         return [row for row in tables.read_annotations(self.annotations_table) if row.video in self.used]
+
+    @cached_property
+    def annotations(self) -> list[tables.Annotation]:
+        """Return the annotation rows of the videos in use, merged where a video has several annotators.
+
+        Raises
+        ------
+        CrispError
+            If they cannot be merged (`crisp.study.annotators.label_rows`).
+        """
+        return label_rows(self.annotator_rows, self.merging, str(self.annotations_table))
+
+    @cached_property
+    def several_annotators(self) -> bool:
+        """Return whether a video has strokes of several annotators for the task."""
+        groups = by_video(row for row in self.annotator_rows if row.task == self.task)
+        return any(len(of.keys() - {ADJUDICATED}) > 1 for of in groups.values())
 
     @cached_property
     def detection_rows(self) -> list[tables.Annotation]:
@@ -271,7 +290,10 @@ class Study:
         }
 
     def annotation_file(self, row: tables.Annotation) -> Path:
-        """Return the path of an annotation file: beside the table, or else in the data folder."""
+        """Return the path of an annotation file: beside the table, or else in the data folder.
+
+        That of a row with sources need not exist: it is where adjudicated strokes belong.
+        """
         beside = existing(self.annotations_table.parent / row.path)
         if beside.exists():
             return beside

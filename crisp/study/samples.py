@@ -6,7 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crisp.core import json_file, json_schema
 from crisp.core.cells import plain
@@ -20,6 +20,9 @@ from crisp.study.config import Study
 from crisp.study.groups import kept_apart
 from crisp.study.players import unknown_player, view_of
 from crisp.study.tables import SPLITS, Annotation, write_rows
+
+if TYPE_CHECKING:
+    from crisp.study.merging import MergedStroke
 
 UNKNOWN = "Unknown"  # label of a sample whose class is not annotated
 # Strokes, (begin, end, label) or with their player, by their file's path in ``annotations.tsv``.
@@ -66,11 +69,9 @@ def write_samples(path: str | Path, samples: Iterable[Sample]) -> None:
 
 
 def labels(study: Study) -> Labels:
-    """Return the current strokes of every annotation file."""
-    return {
-        row.path: [stroke.row for stroke in read_annotation(study.annotation_file(row))]
-        for row in study.annotations
-    }
+    """Return the current strokes of every annotation file, and those merged from several annotators."""
+    rows = dict.fromkeys([*study.annotations, *study.annotator_rows])
+    return {row.path: [stroke.row for stroke in strokes_of(study, row, {})] for row in rows}
 
 
 def read_labels(path: str | Path) -> Labels:
@@ -117,7 +118,7 @@ def content(parsed: list[Stroke] | str) -> list[list[int | str]] | str:
 
 def parsed_labels(study: Study) -> list[tuple[Annotation, list[Stroke] | str]]:
     """Return the sorted current strokes of every annotation row; the error message for a bad file."""
-    return [(row, _parsed(study, row)) for row in study.annotations]
+    return [(row, parsed(study, row)) for row in study.annotations]
 
 
 def annotated(study: Study, view: str, label_snapshot: Labels | None = None) -> list[Stroke]:
@@ -157,7 +158,7 @@ def annotated(study: Study, view: str, label_snapshot: Labels | None = None) -> 
 
 
 def strokes_of(study: Study, row: Annotation, label_snapshot: Labels) -> list[Stroke]:
-    """Return the strokes of an annotation row, from a snapshot if it has them.
+    """Return the strokes of an annotation row, from a snapshot if it has them, merged if it has sources.
 
     Parameters
     ----------
@@ -174,15 +175,55 @@ def strokes_of(study: Study, row: Annotation, label_snapshot: Labels) -> list[St
     CrispError
         If its file is read and invalid.
     """
-    if row.path not in label_snapshot:
-        return read_annotation(study.annotation_file(row))
-    return [Stroke(*given) for given in label_snapshot[row.path]]
+    if row.path in label_snapshot:
+        return [Stroke(*given) for given in label_snapshot[row.path]]
+    if row.sources:
+        return [one.stroke for one in merged_strokes(study, row, label_snapshot) if one.kept]
+    return read_annotation(study.annotation_file(row))
 
 
-def _parsed(study: Study, row: Annotation) -> list[Stroke] | str:
-    """Return the strokes of a file, or the error message for an unreadable one (the check stops the run)."""
+def merged_strokes(study: Study, row: Annotation, label_snapshot: Labels) -> list[MergedStroke]:
+    """Return the strokes of all annotators of a row with sources, merged.
+
+    Parameters
+    ----------
+    study : Study
+    row : Annotation
+    label_snapshot : Labels
+
+    Returns
+    -------
+    list of MergedStroke
+
+    Raises
+    ------
+    CrispError
+        If a file is read and invalid.
+    """
+    from crisp.study.merging import merge_strokes  # needs numpy, which is slow to import
+
+    strokes: dict[str, list[Stroke]] = {}
+    for source in row.sources:
+        strokes.setdefault(source.annotator, []).extend(strokes_of(study, source, label_snapshot))
+    video = study.video(row.video)
+    return merge_strokes(strokes, study.merging.iou, lambda stroke: view_of(stroke, video))
+
+
+def parsed(study: Study, row: Annotation) -> list[Stroke] | str:
+    """Return the sorted current strokes of a row, or the error message for a bad file.
+
+    Parameters
+    ----------
+    study : Study
+    row : Annotation
+
+    Returns
+    -------
+    list of Stroke or str
+        A message is not shown, as the check stops the run.
+    """
     try:
-        return sorted(read_annotation(study.annotation_file(row)))
+        return sorted(strokes_of(study, row, {}))
     except CrispError as error:
         return str(error)
 
@@ -251,7 +292,8 @@ def _view_strokes(
     busy = []
     for row in rows:
         for stroke in strokes_of(study, row, snapshot):
-            where = f"{study.annotation_file(row)}, action begin={stroke.begin} end={stroke.end}"
+            given = f"{study.annotations_table}, merged" if row.sources else study.annotation_file(row)
+            where = f"{given}, action begin={stroke.begin} end={stroke.end}"
             placed = view_of(stroke, video)
             if placed is None and name == video.views[0]:  # once a video
                 faults.append(unknown_player(where, stroke.player, video))

@@ -25,6 +25,7 @@ RESERVED = ("frames", "pose")  # names of stage files; the volume is <video>/<vi
 TASKS = ("classification", "detection")
 SPLITS = ("train", "validation", "test")
 LARGEST = {"size": 2**63, "frames": MOST_FRAMES, "frame_step": MOST_FRAMES}  # of the numeric columns
+LONGEST_NAME, NAME_SIGNS = 100, frozenset(";=|")  # of an annotator; the signs separate names in tables
 
 OPTIONAL = (
     "frame_step",
@@ -139,13 +140,16 @@ class VideoRow:
 class Annotation:
     """A row of ``annotations.tsv``: the strokes of `video` for a task, and their split.
 
-    `path` is relative to the folder of the table, or else to the data folder.
+    `path` is relative to the folder of the table, or else to the data folder; `annotator` is empty if not
+    given. A row that stands for several annotators has theirs as `sources` (`crisp.study.annotators`).
     """
 
     video: str
     path: str
     task: str = "classification"
     split: str = ""
+    annotator: str = ""
+    sources: tuple[Annotation, ...] = ()
 
 
 def read_videos(path: str | Path) -> list[VideoRow]:
@@ -263,10 +267,11 @@ def read_annotations(path: str | Path) -> list[Annotation]:
     Raises
     ------
     CrispError
-        If the table is missing, lacks a column, or has an unknown task or split.
+        If the table is missing, lacks a column, or has an unknown task or split, or a bad annotator.
     """
     faults, found = [], []
-    for line, row in read_cells(path, ["video", "path", "task", "split"]):
+    annotators: dict[str, str] = {}  # as first written, by their name ignoring case
+    for line, row in read_cells(path, ["video", "path", "task", "split"], ["annotator"]):
         where = f"{path}, line {line}"
         split = "validation" if row["split"] == "valid" else row["split"]
         if row["task"] not in TASKS:
@@ -279,10 +284,22 @@ def read_annotations(path: str | Path) -> list[Annotation]:
             faults.append(
                 Fault(where, "empty path", "the path of an annotation XML", "nothing", "fill in the cell")
             )
-        found.append(Annotation(row["video"], row["path"], row["task"], split))
+        annotator = row.get("annotator", "")
+        faults += _annotator_faults(where, annotator, annotators.setdefault(annotator.lower(), annotator))
+        found.append(Annotation(row["video"], row["path"], row["task"], split, annotator))
     if faults:
         raise CrispError(*faults)
     return found
+
+
+def _annotator_faults(where: str, name: str, first: str) -> Iterator[Fault]:
+    """Yield the faults of an annotator's name; `first` is its first form, ignoring case."""
+    if len(name) > LONGEST_NAME or not NAME_SIGNS.isdisjoint(name):
+        expected = f"at most {LONGEST_NAME} letters, without {' '.join(sorted(NAME_SIGNS))}"
+        yield Fault(where, "bad annotator", expected, repr(name)[:150], "correct the cell")
+    if name != first:
+        what = "annotators differ only by case"
+        yield Fault(where, what, "one spelling of a name", f"{name!r}, before {first!r}", "correct the cell")
 
 
 def read_cells(
@@ -379,9 +396,10 @@ def write_videos(path: str | Path, videos: Iterable[VideoRow]) -> None:
 
 
 def write_annotations(path: str | Path, annotations: Iterable[Annotation]) -> None:
-    """Write ``annotations.tsv``."""
-    columns = [field.name for field in fields(Annotation)]
-    write_rows(path, columns, ([getattr(row, name) for name in columns] for row in annotations))
+    """Write ``annotations.tsv``; the column `annotator` only if a row has one."""
+    rows = list(annotations)
+    columns = ["video", "path", "task", "split", *["annotator"] * any(row.annotator for row in rows)]
+    write_rows(path, columns, ([getattr(row, name) for name in columns] for row in rows))
 
 
 def _cell(value: object) -> str:

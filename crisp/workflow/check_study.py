@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from crisp.core import names
 from crisp.core.errors import CrispError, Fault
-from crisp.core.words import counted
+from crisp.core.words import counted, few
 from crisp.study import tables
 from crisp.study.checks import owner, pose_sources, preparation
 from crisp.study.checks.labels import check_labels
@@ -60,9 +60,11 @@ def check_study(
     readable = [_collected(faults, read) for read in (lambda: study.videos, lambda: _every_row(study))]
     if not all(readable):
         return Findings(faults, warnings)
+    if not _collected(faults, lambda: study.annotations):
+        return Findings(faults, warnings)
     if not study.used:
         return Findings([*faults, _none_in_use(study)], warnings)
-    faults += _unknown_videos(study)
+    faults += _unknown_videos(study) + _unknown_annotators(study, study_file)
     warnings += _without_row(study)
     warnings += _not_searched(study, study_file)
     faults += _snakemakes_names(study, study_file)
@@ -147,6 +149,22 @@ def _unknown_videos(study: Study) -> list[Fault]:
             )
         )
     return faults
+
+
+def _unknown_annotators(study: Study, study_file: str) -> list[Fault]:
+    """Report ranked annotators who annotated no video, as a misspelt name would decide nothing."""
+    known = list(dict.fromkeys(row.annotator for row in _every_row(study) if row.annotator))
+    return [
+        Fault(
+            f"{study_file}, annotators.order",
+            "no such annotator",
+            f"a name of the column annotator in {study.annotations_table}: {few(known, 10) or 'none'}",
+            repr(name),
+            "correct the name, or remove it",
+        )
+        for name in study.merging.order
+        if name not in known
+    ]
 
 
 def _snakemakes_names(study: Study, study_file: str) -> list[Fault]:

@@ -119,7 +119,9 @@ def plan_study(study: Study, everything: bool = False, label_snapshot: Labels | 
         summary = summary or left.file(study.results / "detection.tsv")
     roi = left.videos["roi", study.flow_methods[0]]
     pictures = sum(video in roi or left.file(study.quality_picture(video)) for video in study.pictured)
+    compared = study.several_annotators and left.file(study.results / "agreement.json")
     reported = [
+        CostRow("agreement", jobs=compared),
         CostRow("quality", jobs=pictures, core_hours=START * pictures / 3600),
         CostRow("summary", jobs=summary),
     ]

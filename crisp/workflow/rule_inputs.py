@@ -14,6 +14,7 @@ from crisp.core import names
 from crisp.core.errors import CrispError
 from crisp.core.views import video_of
 from crisp.study import training_samples
+from crisp.study.annotators import by_video
 from crisp.study.checks import pose_sources
 from crisp.study.config import Study
 from crisp.study.networks import KINETICS
@@ -126,10 +127,23 @@ class RuleInputs:
         return [path for stage in stages for path in self.stage_files(*stage, views)]
 
     def annotation_files(self, views: Iterable[str] | None = None) -> list[str]:
-        """Return the existing annotation files of views; all by default. Parameters digest their content."""
+        """Return the existing annotation files of views; all by default. Parameters digest their content.
+
+        Of several annotators of a video, only those of the first in the table: for another set of files
+        Snakemake would rerun the jobs, even if another annotator does not change the merged labels.
+        """
         wanted = set(self.study.used if views is None else map(video_of, views))
-        rows = [row for row in self.study.annotations if row.video in wanted]
+        firsts = {key: next(iter(of)) for key, of in by_video(self.study.annotator_rows).items()}
+        rows = [
+            row
+            for row in self.study.annotator_rows
+            if row.video in wanted and firsts[row.video, row.task] == row.annotator
+        ]
         return existing(dict.fromkeys(map(self.study.annotation_file, rows)))
+
+    def annotator_files(self, _: Wildcards) -> list[str]:
+        """Return the existing annotation files of all annotators."""
+        return existing(dict.fromkeys(map(self.study.annotation_file, self.study.annotator_rows)))
 
     def training_views(self, wildcards: Wildcards) -> list[str]:
         """Return the views with a training or validation sample of a split."""

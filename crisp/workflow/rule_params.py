@@ -136,6 +136,12 @@ class RuleParams:
             *([study.task, study.detection.block] if study.task != "classification" else []),
         )
 
+    def agreement(self, _: Wildcards) -> str:
+        """Return the version of the comparison of annotators, with the labels of each and the rule."""
+        study = self.study
+        rule = [study.merging.merge, study.merging.order, study.merging.iou]
+        return version("agreement", self.labels.of_annotators, *rule, study.classes, study.negative_class)
+
     def split(self, _: Wildcards) -> str:
         """Return the version of a split."""
         return version("split", splits.split_digest(self.study))

@@ -33,6 +33,14 @@ class RunLabels:
         return samples.parsed_labels(self.study)
 
     @cached_property
+    def of_annotators(self) -> str:
+        """Return a digest of the strokes of each annotator of the study's task."""
+        rows = [row for row in self.study.annotator_rows if row.task == self.study.task]
+        return digest(
+            [(row.video, row.annotator, samples.content(samples.parsed(self.study, row))) for row in rows]
+        )
+
+    @cached_property
     def by_video(self) -> dict[str, str]:
         """Return a digest of the strokes of each annotated video."""
         found = defaultdict(list)

@@ -16,9 +16,9 @@ from crisp.evaluation.detection_metrics import (
     DetectedInterval,
     average_precision,
     campaign,
-    iou,
     ranked,
 )
+from crisp.study.matching import iou
 
 CLASSES = ("Hit", "Push", "Negative")
 FRAMES = {"a": 100, "b": 50}

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from crisp.core.errors import CrispError
-from crisp.study import config, load, schema, tables, variants
+from crisp.study import annotators, config, load, schema, tables, variants
 
 
 def content(**changes: Any) -> dict[str, Any]:
@@ -91,7 +91,11 @@ def test_each_key_of_the_schema_has_one_field() -> None:
     def names(part: type) -> list[str]:
         return [field.name for field in dataclasses.fields(part)]
 
-    nested = {"training": variants.Training, "detection": variants.Detection}
+    nested = {
+        "training": variants.Training,
+        "detection": variants.Detection,
+        "annotators": annotators.Merging,
+    }
     places = [field.metadata["place"] for field in dataclasses.fields(config.Study) if field.metadata]
     found = [place for place in places if place not in nested]
     found += [f"{key}.{name}" for key, part in nested.items() for name in names(part)]

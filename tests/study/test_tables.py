@@ -66,6 +66,33 @@ def test_annotations_round_trip(rows: list[Annotation]) -> None:
         assert read_annotations(Path(folder, "annotations.tsv")) == rows
 
 
+def test_annotators_only_where_given(tmp_path: Path) -> None:
+    path, row = tmp_path / "annotations.tsv", Annotation("a", "a.xml", split="train")
+    write_annotations(path, [row])
+    assert path.read_text() == "video\tpath\ttask\tsplit\na\ta.xml\tclassification\ttrain\n"
+    named = [row, Annotation("a", "b.xml", annotator="Zoë B.")]
+    write_annotations(path, named)
+    assert path.read_text().splitlines()[0] == "video\tpath\ttask\tsplit\tannotator"
+    assert read_annotations(path) == named
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("anna", "Anna"), "line 3: annotators differ only by case"),
+        (("a;b", "c"), "line 2: bad annotator"),
+        (("a=b", "c"), "line 2: bad annotator"),
+        (("a" * 101, "c"), "line 2: bad annotator"),
+    ],
+)
+def test_bad_annotators(tmp_path: Path, names: tuple[str, str], message: str) -> None:
+    path = tmp_path / "annotations.tsv"
+    rows = "".join(f"a\t{number}.xml\tclassification\t\t{name}\n" for number, name in enumerate(names))
+    path.write_text(f"video\tpath\ttask\tsplit\tannotator\n{rows}")
+    with pytest.raises(CrispError, match=message):
+        read_annotations(path)
+
+
 def faults_of(tmp_path: Path, text: str) -> str:
     path = tmp_path / "videos.tsv"
     path.write_text(text, encoding="utf-8")

@@ -19,7 +19,6 @@ from crisp.indexing.viewer.review_lists import ReviewPages, by_file, check_folde
 from crisp.preparation import frames
 from crisp.report import label_errors
 from crisp.report.label_errors import Ranking, Suspect, write_label_errors, write_label_errors_page
-from crisp.study.annotations import read_annotation
 from crisp.study.config import Study
 from crisp.study.index_file import (
     IndexedModel,
@@ -30,6 +29,7 @@ from crisp.study.index_file import (
     IndexFile,
     write_index,
 )
+from crisp.study.samples import strokes_of
 from crisp.study.tables import Annotation
 
 TABLE = "label_errors.tsv"
@@ -111,7 +111,7 @@ def build_index(study: Study, row: Annotation, suspects: Sequence[Suspect], vari
     path, video = study.annotation_file(row), study.videos[row.video]
     step = video.frame_step
     source = frames.described(study.stage_file(row.video, "frames"))
-    truth = sorted(read_annotation(path))
+    truth = sorted(strokes_of(study, row, {}))
     strokes = [one for one in suspects if one.kind == "stroke"]
     warnings = []
     if len(strokes) < len(truth):

@@ -9,10 +9,9 @@ from typing import NamedTuple, Protocol, TypeVar
 from crisp.core.errors import fail
 from crisp.core.unreadable import made_by_workflow
 from crisp.core.views import region_of
-from crisp.study.annotations import read_annotation
 from crisp.study.config import Study
 from crisp.study.players import view_of
-from crisp.study.samples import working_interval
+from crisp.study.samples import strokes_of, working_interval
 from crisp.study.tables import Annotation
 
 
@@ -106,7 +105,7 @@ def by_file(study: Study, video: str, listed: Sequence[One]) -> dict[Annotation,
     holders = {
         (view_of(stroke, of), *working_interval(stroke.begin, stroke.end, of.frame_step)): row
         for row in rows
-        for stroke in read_annotation(study.annotation_file(row))
+        for stroke in strokes_of(study, row, {})
     }
     for one in listed if rows else ():
         files[holders.get((one.video, one.begin, one.end), rows[0])].append(one)

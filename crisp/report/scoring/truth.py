@@ -84,7 +84,7 @@ def of_study(study: Study, task: str, part: str, split: str = "main") -> Truth:
     for row in study.annotations:
         if row.task != task or (not drawn and row.split != part):
             continue
-        found = read_annotation(study.annotation_file(row))
+        found = samples.strokes_of(study, row, {})
         if drawn:
             step = study.videos[row.video].frame_step
             spans = [samples.working_interval(one.begin, one.end, step) for one in found]

@@ -23,7 +23,9 @@ from crisp.study.annotations import Action, Stroke, is_begun, is_unknown, read_a
 from crisp.study.config import Study
 from crisp.study.overlaps import colliding
 from crisp.study.players import unknown_player, view_of
+from crisp.study.samples import strokes_of
 from crisp.study.tables import Annotation, VideoRow
+from crisp.study.training_samples import TRAINING
 
 MOST_ACTIONS = 20  # numbers in one message
 MOST_FILES = 5  # in one message
@@ -81,7 +83,8 @@ def check_labels(study: Study) -> Checked:
     warnings: list[Fault] = []
     placed, unread = _read(study, faults)
     known = {video: frame_count(study, video) for video in study.used}
-    for video in dict.fromkeys(row.video for row in study.annotations):
+    annotators = dict.fromkeys(row.annotator for row in study.annotator_rows)
+    for video in dict.fromkeys(row.video for row in study.annotator_rows):
         actions = placed.get(video, [])
         rows = [row for row in study.annotations if row.video == video]
         if not actions and video not in unread and not all(map(study.is_unannotated, rows)):
@@ -93,33 +96,41 @@ def check_labels(study: Study) -> Checked:
             for one, stroke in views.pop(None, [])
         ]
         warnings += _players(study, video, actions, views)
-        for view, task in product(views, ("classification", "detection")):
-            of_task = [(one, stroke) for one, stroke in views[view] if one.row.task == task]
-            faults += _twice(of_task)
-            warnings += _overlaps(of_task)
+        for view, *of in product(views, ("classification", "detection"), annotators):
+            same = [(one, stroke) for one, stroke in views[view] if [one.row.task, one.row.annotator] == of]
+            faults += _twice(same)
+            warnings += _overlaps(same)
     warnings += [
         Fault(
             str(path),
             "video is not labelled to its end",
             remedy="negatives would be cut from the rest: label it, or set use=no in videos.tsv",
         )
-        for row in study.annotations
+        for row in study.annotator_rows
         if row.video not in unread and is_begun(path := study.annotation_file(row))
     ]
     everything = [one for actions in placed.values() for one in actions]
     warnings += _look_alikes(study, everything)
-    strokes: dict[str, list[Stroke]] = {row.path: [] for row in study.annotations}
+    strokes: dict[str, list[Stroke]] = {row.path: [] for row in study.annotator_rows}
     for row_actions in _by_file(placed):
         faults += _labels(study, row_actions)
         strokes[row_actions[0].row.path] = [stroke for _, stroke in _sound(row_actions)]
+    merged = {row: strokes_of(study, row, strokes) for row in study.annotations if row.sources}
+    strokes |= {row.path: found for row, found in merged.items()}
+    faults += [fault for row, found in merged.items() for fault in _unknown_to_all(study, row, found)]
+    used = set(study.annotations)
     return Checked(
         faults,
         warnings,
         strokes,
         [
-            (one.row, study.class_of(Stroke(0, 0, one.action.label)))
-            for one in everything
-            if one.row.task == study.task
+            (row, study.class_of(stroke))
+            for row, found in (
+                *((one.row, [Stroke(0, 0, one.action.label)]) for one in everything if one.row in used),
+                *merged.items(),
+            )
+            if row.task == study.task
+            for stroke in found
         ],
         {view: -(-known[row.video][0] // row.frame_step) for view, row in study.views.items()},
         bool(unread),
@@ -131,7 +142,7 @@ def _read(study: Study, faults: list[Fault]) -> tuple[dict[str, list[Placed]], s
     placed: dict[str, list[Placed]] = defaultdict(list)
     unread: set[str] = set()
     seen: set[tuple[str, str, str]] = set()
-    for row in study.annotations:
+    for row in study.annotator_rows:
         if (row.video, row.path, row.task) in seen:
             faults.append(
                 Fault(
@@ -319,7 +330,8 @@ def _labels(study: Study, actions: list[Placed]) -> list[Fault]:
                 )
             )
         elif is_unknown(label):
-            if study.split_method == "given" and row.split in ("train", "validation"):
+            # Of a stroke that is merged, others may know the class: `_unknown_to_all`.
+            if study.split_method == "given" and row.split in TRAINING and row in study.annotations:
                 faults.append(
                     Fault(
                         where,
@@ -341,6 +353,23 @@ def _labels(study: Study, actions: list[Placed]) -> list[Fault]:
                 )
             )
     return faults
+
+
+def _unknown_to_all(study: Study, row: Annotation, strokes: Sequence[Stroke]) -> list[Fault]:
+    """Report merged training strokes whose class none of the annotators knows."""
+    if "detection" in (study.task, row.task) or study.split_method != "given" or row.split not in TRAINING:
+        return []
+    return [
+        Fault(
+            f"{study.annotations_table}, video {row.video}, begin={stroke.begin} end={stroke.end}",
+            f"unlabelled stroke in the {row.split} split",
+            "a class by one of its annotators",
+            repr(stroke.label),
+            "label it, delete it, or move the rows to the test split",
+        )
+        for stroke in strokes
+        if is_unknown(stroke.label)
+    ]
 
 
 @cache
