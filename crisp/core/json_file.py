@@ -31,8 +31,9 @@ def read(
     remedy: str,
     by_hand: str = "",
     expected: str = "JSON",
+    plain: bool = True,
 ) -> Any:
-    """Read and validate a JSON file by its schema; texts may not contain control characters.
+    """Read and validate a JSON file by its schema.
 
     Parameters
     ----------
@@ -46,6 +47,8 @@ def read(
         How to fix an invalid file.
     by_hand, expected : str
         As for `crisp.core.files.read_json`.
+    plain : bool
+        Whether to refuse texts with control characters, such as line breaks.
 
     Returns
     -------
@@ -60,7 +63,7 @@ def read(
     content = files.read_json(path, name, by_hand, expected)
     errors = sorted(STRICT(schema).iter_errors(content), key=lambda error: list(map(str, error.path)))
     refuse(path, ((error.json_path, error.message) for error in errors), remedy)
-    refuse(path, _odd_texts(content), remedy)
+    refuse(path, _odd_texts(content) if plain else (), remedy)
     return content
 
 

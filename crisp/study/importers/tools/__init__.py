@@ -11,7 +11,7 @@ from crisp.core.words import counted, few
 from crisp.study.annotations import MOST_ACTIONS
 from crisp.study.importers import stroke_table
 from crisp.study.importers.discovery import AnnotatedInterval, Found, FoundVideo
-from crisp.study.importers.tools import elan
+from crisp.study.importers.tools import boris, boris_table, elan
 from crisp.study.importers.tools.label_file import LabelFile
 from crisp.study.importers.tools.media import Videos, files_below
 from crisp.study.importers.tools.selection import Selection
@@ -29,6 +29,10 @@ class Format(NamedTuple):
 
 FORMATS = {
     "elan": Format("ELAN documents (.eaf)", elan.is_one, elan.read),
+    "boris": Format("BORIS projects (.boris)", boris.is_one, boris.read),
+    "boris-events": Format(
+        "events exported from BORIS, tabular or aggregated (.csv, .tsv)", boris_table.is_one, boris_table.read
+    ),
 }
 
 
@@ -74,7 +78,7 @@ def read(source: Path, name: str, selection: Selection, with_regions: bool) -> F
     files = _read_all(paths, FORMATS[name])
     selection.check(files)
     videos, strokes, problems = Videos(folder, below), dict[str, list[AnnotatedInterval]](), list[Fault]()
-    labelled: dict[str, set[Path]] = {}
+    labelled: dict[str, list[str]] = {}
     for file in files:
         for medium in file.media:
             video = videos.find(medium, file.path)
@@ -82,7 +86,7 @@ def read(source: Path, name: str, selection: Selection, with_regions: bool) -> F
                 problems.append(video)
                 continue
             strokes.setdefault(video, []).extend(selection.intervals(medium.events, file))
-            labelled.setdefault(video, set()).add(file.path)
+            labelled.setdefault(video, []).append(f"{file.path}{f', {medium.where}' * bool(medium.where)}")
     if not strokes:
         raise CrispError(*problems or [Fault(str(source), "no video is labelled", FORMATS[name].text)])
     problems += [fault for file in files for fault in (*_mixed(file, selection), *file.faults)]
@@ -127,17 +131,17 @@ def _mixed(file: LabelFile, selection: Selection) -> list[Fault]:
     return [Fault(str(file.path), what, found=few(list(file.tiers), MOST), remedy=remedy)]
 
 
-def _several(labelled: dict[str, set[Path]]) -> list[Fault]:
+def _several(labelled: dict[str, list[str]]) -> list[Fault]:
     return [
         Fault(
             video,
-            "labelled in several files, the strokes of all are taken",
-            "one label file a video",
-            few([str(path) for path in sorted(paths)], MOST),
-            "if these are labels of several people, import each file under a name of its own",
+            "labelled several times, the strokes of all are taken",
+            "once",
+            few(places, MOST),
+            "if these are labels of several people, import each under a name of its own",
         )
-        for video, paths in labelled.items()
-        if len(paths) > 1
+        for video, places in labelled.items()
+        if len(places) > 1
     ]
 
 

@@ -40,11 +40,14 @@ class Medium:
         In the order of the file.
     named : bool
         Whether the file names it; if not, the only video of a folder is taken for it.
+    where : str
+        Its place in the file; empty if there is one only.
     """
 
     names: tuple[str, ...]
     events: list[Event] = field(default_factory=list)
     named: bool = True
+    where: str = ""
 
 
 @dataclass

@@ -222,7 +222,7 @@ def test_two_documents_of_a_video_are_joined_and_told(films: Path) -> None:
     saved(document(t=[(0, 400, "A"), (400, 800, "B")]), films / "two.eaf")
     report = imported(films)
     assert [one.label for one in strokes()] == ["A", "B", "A"]
-    (fault,) = about(report, "labelled in several files")
+    (fault,) = about(report, "labelled several times")
     assert fault.found == "films/one.eaf, films/two.eaf"
     assert about(report, "1 video without labels, not imported")[0].found == "day 2/Match é.mp4"
 
