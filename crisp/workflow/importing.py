@@ -140,8 +140,11 @@ def selection(
     -------
     Selection or None
     """
-    chosen = Selection(_names(",".join(tiers)), _names(label_from), player_from or Selection.player_from, fps)
-    return None if chosen == Selection() else chosen
+    usual = Selection()
+    chosen = Selection(
+        _names(",".join(tiers)), _names(label_from) or usual.label_from, player_from or usual.player_from, fps
+    )
+    return None if chosen == usual else chosen
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +11,15 @@ from crisp.core.words import counted, few
 from crisp.study.annotations import MOST_ACTIONS
 from crisp.study.importers import stroke_table
 from crisp.study.importers.discovery import AnnotatedInterval, Found, FoundVideo
-from crisp.study.importers.tools import boris, boris_table, elan
+from crisp.study.importers.tools import (
+    boris,
+    boris_table,
+    cvat,
+    elan,
+    label_studio,
+    subtitles,
+    via,
+)
 from crisp.study.importers.tools.label_file import LabelFile
 from crisp.study.importers.tools.media import Videos, files_below
 from crisp.study.importers.tools.selection import Selection
@@ -33,6 +41,10 @@ FORMATS = {
     "boris-events": Format(
         "events exported from BORIS, tabular or aggregated (.csv, .tsv)", boris_table.is_one, boris_table.read
     ),
+    "cvat": Format("annotations of CVAT for video 1.1 (.xml)", cvat.is_one, cvat.read),
+    "label-studio": Format("annotations of Label Studio (.json)", label_studio.is_one, label_studio.read),
+    "via": Format("projects of VIA 3 (.json)", via.is_one, via.read),
+    "subtitles": Format("WebVTT or SRT subtitles (.vtt, .srt)", subtitles.is_one, subtitles.read),
 }
 
 
@@ -89,7 +101,7 @@ def read(source: Path, name: str, selection: Selection, with_regions: bool) -> F
             labelled.setdefault(video, []).append(f"{file.path}{f', {medium.where}' * bool(medium.where)}")
     if not strokes:
         raise CrispError(*problems or [Fault(str(source), "no video is labelled", FORMATS[name].text)])
-    problems += [fault for file in files for fault in (*_mixed(file, selection), *file.faults)]
+    problems += [fault for file in files for fault in (*_assumed(file, selection), *file.faults)]
     problems += _several(labelled)
     problems += _unused(source, folder, below, paths, [path for path in videos.paths if path not in strokes])
     return Found([_found(folder, *item, with_regions) for item in strokes.items()], problems)
@@ -121,14 +133,16 @@ def _found(folder: Path, path: str, intervals: list[AnnotatedInterval], with_reg
     return video
 
 
-def _mixed(file: LabelFile, selection: Selection) -> list[Fault]:
-    """Report tiers of different names that were all taken, as none was chosen."""
-    kinds = dict.fromkeys(tier.split("@")[0] for tier in file.tiers)
-    if selection.tiers or len(kinds) < 2:
-        return []
-    what = f"the labels of {counted(len(file.tiers), 'tier')} are taken as strokes"
-    remedy = "if only some are, import again under another name with --tier NAME"
-    return [Fault(str(file.path), what, found=few(list(file.tiers), MOST), remedy=remedy)]
+def _assumed(file: LabelFile, selection: Selection) -> Iterator[Fault]:
+    """Report what was taken for granted, as no option states it: strokes in all tiers, a frame rate."""
+    if not selection.tiers and len({tier.split("@")[0] for tier in file.tiers}) > 1:
+        what = f"the labels of {counted(len(file.tiers), 'tier')} are taken as strokes"
+        remedy = "if only some are, import again under another name with --tier NAME"
+        yield Fault(str(file.path), what, found=few(list(file.tiers), MOST), remedy=remedy)
+    if file.rate and not selection.fps:
+        what = "frame numbers are taken as frames of the videos"
+        remedy = "if the rate differs from the video's, import again under another name with --label-fps RATE"
+        yield Fault(str(file.path), what, found=file.rate, remedy=remedy)
 
 
 def _several(labelled: dict[str, list[str]]) -> list[Fault]:

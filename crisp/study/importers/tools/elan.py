@@ -1,8 +1,9 @@
 """ELAN documents (.eaf): annotations of tiers, on the first linked video.
 
 Without a choice of tiers, ``strokes`` is taken if there is one, as in the documents of ``crisp index``; else
-all that depend on no other. The fields of an annotation are its value, tier, participant, annotator, type,
-and the values of the annotations that depend on it, by their tier and its type.
+all that depend on no other. The fields of an annotation are its value (``label``; the name of its tier, if it
+has none), tier, participant (``subject``), annotator, type, and the values of the annotations that depend on
+it, by their tier and its type.
 """
 
 from __future__ import annotations
@@ -198,4 +199,4 @@ def _fields(tier: Tier, note: Note, dependent: Mapping[str, Mapping[str, str]]) 
         "type": tier.about.get("LINGUISTIC_TYPE_REF", ""),
         SUBJECT: tier.about.get("PARTICIPANT", ""),
     }
-    return {**dependent.get(note.id, {}), **about, LABEL: note.value, TIER: tier.name}
+    return {**dependent.get(note.id, {}), **about, LABEL: note.value or tier.name, TIER: tier.name}

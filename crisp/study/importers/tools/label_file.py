@@ -61,6 +61,8 @@ class LabelFile:
         The videos that it labels, also those without any event.
     tiers : tuple of str
         Tiers to take if none is chosen; empty = all.
+    rate : str
+        How its frame numbers count, if not necessarily as frames of the video; empty if they do.
     remarks : list of Fault
         What is to be checked.
     skipped : dict
@@ -70,6 +72,7 @@ class LabelFile:
     path: Path
     media: list[Medium] = field(default_factory=list)
     tiers: tuple[str, ...] = ()
+    rate: str = ""
     remarks: list[Fault] = field(default_factory=list)
     skipped: dict[str, list[str]] = field(default_factory=dict)
 

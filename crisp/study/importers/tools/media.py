@@ -64,7 +64,7 @@ class Videos:
             for base in (file.parent, self._folder):
                 if found := self._by_path.get(_folded(os.path.relpath(base / path, self._folder))):
                     return found
-        for known, key in ((self._by_name, str), (self._by_stem, stem)):
+        for known, key in ((self._by_name, str), (self._by_stem, str), (self._by_stem, stem)):
             for path in paths:
                 if candidates := known.get(key(_folded(path.name))):
                     best = _closest(candidates, path)

@@ -28,7 +28,7 @@ class Selection:
     tiers : tuple of str
         Tiers to take; empty = those that the file proposes. ``strokes`` is also ``strokes@left``.
     label_from : tuple of str
-        Fields whose texts, joined by spaces, are the class; empty = the label or, without one, its tier.
+        Fields whose texts, joined by spaces, are the class.
     player_from : str
         Field that names the player, or ``none``.
     fps : float
@@ -36,7 +36,7 @@ class Selection:
     """
 
     tiers: tuple[str, ...] = ()
-    label_from: tuple[str, ...] = ()
+    label_from: tuple[str, ...] = (LABEL,)
     player_from: str = SUBJECT
     fps: float = 0.0
 
@@ -78,8 +78,7 @@ class Selection:
 
     def _interval(self, event: Event, file: LabelFile) -> AnnotatedInterval:
         fields = event.fields
-        texts = [fields.get(name, "") for name in self.label_from]
-        label = " ".join(texts) if texts else fields.get(LABEL, "").strip() or fields.get(TIER, "")
+        label = " ".join(fields.get(name, "") for name in self.label_from)
         player = "" if self.player_from == NOBODY else fields.get(self.player_from, "")
         begin, end, seconds = max(event.begin, 0.0), max(event.end, 0.0), event.seconds
         if self.fps and not seconds:
