@@ -54,10 +54,21 @@ def _delimiter(text: str) -> str | None:
     """Return the delimiter of a table of events; None for other texts."""
     for line in islice(io.StringIO(text), FIRST_LINES):
         for delimiter in "\t,;":
-            columns = {cell.strip().lower() for cell in line.replace('"', "").split(delimiter)}
-            if columns >= NEEDED and (columns >= BOUNDS or ("time" in columns and columns & set(STATUS))):
+            try:
+                cells = next(csv.reader([line], delimiter=delimiter), [])
+            except csv.Error:  # the line exceeds the cell limit
+                continue
+            if _columns(cells):
                 return delimiter
     return None
+
+
+def _columns(cells: Iterable[str]) -> list[str]:
+    """Return the columns that a header names, in lower case; none if it is not that of a table of events."""
+    columns = [cell.strip().lower() for cell in cells]
+    found = set(columns)
+    timed = found >= BOUNDS or ("time" in found and found & set(STATUS))
+    return columns if found >= NEEDED and timed else []
 
 
 def read(path: Path) -> LabelFile:
@@ -99,13 +110,13 @@ def _rows(path: Path) -> list[Row]:
             raise ValueError("other columns")
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
         numbered = [(reader.line_num, cells) for cells in reader]
-    columns: list[str] = []
+        header = next((number for number, (_, cells) in enumerate(numbered) if _columns(cells)), None)
+        if header is None:
+            raise ValueError("other columns")
+    columns = _columns(numbered[header][1])
     rows, faults = list[Row](), list[Fault]()
-    for line, cells in numbered:
-        if not columns:
-            names = [cell.strip().lower() for cell in cells]
-            columns = names if set(names) >= NEEDED else []
-        elif any(cell.strip() for cell in cells):
+    for line, cells in numbered[header + 1 :]:
+        if any(cell.strip() for cell in cells):
             if len(cells) != len(columns):
                 where, what = f"{path}, line {line}", "wrong number of cells"
                 faults.append(Fault(where, what, str(len(columns)), str(len(cells)), REMEDY))
