@@ -76,7 +76,7 @@ def _tasks(meta: Element) -> Iterator[tuple[str, Task]]:
         step = STEP.search(one.findtext("frame_filter") or "")
         names = (source,) if source else ((one.findtext("name") or "").strip(),)
         where = f"task {one.findtext('id') or ''}".strip() if len(found) > 1 else ""
-        medium = Medium(tuple(filter(None, names)), named=bool(source), where=where)
+        medium = Medium(tuple(filter(None, names)), named=bool(source) or len(found) > 1, where=where)
         yield one.findtext("id") or "", Task(medium, int(step[1]) if step else 1)
 
 
@@ -100,7 +100,7 @@ def _visible(path: Path, track: Element, step: int) -> list[Event]:
     ends = [*(frame for frame, _ in shapes[1:]), shapes[-1][0] + step if shapes else 0]
     events: list[Event] = []
     for (frame, shape), end in zip(shapes, ends, strict=True):
-        if shape.get("outside") == "1":
+        if _is_outside(shape):
             continue
         fields = _fields(track.get("label", ""), _attributes(shape))
         if events and (events[-1].end, events[-1].fields) == (frame, fields):
@@ -108,6 +108,12 @@ def _visible(path: Path, track: Element, step: int) -> list[Event]:
         else:
             events.append(Event(frame, end, fields, where, seconds=False))
     return _without_single_frame(events, step)
+
+
+def _is_outside(shape: Element) -> bool:
+    """Return whether an object is not visible; a skeleton is not if none of its points is."""
+    points = [part for part in shape if "outside" in part.attrib]
+    return shape.get("outside") == "1" or (bool(points) and all(map(_is_outside, points)))
 
 
 def _without_single_frame(events: list[Event], step: int) -> list[Event]:

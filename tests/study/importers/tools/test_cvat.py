@@ -16,12 +16,15 @@ pytestmark = pytest.mark.usefixtures("films")
 
 
 def meta(*sources: str, more: str = "") -> str:
-    tasks = "".join(
-        f"<task><id>{number}</id><name>task</name><mode>interpolation</mode>{more}<source>{source}</source></task>"
-        for number, source in enumerate(sources or ("a.mp4",), start=7)
-    )
-    whole = tasks if len(sources) < 2 else f"<project><tasks>{tasks}</tasks></project>"
-    return f"<meta>{whole}<dumped>2026-03-01</dumped></meta>"
+    """One task, whose video is named beside it, or a project of several, which are named as their videos."""
+    named = sources or ("a.mp4",)
+    tasks = [
+        f"<task><id>{number}</id><name>{name if len(named) > 1 else 'game'}</name>{more}</task>"
+        for number, name in enumerate(named, start=7)
+    ]
+    if len(named) > 1:
+        return f"<meta><project><tasks>{''.join(tasks)}</tasks></project><dumped>2026-03-01</dumped></meta>"
+    return f"<meta>{tasks[0]}<dumped>2026-03-01</dumped><source>{named[0]}</source></meta>"
 
 
 def shape(frame: int, outside: int = 0, kind: str = "box", **attributes: str) -> str:
@@ -64,6 +67,17 @@ def test_tracks_last_while_they_are_visible() -> None:
         Stroke(60, 70, "Push & hit"),
     ]
     assert not about(report, "annotations.xml")
+
+
+def test_skeletons_last_while_a_point_is_visible() -> None:
+    def skeleton(frame: int, *outside: int) -> str:
+        points = "".join(
+            f'<points label="{n}" outside="{one}" points="1,1"/>' for n, one in enumerate(outside)
+        )
+        return f'<skeleton frame="{frame}" keyframe="1">{points}</skeleton>'
+
+    imported(written(meta(), track(0, "Serve", [skeleton(3, 0, 0), skeleton(7, 0, 1), skeleton(9, 1, 1)])))
+    assert strokes() == [Stroke(3, 9, "Serve")]
 
 
 def player(action: str, who: str = "Anna") -> dict[str, str]:
