@@ -68,7 +68,7 @@ class Selection:
             if tiers and not any(_is_tier(event.fields.get(TIER, ""), name) for name in tiers):
                 continue
             interval = self._interval(event, file)
-            if reason := _fault(interval):
+            if reason := _untimed(event) or _unnamed(interval):
                 file.skip(event.where, reason)
             elif found and _continues(found[-1], interval):
                 found[-1] = replace(found[-1], end=interval.end)
@@ -95,17 +95,22 @@ def _name(text: str) -> str:
     return " ".join(compose(text).split())
 
 
-def _fault(interval: AnnotatedInterval) -> str:
-    """Return why an interval is no stroke; empty if it is one."""
-    most = LONGEST if interval.seconds else MOST_FRAMES
-    if math.isnan(interval.begin):
+def _untimed(event: Event) -> str:
+    """Return why an event is no interval of a video; empty if it is one."""
+    begin, end = max(event.begin, 0.0), max(event.end, 0.0)
+    if math.isnan(begin) or math.isnan(end):
         return "no time of its own"
-    if interval.begin == interval.end:
+    if begin == end:
         return "no end (a point event), or no duration"
-    if interval.begin > interval.end:
+    if begin > end:
         return "the end is before the begin"
-    if not interval.end <= most:
-        return "the end is later than any video lasts"
+    return (
+        "" if end <= (LONGEST if event.seconds else MOST_FRAMES) else "the end is later than any video lasts"
+    )
+
+
+def _unnamed(interval: AnnotatedInterval) -> str:
+    """Return what prevents its names from being written; empty if nothing does."""
     if not interval.label:
         return "no class"
     plain = is_plain(interval.label) and is_plain(interval.player)
