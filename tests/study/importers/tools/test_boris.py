@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from crisp.indexing.exports import boris as export
-from crisp.study import importers
+from crisp.study import importers, load
 from crisp.study.annotations import Stroke
 from crisp.study.index_file import IndexFile
+from crisp.workflow.check_study import check_study
 from tests.indexing.exports import sample
 from tests.study.importers.tools import about, imported, refused, rows, strokes
 
@@ -157,6 +158,19 @@ def test_two_observations_of_a_video() -> None:
     assert [one.player for one in strokes()] == ["Anna", "Ben"]
     (fault,) = about(report, "labelled several times")
     assert fault.found == "films/game.boris, observation one, films/game.boris, observation two"
+
+
+def test_overlapping_states_are_imported_and_reported_by_the_check() -> None:
+    events = (
+        [0.4, "", "Serve", "", ""],
+        [1.2, "", "Serve", "", ""],
+        [0.8, "", "Push", "", ""],
+        [1.6, "", "Push", "", ""],
+    )
+    imported(project(game=observation(*events)))
+    assert strokes() == [Stroke(10, 30, "Serve"), Stroke(20, 40, "Push")]
+    found = check_study(load.load_study("config/tt/study.yaml"), ["config/tt/study.yaml"])
+    assert "overlap" in " ".join(fault.what for part in found for fault in part)
 
 
 @pytest.mark.parametrize("index", [sample.index, sample.rally])
