@@ -19,7 +19,7 @@ from crisp.core.words import counted
 
 @app.command("import", rich_help_panel=DATA)
 def import_(
-    source: Annotated[Path, typer.Argument(help="Folder of the data set, or a CSV of strokes.")],
+    source: Annotated[Path, typer.Argument(help="Folder of the data set, or a file of labels.")],
     name: Annotated[str, typer.Option(help="Name of the data set.")],
     layout: Annotated[str, typer.Option(help="auto, or the name of a layout.")] = "auto",
     config: Annotated[Path, typer.Option(help="Parent folder of the folder of tables.")] = Path("config"),
@@ -47,6 +47,33 @@ def import_(
             help="A box of the picture for each player, in shares: 'left=0,0,.5,1; right=.5,0,1,1'.",
         ),
     ] = "",
+    tier: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Take the labels of this tier, or of these: a,b. Repeatable."),
+    ] = None,
+    label_from: Annotated[
+        str,
+        typer.Option(
+            metavar="FIELD",
+            help="Field of a label that is its class: tier, modifiers, ...; several: label,modifiers.",
+            show_default="label",
+        ),
+    ] = "",
+    player_from: Annotated[
+        str,
+        typer.Option(
+            metavar="FIELD", help="Field that is its player: tier, ..., or none.", show_default="subject"
+        ),
+    ] = "",
+    label_fps: Annotated[
+        float,
+        typer.Option(
+            help="Rate at which frame numbers of the labels count, if not the video's.",
+            min=0,
+            max=MOST_FPS,
+            show_default="the video's",
+        ),
+    ] = 0,
 ) -> None:
     """Write the tables, annotations and a study file for a folder of videos.
 
@@ -55,7 +82,15 @@ def import_(
     from crisp.workflow import importing
 
     report = importing.import_dataset(
-        source, name, config, layout, preset=preset, fps=fps, group=group, regions=regions
+        source,
+        name,
+        config,
+        layout,
+        preset=preset,
+        fps=fps,
+        group=group,
+        regions=regions,
+        selection=importing.selection(tier or (), label_from, player_from, label_fps),
     )
     for warning in listed(report.warnings):
         print(f"warning: {warning}", file=sys.stderr)

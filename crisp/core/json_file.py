@@ -31,8 +31,9 @@ def read(
     remedy: str,
     by_hand: str = "",
     expected: str = "JSON",
+    plain: bool = True,
 ) -> Any:
-    """Read and validate a JSON file by its schema; texts may not contain control characters.
+    """Read and validate a JSON file by its schema.
 
     Parameters
     ----------
@@ -46,6 +47,8 @@ def read(
         How to fix an invalid file.
     by_hand, expected : str
         As for `crisp.core.files.read_json`.
+    plain : bool
+        Whether to refuse texts with control characters, such as line breaks.
 
     Returns
     -------
@@ -58,10 +61,32 @@ def read(
         If it is missing, damaged, or violates its schema; lists all faults.
     """
     content = files.read_json(path, name, by_hand, expected)
+    check(path, content, schema, remedy)
+    refuse(path, _odd_texts(content) if plain else (), remedy)
+    return content
+
+
+def check(path: str | Path, content: Any, schema: dict[str, Any], remedy: str) -> None:
+    """Raise one error for all parts of a file's content that violate a schema.
+
+    Parameters
+    ----------
+    path : path-like
+        The file, named in messages.
+    content : dict, list, str, int, float, bool or None
+        What was read from it.
+    schema : dict
+        JSON schema.
+    remedy : str
+        How to fix the file.
+
+    Raises
+    ------
+    CrispError
+        If there is any.
+    """
     errors = sorted(STRICT(schema).iter_errors(content), key=lambda error: list(map(str, error.path)))
     refuse(path, ((error.json_path, error.message) for error in errors), remedy)
-    refuse(path, _odd_texts(content), remedy)
-    return content
 
 
 def _odd_texts(content: Any) -> Iterator[tuple[str, str]]:

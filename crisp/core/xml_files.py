@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError
 
@@ -13,6 +15,7 @@ from crisp.core.errors import CrispError, fail
 from crisp.core.unreadable import WIDE_TEXT, check_finite, explained, kind_of
 
 LARGEST_FILE = 16 * 1024 * 1024  # bytes; an hour of strokes is below 100 kB
+LARGEST_STREAM = 1024 * 1024 * 1024  # bytes of a file read in parts; boxes of a million frames
 EXPECTED = "XML in UTF-8"
 DECLARED = re.compile(rb"""<\?xml[^>]*\bencoding\s*=\s*["']([^"'>]+)""")
 
@@ -36,10 +39,49 @@ def read(path: str | Path, name: str) -> Element:
     CrispError
         If the file is missing, too large, not XML, in an encoding that cannot be read, or holds a DOCTYPE.
     """
-    path = Path(path)
-    check_finite(path, name, LARGEST_FILE)
-    try:
+    with _explaining(Path(path), name, LARGEST_FILE):
         return safe.parse(path, forbid_dtd=True).getroot()
+
+
+def parts(path: str | Path, name: str) -> Iterator[Element]:
+    """Yield the root of an XML file, still empty, then each of its children, and forget it.
+
+    For files of many pictures' worth of boxes, of which the whole tree would fill the memory.
+
+    Parameters
+    ----------
+    path : path-like
+        File to read, at most `LARGEST_STREAM` bytes.
+    name : str
+        Its name in messages.
+
+    Yields
+    ------
+    xml.etree.ElementTree.Element
+
+    Raises
+    ------
+    CrispError
+        As for `read`.
+    """
+    with _explaining(Path(path), name, LARGEST_STREAM):
+        depth, root = 0, None
+        for event, element in safe.iterparse(path, events=("start", "end"), forbid_dtd=True):
+            depth += 1 if event == "start" else -1
+            if root is None:
+                root = element
+                yield root
+            elif event == "end" and depth == 1:
+                yield element
+                root.clear()
+
+
+@contextmanager
+def _explaining(path: Path, name: str, largest: int) -> Iterator[None]:
+    """Convert the errors of a parser to one message."""
+    check_finite(path, name, largest)
+    try:
+        yield
     except defusedxml.DefusedXmlException:
         raise fail(
             path, "XML with a DOCTYPE is refused", "plain elements", "a DOCTYPE", "remove the DOCTYPE"

@@ -16,6 +16,7 @@ from crisp.study import load, tables
 from crisp.study.importers import import_folder
 from crisp.study.importers.fitting import Labels
 from crisp.study.importers.presets import AUTO, ESTIMATOR, Cost, Machine
+from crisp.study.importers.tools.selection import Selection
 from crisp.study.importers.writer import Report
 from crisp.workflow.plan import plan_study
 
@@ -83,12 +84,13 @@ def import_dataset(
     fps: float = 0.0,
     group: str = "",
     regions: str = "",
+    selection: Selection | None = None,
 ) -> Report:
     """Import a folder as a study scaled to this machine.
 
     Parameters
     ----------
-    source, dataset, config_folder, layout, decode, data_folder, preset, fps, group, regions
+    source, dataset, config_folder, layout, decode, data_folder, preset, fps, group, regions, selection
         As for `crisp.study.importers.import_folder`.
 
     Returns
@@ -112,6 +114,38 @@ def import_dataset(
         fps,
         group,
         regions,
+        selection,
         machine=this_machine,
         cost=study_cost,
     )
+
+
+def selection(
+    tiers: Sequence[str] = (), label_from: str = "", player_from: str = "", fps: float = 0.0
+) -> Selection | None:
+    """Return the selection that options of the command line state; None if there is none.
+
+    Parameters
+    ----------
+    tiers : sequence of str
+        Tiers, each perhaps several separated by commas.
+    label_from : str
+        Fields of the class, separated by commas; empty = as usual.
+    player_from : str
+        Field of the player; empty = as usual.
+    fps : float
+        As in `Selection`.
+
+    Returns
+    -------
+    Selection or None
+    """
+    usual = Selection()
+    chosen = Selection(
+        _names(",".join(tiers)), _names(label_from) or usual.label_from, player_from or usual.player_from, fps
+    )
+    return None if chosen == usual else chosen
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())

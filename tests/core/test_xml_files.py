@@ -57,3 +57,27 @@ def test_malformed_file_of_a_good_encoding(tmp_path: Path, text: str, encoding: 
 def test_deeply_nested_elements(tmp_path: Path) -> None:
     path = written(tmp_path, "<a>" * 100_000 + "</a>" * 100_000, "utf-8")
     assert xml_files.read(path, "annotation file").tag == "a"
+
+
+def test_parts_come_one_by_one(tmp_path: Path) -> None:
+    text = "<all kind='x'><a n='1'><b/></a>\n<c/>" + "<a n='2'/>" * 3 + "</all>"
+    found = xml_files.parts(written(tmp_path, text, "utf-8"), "file of parts")
+    root = next(found)
+    assert (root.tag, root.get("kind")) == ("all", "x")
+    first = next(found)
+    assert (first.tag, first.get("n"), len(first)) == ("a", "1", 1)
+    assert [part.tag for part in found] == ["c", "a", "a", "a"]
+    assert len(root) == 0, "what was yielded is forgotten"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "an empty file"),
+        ("<all><a/><a></all>", "not well-formed XML"),
+        ('<!DOCTYPE all [<!ENTITY e "x">]><all>&e;</all>', "XML with a DOCTYPE is refused"),
+    ],
+)
+def test_faults_of_parts(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(CrispError, match=words):
+        list(xml_files.parts(written(tmp_path, text, "utf-8"), "file of parts"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,12 +19,14 @@ from crisp.study.importers import (
     player_regions,
     presets,
     stroke_table,
+    tools,
     ttstroke20,
     ttstroke22,
     writer,
 )
 from crisp.study.importers.discovery import Found
 from crisp.study.importers.presets import CostOf, Machine
+from crisp.study.importers.tools.selection import Selection
 from crisp.study.importers.writer import Report
 
 
@@ -61,11 +64,19 @@ LAYOUTS = {
         stroke_table.matches,
         stroke_table.read,
     ),
+    **{
+        name: Layout(
+            f"videos and {one.text}",
+            partial(tools.matches, name),
+            partial(tools.read, name=name, selection=Selection(), with_regions=False),
+        )
+        for name, one in tools.FORMATS.items()
+    },
 }
 
 
 def detect_layout(folder: str | Path) -> str:
-    """Return the name of the layout of a folder (or of a CSV file).
+    """Return the name of the layout of a folder, or of a file of labels.
 
     Raises
     ------
@@ -76,7 +87,7 @@ def detect_layout(folder: str | Path) -> str:
     if not folder.exists():
         raise _missing(folder)
     if folder.is_file():
-        return "index" if indexed.matches(folder) else "csv"
+        return "index" if indexed.matches(folder) else tools.format_of(folder) or "csv"
     for name, layout in LAYOUTS.items():
         if layout.matches(folder):
             return name
@@ -104,6 +115,7 @@ def import_folder(
     fps: float = 0.0,
     group: str = "",
     regions: str = "",
+    selection: Selection | None = None,
     *,
     machine: Callable[[], Machine],
     cost: CostOf,
@@ -115,7 +127,7 @@ def import_folder(
     Parameters
     ----------
     source : path-like
-        Folder of the raw data, or a CSV of strokes in it.
+        Folder of the raw data, or a file of labels in it.
     dataset : str
         Name of the data set; tables go to ``<config_folder>/<dataset>``.
     config_folder : path-like
@@ -134,6 +146,8 @@ def import_folder(
         Regular expression that finds the group (player) in a video's path; empty = from labels or names.
     regions : str
         Regions of every video, as in ``videos.tsv``; of a video whose strokes name players, theirs only.
+    selection : Selection, optional
+        Which labels of an annotation tool are strokes, their classes and players.
     machine : callable
         Returns the target machine.
     cost : callable
@@ -161,7 +175,13 @@ def import_folder(
     name = detect_layout(source) if layout == "auto" else layout
     if not source.exists():
         raise _missing(source)
-    found = LAYOUTS[name].read(source)
+    if name in tools.FORMATS:
+        found = tools.read(source, name, selection or Selection(), with_regions=bool(regions))
+    elif selection:
+        options, known = "--tier, --label-from, --player-from, --label-fps", ", ".join(tools.FORMATS)
+        raise fail(options, "only for labels of annotation tools", f"layout {known}", name, "omit them")
+    else:
+        found = LAYOUTS[name].read(source)
     folder = found.folder or (source.parent if source.is_file() else source)
     faults = [fault for video in found.videos if (fault := _bad_path(folder, video.path))]
     if not found.videos:

@@ -14,20 +14,26 @@ from crisp.study.tables import SPLITS
 # Files that accompany videos. Everything else counts as a video, whatever its name: if it
 # cannot be read, its row says so, instead of skipping it silently.
 OTHER_FILES = re.compile(
-    r"\.(bib|csv|docx?|html|ini|jpe?g|json|md|pdf|png|py|tsv|txt|xlsx?|xml|ya?ml|zip)", re.IGNORECASE
+    r"\.(bib|boris|csv|docx?|eaf|etf|flac|html|ini|jpe?g|json|m4a|md|mp3|pdf|pfsx|png|py|srt|tsv|txt|vtt|wav"
+    r"|xlsx?|xml|ya?ml|zip)",
+    re.IGNORECASE,
 )
 SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}")
 
 
 @dataclass(frozen=True)
 class AnnotatedInterval:
-    """A labelled interval in frames, or, with `seconds`, in seconds; `player` as in an annotation file."""
+    """A labelled interval in frames, or, with `seconds`, in seconds; `player` as in an annotation file.
+
+    `where` is its place in the file that it was read from, for messages.
+    """
 
     begin: float
     end: float
     label: str
     seconds: bool = False
     player: str = ""
+    where: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

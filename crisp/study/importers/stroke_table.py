@@ -90,7 +90,7 @@ def _table(path: Path) -> Table | None:
     try:
         if not path.is_file() or path.stat().st_size > LARGEST_TEXT:
             return None
-        text, encoding = _decoded(path.read_bytes())
+        text, encoding = decoded(path.read_bytes())
     except (OSError, ValueError):
         return None
     lines = list(io.StringIO(compose(text), newline=""))
@@ -105,8 +105,14 @@ def _table(path: Path) -> Table | None:
     return max(tables, key=lambda table: (table.bounds is not None, len(table.columns)))
 
 
-def _decoded(content: bytes) -> tuple[str, str]:
-    """Return a text and its encoding; raise ValueError if it is none."""
+def decoded(content: bytes) -> tuple[str, str]:
+    """Return a text and its encoding: as its byte order mark says, else UTF-8 or Windows-1252.
+
+    Raises
+    ------
+    ValueError
+        If it is no text.
+    """
     for mark, encoding in MARKS.items():
         if content.startswith(mark):
             return content.decode(encoding), encoding.removesuffix("-sig")

@@ -15,7 +15,7 @@ from crisp.core.words import counted, few
 from crisp.preparation.video import count_packets
 from crisp.study import tables
 from crisp.study.annotations import Stroke, read_annotation, write_annotation
-from crisp.study.importers import player_groups, presets, proposal, rates, video_ids
+from crisp.study.importers import player_groups, presets, proposal, rates, video_end, video_ids
 from crisp.study.importers.discovery import AnnotatedInterval, Found, FoundVideo, Labels
 from crisp.study.importers.presets import CostOf, Machine
 from crisp.study.scan import measure
@@ -253,6 +253,9 @@ def _annotations(
                 Fault(where, what, found=problem, remedy="repair the video, then import again")
             )
             continue
+        else:
+            strokes = _placed(row, label, times)
+            report.warnings += video_end.remarks(row.path, label.intervals, strokes, row.frames)
         if (row.video, path.as_posix(), label.task) not in known:
             added.append(tables.Annotation(row.video, path.as_posix(), label.task, label.split))
     if added or not table.exists():
@@ -349,8 +352,13 @@ def _labelled(row: tables.VideoRow, label: Labels, times: Times) -> list[Stroke]
     if label.whole and not row.frames:
         raise ValueError("the number of frames is not known")
     whole = [Stroke(0, row.frames, label.whole)] if label.whole else []
+    return [*whole, *video_end.cut(label.intervals, _placed(row, label, times), row.frames)]
+
+
+def _placed(row: tables.VideoRow, label: Labels, times: Times) -> list[Stroke]:
+    """Return the intervals of a label in frames, possibly beyond the end of the video."""
     frame_of = times.of(row).frame_at if any(interval.seconds for interval in label.intervals) else int
-    return [*whole, *(_stroke(interval, frame_of) for interval in label.intervals)]
+    return [_stroke(interval, frame_of) for interval in label.intervals]
 
 
 def _stroke(interval: AnnotatedInterval, frame_of: Callable[[float], int]) -> Stroke:
