@@ -57,7 +57,8 @@ LAYOUTS = {
         indexed.read,
     ),
     "csv": Layout(
-        "a CSV with columns video, begin, end (or begin_seconds, end_seconds), label; split, group, region",
+        "a CSV, TSV or XLSX with columns video, begin, end (or begin_seconds, end_seconds), label; split, group, "
+        "region; or one for each video, named as it",
         stroke_table.matches,
         stroke_table.read,
     ),

@@ -16,7 +16,14 @@ from crisp.preparation.video import count_packets
 from crisp.study import tables
 from crisp.study.annotations import Stroke, read_annotation, write_annotation
 from crisp.study.importers import player_groups, presets, proposal, rates, video_ids
-from crisp.study.importers.discovery import AnnotatedInterval, Found, FoundVideo, Labels
+from crisp.study.importers.discovery import (
+    AnnotatedInterval,
+    CountedFrame,
+    Found,
+    FoundVideo,
+    Labels,
+    Timecode,
+)
 from crisp.study.importers.presets import CostOf, Machine
 from crisp.study.scan import measure
 
@@ -131,6 +138,7 @@ def write_dataset(
     pairs = [(by_id[names[video.path]], label) for video in found.videos for label in video.labels]
     labels = _annotations(folder, source, pairs, times, report)
     report.warnings += found.problems
+    report.notes += found.notes
     study_file = folder / "study.yaml"
     data = proposal.Data(folder, link, labels, _strokes(folder, labels, report), by_id)
     data = _grouped(data, known, report)
@@ -349,14 +357,18 @@ def _labelled(row: tables.VideoRow, label: Labels, times: Times) -> list[Stroke]
     if label.whole and not row.frames:
         raise ValueError("the number of frames is not known")
     whole = [Stroke(0, row.frames, label.whole)] if label.whole else []
-    frame_of = times.of(row).frame_at if any(interval.seconds for interval in label.intervals) else int
-    return [*whole, *(_stroke(interval, frame_of) for interval in label.intervals)]
+    return [*whole, *(_stroke(interval, row, times) for interval in label.intervals)]
 
 
-def _stroke(interval: AnnotatedInterval, frame_of: Callable[[float], int]) -> Stroke:
-    frame_of = frame_of if interval.seconds else int
-    begin, end = frame_of(interval.begin), frame_of(interval.end)
+def _stroke(interval: AnnotatedInterval, row: tables.VideoRow, times: Times) -> Stroke:
+    begin, end = (_frame(bound, interval.seconds, row, times) for bound in (interval.begin, interval.end))
     return Stroke(begin, max(end, begin + 1), interval.label, interval.player)
+
+
+def _frame(bound: float | Timecode | CountedFrame, seconds: bool, row: tables.VideoRow, times: Times) -> int:
+    if isinstance(bound, Timecode | CountedFrame):
+        return bound.frame_in(times.of(row))
+    return times.of(row).frame_at(bound) if seconds else int(bound)
 
 
 def _strokes(folder: Path, labels: list[tables.Annotation], report: Report) -> dict[str, list[Stroke]]:
