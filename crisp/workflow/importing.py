@@ -14,9 +14,10 @@ from crisp.core.errors import CrispError
 from crisp.core.signals import provisional
 from crisp.study import load, tables
 from crisp.study.importers import import_folder
+from crisp.study.importers.class_changes import ClassChanges
 from crisp.study.importers.fitting import Labels
 from crisp.study.importers.presets import AUTO, ESTIMATOR, Cost, Machine
-from crisp.study.importers.writer import Report
+from crisp.study.importers.report import Report
 from crisp.workflow.plan import plan_study
 
 
@@ -83,13 +84,18 @@ def import_dataset(
     fps: float = 0.0,
     group: str = "",
     regions: str = "",
+    classes: ClassChanges | None = None,
+    update: bool = False,
+    preview_only: bool = False,
 ) -> Report:
     """Import a folder as a study scaled to this machine.
 
     Parameters
     ----------
-    source, dataset, config_folder, layout, decode, data_folder, preset, fps, group, regions
+    source, dataset, config_folder, layout, decode, data_folder, preset, fps, group, regions, classes
         As for `crisp.study.importers.import_folder`.
+    update, preview_only
+        As there.
 
     Returns
     -------
@@ -112,6 +118,9 @@ def import_dataset(
         fps,
         group,
         regions,
+        classes=classes,
+        update=update,
+        preview_only=preview_only,
         machine=this_machine,
         cost=study_cost,
     )

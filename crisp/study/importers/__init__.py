@@ -13,18 +13,22 @@ from crisp.core.errors import CrispError, Fault, fail
 from crisp.core.unicode_forms import compose, existing
 from crisp.core.unreadable import counted_from
 from crisp.study.importers import (
+    class_changes,
+    contradictions,
     indexed,
     player_groups,
     player_regions,
     presets,
+    preview,
     stroke_table,
     ttstroke20,
     ttstroke22,
     writer,
 )
+from crisp.study.importers.class_changes import ClassChanges
 from crisp.study.importers.discovery import Found
 from crisp.study.importers.presets import CostOf, Machine
-from crisp.study.importers.writer import Report
+from crisp.study.importers.report import Report
 
 
 class Layout(NamedTuple):
@@ -57,8 +61,8 @@ LAYOUTS = {
         indexed.read,
     ),
     "csv": Layout(
-        "a CSV, TSV or XLSX with columns video, begin, end (or begin_seconds, end_seconds), label; split, group, "
-        "region; or one for each video, named as it",
+        "a CSV, TSV or XLSX with columns video, begin, end (or begin_seconds, end_seconds), label; split, "
+        "group, region; or one for each video, named as it",
         stroke_table.matches,
         stroke_table.read,
     ),
@@ -106,19 +110,22 @@ def import_folder(
     group: str = "",
     regions: str = "",
     *,
+    classes: ClassChanges | None = None,
+    update: bool = False,
+    preview_only: bool = False,
     machine: Callable[[], Machine],
     cost: CostOf,
 ) -> Report:
     """Import a folder: tables, annotation files, a study, and the link to the videos.
 
-    Existing files are never overwritten: importing again adds what is new. The source is only read.
+    Importing again adds what is new; existing files are changed only with `update`. The source is only read.
 
     Parameters
     ----------
     source : path-like
         Folder of the raw data, or a CSV of strokes in it.
     dataset : str
-        Name of the data set; tables go to ``<config_folder>/<dataset>``.
+        Name of the data set; tables go to ``<config_folder>/<dataset>``. May be empty for a preview.
     config_folder : path-like
         As named in the study (relative to the folder in which snakemake runs).
     layout : str
@@ -135,6 +142,12 @@ def import_folder(
         Regular expression that finds the group (player) in a video's path; empty = from labels or names.
     regions : str
         Regions of every video, as in ``videos.tsv``; of a video whose strokes name players, theirs only.
+    classes : ClassChanges, optional
+        Classes to rename or leave out, besides those of earlier imports.
+    update : bool
+        Change annotation files and splits that differ from the source; the old ones are kept beside them.
+    preview_only : bool
+        Report what would be imported, and write nothing.
     machine : callable
         Returns the target machine.
     cost : callable
@@ -151,9 +164,10 @@ def import_folder(
         If the source, its paths or the names cannot be used, or no video can; nothing has been written then.
     """
     source = Path(source)
-    if not names.is_id(dataset):
+    if not names.is_id(dataset) and (dataset or not preview_only):
         expected = "letters, digits, _ and -, at most 100"
-        raise fail("data set", "bad name", expected, repr(dataset), "choose another name")
+        remedy = "choose another name" if dataset else "give it with --name"
+        raise fail("data set", "bad name", expected, repr(dataset), remedy)
     if layout not in ("auto", *LAYOUTS):
         raise fail("layout", "no such layout", f"auto, {', '.join(LAYOUTS)}", layout, "choose one of them")
     if preset not in (presets.AUTO, *presets.PRESETS):
@@ -169,15 +183,24 @@ def import_folder(
         faults.append(Fault(str(source), f"no video in layout {name}", LAYOUTS[name].text, "none"))
     if faults:
         raise CrispError(*faults)
+    tables_folder, given = Path(config_folder, dataset), classes or ClassChanges()
+    changes = given.after(class_changes.recorded(tables_folder) if dataset else ClassChanges())
+    class_changes.apply(found, changes, given)
+    contradictions.check(found.videos)
     if group:
         player_groups.give(found.videos, group)
     player_regions.give(found.videos, regions)
-    link = Path(data_folder, dataset)
     report = Report(name, source)
+    if preview_only:
+        preview.show(found, folder, fps, report)
+        return report
+    link = Path(data_folder, dataset)
     _check_link(link, folder)
     writer.write_dataset(
-        found, folder, Path(config_folder, dataset), link, decode, preset, fps, machine, cost, report
+        found, folder, tables_folder, link, decode, preset, fps, machine, cost, report, update
     )
+    if class_changes.record(tables_folder, changes):
+        report.added.append(f"{tables_folder / class_changes.FILE}: changes of classes for the next imports")
     if link.exists():
         report.kept.append(str(link))
     else:

@@ -69,6 +69,9 @@ class CountedFrame(NamedTuple):
         return times.frame_at(self.number / self.rate)
 
 
+Moment = float | Timecode | CountedFrame
+
+
 @dataclass(frozen=True)
 class AnnotatedInterval:
     """A labelled interval in frames, or, with `seconds`, in seconds; `player` as in an annotation file.
@@ -76,8 +79,8 @@ class AnnotatedInterval:
     `where` is its place in the file that it was read from, for messages.
     """
 
-    begin: float | Timecode | CountedFrame
-    end: float | Timecode | CountedFrame
+    begin: Moment
+    end: Moment
     label: str
     seconds: bool = False
     player: str = ""

@@ -18,9 +18,9 @@ from crisp.core.words import few
 from crisp.study.importers import column_words as words
 from crisp.study.importers import table_file, time_cells
 from crisp.study.importers.column_meaning import OWN, Bound, Columns, understand
-from crisp.study.importers.discovery import AnnotatedInterval, CountedFrame, Timecode, split_name
+from crisp.study.importers.discovery import AnnotatedInterval, CountedFrame, Moment, Timecode, split_name
 from crisp.study.importers.table_file import Grid
-from crisp.study.importers.time_cells import Time, Unit
+from crisp.study.importers.time_cells import Unit
 
 MOST = 10  # columns in a note
 HEAD = 50  # lines in which the header is looked for
@@ -255,7 +255,7 @@ class Reader:
         where = self._table.grid.line(line)
         return AnnotatedInterval(begin, end, label, not self.unit.frames, player, where)
 
-    def _bounds(self, line: int, cells: list[str]) -> tuple[Time, Time]:
+    def _bounds(self, line: int, cells: list[str]) -> tuple[Moment, Moment]:
         rate = self._rate(cells)
         begin = self._time(cells, self._begin, rate)
         end, duration = (
@@ -266,7 +266,8 @@ class Reader:
             expected = f"a bound in column {self._columns.headers[self._last.column]!r}"
             raise ValueError("stroke has no end", expected, "an empty cell", self._last.column)
         if duration is None:
-            return begin, end  # type: ignore[return-value]
+            assert end is not None
+            return begin, end
         by_duration = _sum(begin, duration)
         if end is None:
             return begin, by_duration
@@ -283,7 +284,7 @@ class Reader:
             )
         return begin, end
 
-    def _time(self, cells: list[str], bound: Bound, rate: float) -> Time:
+    def _time(self, cells: list[str], bound: Bound, rate: float) -> Moment:
         text = cells[bound.column]
         if not text.strip():
             expected = f"a bound in column {self._columns.headers[bound.column]!r}"
@@ -327,14 +328,14 @@ def _name(text: str) -> str:
     return " ".join(plain(text).split())
 
 
-def _order(time: Time) -> float:
+def _order(time: Moment) -> float:
     """Return a number that orders the times of one stroke."""
     if isinstance(time, Timecode):
         return time.seconds + time.frame / 1000
     return time.number if isinstance(time, CountedFrame) else time
 
 
-def _sum(begin: Time, duration: Time) -> Time:
+def _sum(begin: Moment, duration: Moment) -> Moment:
     if isinstance(begin, CountedFrame) and isinstance(duration, CountedFrame):
         return begin._replace(number=begin.number + duration.number)
     if isinstance(begin, float) and isinstance(duration, float):
@@ -345,7 +346,7 @@ def _sum(begin: Time, duration: Time) -> Time:
     )
 
 
-def _shown(time: Time) -> str:
+def _shown(time: Moment) -> str:
     if isinstance(time, Timecode):
         minutes, seconds = divmod(time.seconds, 60)
         mark = ";" if time.drop else ":"

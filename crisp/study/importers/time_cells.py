@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from crisp.core.limits import LEAST_FPS, MOST_FRAMES
 from crisp.study.importers import column_words as words
-from crisp.study.importers.discovery import CountedFrame, Timecode
+from crisp.study.importers.discovery import Timecode
 
 MOST_SECONDS = MOST_FRAMES / LEAST_FPS
 CLOCK = re.compile(r"(?:([0-9]{1,4}):)?([0-9]{1,4}):([0-5]?[0-9](?:\.[0-9]+)?)")
@@ -22,8 +22,6 @@ NUMBER = re.compile(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)\s*(ms|sec|s)?\.?")
 WHOLE, DECIMAL, WITH_COLONS, OTHER = "whole numbers", "decimal numbers", "clock times", "other text"
 LEAST_SHARE = 0.1  # of the cells of a table that decide what all are; fewer are mistakes
 SHORTEST = 10  # frames; strokes whose typical length is shorter are more likely seconds
-
-Time = float | Timecode | CountedFrame
 
 
 class Unit(NamedTuple):
