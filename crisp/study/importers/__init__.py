@@ -14,6 +14,7 @@ from crisp.core.unicode_forms import compose, existing
 from crisp.core.unreadable import counted_from
 from crisp.study.importers import (
     class_changes,
+    class_folders,
     contradictions,
     indexed,
     player_groups,
@@ -23,10 +24,12 @@ from crisp.study.importers import (
     stroke_table,
     ttstroke20,
     ttstroke22,
+    video_folder,
     writer,
 )
 from crisp.study.importers.class_changes import ClassChanges
 from crisp.study.importers.discovery import Found
+from crisp.study.importers.lists import activitynet, deepethogram, hmdb51, kinetics, ucf101, video_list
 from crisp.study.importers.presets import CostOf, Machine
 from crisp.study.importers.report import Report
 
@@ -60,11 +63,39 @@ LAYOUTS = {
         indexed.matches,
         indexed.read,
     ),
+    "ucf101": Layout("UCF101: trainlist01.txt, testlist01.txt, classInd.txt", ucf101.matches, ucf101.read),
+    "hmdb51": Layout("HMDB51: <class>_test_split1.txt", hmdb51.matches, hmdb51.read),
+    "kinetics": Layout(
+        "Kinetics: a CSV with columns label, youtube_id, time_start, time_end, split",
+        kinetics.matches,
+        kinetics.read,
+    ),
+    "activitynet": Layout(
+        "ActivityNet: a JSON of videos with subset and annotations (segment, label)",
+        activitynet.matches,
+        activitynet.read,
+    ),
+    "deepethogram": Layout(
+        "DeepEthogram: <video>_labels.csv, a row for each frame, columns background and behaviours",
+        deepethogram.matches,
+        deepethogram.read,
+    ),
     "csv": Layout(
         "a CSV, TSV or XLSX with columns video, begin, end (or begin_seconds, end_seconds), label; split, "
         "group, region; or one for each video, named as it",
         stroke_table.matches,
         stroke_table.read,
+    ),
+    "video-list": Layout(
+        "a list with a video and its class in each line, as of mmaction2", video_list.matches, video_list.read
+    ),
+    "class-folders": Layout(
+        "{train,validation,test}/<Class>/<clip>; if asked for, <Class>/<clip>",
+        class_folders.matches,
+        class_folders.read,
+    ),
+    "videos": Layout(
+        "videos, each with the XML of its name if it is labelled", video_folder.matches, video_folder.read
     ),
 }
 
@@ -80,16 +111,16 @@ def detect_layout(folder: str | Path) -> str:
     folder = Path(folder)
     if not folder.exists():
         raise _missing(folder)
-    if folder.is_file():
-        return "index" if indexed.matches(folder) else "csv"
     for name, layout in LAYOUTS.items():
         if layout.matches(folder):
             return name
+    if folder.is_file():
+        return "csv"  # says what the file is
     known = "; ".join(f"{name}: {layout.text}" for name, layout in LAYOUTS.items())
     inside = ", ".join(sorted(path.name for path in folder.iterdir())[:10]) or "an empty folder"
     if tables := stroke_table.unlike(folder):
         inside += f"; {tables}"
-    remedy = "give the folder that holds these, or write a CSV of the strokes"
+    remedy = "give the folder that holds these, write a table of the strokes, or import with --layout videos"
     raise fail(folder, "layout not recognised", known, inside, remedy)
 
 

@@ -241,7 +241,23 @@ def strokes_of(row: tables.VideoRow, label: Labels, times: Times) -> list[Stroke
 
 
 def placed(row: tables.VideoRow, label: Labels, times: Times) -> list[Stroke]:
-    """Return the intervals of a label in frames, possibly beyond the end of the video."""
+    """Return the intervals of a label in frames, possibly beyond the end of the video.
+
+    Parameters
+    ----------
+    row : VideoRow
+    label : Labels
+    times : Times
+
+    Returns
+    -------
+    list of Stroke
+
+    Raises
+    ------
+    CrispError, ValueError
+        As for `strokes_of`.
+    """
     return [_stroke(interval, row, times) for interval in label.intervals]
 
 

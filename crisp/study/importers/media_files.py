@@ -87,7 +87,7 @@ class MediaFiles:
 
     @cached_property
     def all(self) -> list[str]:
-        """Return the paths of all videos below the folder, sorted."""
+        """Return the paths of all videos below the folder, those in subfolders last."""
         found = []
         for place, folders, names in os.walk(self.folder):
             folders[:] = sorted(name for name in folders if not name.startswith("."))

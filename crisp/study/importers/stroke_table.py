@@ -30,7 +30,7 @@ Splits = dict[str, list[AnnotatedInterval]]  # the strokes of a video by split
 def matches(source: Path) -> bool:
     """Return whether a source is a table, or a folder holds one of strokes, or one for each video."""
     if source.is_file():
-        return table_file.is_table(source)
+        return table_file.is_table(source) and any(table.columns.bounded for table in attempt(source))
     paths, named = _tables(source)
     return len(paths) == 1 or named
 
