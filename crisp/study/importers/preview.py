@@ -52,9 +52,10 @@ def show(found: Found, source: Path, fps: float, report: Report) -> None:
     if len(found.videos) > MOST_VIDEOS:
         lines.append(f"and {counted(len(found.videos) - MOST_VIDEOS, 'more video', 'more videos')}")
     total = f"{counted(classes.total(), 'stroke')}, {counted(len(classes), 'class', 'classes')}"
-    report.notes += [f"preview: {counted(len(found.videos), 'video')}, {total}; nothing is written", *lines]
-    report.notes += [f"class {name}: {counted(count, 'stroke')}" for name, count in sorted(classes.items())]
-    report.notes += [f"split {name}: {counted(count, 'stroke')}" for name, count in sorted(splits.items())]
+    report.notes += [f"preview: {counted(len(found.videos), 'video')}, {total}; nothing is written"]
+    report.notes += [f"class {name}: {counted(number, 'stroke')}" for name, number in sorted(classes.items())]
+    report.notes += [f"split {name}: {counted(number, 'stroke')}" for name, number in sorted(splits.items())]
+    report.notes += lines
     report.notes += found.notes
     report.warnings += found.problems
 
@@ -97,7 +98,8 @@ def _strokes(
 def _lines(
     row: tables.VideoRow, strokes: list[tuple[str, Stroke]], times: FrameTimes | None
 ) -> Iterator[str]:
-    size = f"{counted(row.frames, 'frame')} at {row.fps:g} frames per second" if row.use else "not usable"
+    fps = f"{row.fps:g}"
+    size = f"{counted(row.frames, 'frame')} at {fps} frames per second" if row.use else "not usable"
     yield f"video {row.path}: {size}, {counted(len(strokes), 'stroke') if strokes else 'no stroke'}"
     for split, stroke in strokes[:FIRST]:
         seconds = (

@@ -85,7 +85,7 @@ def _unreadable(path: Path, error: Exception) -> CrispError:
     kind = kind_of(path)
     found = "damaged, or protected by a password" if kind in ("a ZIP archive", "") else kind
     remedy = "save it again as .xlsx, without a password, or as CSV in UTF-8"
-    return fail(path, f"{NAME} cannot be read", "a workbook in XLSX", found, remedy)
+    return fail(path, "workbook cannot be read", "a workbook in XLSX", found, remedy)
 
 
 def _limit(path: Path) -> None:
