@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import count
@@ -60,6 +61,7 @@ class AnnotationFiles:
         self._table = folder / "annotations.tsv"
         self._rows = tables.read_annotations(self._table) if self._table.exists() else []
         self._same, self._other = 0, list[Fault]()
+        self._labels = Counter[tuple[str, str]]()  # number of labels of a video for a task
 
     def write(self, pairs: Iterable[tuple[tables.VideoRow, Labels]]) -> list[tables.Annotation]:
         """Write missing files and the table; return all its rows.
@@ -73,7 +75,8 @@ class AnnotationFiles:
         -------
         list of Annotation
         """
-        before = list(self._rows)
+        pairs, before = list(pairs), list(self._rows)
+        self._labels = Counter((row.video, label.task) for row, label in pairs)
         known = {(row.video, row.path, row.task) for row in before}
         added = []
         for row, label in pairs:
@@ -140,6 +143,10 @@ class AnnotationFiles:
             return False  # reported when it is written
         own = [one for one in self._rows if (one.video, one.task) == (row.video, label.task)]
         same = [one for one in own if _read(self._folder / one.path) == theirs]
+        single = not same and len(own) == self._labels[row.video, label.task] == 1
+        if self._update and single and (self._folder / own[0].path).exists():
+            self._compare(self._folder / own[0].path, row, label)
+            same = own
         if not theirs or not same:
             return False
         source, here = label.split or "none", same[0].split or "none"

@@ -74,9 +74,11 @@ def read(source: Path) -> Found:
     folder = source.parent if source.is_file() else source
     media, found = MediaFiles(folder), Found()
     strokes: dict[str, Splits] = {}
+    encodings: dict[Path, str] = {}
     groups: dict[tuple[str, str], set[str]] = {}
     for path in paths:
         for table in _of_strokes(path):
+            encodings[path] = table.grid.encoding
             for video, row in _placed(table, media, found):
                 strokes.setdefault(video, {}).setdefault(row.split, []).append(row.interval)
                 groups.setdefault((video, row.interval.player), set()).add(row.group)
@@ -95,7 +97,8 @@ def read(source: Path) -> Found:
     if media.moved:
         pairs = [f"{written} as {path}" for written, path in media.moved.items()]
         found.notes.append(f"note: videos were found by their file names alone: {few(pairs, MOST)}")
-    found.problems += [fault for path in paths for fault in _assumed(path, found.videos)]
+    assumed = [path for path, encoding in encodings.items() if encoding == FALLBACK]
+    found.problems += [_assumed(path, found.videos) for path in assumed]
     return found
 
 
@@ -245,14 +248,12 @@ def _exists(path: Path, folder: Path, found: Found) -> None:
         )
 
 
-def _assumed(path: Path, videos: list[FoundVideo]) -> list[Fault]:
+def _assumed(path: Path, videos: list[FoundVideo]) -> Fault:
     """Report a table whose encoding is not certain, with the names that depend on it."""
-    if not any(table.grid.encoding == FALLBACK for table in attempt(path)):
-        return []
     labels = [stroke.label for video in videos for label in video.labels for stroke in label.intervals]
     names = dict.fromkeys(name for name in [*(video.path for video in videos), *labels] if not name.isascii())
     what, remedy = "table was read as Windows-1252", "if these are wrong, save it as UTF-8, then import it"
-    return [Fault(str(path), what, "text in UTF-8", few(list(names), MOST) or "other bytes", remedy)]
+    return Fault(str(path), what, "text in UTF-8", few(list(names), MOST) or "other bytes", remedy)
 
 
 def found_video(video: str, by_split: Splits) -> FoundVideo:

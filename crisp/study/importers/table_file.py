@@ -22,6 +22,8 @@ from crisp.core.unreadable import check_finite
 from crisp.study.importers import workbook
 
 TEXTS = (".csv", ".tsv", ".txt")
+NAME = "table of strokes"
+HEAD = 1024 * 1024  # bytes in which the header of a text is looked for
 OLD = {".xls", ".ods", ".numbers"}  # tables that are not read: their programs save what is
 MARKS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16", codecs.BOM_UTF8: "UTF-8-sig"}
 FALLBACK = "Windows-1252"
@@ -107,9 +109,31 @@ def read(path: Path, most: int | None = None) -> list[Grid]:
     return list(_texts(path, most))
 
 
+def head(path: Path) -> str:
+    """Return the first lines of a text, of a large file those in its first `HEAD` bytes.
+
+    Raises
+    ------
+    CrispError
+        If it is a pipe.
+    OSError, ValueError
+        If it cannot be read, or is no text.
+    """
+    return _decoded_head(path)[0]
+
+
+def _decoded_head(path: Path) -> tuple[str, str]:
+    check_finite(path, NAME, LARGEST_TEXT)
+    with path.open("rb") as file:
+        content = file.read(HEAD)
+    if len(content) == HEAD:  # without the last line, which may be cut within a letter
+        content = content[: content.rfind(b"\n") + 1 + content.startswith(codecs.BOM_UTF16_LE)]
+    return decoded(content)
+
+
 def _texts(path: Path, most: int | None) -> Iterator[Grid]:
-    check_finite(path, "table of strokes", LARGEST_TEXT)
-    text, encoding = decoded(path.read_bytes())
+    check_finite(path, NAME, LARGEST_TEXT)
+    text, encoding = decoded(path.read_bytes()) if most is None else _decoded_head(path)
     lines = io.StringIO(compose(text), newline="")
     first = lines.readline()
     declared = DECLARED.fullmatch(first)

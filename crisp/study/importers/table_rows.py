@@ -20,7 +20,7 @@ from crisp.study.importers import table_file, time_cells
 from crisp.study.importers.column_meaning import OWN, Bound, Columns, understand
 from crisp.study.importers.discovery import AnnotatedInterval, CountedFrame, Moment, Timecode, split_name
 from crisp.study.importers.table_file import Grid
-from crisp.study.importers.time_cells import Unit
+from crisp.study.importers.time_cells import DECIMAL, TOO_CLOSE, Unit, form
 
 MOST = 10  # columns in a note
 HEAD = 50  # lines in which the header is looked for
@@ -178,6 +178,7 @@ class Reader:
         assert last is not None
         self._table, self._columns, self._begin, self._last = table, table.columns, begin, last
         self._repeated = _repeated(self._columns)
+        self._own_unit = not (begin.unit or last.unit)
         self.unit = self._unit()
         self.faults: list[Fault] = []
         self.doubts: list[Fault] = []
@@ -213,6 +214,8 @@ class Reader:
             return time_cells.undeclared(pairs, self._columns.end is None, own, counted)
         except ValueError as error:
             remedy = "rename them begin_frame and end_frame, or begin_seconds and end_seconds"
+            if error.args[0] == TOO_CLOSE:
+                remedy = "write the times in seconds, or as text"
             what, expected, found = error.args
             raise fail(self._table.where, what, expected, found, remedy) from None
 
@@ -295,7 +298,10 @@ class Reader:
                 return CountedFrame(int(number), rate) if rate else number
             time = time_cells.time(text, bound.unit)
         except ValueError as error:
-            raise ValueError(*error.args, bound.column) from None
+            what, expected, found = error.args
+            if self._own_unit and form(text) == DECIMAL:
+                expected += "; of seconds, name the columns begin_seconds and end_seconds"
+            raise ValueError(what, expected, found, bound.column) from None
         if isinstance(time, Timecode) and rate:
             return CountedFrame(time.frame_in(FrameTimes(rate)), rate)
         return time

@@ -20,7 +20,9 @@ CLOCK = re.compile(r"(?:([0-9]{1,4}):)?([0-9]{1,4}):([0-5]?[0-9](?:\.[0-9]+)?)")
 TIMECODE = re.compile(r"([0-9]{1,4}):([0-5]?[0-9]):([0-5]?[0-9])([:;])([0-9]{1,3})")
 NUMBER = re.compile(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)\s*(ms|sec|s)?\.?")
 WHOLE, DECIMAL, WITH_COLONS, OTHER = "whole numbers", "decimal numbers", "clock times", "other text"
+TOO_CLOSE = "bounds are too close for seconds"
 LEAST_SHARE = 0.1  # of the cells of a table that decide what all are; fewer are mistakes
+SHORTEST_TIME = 0.01  # s; a tenth of a frame of a phone
 SHORTEST = 10  # frames; strokes whose typical length is shorter are more likely seconds
 
 
@@ -64,18 +66,22 @@ def undeclared(pairs: Sequence[tuple[str, str]], lasting: bool, own: bool, count
     Raises
     ------
     ValueError
-        If they are whole numbers that can be either; its arguments are what, expected and found.
+        If they are whole numbers that can be either, or decimals of another unit; its arguments are what,
+        expected and found.
     """
     forms = [form(cell) for pair in pairs for cell in pair if cell.strip()]
+    lengths = sorted(_lengths(pairs, lasting))
+    usual = lengths[len(lengths) // 2] if lengths else math.inf
     for kind in (WITH_COLONS, DECIMAL):
         if forms.count(kind) >= max(1, LEAST_SHARE * len(forms)):
+            if kind == DECIMAL and usual < SHORTEST_TIME:
+                found = f"decimal numbers, strokes of typically {usual:.1g}; fractions of a day?"
+                raise ValueError(TOO_CLOSE, "seconds, or HH:MM:SS", found)
             return Unit(False, f"{kind} are seconds")
     if own:
         return Unit(True)
     if counted:
         return Unit(True, "whole numbers beside a column of frame rates are frames")
-    lengths = sorted(_lengths(pairs, lasting))
-    usual = lengths[len(lengths) // 2] if lengths else math.inf
     if usual < SHORTEST:
         found = f"whole numbers, strokes of typically {usual:g}"
         raise ValueError("bounds can be frames or seconds", "a unit in the names of their columns", found)

@@ -70,6 +70,17 @@ def test_a_split_that_differs(folder: Path) -> None:
     assert table.with_name("annotations.tsv.bak").read_bytes() == old
 
 
+def test_strokes_and_split_that_differ(folder: Path) -> None:
+    write(folder, "b.mp4,0,10,Hit,train", "c.mp4,0,10,Push,train")
+    importing.import_dataset(folder, "tt")
+    write(folder, "b.mp4,2,10,Hit,test", "c.mp4,0,10,Push,train")
+    importing.import_dataset(folder, "tt", update=True)
+    (row, _) = read_annotations("config/tt/annotations.tsv")
+    assert (row.path, row.split) == ("annotations/classification/train/b.xml", "test")
+    assert read_annotation(XML) == [Stroke(2, 10, "Hit")]
+    assert read_annotation(XML.with_name("b.xml.bak")) == [Stroke(0, 10, "Hit")]
+
+
 def test_strokes_after_the_end_of_the_video(folder: Path) -> None:
     write(folder, "b.mp4,40,60,Hit,train", "b.mp4,70,80,Hit,train", "c.mp4,0,10,Push,train")
     warnings = importing.import_dataset(folder, "tt").warnings

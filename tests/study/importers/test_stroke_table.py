@@ -14,7 +14,7 @@ import pytest
 from crisp.core.errors import CrispError
 from crisp.study import importers, load, samples
 from crisp.study.annotations import Stroke, read_annotation
-from crisp.study.importers import stroke_table
+from crisp.study.importers import stroke_table, table_file
 from crisp.study.tables import read_annotations, read_videos
 from crisp.workflow import importing
 
@@ -437,6 +437,24 @@ def test_ten_thousand_rows(folder: Path) -> None:
     ((label,),) = (video.labels for video in found.videos)
     assert len(label.intervals) == 10_000
     assert label.intervals[9_999].where.endswith("strokes.csv, line 10001")
+
+
+def test_one_decimal_among_frames_names_the_remedy(folder: Path) -> None:
+    rows = [f"b.mp4,{begin},{begin + 12},Hit" for begin in range(0, 300, 20)]
+    (folder / "strokes.csv").write_text("\n".join(["video,begin,end,label", *rows, "b.mp4,400.5,420,Hit"]))
+    with pytest.raises(CrispError, match=r"line 17: bad bound[\s\S]*name the columns begin_seconds"):
+        importing.import_dataset(folder, "tt")
+
+
+def test_a_large_text_is_recognised_by_its_first_lines(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [f"b.mp4,{begin},{begin + 12},Rückhand" for begin in range(0, 50, 20)]
+    text = "\n".join(["video,begin,end,label", *rows])
+    for encoding in ("utf-8", "utf-16"):
+        (folder / "strokes.csv").write_bytes(text.encode(encoding))
+        monkeypatch.setattr(table_file, "HEAD", 91)  # within a letter
+        assert stroke_table.matches(folder)
+        (label,) = stroke_table.read(folder).videos[0].labels
+        assert len(label.intervals) == 3
 
 
 @pytest.mark.parametrize("suffix", ["xls", "ods"])

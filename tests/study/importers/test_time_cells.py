@@ -114,6 +114,12 @@ def test_units_that_no_header_states(
     assert time_cells.undeclared(pairs, False, own, counted) == unit
 
 
+def test_fractions_of_a_day_are_no_seconds() -> None:
+    pairs = [(f"{at / 86400:.15g}", f"{(at + 1.2) / 86400:.15g}") for at in (1.5, 7, 20)]
+    with pytest.raises(ValueError, match="bounds are too close for seconds"):
+        time_cells.undeclared(pairs, False, False, False)
+
+
 @pytest.mark.parametrize("lasting", [False, True])
 def test_short_whole_numbers_can_be_either(lasting: bool) -> None:
     pairs = [("12", "2"), ("30", "3")] if lasting else [("12", "14"), ("30", "33")]

@@ -61,9 +61,10 @@ def lines(path: Path) -> list[tuple[int, str]]:
 def attempt(path: Path, most: int = 20) -> list[str]:
     """Return the first lines of a text; none if it cannot be read."""
     try:
-        return [line for _, line in lines(path)[:most]]
-    except CrispError:
+        text = table_file.head(path)
+    except (CrispError, OSError, ValueError):
         return []
+    return [line.strip() for line in compose(text).splitlines() if line.strip()][:most]
 
 
 class ListedVideos:
