@@ -15,7 +15,7 @@ from crisp.core.words import counted, few
 from crisp.preparation.video import count_packets
 from crisp.study import tables
 from crisp.study.annotations import Stroke, read_annotation, write_annotation
-from crisp.study.importers import video_end
+from crisp.study.importers import contradictions, video_end
 from crisp.study.importers.discovery import AnnotatedInterval, CountedFrame, Labels, Moment, Timecode
 from crisp.study.importers.report import Report
 
@@ -106,6 +106,7 @@ class AnnotationFiles:
         else:
             strokes = placed(row, label, self._times)
             self._report.warnings += video_end.remarks(row.path, label.intervals, strokes, row.frames)
+            self._report.warnings += contradictions.overlaps(row.path, label.intervals, strokes)
         return True
 
     def _compare(self, path: Path, row: tables.VideoRow, label: Labels) -> None:
@@ -269,11 +270,15 @@ def placed(row: tables.VideoRow, label: Labels, times: Times) -> list[Stroke]:
 
 
 def _stroke(interval: AnnotatedInterval, row: tables.VideoRow, times: Times) -> Stroke:
-    begin, end = (_frame(bound, interval.seconds, row, times) for bound in (interval.begin, interval.end))
+    begin, end = (_frame(bound, interval, row, times) for bound in (interval.begin, interval.end))
     return Stroke(begin, max(end, begin + 1), interval.label, interval.player)
 
 
-def _frame(bound: Moment, seconds: bool, row: tables.VideoRow, times: Times) -> int:
-    if isinstance(bound, Timecode | CountedFrame):
-        return bound.frame_in(times.of(row))
-    return times.of(row).frame_at(bound) if seconds else int(bound)
+def _frame(bound: Moment, interval: AnnotatedInterval, row: tables.VideoRow, times: Times) -> int:
+    if not isinstance(bound, Timecode | CountedFrame):
+        return times.of(row).frame_at(bound) if interval.seconds else int(bound)
+    shown = times.of(row)
+    try:
+        return bound.frame_in(shown)
+    except ValueError as error:
+        raise ValueError(f"{interval.where}: {error}") from None

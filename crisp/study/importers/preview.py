@@ -14,7 +14,7 @@ from crisp.core.words import counted
 from crisp.preparation import video
 from crisp.study import tables
 from crisp.study.annotations import Stroke
-from crisp.study.importers import video_end, video_ids
+from crisp.study.importers import contradictions, video_end, video_ids
 from crisp.study.importers.annotation_files import Times, placed, strokes_of
 from crisp.study.importers.discovery import Found, FoundVideo
 from crisp.study.importers.report import Report
@@ -92,6 +92,7 @@ def _strokes(
         if label.intervals:
             beyond = placed(row, label, times)
             report.warnings += video_end.remarks(row.path, label.intervals, beyond, row.frames)
+            report.warnings += contradictions.overlaps(row.path, label.intervals, beyond)
         yield from ((label.split, stroke) for stroke in sorted(strokes))
 
 

@@ -44,7 +44,8 @@ def unlike(folder: Path) -> str:
         except CrispError as error:
             found.append(f"{path.name}: {error.faults[0].what}")
         except (OSError, ValueError, csv.Error):
-            continue
+            if path.suffix.lower() != ".txt":
+                found.append(f"{path.name}: not readable as UTF-8, UTF-16 or Windows-1252")
         else:
             found += [f"{path.name}: {table}" for table in tables if len(table.columns.headers) > 1]
     return few(found, MOST)

@@ -44,6 +44,8 @@ class Grid:
         Number of each line or row in the file, from 1, and its cells.
     encoding : str
         Of a text; empty for a sheet.
+    delimiter : str
+        Of the cells of a text; empty for a sheet.
     sheet : str
         Name of a sheet; empty for a text.
     formulas : dict
@@ -54,6 +56,7 @@ class Grid:
     form: str
     rows: list[tuple[int, list[str]]]
     encoding: str = ""
+    delimiter: str = ""
     sheet: str = ""
     formulas: dict[tuple[int, int], str] = field(default_factory=dict)
 
@@ -147,7 +150,7 @@ def _texts(path: Path, most: int | None) -> Iterator[Grid]:
         rows = [(skipped + reader.line_num, cells) for cells in islice(reader, most)]
         if rows:
             name = DELIMITERS.get(delimiter, repr(delimiter))
-            yield Grid(path, f"{encoding} text separated by {name}", rows, encoding)
+            yield Grid(path, f"{encoding} text separated by {name}", rows, encoding, delimiter)
 
 
 def decoded(content: bytes) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ MOST = 10  # columns in a note
 HEAD = 50  # lines in which the header is looked for
 HEADER = "columns video, begin, end (or begin_seconds, end_seconds), label; perhaps split, group, region"
 SAMPLES = {"kind", "sample", "given"}  # columns found only in the strokes.tsv of a study's results
+THOUSANDS = re.compile(r"[0-9]{1,3}(,[0-9]{3})+")  # in a table separated by commas
 SLACK, SLACK_SHARE = 0.1, 0.05  # s, and share of a duration by which it may differ from end - begin
 OWN_BOUND = {words.BEGIN: "begin_seconds (or begin)", words.END: "end_seconds (or end)"}
 
@@ -292,6 +294,9 @@ class Reader:
         if not text.strip():
             expected = f"a bound in column {self._columns.headers[bound.column]!r}"
             raise ValueError("stroke has no begin", expected, "an empty cell", bound.column)
+        if self._table.grid.delimiter == "," and THOUSANDS.fullmatch(text.strip()):
+            expected = "no comma, which can be one of thousands or of decimals here"
+            raise ValueError("bad bound", expected, repr(text)[:50], bound.column)
         try:
             if self.unit.frames:
                 number = time_cells.frame(text)

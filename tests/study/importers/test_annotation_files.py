@@ -81,6 +81,19 @@ def test_strokes_and_split_that_differ(folder: Path) -> None:
     assert read_annotation(XML.with_name("b.xml.bak")) == [Stroke(0, 10, "Hit")]
 
 
+def test_strokes_that_overlap(folder: Path) -> None:
+    rows = ["b.mp4,0,20,Hit,train", "b.mp4,18,30,Hit,train", "b.mp4,24,40,Push,train"]
+    write(folder, *rows, "c.mp4,0,10,Push,train")
+    told = [one for one in importing.import_dataset(folder, "tt").warnings if "overlaps" in one.what]
+    assert [(one.where, one.what, one.found) for one in told] == [
+        (
+            f"{folder}/strokes.csv, line 4",
+            "stroke overlaps another by 6 frames",
+            f"'Push' here, 'Hit' at {folder}/strokes.csv, line 3",
+        )
+    ]
+
+
 def test_strokes_after_the_end_of_the_video(folder: Path) -> None:
     write(folder, "b.mp4,40,60,Hit,train", "b.mp4,70,80,Hit,train", "c.mp4,0,10,Push,train")
     warnings = importing.import_dataset(folder, "tt").warnings

@@ -430,6 +430,28 @@ def test_a_damaged_workbook_is_named(folder: Path) -> None:
         importing.import_dataset(folder, "tt")
 
 
+def test_commas_that_can_be_thousands(folder: Path) -> None:
+    (folder / "strokes.csv").write_text('video,begin,end,label\nb.mp4,"1,000","1,200",Hit\n')
+    with pytest.raises(CrispError, match=r"bad bound[\s\S]*can be one of thousands or of decimals"):
+        importing.import_dataset(folder, "tt")
+    assert strokes_of(folder, ["video;start;end;label", "b.mp4;0,400;1,200;Hit"]) == [Stroke(10, 30, "Hit")]
+
+
+def test_a_table_in_another_encoding_is_not_passed_over(folder: Path) -> None:
+    (folder / "strokes.csv").write_bytes("動画,開始,終了,動作\nb.mp4,1.5,2.5,打球\n".encode("shift_jis"))
+    with pytest.raises(CrispError, match=r"strokes.csv: not readable as UTF-8, UTF-16 or Windows-1252"):
+        importing.import_dataset(folder, "tt")
+
+
+def test_a_timecode_that_the_video_does_not_have(folder: Path) -> None:
+    lines = ["video,start,end,label", "b.mp4,00:00:00:29,00:00:01:00,Hit", "day 1/a.mp4,0:00.4,0:01,Hit"]
+    (folder / "strokes.csv").write_text("\n".join(lines))
+    told = [fault for fault in importing.import_dataset(folder, "tt").warnings if "annotation" in fault.what]
+    assert [fault.found for fault in told] == [
+        f"{folder}/strokes.csv, line 2: timecode with frame 29, but the video has 25 a second"
+    ]
+
+
 def test_ten_thousand_rows(folder: Path) -> None:
     rows = [f"E:\\raw\\b.mp4;{begin},25;{begin},75;Hit {begin % 7}" for begin in range(10_000)]
     (folder / "strokes.csv").write_text("\n".join(["Datei;Beginn;Ende;Schlag", *rows]))
