@@ -7,6 +7,7 @@ is limited before, and so are the rows and columns: a single cell can claim to b
 from __future__ import annotations
 
 import datetime
+import re
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,15 +15,15 @@ from typing import Any, NamedTuple
 
 from openpyxl import load_workbook
 from openpyxl.utils import get_column_letter
-from openpyxl.utils.exceptions import InvalidFileException
 
 from crisp.core.errors import CrispError, fail
-from crisp.core.unreadable import ERRORS, check_finite, explained, kind_of
+from crisp.core.unreadable import check_finite, explained, kind_of
 
 SUFFIXES = (".xlsx", ".xlsm")
 LARGEST_FILE = 64 * 1024 * 1024  # bytes; 100,000 strokes are about 5 MB
 LARGEST_CONTENT = 512 * 1024 * 1024  # bytes of what the archive unpacks to
 MOST_ROWS, MOST_COLUMNS = 200_000, 256
+FORMULA = re.compile(rb"<(\w+:)?f[\s>/]")  # its element in the XML of a sheet
 NAME = "workbook"
 
 
@@ -60,23 +61,15 @@ def read(path: Path, most: int | None = None) -> list[Sheet]:
     """
     check_finite(path, NAME, LARGEST_FILE)
     try:
-        _limit(path)
-        values, written = (load_workbook(path, read_only=True, data_only=only) for only in (True, False))
-        try:
-            return [
-                _sheet(sheet, written[sheet.title], path, most)
-                for sheet in values.worksheets
-                if sheet.sheet_state == "visible"
-            ]
-        finally:
-            values.close()
-            written.close()
+        formulas = _formulas(path, most) if _inspect(path) else {}
+        return [
+            _sheet(path, sheet.title, _rows(sheet, most), formulas.get(sheet.title, {}))
+            for sheet in _visible(path, data_only=True)
+        ]
     except CrispError:
         raise
-    except (zipfile.BadZipFile, InvalidFileException, *ERRORS) as error:
+    except Exception as error:  # many kinds: of zipfile, the XML parser, and openpyxl's model of the format
         raise _unreadable(path, error) from None
-    except Exception as error:  # of the XML parser, or of openpyxl for content against the format
-        raise _unreadable(path, ValueError(str(error) or type(error).__name__)) from None
 
 
 def _unreadable(path: Path, error: Exception) -> CrispError:
@@ -88,33 +81,58 @@ def _unreadable(path: Path, error: Exception) -> CrispError:
     return fail(path, "workbook cannot be read", "a workbook in XLSX", found, remedy)
 
 
-def _limit(path: Path) -> None:
-    """Refuse an archive that unpacks to more than a table can be; zipfile reads no more than it states."""
+def _inspect(path: Path) -> bool:
+    """Return whether any sheet has a formula; refuse an archive that unpacks to more than a table can be."""
     with zipfile.ZipFile(path) as archive:
-        size = sum(part.file_size for part in archive.infolist())
-    if size > LARGEST_CONTENT:
-        remedy = "do not open it if it came from somebody; save the strokes alone as CSV in UTF-8"
-        raise fail(
-            path, f"{NAME} unpacks to too much", f"at most {LARGEST_CONTENT:,} bytes", f"{size:,}", remedy
-        )
+        parts = archive.infolist()
+        size = sum(part.file_size for part in parts)  # zipfile reads no more than is stated here
+        if size > LARGEST_CONTENT:
+            what, remedy = "workbook unpacks to too much", "save the strokes alone as CSV in UTF-8"
+            raise fail(path, what, f"at most {LARGEST_CONTENT:,} bytes", f"{size:,}", remedy)
+        sheets = [part for part in parts if part.filename.startswith("xl/worksheets/")]
+        return any(FORMULA.search(archive.read(part)) for part in sheets)
 
 
-def _sheet(values: Any, written: Any, path: Path, most: int | None) -> Sheet:
+def _visible(path: Path, data_only: bool) -> Iterator[Any]:
+    """Yield the visible sheets, with values or else with formulas."""
+    book = load_workbook(path, read_only=True, data_only=data_only)
+    try:
+        yield from (sheet for sheet in book.worksheets if sheet.sheet_state == "visible")
+    finally:
+        book.close()
+
+
+def _formulas(path: Path, most: int | None) -> dict[str, dict[tuple[int, int], str]]:
+    """Return all formulas by sheet, row and index of the column."""
+    return {
+        sheet.title: {
+            (number, column): str(cell.value)
+            for number, cells in enumerate(_rows(sheet, most), 1)
+            for column, cell in enumerate(cells)
+            if cell.data_type == "f"
+        }
+        for sheet in _visible(path, data_only=False)
+    }
+
+
+def _sheet(
+    path: Path, name: str, cells: Iterable[Iterable[Any]], formulas: dict[tuple[int, int], str]
+) -> Sheet:
     rows: list[tuple[int, list[str]]] = []
-    formulas: dict[tuple[int, int], str] = {}
-    for number, (cells, sources) in enumerate(zip(_rows(values, most), _rows(written, most), strict=True), 1):
-        texts = [_text(cell) for cell in cells]
+    unvalued = {}
+    for number, row in enumerate(cells, 1):
+        texts = [_text(cell) for cell in row]
         if number > MOST_ROWS and any(texts):
             what, remedy = "sheet has too many rows", "save the strokes alone, as XLSX or as CSV in UTF-8"
-            raise fail(f"{path}, sheet {values.title}", what, f"at most {MOST_ROWS:,}", "more", remedy)
-        for column, (text, source) in enumerate(zip(texts, sources, strict=True)):
-            if not text and isinstance(source.value, str) and source.data_type == "f":
-                formulas[number, column] = source.value
+            raise fail(f"{path}, sheet {name}", what, f"at most {MOST_ROWS:,}", "more", remedy)
+        for column, text in enumerate(texts):
+            if not text and (number, column) in formulas:
+                unvalued[number, column] = formulas[number, column]
         while texts and not texts[-1]:
             texts.pop()
         if texts:
             rows.append((number, texts))
-    return Sheet(values.title, rows, formulas)
+    return Sheet(name, rows, unvalued)
 
 
 def _rows(sheet: Any, most: int | None) -> Iterator[Iterable[Any]]:
