@@ -20,7 +20,9 @@ from crisp.core.words import counted
 @app.command("import", rich_help_panel=DATA)
 def import_(
     source: Annotated[Path, typer.Argument(help="Folder of the data set, or a file of labels.")],
-    name: Annotated[str, typer.Option(help="Name of the data set.")],
+    name: Annotated[
+        str, typer.Option(help="Name of the data set; not needed for --preview.", show_default="required")
+    ] = "",
     layout: Annotated[str, typer.Option(help="auto, or the name of a layout.")] = "auto",
     config: Annotated[Path, typer.Option(help="Parent folder of the folder of tables.")] = Path("config"),
     preset: Annotated[
@@ -74,11 +76,29 @@ def import_(
             show_default="the video's",
         ),
     ] = 0,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Show what would be taken, and write nothing.")
+    ] = False,
+    rename: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="OLD=NEW", help="Rename a class, also at later imports. Repeatable."),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CLASS", help="Leave out a class, also at later imports. Repeatable."),
+    ] = None,
+    update: Annotated[
+        bool,
+        typer.Option(
+            "--update", help="Change labels that differ from the source; keep the old files as .bak."
+        ),
+    ] = False,
 ) -> None:
     """Write the tables, annotations and a study file for a folder of videos.
 
     Example: crisp import /data/ttstroke --name ttstroke
     """
+    from crisp.study.importers import class_changes
     from crisp.workflow import importing
 
     report = importing.import_dataset(
@@ -91,6 +111,9 @@ def import_(
         group=group,
         regions=regions,
         selection=importing.selection(tier or (), label_from, player_from, label_fps),
+        classes=class_changes.parse(rename or (), ignore or ()),
+        update=update,
+        preview_only=preview,
     )
     for warning in listed(report.warnings):
         print(f"warning: {warning}", file=sys.stderr)

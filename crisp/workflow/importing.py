@@ -14,10 +14,11 @@ from crisp.core.errors import CrispError
 from crisp.core.signals import provisional
 from crisp.study import load, tables
 from crisp.study.importers import import_folder
+from crisp.study.importers.class_changes import ClassChanges
 from crisp.study.importers.fitting import Labels
 from crisp.study.importers.presets import AUTO, ESTIMATOR, Cost, Machine
+from crisp.study.importers.report import Report
 from crisp.study.importers.tools.selection import Selection
-from crisp.study.importers.writer import Report
 from crisp.workflow.plan import plan_study
 
 
@@ -85,6 +86,9 @@ def import_dataset(
     group: str = "",
     regions: str = "",
     selection: Selection | None = None,
+    classes: ClassChanges | None = None,
+    update: bool = False,
+    preview_only: bool = False,
 ) -> Report:
     """Import a folder as a study scaled to this machine.
 
@@ -92,6 +96,8 @@ def import_dataset(
     ----------
     source, dataset, config_folder, layout, decode, data_folder, preset, fps, group, regions, selection
         As for `crisp.study.importers.import_folder`.
+    classes, update, preview_only
+        As there.
 
     Returns
     -------
@@ -115,6 +121,9 @@ def import_dataset(
         group,
         regions,
         selection,
+        classes=classes,
+        update=update,
+        preview_only=preview_only,
         machine=this_machine,
         cost=study_cost,
     )

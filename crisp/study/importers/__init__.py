@@ -14,20 +14,27 @@ from crisp.core.errors import CrispError, Fault, fail
 from crisp.core.unicode_forms import compose, existing
 from crisp.core.unreadable import counted_from
 from crisp.study.importers import (
+    class_changes,
+    class_folders,
+    contradictions,
     indexed,
     player_groups,
     player_regions,
     presets,
+    preview,
     stroke_table,
     tools,
     ttstroke20,
     ttstroke22,
+    video_folder,
     writer,
 )
+from crisp.study.importers.class_changes import ClassChanges
 from crisp.study.importers.discovery import Found
+from crisp.study.importers.lists import activitynet, deepethogram, hmdb51, kinetics, ucf101, video_list
 from crisp.study.importers.presets import CostOf, Machine
+from crisp.study.importers.report import Report
 from crisp.study.importers.tools.selection import Selection
-from crisp.study.importers.writer import Report
 
 
 class Layout(NamedTuple):
@@ -36,6 +43,17 @@ class Layout(NamedTuple):
     text: str
     matches: Callable[[Path], bool]
     read: Callable[[Path], Found]
+
+
+def _of_tools(*names: str) -> dict[str, Layout]:
+    return {
+        name: Layout(
+            f"videos and {tools.FORMATS[name].text}",
+            partial(tools.matches, name),
+            partial(tools.read, name=name, selection=Selection(), with_regions=False),
+        )
+        for name in names
+    }
 
 
 # The order matters: a folder of an earlier layout also matches later ones.
@@ -59,19 +77,43 @@ LAYOUTS = {
         indexed.matches,
         indexed.read,
     ),
+    **_of_tools("boris-events"),
+    "ucf101": Layout("UCF101: trainlist01.txt, testlist01.txt, classInd.txt", ucf101.matches, ucf101.read),
+    "hmdb51": Layout("HMDB51: <class>_test_split1.txt", hmdb51.matches, hmdb51.read),
+    "kinetics": Layout(
+        "Kinetics: a CSV with columns label, youtube_id, time_start, time_end, split",
+        kinetics.matches,
+        kinetics.read,
+    ),
+    "activitynet": Layout(
+        "ActivityNet: a JSON of videos with subset and annotations (segment, label)",
+        activitynet.matches,
+        activitynet.read,
+    ),
+    "deepethogram": Layout(
+        "DeepEthogram: <video>_labels.csv, a row for each frame, columns background and behaviours",
+        deepethogram.matches,
+        deepethogram.read,
+    ),
     "csv": Layout(
-        "a CSV with columns video, begin, end (or begin_seconds, end_seconds), label; split, group, region",
+        "a CSV, TSV or XLSX with columns video, begin, end (or begin_seconds, end_seconds), label; split, "
+        "group, region; or one for each video, named as it",
         stroke_table.matches,
         stroke_table.read,
     ),
-    **{
-        name: Layout(
-            f"videos and {one.text}",
-            partial(tools.matches, name),
-            partial(tools.read, name=name, selection=Selection(), with_regions=False),
-        )
-        for name, one in tools.FORMATS.items()
-    },
+    **_of_tools("elan", "boris", "cvat", "label-studio", "via"),
+    "video-list": Layout(
+        "a list with a video and its class in each line, as of mmaction2", video_list.matches, video_list.read
+    ),
+    "class-folders": Layout(
+        "{train,validation,test}/<Class>/<clip>; if asked for, <Class>/<clip>",
+        class_folders.matches,
+        class_folders.read,
+    ),
+    **_of_tools("subtitles"),
+    "videos": Layout(
+        "videos, each with the XML of its name if it is labelled", video_folder.matches, video_folder.read
+    ),
 }
 
 
@@ -86,16 +128,16 @@ def detect_layout(folder: str | Path) -> str:
     folder = Path(folder)
     if not folder.exists():
         raise _missing(folder)
-    if folder.is_file():
-        return "index" if indexed.matches(folder) else tools.format_of(folder) or "csv"
     for name, layout in LAYOUTS.items():
         if layout.matches(folder):
             return name
+    if folder.is_file():
+        return "csv"  # says what the file is
     known = "; ".join(f"{name}: {layout.text}" for name, layout in LAYOUTS.items())
     inside = ", ".join(sorted(path.name for path in folder.iterdir())[:10]) or "an empty folder"
     if tables := stroke_table.unlike(folder):
         inside += f"; {tables}"
-    remedy = "give the folder that holds these, or write a CSV of the strokes"
+    remedy = "give the folder that holds these, write a table of the strokes, or import with --layout videos"
     raise fail(folder, "layout not recognised", known, inside, remedy)
 
 
@@ -117,19 +159,22 @@ def import_folder(
     regions: str = "",
     selection: Selection | None = None,
     *,
+    classes: ClassChanges | None = None,
+    update: bool = False,
+    preview_only: bool = False,
     machine: Callable[[], Machine],
     cost: CostOf,
 ) -> Report:
     """Import a folder: tables, annotation files, a study, and the link to the videos.
 
-    Existing files are never overwritten: importing again adds what is new. The source is only read.
+    Importing again adds what is new; existing files are changed only with `update`. The source is only read.
 
     Parameters
     ----------
     source : path-like
         Folder of the raw data, or a file of labels in it.
     dataset : str
-        Name of the data set; tables go to ``<config_folder>/<dataset>``.
+        Name of the data set; tables go to ``<config_folder>/<dataset>``. May be empty for a preview.
     config_folder : path-like
         As named in the study (relative to the folder in which snakemake runs).
     layout : str
@@ -148,6 +193,12 @@ def import_folder(
         Regions of every video, as in ``videos.tsv``; of a video whose strokes name players, theirs only.
     selection : Selection, optional
         Which labels of an annotation tool are strokes, their classes and players.
+    classes : ClassChanges, optional
+        Classes to rename or leave out, besides those of earlier imports.
+    update : bool
+        Change annotation files and splits that differ from the source; the old ones are kept beside them.
+    preview_only : bool
+        Report what would be imported, and write nothing.
     machine : callable
         Returns the target machine.
     cost : callable
@@ -164,9 +215,10 @@ def import_folder(
         If the source, its paths or the names cannot be used, or no video can; nothing has been written then.
     """
     source = Path(source)
-    if not names.is_id(dataset):
+    if not names.is_id(dataset) and (dataset or not preview_only):
         expected = "letters, digits, _ and -, at most 100"
-        raise fail("data set", "bad name", expected, repr(dataset), "choose another name")
+        remedy = "choose another name" if dataset else "give it with --name"
+        raise fail("data set", "bad name", expected, repr(dataset), remedy)
     if layout not in ("auto", *LAYOUTS):
         raise fail("layout", "no such layout", f"auto, {', '.join(LAYOUTS)}", layout, "choose one of them")
     if preset not in (presets.AUTO, *presets.PRESETS):
@@ -188,15 +240,24 @@ def import_folder(
         faults.append(Fault(str(source), f"no video in layout {name}", LAYOUTS[name].text, "none"))
     if faults:
         raise CrispError(*faults)
+    tables_folder, given = Path(config_folder, dataset), classes or ClassChanges()
+    changes = given.after(class_changes.recorded(tables_folder) if dataset else ClassChanges())
+    class_changes.apply(found, changes, given)
+    contradictions.check(found.videos)
     if group:
         player_groups.give(found.videos, group)
     player_regions.give(found.videos, regions)
-    link = Path(data_folder, dataset)
     report = Report(name, source)
+    if preview_only:
+        preview.show(found, folder, fps, report)
+        return report
+    link = Path(data_folder, dataset)
     _check_link(link, folder)
     writer.write_dataset(
-        found, folder, Path(config_folder, dataset), link, decode, preset, fps, machine, cost, report
+        found, folder, tables_folder, link, decode, preset, fps, machine, cost, report, update
     )
+    if class_changes.record(tables_folder, changes):
+        report.added.append(f"{tables_folder / class_changes.FILE}: changes of classes for the next imports")
     if link.exists():
         report.kept.append(str(link))
     else:

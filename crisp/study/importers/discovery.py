@@ -6,19 +6,71 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from crisp.core.errors import Fault
+from crisp.core.frame_times import FrameTimes
 from crisp.core.unicode_forms import compose
 from crisp.study.tables import SPLITS
 
 # Files that accompany videos. Everything else counts as a video, whatever its name: if it
 # cannot be read, its row says so, instead of skipping it silently.
 OTHER_FILES = re.compile(
-    r"\.(bib|boris|csv|docx?|eaf|etf|flac|html|ini|jpe?g|json|m4a|md|mp3|pdf|pfsx|png|py|srt|tsv|txt|vtt|wav"
-    r"|xlsx?|xml|ya?ml|zip)",
+    r"\.(bib|boris|csv|docx?|eaf|etf|flac|html|ini|jpe?g|json|m4a|md|mp3|numbers|ods|pdf|pfsx|png|py|srt|tsv"
+    r"|txt|vtt|wav|xls[mx]?|xml|ya?ml|zip)",
     re.IGNORECASE,
 )
+SAME_RATE = 0.01  # relative difference up to which frame rates are the same: 30 is often written for 29.97
+# As other data sets call the splits.
+SPLIT_NAMES = {
+    **{name: name for name in ("", *SPLITS)},
+    **dict.fromkeys(("training", "entrainement", "trainingsdaten", "训练", "訓練"), "train"),
+    **dict.fromkeys(("valid", "val", "validate", "dev", "validierung", "验证", "検証"), "validation"),
+    **dict.fromkeys(("testing", "测试", "テスト"), "test"),
+}
 SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}")
+
+
+class Timecode(NamedTuple):
+    """An SMPTE timecode: its hours, minutes and seconds in `seconds`, and the frame in that second.
+
+    With `drop`, two frame numbers are left out each minute but the tenth, as at 29.97 frames per second.
+    """
+
+    seconds: int
+    frame: int
+    drop: bool = False
+
+    def frame_in(self, times: FrameTimes) -> int:
+        """Return the frame of a video, which is counted at its nominal rate, a whole number.
+
+        Raises
+        ------
+        ValueError
+            If a second of the video has not so many frames.
+        """
+        rate = round(times.rate)
+        if self.frame >= rate:
+            raise ValueError(f"timecode with frame {self.frame}, but the video has {rate} a second")
+        minutes = self.seconds // 60
+        dropped = round(rate / 15) * (minutes - minutes // 10) if self.drop else 0
+        return self.seconds * rate + self.frame - dropped
+
+
+class CountedFrame(NamedTuple):
+    """A frame number counted at a rate, frames per second, which may not be that of the video."""
+
+    number: int
+    rate: float
+
+    def frame_in(self, times: FrameTimes) -> int:
+        """Return the frame of a video: of this number if the rates agree, else the one shown at that time."""
+        if abs(times.rate - self.rate) <= SAME_RATE * self.rate:
+            return self.number
+        return times.frame_at(self.number / self.rate)
+
+
+Moment = float | Timecode | CountedFrame
 
 
 @dataclass(frozen=True)
@@ -28,8 +80,8 @@ class AnnotatedInterval:
     `where` is its place in the file that it was read from, for messages.
     """
 
-    begin: float
-    end: float
+    begin: Moment
+    end: Moment
     label: str
     seconds: bool = False
     player: str = ""
@@ -89,12 +141,14 @@ class FoundVideo:
 class Found:
     """All videos of a source folder, in order, and the entries that could not be interpreted.
 
-    `folder` is the base of the videos' paths, if it is not the source folder itself.
+    `folder` is the base of the videos' paths, if it is not the source folder itself; `notes` say what was
+    decided in reading.
     """
 
     videos: list[FoundVideo] = field(default_factory=list)
     problems: list[Fault] = field(default_factory=list)
     folder: Path | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 def stem(name: str) -> str:
@@ -115,6 +169,20 @@ def video_files(folder: Path) -> Iterator[Path]:
 def folders(folder: Path) -> list[Path]:
     """Return the subfolders of a folder, sorted by name; none if it does not exist."""
     return [path for path in sorted(folder.iterdir()) if path.is_dir()] if folder.is_dir() else []
+
+
+def split_name(text: str) -> str:
+    """Return the split that a table or list calls so; empty if it names none.
+
+    Raises
+    ------
+    ValueError
+        If it is unknown; its arguments are what, expected and found.
+    """
+    split = SPLIT_NAMES.get(text.strip().casefold())
+    if split is None:
+        raise ValueError("unknown split", ", ".join(SPLITS) + " or empty", repr(text.strip()))
+    return split
 
 
 def split_folders(task: Path) -> list[tuple[str, Path]]:

@@ -3,72 +3,24 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 
 from crisp.core.errors import CrispError, Fault
 from crisp.core.files import replacing
-from crisp.core.frame_times import FrameTimes
 from crisp.core.progress import progress
 from crisp.core.words import counted, few
-from crisp.preparation.video import count_packets
 from crisp.study import tables
-from crisp.study.annotations import Stroke, read_annotation, write_annotation
-from crisp.study.importers import player_groups, presets, proposal, rates, video_end, video_ids
-from crisp.study.importers.discovery import AnnotatedInterval, Found, FoundVideo, Labels
+from crisp.study.annotations import Stroke, read_annotation
+from crisp.study.importers import player_groups, presets, proposal, rates, video_ids
+from crisp.study.importers.annotation_files import AnnotationFiles, Times
+from crisp.study.importers.discovery import Found, FoundVideo
 from crisp.study.importers.presets import CostOf, Machine
+from crisp.study.importers.report import Report
 from crisp.study.scan import measure
 
 MOST = 5  # files named in one message
-
-
-@dataclass
-class Report:
-    """Report of an import.
-
-    Attributes
-    ----------
-    layout : str
-        Name of the detected layout.
-    source : Path
-        Imported path.
-    added, kept : list of str
-        Written and existing files.
-    notes : list of str
-        Description of the study, with reasons.
-    warnings : list of Fault
-        Points for the user to check.
-    """
-
-    layout: str
-    source: Path
-    added: list[str] = field(default_factory=list)
-    kept: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    warnings: list[Fault] = field(default_factory=list)
-
-    def note(self, path: Path, added: int, kept: int, unit: str) -> None:
-        """Record how many of a table's rows were added and kept.
-
-        Parameters
-        ----------
-        path : Path
-        added, kept : int
-        unit : str
-            Of the rows, for example ``video``.
-        """
-        if added:
-            self.added.append(f"{path}: {counted(added, unit)}")
-        if kept:
-            self.kept.append(f"{path}: {counted(kept, unit)}")
-
-    def __iter__(self) -> Iterator[str]:
-        """Yield the lines to print, without the warnings."""
-        yield f"layout: {self.layout}"
-        yield from (f"added: {text}" for text in self.added)
-        yield from (f"kept: {text}" for text in self.kept)
-        yield from self.notes
 
 
 def write_dataset(
@@ -82,6 +34,7 @@ def write_dataset(
     machine: Callable[[], Machine],
     cost: CostOf,
     report: Report,
+    update: bool = False,
 ) -> None:
     """Write tables, annotation files and study of a data set; existing files are kept.
 
@@ -107,6 +60,8 @@ def write_dataset(
         Cost of a study on it; see `CostOf`.
     report : Report
         Filled with the results.
+    update : bool
+        Change existing annotation files and splits that differ from the source.
 
     Raises
     ------
@@ -129,8 +84,9 @@ def write_dataset(
 
     report.note(videos_table, len(new), len(old), "video")
     pairs = [(by_id[names[video.path]], label) for video in found.videos for label in video.labels]
-    labels = _annotations(folder, source, pairs, times, report)
+    labels = AnnotationFiles(folder, source, times, update, report).write(pairs)
     report.warnings += found.problems
+    report.notes += found.notes
     study_file = folder / "study.yaml"
     data = proposal.Data(folder, link, labels, _strokes(folder, labels, report), by_id)
     data = _grouped(data, known, report)
@@ -143,6 +99,9 @@ def write_dataset(
     rows = [*old, *added]
     if added:
         tables.write_videos(videos_table, rows)
+    if not labels and not study_file.exists():
+        report.warnings.append(_unlabelled(folder, report.source))
+        return
     if choice is None:
         _kept(study_file, data, preset, report)
         return
@@ -170,22 +129,6 @@ def _grouped(data: proposal.Data, known: Collection[str], report: Report) -> pro
     )
     rows = {name: replace(row, group=groups.get(row.path, "")) for name, row in data.videos.items()}
     return replace(data, videos=rows)
-
-
-class Times(dict[str, FrameTimes]):
-    """When the frames of each video are shown, by its path; of a known video read when asked for."""
-
-    def __init__(self, source: Path) -> None:
-        super().__init__()
-        self._source = source
-
-    def of(self, row: tables.VideoRow) -> FrameTimes:
-        """Return the times of a video; raise CrispError or ValueError if they cannot be determined."""
-        if not row.fps:
-            raise ValueError("the frame rate is not known")
-        if row.path not in self:
-            self[row.path] = count_packets(self._source / row.path, given_fps=row.fps).times
-        return self[row.path]
 
 
 def _row(
@@ -220,151 +163,20 @@ def _measured(
     return remarks
 
 
+def _unlabelled(folder: Path, source: Path) -> Fault:
+    return Fault(
+        str(source),
+        "no video is labelled, so there is no study file yet",
+        "strokes in a table or a file of an annotation tool, or an XML beside each video",
+        "videos alone",
+        f"label them (docs/formats.md), then import again as {folder.name}",
+    )
+
+
 def _none_in_use(videos_table: Path) -> Fault:
     return Fault(
         str(videos_table), "no video is in use", "use=yes in a row", "use=no in all", "set use=yes for some"
     )
-
-
-def _annotations(
-    folder: Path,
-    source: Path,
-    pairs: list[tuple[tables.VideoRow, Labels]],
-    times: Times,
-    report: Report,
-) -> list[tables.Annotation]:
-    """Write missing annotation files and their table; return all its rows."""
-    table = folder / "annotations.tsv"
-    before = tables.read_annotations(table) if table.exists() else []
-    known = {(row.video, row.path, row.task) for row in before}
-    added, same, other = list[tables.Annotation](), 0, list[Fault]()
-    for row, label in pairs:
-        path = Path("annotations", label.task, label.split, f"{row.video}.xml")
-        if (folder / path).exists():
-            difference = _difference(folder / path, row, label, times)
-            same += difference is None
-            other += [difference] if difference else []
-        elif moved := _moved(folder, [one for one in before if one.video == row.video], row, label, times):
-            report.warnings.append(moved)
-            continue
-        elif problem := _annotation_file(folder / path, row, label, times):
-            where, what = str(source / row.path), "video has no annotation file"
-            report.warnings.append(
-                Fault(where, what, found=problem, remedy="repair the video, then import again")
-            )
-            continue
-        else:
-            strokes = _placed(row, label, times)
-            report.warnings += video_end.remarks(row.path, label.intervals, strokes, row.frames)
-        if (row.video, path.as_posix(), label.task) not in known:
-            added.append(tables.Annotation(row.video, path.as_posix(), label.task, label.split))
-    if added or not table.exists():
-        tables.write_annotations(table, [*before, *added])
-    report.note(table, len(added), len(before), "row")
-    if same:
-        report.kept.append(f"{_files(same)} as in the source")
-    if other:
-        report.kept.append(f"{_files(len(other))} that differ{'s' * (len(other) == 1)} from the source")
-        report.warnings += other[:MOST]
-    if len(other) > MOST:
-        what = f"{_files(len(other) - MOST)} more that differ from the source, not overwritten"
-        report.warnings.append(Fault(str(folder / "annotations"), what))
-    return [*before, *added]
-
-
-def _files(count: int) -> str:
-    return "1 annotation file" if count == 1 else f"{count} annotation files"
-
-
-def _difference(path: Path, row: tables.VideoRow, label: Labels, times: Times) -> Fault | None:
-    """Describe the difference of an existing annotation file from the source, if any."""
-    try:
-        theirs = _of_source(row, label, times)
-        ours = set(read_annotation(path))
-    except (CrispError, ValueError):
-        return None  # crisp check reports the fault
-    if ours == theirs:
-        return None
-    return Fault(
-        str(path),
-        "differs from the source, not overwritten",
-        _named(theirs - ours) + " (source)",
-        _named(ours - theirs) + " (here)",
-        "if the source is right, move this file away and import again; corrections made here are kept",
-    )
-
-
-def _of_source(row: tables.VideoRow, label: Labels, times: Times) -> set[Stroke]:
-    """Return the strokes of a label; raise CrispError or ValueError if they cannot be determined."""
-    return set(read_annotation(label.xml) if label.xml is not None else _labelled(row, label, times))
-
-
-def _moved(
-    folder: Path, before: list[tables.Annotation], row: tables.VideoRow, label: Labels, times: Times
-) -> Fault | None:
-    """Return whether another row has this label with another split: it would be two samples."""
-    try:
-        theirs = _of_source(row, label, times)
-        same = [
-            one
-            for one in before
-            if one.task == label.task and set(read_annotation(folder / one.path)) == theirs
-        ]
-    except (CrispError, ValueError):
-        return None  # crisp check reports the fault
-    if not theirs or not same:
-        return None
-    return Fault(
-        f"{folder / 'annotations.tsv'}, video {row.video}",
-        "split differs from the source, not changed",
-        f"{label.split or 'none'} (source)",
-        f"{same[0].split or 'none'} (here)",
-        "if the source is right, correct the column split",
-    )
-
-
-def _named(strokes: set[Stroke]) -> str:
-    """Format the first strokes of a set, for messages."""
-    texts = [f"{one.begin} to {one.end} {one.label!r}" for one in sorted(strokes)]
-    return few(texts, 3) or "no such stroke"
-
-
-def _annotation_file(path: Path, row: tables.VideoRow, label: Labels, times: Times) -> str:
-    """Write one annotation file; return the reason if that is impossible."""
-    if label.xml is not None:
-        with replacing(path) as beside:
-            beside.write_bytes(label.xml.read_bytes())
-        return ""
-    try:
-        write_annotation(path, _labelled(row, label, times))
-    except CrispError as error:
-        return error.faults[0].what
-    except ValueError as error:
-        return str(error)
-    return ""
-
-
-def _labelled(row: tables.VideoRow, label: Labels, times: Times) -> list[Stroke]:
-    """Return the strokes of a label without a file; raise ValueError if the video lacks information.
-
-    A label in seconds begins, and ends before, the frame shown at that time.
-    """
-    if label.whole and not row.frames:
-        raise ValueError("the number of frames is not known")
-    whole = [Stroke(0, row.frames, label.whole)] if label.whole else []
-    return [*whole, *video_end.cut(label.intervals, _placed(row, label, times), row.frames)]
-
-
-def _placed(row: tables.VideoRow, label: Labels, times: Times) -> list[Stroke]:
-    """Return the intervals of a label in frames, possibly beyond the end of the video."""
-    frame_of = times.of(row).frame_at if any(interval.seconds for interval in label.intervals) else int
-    return [_stroke(interval, frame_of) for interval in label.intervals]
-
-
-def _stroke(interval: AnnotatedInterval, frame_of: Callable[[float], int]) -> Stroke:
-    frame_of = frame_of if interval.seconds else int
-    begin, end = frame_of(interval.begin), frame_of(interval.end)
-    return Stroke(begin, max(end, begin + 1), interval.label, interval.player)
 
 
 def _strokes(folder: Path, labels: list[tables.Annotation], report: Report) -> dict[str, list[Stroke]]:

@@ -98,7 +98,7 @@ def test_importing_again_overwrites_nothing_and_adds_what_is_new(source: Path, m
     assert (warning.where, warning.what) == (str(edited), "differs from the source, not overwritten")
     assert warning.expected == "0 to 20 'Serve Forehand Loop' (source)"
     assert warning.found == "1 to 21 'Serve Forehand Loop' (here)"
-    assert "move this file away" in warning.remedy
+    assert "import again with --update" in warning.remedy
 
     make_video(source / "videos" / "100.mp4", frames=60, seed=9)
     (source / "detectionTask/train/100.xml").write_text("<video/>")

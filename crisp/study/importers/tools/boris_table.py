@@ -17,7 +17,7 @@ from crisp.core.cells import plain
 from crisp.core.errors import CrispError, Fault, fail
 from crisp.core.limits import LARGEST_TEXT
 from crisp.core.unreadable import reading
-from crisp.study.importers.stroke_table import decoded
+from crisp.study.importers.table_file import decoded
 from crisp.study.importers.tools import sniff
 from crisp.study.importers.tools.boris import Coded, modifier_fields, on_media, paired
 from crisp.study.importers.tools.label_file import LABEL, SUBJECT, TIER, Event, LabelFile

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from crisp.study.importers.stroke_table import decoded
+from crisp.study.importers.table_file import decoded
 
 HEAD = 64 * 1024  # bytes
 

@@ -17,7 +17,7 @@ from webvtt.models import Caption, Timestamp
 from crisp.core.errors import CrispError, Fault
 from crisp.core.limits import LARGEST_TEXT
 from crisp.core.unreadable import reading
-from crisp.study.importers.stroke_table import decoded
+from crisp.study.importers.table_file import decoded
 from crisp.study.importers.tools.label_file import LABEL, SUBJECT, Event, LabelFile, Medium
 
 NAME = "file of subtitles"

@@ -1,0 +1,1 @@
+"""Data sets that come as lists of videos with labels and splits: a module for each form."""
