@@ -46,9 +46,9 @@ if TWICE or len(VIDEOS) < len(PATHS):
 
 
 def out_and_video(wildcards, output):
-    """The folder of the results, and the video where Snakemake would take its name for a pattern."""
+    """The folder of the results, the video where Snakemake would take its name for a pattern, and regions."""
     path = VIDEOS[wildcards.video]
-    return [Path(output[0]).parents[1], *([] if names.plain(path) else [path])]
+    return [Path(output[0]).parents[1], *([] if names.plain(path) else [path]), *REGIONS]
 
 
 wildcard_constraints:
@@ -89,10 +89,9 @@ rule index:
         version=lambda wildcards: [
             INDEX,
             Path(VIDEOS[wildcards.video]).stat().st_size,
-            *REGIONS,
         ],
     shell:
-        "crisp index {input.video:q} --model {input.model:q} {REGIONS:q} --out {params.out:q} --workers {threads}"
+        "crisp index {input.video:q} --model {input.model:q} --out {params.out:q} --workers {threads}"
         " 2>&1 | tee {log:q}"
 
 
