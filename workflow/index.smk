@@ -89,6 +89,7 @@ rule index:
         version=lambda wildcards: [
             INDEX,
             Path(VIDEOS[wildcards.video]).stat().st_size,
+            *REGIONS,
         ],
     shell:
         "crisp index {input.video:q} --model {input.model:q} --out {params.out:q} --workers {threads}"
