@@ -247,7 +247,10 @@ def import_folder(
     if group:
         player_groups.give(found.videos, group)
     player_regions.give(found.videos, regions)
-    report = Report(name, source)
+    stated = {"layout": "" if layout == "auto" else layout, "fps": fps, "group": group, "regions": regions}
+    repeated = [text for key, value in stated.items() if value for text in (f"--{key}", str(value))]
+    repeated += [*(selection.options() if selection else ()), *changes.options()]
+    report = Report(name, source, repeated)
     if preview_only:
         preview.show(found, folder, fps, report)
         return report

@@ -36,6 +36,12 @@ class ClassChanges:
         names = {name: new for name, new in earlier.names.items() if name not in own}
         return ClassChanges({**names, **self.names}, (earlier.ignored - own) | self.ignored)
 
+    def options(self) -> list[str]:
+        """Return them as options of the command line."""
+        changes = [("--map", f"{old}={new}") for old, new in self.names.items()]
+        changes += [("--ignore", name) for name in sorted(self.ignored)]
+        return [text for change in changes for text in change]
+
 
 def parse(renamed: Iterable[str], ignored: Iterable[str]) -> ClassChanges:
     """Return the changes stated by the options ``--map Old=New`` and ``--ignore CLASS``.

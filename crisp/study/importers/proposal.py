@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,6 +14,7 @@ from crisp.study import tables
 from crisp.study.annotations import Stroke, is_unknown
 from crisp.study.importers import fitting, flow_settings, presets, published, study_template
 from crisp.study.importers.presets import Choice
+from crisp.study.importers.report import Report
 
 WHOLE = 0.9  # share of a clip covered by its stroke, for clips cut around it
 USUAL = 1.0  # s, stroke length if none is labelled
@@ -116,7 +116,7 @@ class Proposed(NamedTuple):
 
 
 def propose(
-    data: Data, rows: Sequence[tables.VideoRow], choice: Choice, source: Path, study_file: Path
+    data: Data, rows: Sequence[tables.VideoRow], choice: Choice, report: Report, study_file: Path
 ) -> Proposed:
     """Propose a study for a data set whose tables are written.
 
@@ -127,8 +127,8 @@ def propose(
         Rows of its ``videos.tsv``.
     choice : Choice
         The preset, and the machine.
-    source : Path
-        Imported path, for the command that imports it with another preset.
+    report : Report
+        Of the import, whose command is that which imports with another preset.
     study_file : Path
         Its future path, for messages.
 
@@ -161,7 +161,7 @@ def propose(
     ]
     lines += flow_settings.notes(content, rows)
     if choice.preset != "published":
-        lines += _published(data, rows, choice, content, source)
+        lines += _published(data, rows, choice, content, report)
     steps = {row.frame_step for row in rows if row.use}
     if steps != {1}:
         rates = sorted({f"{row.working_fps:.4g}" for row in rows if row.use})
@@ -220,13 +220,12 @@ def _published(
     rows: Sequence[tables.VideoRow],
     choice: Choice,
     content: dict[str, Any],
-    source: Path,
+    report: Report,
 ) -> list[str]:
     """Explain how to get the published settings, and their cost here."""
     shrunk = ("preparation", "defaults", "training", "variants")
     full = {key: value for key, value in content.items() if key not in shrunk}
     full |= {**published.KEYS, "variants": study_template.variants()}
     cost = choice.cost(full, [replace(row, frame_step=1) for row in rows], data.usable, choice.machine)
-    name = f"{data.folder.name}-published"
-    command = f"crisp import {shlex.quote(str(source))} --name {name} --preset published"
+    command = report.command(f"{data.folder.name}-published", "published")
     return [f"published settings: {cost or 'of unknown cost'}; type: {command}"]

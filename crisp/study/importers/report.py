@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,8 @@ class Report:
         Name of the detected layout.
     source : Path
         Imported path.
+    options : sequence of str
+        Options of the import besides name and preset, as on the command line.
     added, kept : list of str
         Written and existing files.
     notes : list of str
@@ -30,10 +33,16 @@ class Report:
 
     layout: str
     source: Path
+    options: Sequence[str] = ()
     added: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     warnings: list[Fault] = field(default_factory=list)
+
+    def command(self, name: str, preset: str) -> str:
+        """Return the command that imports the same under another name, with a preset."""
+        given = ["crisp", "import", str(self.source), "--name", name, "--preset", preset]
+        return shlex.join([*given, *self.options])
 
     def note(self, path: Path, added: int, kept: int, unit: str) -> None:
         """Record how many of a table's rows were added and kept.

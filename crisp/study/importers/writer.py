@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
@@ -105,7 +104,7 @@ def write_dataset(
     if choice is None:
         _kept(study_file, data, preset, report)
         return
-    proposed = proposal.propose(data, rows, choice, report.source, study_file)
+    proposed = proposal.propose(data, rows, choice, report, study_file)
     with replacing(study_file) as beside:
         beside.write_text(proposed.text, encoding="utf-8")
     report.added.append(str(study_file))
@@ -199,7 +198,6 @@ def _kept(study_file: Path, data: proposal.Data, preset: str, report: Report) ->
             Fault(
                 str(study_file),
                 f"preset {preset} is not applied: the existing study is kept",
-                remedy=f"crisp import {shlex.quote(str(report.source))} --name {data.folder.name}-{preset} "
-                f"--preset {preset}",
+                remedy=report.command(f"{data.folder.name}-{preset}", preset),
             )
         )

@@ -17,6 +17,7 @@ from crisp.study import config, load, schema, tables, variants
 from crisp.study.annotations import Stroke, write_annotation
 from crisp.study.importers import presets, proposal
 from crisp.study.importers.presets import Machine, Size
+from crisp.study.importers.report import Report
 from crisp.study.samples import collect_samples
 from crisp.study.splits import assign_split
 from crisp.workflow import importing
@@ -55,7 +56,9 @@ class Made:
         by_id = {row.video: row for row in self.rows}
         data = proposal.Data(folder, Path("data/mine"), self.labels, self.strokes, by_id)
         choice = presets.choose(wanted, len(data.labelled), machine, importing.study_cost)
-        proposed = proposal.propose(data, self.rows, choice, Path("raw"), folder / "study.yaml")
+        proposed = proposal.propose(
+            data, self.rows, choice, Report("csv", Path("raw")), folder / "study.yaml"
+        )
         (folder / "study.yaml").write_text(proposed.text)
         return proposed, load.load_study(folder / "study.yaml")
 

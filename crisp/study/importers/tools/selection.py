@@ -40,6 +40,17 @@ class Selection:
     player_from: str = SUBJECT
     fps: float = 0.0
 
+    def options(self) -> list[str]:
+        """Return it as options of the command line."""
+        usual = Selection()
+        stated = {
+            "--tier": ",".join(self.tiers),
+            "--label-from": ",".join(self.label_from) if self.label_from != usual.label_from else "",
+            "--player-from": self.player_from if self.player_from != usual.player_from else "",
+            "--label-fps": f"{self.fps:g}" if self.fps else "",
+        }
+        return [text for option, value in stated.items() if value for text in (option, value)]
+
     def check(self, files: Iterable[LabelFile]) -> None:
         """Refuse tiers and fields that no event has.
 
