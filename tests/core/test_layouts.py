@@ -184,3 +184,10 @@ def test_volume_that_takes_from_elsewhere_is_not_packed(folder: Path, link: str)
     with pytest.raises(CrispError, match="rgb is a link, whose content is elsewhere"):
         pack_volume(folder / "v.h5", folder / "packed.h5")
     assert not (folder / "packed.h5").exists()
+
+
+def test_shapes_in_words() -> None:
+    shapes = {kind: str(next(iter(of.values()))) for kind, of in layouts.LAYOUTS.items() if of}
+    assert shapes["frames"] == "(frames, height, width, 3) of uint8"
+    assert shapes["features"] == "(frames, width) of float32"
+    assert shapes["pose"] == "(frames, 14, 3) of float32"
