@@ -40,6 +40,7 @@ ELSEWHERE = {
     ("docs/commands.md", "cd analysis"): "tests/workflow/test_deployment.py",
     ("docs/annotating.md", ""): "tests/cli/test_labelling.py, on files of its own",
     ("docs/agreement.md", ""): "tests/report/agreement/test_files.py, for studies and folders of its own",
+    ("docs/formats.md", ""): "tests/study/importers, on files of each kind",
     ("docs/cluster.md", ""): "tests/slurm, with a study of its own",
     ("docs/demo.md", ""): "takes from ten minutes to hours: by hand, for the figures of that page",
     ("docs/players.md", ""): "tests/cli/test_regions.py, and tests of the import of regions",

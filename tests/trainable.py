@@ -28,7 +28,6 @@ CONTENT: dict[str, Any] = {
         {"name": "twin-attention", "model": "twin", "attention": True},
         {"name": "plain", "double_softmax": True},
         {"name": "pose", "model": "pose"},
-        {"name": "trees", "model": "trees"},
         {"name": "three-stream", "model": "three-stream"},
         {"name": "rgb-pose", "model": "rgb-pose", "pose_attention": True, "head": "pooled"},
         {"name": "i3d", "model": "i3d", "input": "rgb-flow"},

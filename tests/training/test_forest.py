@@ -14,6 +14,7 @@ import torch
 from crisp.core.errors import CrispError
 from crisp.evaluation import evaluate
 from crisp.models.trees import Forest
+from crisp.study import load
 from crisp.study.config import Study
 from crisp.training import checkpoints, finishing, forest, resume
 from crisp.training.trainer import Trainer, train_model
@@ -27,7 +28,8 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(finishing.curves, "plot_curves", lambda path, *_: path.write_bytes(b"PNG"))
     monkeypatch.setattr(resume, "SAVING", math.inf)
-    return trainable.build()
+    trainable.build()
+    return load.resolve_study({**trainable.CONTENT, "variants": [{"name": "trees", "model": "trees"}]})
 
 
 def trained(made: Study, seed: int = 1) -> tuple[Path, dict[str, torch.Tensor]]:
