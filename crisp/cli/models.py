@@ -128,7 +128,7 @@ def train(
 
     loaded = load_study(study)
     wanted, folder = loaded.variant(variant), loaded.model_folder(variant, split, seed)
-    if wanted.frozen:
+    if wanted.frozen or loaded.training_of(wanted).optimiser == "lbfgs":
         head.train_head(loaded, wanted, loaded.split(split), seed, folder, device)
         return
     distributed.start(loaded.training.gpus, device)

@@ -143,6 +143,18 @@ def _frozen(study: Study, variant: Variant, place: str) -> Iterator[Fault]:  # n
         )
 
 
+def _fitted(study: Study, variant: Variant, place: str) -> Iterator[Fault]:
+    linear = variant.model == "slim" and len(variant.streams) == 1
+    if study.training_of(variant).optimiser == "lbfgs" and not linear:
+        yield Fault(
+            f"{place}, training.optimiser",
+            "lbfgs fits a linear classifier of one stream",
+            "model slim, with input rgb or flow",
+            " ".join(filter(None, (variant.model, variant.input))),
+            "set optimiser: sgd or adamw for this variant",
+        )
+
+
 def _too_small(study: Study, variant: Variant, place: str) -> Iterator[Fault]:  # noqa: ARG001
     if variant.model not in STREAMS or variant.model == "trees" or len(variant.pools) != len(variant.filters):
         return
@@ -282,6 +294,7 @@ VARIANT_RULES: tuple[Callable[[Study, Variant, str], Iterator[Fault]], ...] = (
     _attention_without_stream,
     _blocks,
     _trees,
+    _fitted,
     _too_small,
     _networks,
     _frozen,

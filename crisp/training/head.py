@@ -1,4 +1,4 @@
-"""Train the last layer of a frozen network: multinomial logistic regression on the features of windows.
+"""Train the last layer alone, of a frozen network or of Slim: multinomial logistic regression on windows.
 
 With x' = (x - m) / s, m the mean of the training windows' features and s the root of their mean variance,
 weights W and biases b minimise
@@ -13,7 +13,7 @@ fallen for `PATIENCE` of them; the head with the least is kept.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -22,11 +22,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from crisp import models
 from crisp.clips import windows
-from crisp.clips.dataset import ClipDataset, study_dataset
+from crisp.clips.dataset import ClipDataset, read_scale, study_dataset
 from crisp.clips.sampling import class_weights
 from crisp.core.errors import fail
 from crisp.core.words import counted
+from crisp.models.network import Network
 from crisp.study.config import Study
 from crisp.study.training_samples import TRAINING
 from crisp.study.variants import Training, Variant
@@ -89,6 +91,45 @@ def collect(network: FrozenNetwork, clips: ClipDataset) -> Windows:
         torch.tensor(shares, dtype=torch.float64),
         torch.tensor(middles),
     )
+
+
+def middles(model: Network, parts: Sequence[ClipDataset], batch_size: int) -> list[Windows]:
+    """Return the middle window of each sample, and let the model standardise its features by the first part.
+
+    Parameters
+    ----------
+    model : Network
+        An untrained Slim of one stream; the statistics of its batch normalisation are set.
+    parts : sequence of ClipDataset
+        Training and validation samples, without augmentation.
+    batch_size : int
+        Clips per forward pass.
+
+    Returns
+    -------
+    list of Windows
+
+    Raises
+    ------
+    CrispError
+        If a stage file is missing or damaged.
+    """
+    (slim,) = model.backbones.values()
+    norm: nn.BatchNorm1d = slim.norm  # type: ignore[assignment]
+    untrained = (1 + norm.eps) ** 0.5  # by which it divides before it has seen anything
+    seen = (finishing.predicted(model, part, range(len(part)), batch_size, "clips")[0] for part in parts)
+    rows = [untrained * torch.from_numpy(features) for features in seen]
+    mean, variance = rows[0].double().mean(dim=0), rows[0].double().var(dim=0, correction=0)
+    norm.running_mean, norm.running_var = mean.float(), variance.float()
+    return [
+        Windows(
+            (row.double() - mean) / (variance + norm.eps).sqrt(),
+            torch.tensor(part.labels),
+            torch.full((len(part),), 1 / len(part), dtype=torch.float64),
+            torch.arange(len(part)),
+        )
+        for row, part in zip(rows, parts, strict=True)
+    ]
 
 
 class Fit(NamedTuple):
@@ -189,7 +230,9 @@ def _unscaled(layer: nn.Linear, mean: Tensor, scale: Tensor) -> nn.Linear:
 def train_head(
     study: Study, variant: Variant, split: str, seed: int, folder: Path, device: str = "auto"
 ) -> list[dict[str, float]]:
-    """Train a frozen variant; write ``model.pt``, ``history.csv`` and ``curves.png`` to `folder`.
+    """Train the last layer of a frozen variant, or of Slim; write three files.
+
+    They are ``model.pt``, ``history.csv`` and ``curves.png``.
 
     Parameters
     ----------
@@ -215,11 +258,17 @@ def train_head(
         If an input or the weights are missing or damaged.
     """
     make_deterministic(study.training.threads)
-    network = FrozenNetwork(study, variant, choose_device(device))
     clips = {part: study_dataset(study, variant, split, part, seed, augment=False) for part in TRAINING}
-    digest = inputs_digest(study, variant, seed, {name: part.samples for name, part in clips.items()}, {})
-    training, validation = (collect(network, part) for part in clips.values())
     settings = study.training_of(variant)
+    scale = {} if variant.frozen else read_scale(study, variant, split)
+    digest = inputs_digest(study, variant, seed, {name: part.samples for name, part in clips.items()}, scale)
+    if variant.frozen:
+        network = FrozenNetwork(study, variant, choose_device(device))
+        model = network.model.cpu()
+        training, validation = (collect(network, part) for part in clips.values())
+    else:
+        model = models.build(variant, len(study.classes)).eval()
+        training, validation = middles(model, list(clips.values()), settings.batch_size)  # type: ignore[arg-type]
     found = list(fits(training, validation, len(study.classes), settings, clips["train"].labels))
     best = next(fit for fit in reversed(found) if fit.row["best"])
     counts = " and ".join(
@@ -231,7 +280,6 @@ def train_head(
         f"{best.row['validation_loss']:.4f}, accuracy {best.row['validation_accuracy']:.3f}",
         file=sys.stderr,
     )
-    model = network.model.cpu()
     model.head.load_state_dict(best.head.state_dict())  # type: ignore[union-attr]
     of_training, of_validation = (part.features[part.middles].float() for part in (training, validation))
     with torch.inference_mode():
@@ -246,7 +294,7 @@ def train_head(
         shares,
     )
     about = {"seed": seed, "epoch": best.row["epoch"], "digest": digest, "init_from": {}}
-    content = finishing.content(study, variant, {}, about, model.state_dict())
+    content = finishing.content(study, variant, scale, about, model.state_dict())
     history = [fit.row for fit in found]
     finishing.write(folder, {**content, **measured}, history, f"{variant.name}, seed {seed}", "Fit")
     return history

@@ -388,6 +388,10 @@ def test_training_keys_of_a_variant_that_make_no_sense(training: dict[str, Any],
     [
         ({"model": "pose", "attention": True}, "attention is for video"),
         ({"model": "twin", "pose_attention": True}, "pose_attention is for poses, and model twin takes none"),
+        (
+            {"model": "rgb", "training": {"optimiser": "lbfgs"}},
+            "training.optimiser: lbfgs fits a linear classifier of one stream",
+        ),
         ({"model": "trees", "init_from": "m.pt"}, "init_from: trees are grown from nothing"),
         ({"pooling": [2, 2]}, "pooling: not a pooling for each block"),
         ({"size": [8, 8, 8], "pooling": [[1, 2, 4]]}, "size: clip is too small for the poolings"),

@@ -17,6 +17,7 @@ from crisp.clips.dataset import study_dataset
 from crisp.core.errors import CrispError
 from crisp.evaluation import trained_model
 from crisp.evaluation.evaluate import evaluate_model
+from crisp.study import load
 from crisp.study.config import Study
 from crisp.study.samples import read_samples
 from crisp.study.variants import Training
@@ -171,3 +172,33 @@ def test_split_without_validation_samples_is_refused(small: Study) -> None:
     with pytest.raises(CrispError, match="no sample"):
         train(small)
     assert not small.model_folder("frozen", "main", 1).exists()
+
+
+def test_slim_is_fitted_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    trainable.build()
+    variant = {"name": "slim", "model": "slim", "input": "flow", "size": [8, 14, 14]}
+    study = load.resolve_study(
+        {**trainable.CONTENT, "variants": [variant], "training": {"optimiser": "lbfgs", "threads": 1}}
+    )
+    slim = study.variant("slim")
+    for seed in (1, 2):
+        head.train_head(study, slim, "main", seed, study.model_folder("slim", "main", seed), "cpu")
+    model, about = checkpoints.load_model(study.model_folder("slim", "main", 1) / "model.pt", CPU)
+    other, _ = checkpoints.load_model(study.model_folder("slim", "main", 2) / "model.pt", CPU)
+    assert all(torch.equal(own, other.state_dict()[name]) for name, own in model.state_dict().items())
+    # The network standardises the features of the training clips, and its loss is that of the history.
+    clips = study_dataset(study, slim, "main", "train", 1, augment=False)
+    streams = {"flow": torch.stack([clips[index][0]["flow"] for index in range(len(clips))])}
+    with torch.inference_mode():
+        (features,) = model.features(streams)
+        logits = model(streams)
+    changing = features.std(dim=0, correction=0) > 0.5  # not those cells that hardly change
+    torch.testing.assert_close(features.mean(dim=0), torch.zeros(features.shape[1]), atol=1e-4, rtol=0)
+    assert changing.float().mean() > 0.9
+    rows = list(
+        csv.DictReader((study.model_folder("slim", "main", 1) / "history.csv").read_text().splitlines())
+    )
+    losses = torch.nn.functional.cross_entropy(logits, torch.tensor(clips.labels))
+    assert float(losses) == pytest.approx(float(rows[int(about["epoch"]) - 1]["train_loss"]), rel=1e-4)
+    assert evaluate_model(study, slim, "main", 1, "cpu")["n"] == 3
