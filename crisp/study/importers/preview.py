@@ -56,6 +56,8 @@ def show(found: Found, source: Path, fps: float, report: Report) -> None:
     report.notes += [f"class {name}: {counted(number, 'stroke')}" for name, number in sorted(classes.items())]
     report.notes += [f"split {name}: {counted(number, 'stroke')}" for name, number in sorted(splits.items())]
     report.notes += lines
+    if not classes:
+        report.notes.append("note: no video is labelled; docs/formats.md says how to add labels")
     report.notes += found.notes
     report.warnings += found.problems
 

@@ -137,7 +137,8 @@ def _tables(folder: Path) -> tuple[list[Path], bool]:
 
 def _files(folder: Path) -> list[Path]:
     paths = sorted(folder.iterdir()) if folder.is_dir() else []
-    return [path for path in paths if table_file.is_table(path) and not path.name.startswith((".", "~$"))]
+    own = (path for path in paths if not path.name.startswith((".", "~$")))  # the last is a lock of Excel
+    return [path for path in own if table_file.is_table(path) and path.is_file()]
 
 
 def _named_video(table: Table, media: MediaFiles) -> str:

@@ -26,8 +26,7 @@ def complete(videos: Sequence[FoundVideo]) -> list[str]:
         _rename(videos, {"validation": "test"})
         notes.append("note: the lists have no labelled test part; their validation part is the test part")
         parts = {"train", "test"}
-    if parts == {"train", "test"}:
-        chosen = _held_out(videos)
+    if parts == {"train", "test"} and (chosen := _held_out(videos)):
         for video in videos:
             if _group(video) in chosen:
                 _rename([video], {"train": "validation"})
