@@ -135,6 +135,7 @@ def test_killed_snakemake_names_the_way_out_and_loses_nothing(slow: Study) -> No
     wanted = target.relative_to(slow.folder).as_posix()
     run = start(slow, *SNAKEMAKE, wanted)
     orphan = psutil.Process(writer(run, target))
+    orphan.suspend()  # the next command may take longer than the job
     refused = slow.crisp("recover", "--study", "study.yaml")
     assert refused.returncode == 1
     assert "another run is in progress" in refused.stderr
