@@ -17,6 +17,7 @@ from crisp.study.config import Study
 from crisp.study.samples import UNKNOWN, Sample
 from crisp.study.tables import Annotation, VideoRow
 from tests import stagefiles
+from tests.indexing.viewer.conftest import LOADED, until
 from tests.indexing.viewer.using import press, save
 
 BOTH = "left=0,0,0.5,1; right=0.5,0,1,1"
@@ -121,6 +122,7 @@ def test_suggestion_is_labelled_by_a_key(open_page: Any, indexed: dict[str, Any]
     page = open_page({**indexed, "truth": truth, "strokes": [guess], "annotations": None})
     page.evaluate(f"location.hash = '#frame={bounds[1][0]}'")
     page.reload()
+    until(page, LOADED)
     press(page, "1")
     path, saved = save(page, tmp_path)
     assert path.name == f"{indexed['video']['id']}.xml"
