@@ -27,6 +27,18 @@ BUDGET = 0.5  # maximum hours of a quick study before it is reduced
 RATE = 30.0  # frames per second, if no video has a rate
 ESTIMATOR = "mediapipe"  # of poses
 CLIPS = 2000  # per quick training, in 30 to 100 epochs
+# The models for few clips, and their training (docs/networks.md, "Few clips").
+SLIM = {"augmentation": False, "flip": False, "dropout": 0.5}
+TRAINING_OF_SLIM = {
+    "epochs": 30,
+    "batch_size": 12,
+    "optimiser": "adamw",
+    "learning_rate": 0.001,
+    "weight_decay": 0.05,
+    "schedule": "cosine",
+    "label_smoothing": 0.1,
+    "mixup": 0.4,
+}
 
 
 class Machine(NamedTuple):
@@ -163,7 +175,7 @@ def _with_slim(keys: dict[str, Any], data: Size) -> dict[str, Any]:
     if data.strokes >= SMALL:
         return keys
     slim = [
-        {"name": f"slim-{stream}", "model": "slim", "input": stream, "training": {"optimiser": "lbfgs"}}
+        {"name": f"slim-{stream}", "model": "slim", "input": stream, **SLIM, "training": TRAINING_OF_SLIM}
         for stream in ("rgb", "flow")
     ]
     return {**keys, "variants": [*keys["variants"], *slim]}
