@@ -65,16 +65,19 @@ class Forest(nn.Module):
 
     def plant(self, trees: Sequence[Nodes]) -> None:
         """Add trees."""
-        for tree in trees:
-            first, device = len(self.left), self.share.device
-            grown = {"roots": torch.tensor([first])}
-            for name in ("left", "right"):
-                grown[name] = torch.from_numpy(getattr(tree, name)).long() + first
-            grown["feature"] = torch.from_numpy(tree.feature).long()
-            grown["threshold"] = torch.from_numpy(tree.threshold)
-            for name, values in grown.items():
-                setattr(self, name, torch.cat([getattr(self, name), values.to(device)]))
-            self.share.data = torch.cat([self.share.data, torch.from_numpy(tree.share).to(device)])
+        device, sizes = self.share.device, [len(tree.left) for tree in trees]
+        firsts = len(self.left) + np.cumsum([0, *sizes[:-1]])
+        grown = {
+            "roots": firsts,
+            "left": np.concatenate([tree.left + first for tree, first in zip(trees, firsts, strict=True)]),
+            "right": np.concatenate([tree.right + first for tree, first in zip(trees, firsts, strict=True)]),
+            "feature": np.concatenate([tree.feature for tree in trees]),
+            "threshold": np.concatenate([tree.threshold for tree in trees]),
+            "share": np.concatenate([tree.share for tree in trees]),
+        }
+        for name, values in grown.items():
+            own = getattr(self, name)
+            own.data = torch.cat([own.data, torch.from_numpy(values).to(device, own.dtype)])
 
     def forward(self, features: Tensor) -> Tensor:
         """Map features (B, width) to the logarithms of the mean shares (B, classes)."""
