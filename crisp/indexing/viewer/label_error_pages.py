@@ -14,8 +14,7 @@ import numpy as np
 from crisp import __version__
 from crisp.core.versions import INDEX, INDEX_OF_PLAYERS
 from crisp.core.views import region_of, video_of, view
-from crisp.indexing.viewer import make_viewer
-from crisp.indexing.viewer.review_lists import ReviewPages, by_file, check_folder, fragment
+from crisp.indexing.viewer.review_lists import ReviewPages, by_file, check_folder, write_page
 from crisp.preparation import frames
 from crisp.report import label_errors
 from crisp.report.label_errors import Ranking, Suspect, write_label_errors, write_label_errors_page
@@ -27,7 +26,6 @@ from crisp.study.index_file import (
     IndexedStroke,
     IndexedVideo,
     IndexFile,
-    write_index,
 )
 from crisp.study.samples import strokes_of
 from crisp.study.tables import Annotation
@@ -68,12 +66,10 @@ def make_label_error_pages(study: Study, ranking: Ranking, folder: Path, study_f
         for number, (row, suspects) in enumerate(by_file(study, video, of_video).items(), start=1):
             if listed.isdisjoint(one.sample for one in suspects):
                 continue
-            path = folder / (f"{video}.json" if number == 1 else f"{video}.{number}.json")
-            write_index(path, build_index(study, row, suspects, ranking.variant))
-            result = make_viewer(path, path.with_suffix(".html"))
-            warnings += result.warnings
-            step = study.videos[video].frame_step
-            links |= {one.sample: f"{result.page.name}{fragment(one, step)}" for one in suspects}
+            index = build_index(study, row, suspects, ranking.variant)
+            of_page, remarks = write_page(study, folder, index, number, suspects)
+            links |= of_page
+            warnings += remarks
     page = folder / "index.html"
     note = (
         "Each time links to the sample in the viewer: correct the annotation there, save it, replace the "

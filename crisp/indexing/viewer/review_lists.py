@@ -9,7 +9,9 @@ from typing import NamedTuple, Protocol, TypeVar
 from crisp.core.errors import fail
 from crisp.core.unreadable import made_by_workflow
 from crisp.core.views import region_of
+from crisp.indexing.viewer import make_viewer
 from crisp.study.config import Study
+from crisp.study.index_file import IndexFile, write_index
 from crisp.study.players import view_of
 from crisp.study.samples import strokes_of, working_interval
 from crisp.study.tables import Annotation
@@ -17,6 +19,10 @@ from crisp.study.tables import Annotation
 
 class Listed(Protocol):
     """A listed sample: frames ``[begin, end)`` of the volume of a view."""
+
+    @property
+    def sample(self) -> str:
+        """Return its id."""
 
     @property
     def video(self) -> str:
@@ -110,3 +116,35 @@ def by_file(study: Study, video: str, listed: Sequence[One]) -> dict[Annotation,
     for one in listed if rows else ():
         files[holders.get((one.video, one.begin, one.end), rows[0])].append(one)
     return files
+
+
+def write_page(
+    study: Study, folder: Path, index: IndexFile, number: int, listed: Sequence[Listed]
+) -> tuple[dict[str, str], list[str]]:
+    """Write the viewer page of an annotation file.
+
+    Parameters
+    ----------
+    study : Study
+    folder : Path
+        Output folder.
+    index : IndexFile
+        What the page shows.
+    number : int
+        Of the annotation file among those of the video, from 1.
+    listed : sequence of Listed
+        Samples of the file.
+
+    Returns
+    -------
+    links : dict of str to str
+        The relative URL of each sample, by its id.
+    warnings : list of str
+        About the page.
+    """
+    video = index.video.id
+    path = folder / (f"{video}.json" if number == 1 else f"{video}.{number}.json")
+    write_index(path, index)
+    made = make_viewer(path, path.with_suffix(".html"))
+    step = study.videos[video].frame_step
+    return {one.sample: f"{made.page.name}{fragment(one, step)}" for one in listed}, made.warnings

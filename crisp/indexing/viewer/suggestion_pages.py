@@ -12,8 +12,7 @@ from pathlib import Path
 from crisp import __version__
 from crisp.core.versions import INDEX, INDEX_OF_PLAYERS
 from crisp.core.views import region_of, video_of
-from crisp.indexing.viewer import make_viewer
-from crisp.indexing.viewer.review_lists import ReviewPages, by_file, check_folder, fragment
+from crisp.indexing.viewer.review_lists import ReviewPages, by_file, check_folder, write_page
 from crisp.preparation import frames
 from crisp.report.suggestions import Suggestion, Suggestions, write_suggestions, write_suggestions_page
 from crisp.study.annotations import Stroke, read_annotation
@@ -24,7 +23,6 @@ from crisp.study.index_file import (
     IndexedStroke,
     IndexedVideo,
     IndexFile,
-    write_index,
 )
 from crisp.study.samples import Sample
 from crisp.study.tables import Annotation
@@ -64,12 +62,10 @@ def make_suggestion_pages(study: Study, found: Suggestions, folder: Path, study_
         for number, (row, ones) in enumerate(files or [(None, suggested)], start=1):
             if not ones:
                 continue
-            path = folder / (f"{video}.json" if number == 1 else f"{video}.{number}.json")
-            write_index(path, build_index(study, video, row, ones, found))
-            result = make_viewer(path, path.with_suffix(".html"))
-            warnings += result.warnings
-            step = study.videos[video].frame_step
-            links |= {one.sample: f"{result.page.name}{fragment(one, step)}" for one in ones}
+            index = build_index(study, video, row, ones, found)
+            of_page, remarks = write_page(study, folder, index, number, ones)
+            links |= of_page
+            warnings += remarks
     page = folder / "index.html"
     note = (
         "Each time links to the sample in the viewer: choose its class there, correct its bounds, and save "
