@@ -52,11 +52,15 @@ class _Block:
             found.append(cls(layer, nn.Sequential(*after), by if isinstance(by, tuple) else (by,) * 3))
         return found
 
-    def rows(self, maps: Tensor) -> Tensor:
-        """Apply it to maps (n, C, T, ...), without padding along time; return them as (n, T, ..., C)."""
+    def convolved(self, maps: Tensor) -> Tensor:
+        """Convolve maps (n, C, T, ...), without padding along time."""
         weight, bias, of_space = self.layer.weight, self.layer.bias, (0, *self.layer.padding[1:])
         convolve = functional.conv3d if maps.dim() == 5 else functional.conv1d
-        return self.rest(convolve(maps, weight, bias, padding=of_space)).movedim(1, -1).contiguous()
+        return convolve(maps, weight, bias, padding=of_space)
+
+    def pooled(self, maps: Tensor) -> Tensor:
+        """Apply what follows the convolution to its maps (n, C, T, ...); return them as (n, T, ..., C)."""
+        return self.rest(maps).movedim(1, -1).contiguous()
 
     def ends(self, length: int, left: int, right: int) -> tuple[int, int] | None:
         """Return the places after it that are a window's own at its ends; None if there are no others.
@@ -206,7 +210,7 @@ def _slide(trunk: Trunk, blocks: list[_Block], windows: _Shared, batch_size: int
         """Return the pooled places [first, end) of all windows."""
 
         def of(chosen: slice) -> Tensor:
-            return block.rows(windows.places(pool * first - 1, pool * end + 1, chosen))
+            return block.pooled(block.convolved(windows.places(pool * first - 1, pool * end + 1, chosen)))
 
         return _batched(of, count, batch_size)
 
@@ -215,41 +219,39 @@ def _slide(trunk: Trunk, blocks: list[_Block], windows: _Shared, batch_size: int
     right = at(pooled - after, pooled) if after else left[:, :0]
     residues = windows.starts % pool
     parts, order = [], []
-    for phase in np.unique(residues).tolist():
+    phases = np.unique(residues).tolist()
+    for phase, stream in zip(phases, _once(block, windows.stream, phases), strict=True):
         chosen = np.flatnonzero(residues == phase)
-        stream = _once(block, windows.stream, phase)
         part = _Shared(stream, windows.starts[chosen] // pool, pooled, left[chosen], right[chosen])
         parts.append(_slide(trunk, later, part, batch_size))
         order.append(chosen)
     return torch.cat(parts)[np.argsort(np.concatenate(order))]
 
 
-def _once(block: _Block, stream: Tensor, phase: int) -> Tensor:
-    """Return a block's maps of a whole stream (L, ..., C), pooled from place `phase` on."""
-    pool = block.pools[0]
-    whole = (len(stream) - phase) // pool  # pooled places
+def _once(block: _Block, stream: Tensor, phases: Sequence[int]) -> Iterator[Tensor]:
+    """Yield a block's maps of a whole stream (L, ..., C), pooled from each of these places on.
+
+    It is convolved once. The last place of a later phase may reach beyond the stream, where no window is.
+    """
+    pool, more = block.pools[0], phases[-1]
+    whole = len(stream) // pool  # pooled places
     size = min(whole, max(1, PIECE // pool))
     # Pieces of one size, the last one overlapping that before it; torch's convolution of a single short piece
     # is many times slower.
     firsts = np.append(np.arange(0, whole - size, size), whole - size)
+    end = whole * pool + more + 1
+    beyond = [0, 0] * (stream.dim() - 1) + [1, max(0, end - len(stream))]
+    padded = functional.pad(stream[:end], beyond)
     empty = stream.new_zeros((len(firsts), 0, *stream.shape[1:]))
-    padded = _padded(stream, phase, whole * pool)
-    pieces = _Shared(padded, firsts * pool, size * pool + 2, empty, empty)
+    pieces = _Shared(padded, firsts * pool, size * pool + more + 2, empty, empty)
 
     def of(chosen: slice) -> Tensor:
-        return block.rows(pieces.places(0, pieces.length, chosen))
+        maps = block.convolved(pieces.places(0, pieces.length, chosen))
+        return torch.stack([block.pooled(maps[:, :, phase : phase + size * pool]) for phase in phases], dim=1)
 
-    found = _batched(of, len(firsts), PIECES)
     overlap = len(firsts) * size - whole
-    return torch.cat([found[:-1].flatten(0, 1), found[-1, overlap:]])
-
-
-def _padded(stream: Tensor, phase: int, length: int) -> Tensor:
-    """Return `length` places of a stream from `phase` on, and one on either side, zero beyond the stream."""
-    first, end = max(0, phase - 1), min(len(stream), phase + length + 1)
-    nothing = stream.new_zeros((1, *stream.shape[1:]))
-    before, after = nothing[: first - (phase - 1)], nothing[: phase + length + 1 - end]
-    return torch.cat([before, stream[first:end], after])
+    for found in _batched(of, len(firsts), PIECES).unbind(1):
+        yield torch.cat([found[:-1].flatten(0, 1), found[-1, overlap:]])
 
 
 def _batched(function: Callable[[slice], Tensor], count: int, size: int) -> Tensor:
@@ -272,7 +274,7 @@ def _work(trunk: Trunk, shape: Sequence[int], starts: Starts, frames: int) -> tu
             shared += len(starts) * window * place
         else:
             left, right = ends
-            streams = len(np.unique(starts % (by * pool)))
+            streams = len(np.unique(starts % by))
             shared += (streams * shape[1] / by + len(starts) * pool * (left + right)) * place
         window, by = window // pool, by * pool
         size = [length // side for length, side in zip(size, sides, strict=False)]
